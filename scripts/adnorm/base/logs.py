@@ -1,0 +1,84 @@
+"""One log a job: progress for people on the terminal, everything in the file."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+
+from adnorm.base.errors import AdnormError
+
+_LOGGER = logging.getLogger("adnorm")
+
+
+def get_logger() -> logging.Logger:
+    """Return the logger of the whole package."""
+    return _LOGGER
+
+
+def progress(sentence: str) -> None:
+    """Tell a person how far a long step is; also kept in the log file."""
+    _LOGGER.info(sentence)
+
+
+def _versions(packages: tuple[str, ...]) -> str:
+    known = []
+    for name in packages:
+        try:
+            known.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(known)
+
+
+def start_log(
+    path: Path | str | None, stage: str, cohort: str = "", packages: tuple[str, ...] = ()
+) -> logging.Logger:
+    """Send log records of this process to the terminal (short) and to a file (full).
+
+    Also sets `sys.excepthook`: an `AdnormError` prints its paragraph alone and leaves its traceback
+    in the file; any other exception prints both.
+
+    Parameters
+    ----------
+    path
+        The log file; ``None`` logs to the terminal only.
+    stage, cohort
+        Put in front of every line on the terminal, so that parallel jobs can be told apart.
+    packages
+        Distribution names whose versions open the log file.
+    """
+    label = f"{cohort} · {stage}" if cohort else stage
+    _LOGGER.handlers.clear()
+    _LOGGER.setLevel(logging.DEBUG)
+    _LOGGER.propagate = False
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setLevel(logging.INFO)
+    terminal.setFormatter(logging.Formatter(f"[{label}] %(message)s"))
+    _LOGGER.addHandler(terminal)
+    if path is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(path, mode="w", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        _LOGGER.addHandler(file)
+        # Warnings of the libraries belong to the record of the job, not to the terminal.
+        logging.captureWarnings(True)
+        warnings_log = logging.getLogger("py.warnings")
+        warnings_log.handlers = [file]
+        warnings_log.propagate = False
+    _LOGGER.debug("stage %s, cohort %s; %s", stage, cohort or "-", _versions(packages))
+    sys.excepthook = _report
+    return _LOGGER
+
+
+def _report(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    _LOGGER.debug("traceback", exc_info=(kind, error, traceback))
+    if issubclass(kind, AdnormError):
+        _LOGGER.error("STOPPED: %s", error)
+    else:
+        _LOGGER.error("an error that adnorm did not foresee: %s: %s", kind.__name__, error)
+        sys.__excepthook__(kind, error, traceback)

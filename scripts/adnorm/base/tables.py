@@ -1,0 +1,101 @@
+"""Reading and writing the tables of the data contracts, always whole and always the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from adnorm.base.errors import AdnormError
+
+#: Columns that look like numbers in some cohorts ("01") but are names in all of them.
+NAME_COLUMNS = ("sample", "patient", "gene", "set", "batch", "responder", "site")
+
+
+@contextmanager
+def atomic(path: Path | str) -> Iterator[Path]:
+    """Give a temporary name beside `path`; rename it to `path` only if the block succeeds.
+
+    A reader therefore never sees half a file, and a failed run leaves what was there before.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write a tab-separated table: one header row, six significant digits, ``NA`` for missing.
+
+    Parameters
+    ----------
+    frame
+        The rows in their final order; the index is not written.
+    path
+        Where to; parent folders are made.
+    """
+    with atomic(path) as temporary:
+        frame.to_csv(
+            temporary,
+            sep="\t",
+            index=False,
+            na_rep="NA",
+            float_format="%.6g",
+            lineterminator="\n",
+        )
+
+
+def read_table(path: Path | str) -> pd.DataFrame:
+    """Read a table that `write_table` wrote; only ``NA`` is missing, names stay text.
+
+    Raises
+    ------
+    AdnormError
+        The file is absent or has no header row.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise AdnormError(f"{path}: this table is missing; run the stage that writes it again")
+    try:
+        return pd.read_csv(
+            path,
+            sep="\t",
+            na_values=["NA"],
+            keep_default_na=False,
+            dtype=dict.fromkeys(NAME_COLUMNS, str),
+        )
+    except pd.errors.EmptyDataError as error:
+        raise AdnormError(f"{path}: the table is empty, it has not even a header row") from error
+
+
+def write_json(value: object, path: Path | str) -> None:
+    """Write plain values as sorted, indented JSON."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path | str) -> dict:
+    """Read a JSON file.
+
+    Raises
+    ------
+    AdnormError
+        The file is absent or is not JSON.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise AdnormError(
+            f"{path}: this file is missing; run the stage that writes it again"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise AdnormError(f"{path}: not valid JSON at line {error.lineno}: {error.msg}") from error

@@ -1,0 +1,103 @@
+"""The ground: errors, tables, logs, digests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adnorm.base.digest import PACKAGE, code_digest
+from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.tables import atomic, read_json, read_table, write_json, write_table
+
+
+def test_problems_are_told_all_at_once():
+    problems = Problems("file.yaml")
+    problems.stop()
+    problems.add("first")
+    problems.add("second")
+    problems.add("first")
+    with pytest.raises(AdnormError, match=r"(?s)file.yaml: 2 problems.*1\. first.*2\. second"):
+        problems.stop()
+
+
+def test_nearest_and_listing():
+    assert nearest("Lesionall", ["lesional", "healthy"]) == "; did you mean 'lesional'?"
+    assert nearest("zzz", ["lesional"]) == ""
+    assert listing(range(3), limit=5) == "'0', '1', '2'"
+
+
+def test_table_round_trip_keeps_names_and_missing(tmp_path):
+    frame = pd.DataFrame(
+        {"patient": ["01", "02"], "value": [1 / 3, np.nan], "reason": ["", "None"]}
+    )
+    write_table(frame, tmp_path / "a" / "t.tsv")
+    assert (tmp_path / "a" / "t.tsv").read_text() == (
+        "patient\tvalue\treason\n01\t0.333333\t\n02\tNA\tNone\n"
+    )
+    back = read_table(tmp_path / "a" / "t.tsv")
+    assert list(back["patient"]) == ["01", "02"]
+    assert back["reason"].tolist() == ["", "None"]
+    assert np.isnan(back["value"][1])
+
+
+def test_missing_and_empty_tables_are_named(tmp_path):
+    with pytest.raises(AdnormError, match=r"no.tsv: this table is missing"):
+        read_table(tmp_path / "no.tsv")
+    (tmp_path / "empty.tsv").write_text("")
+    with pytest.raises(AdnormError, match="empty"):
+        read_table(tmp_path / "empty.tsv")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(AdnormError, match="line 1"):
+        read_json(tmp_path / "bad.json")
+
+
+def test_atomic_leaves_the_old_file_on_failure(tmp_path):
+    target = tmp_path / "x.json"
+    write_json({"b": 1, "a": 2}, target)
+    with pytest.raises(RuntimeError), atomic(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert read_json(target) == {"a": 2, "b": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_digest_ignores_comments_and_sees_code(tmp_path, monkeypatch):
+    monkeypatch.setattr("adnorm.base.digest.PACKAGE", tmp_path)
+    module = tmp_path / "stage" / "m.py"
+    module.parent.mkdir()
+
+    def digest(text):
+        module.write_text(textwrap.dedent(text))
+        code_digest.cache_clear()
+        return code_digest("stage")
+
+    first = digest('"""Doc."""\nx = 1\n')
+    assert digest('"""Other doc."""\n# a comment\nx  =  1\n') == first
+    assert digest("x = 2\n") != first
+    code_digest.cache_clear()
+
+
+def test_user_errors_print_one_paragraph_and_log_the_traceback(tmp_path):
+    code = f"""
+from adnorm.base.errors import AdnormError
+from adnorm.base.logs import start_log
+start_log({str(tmp_path / "l" / "job.log")!r}, "scores", "demo", ("numpy",))
+raise AdnormError("sheet.tsv: column 'week' holds 'twelve'")
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        check=False,
+    )
+    assert run.returncode != 0
+    assert run.stderr.strip() == "[demo · scores] STOPPED: sheet.tsv: column 'week' holds 'twelve'"
+    log = (tmp_path / "l" / "job.log").read_text()
+    assert "Traceback" in log
+    assert "numpy" in log.splitlines()[0]
