@@ -1,0 +1,78 @@
+# adnorm: two commands set everything up, `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= all
+GEO ?= https://ftp.ncbi.nlm.nih.gov/geo
+BIN = $(VENV)/bin
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES)
+
+# A folder is a mirror: `make real GEO=mirror/geo`. An identifier table beside it is used, unless GENES names one.
+ifneq ($(findstring ://,$(GEO)),)
+GEO_ADDRESS = $(GEO)
+else
+GEO_ADDRESS = file:$(GEO)
+GENES ?= $(firstword $(wildcard $(GEO)/../reference/*annotation.tsv.gz $(GEO)/*annotation.tsv.gz))
+endif
+REAL_CONFIG = geo="{address: '$(GEO_ADDRESS)'}" $(if $(GENES),identifiers="{table: '$(GENES)'}")
+
+# Rendered only when a result is newer than the report: a second call has nothing to do.
+define REPORT
+@if [ ! -f $(1)/report.html ] || \
+  [ -n "$$(find $(1) -type f -newer $(1)/report.html ! -path '*/logs/*' -print -quit)" ]; then \
+  $(SNAKEMAKE) $(2) --quiet all --report $(1)/report.html; fi
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help demo real test lint format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/run ## environment, then the whole workflow on the simulated demo, and its report
+	$(SNAKEMAKE)
+	$(call REPORT,results/demo,)
+	@$(BIN)/adnorm summary results/demo
+
+real: $(VENV)/run ## the three real series; GEO=folder reads a mirror instead of GEO itself
+	$(SNAKEMAKE) --configfile config/real.yaml --config $(REAL_CONFIG)
+	$(call REPORT,results/real,--configfile config/real.yaml --config $(REAL_CONFIG))
+	@$(BIN)/adnorm summary results/real
+
+test: $(VENV)/development ## everything that tests need, then the tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+lint: $(VENV)/development ## formatting and lint of Python and Snakemake files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/development ## format Python and Snakemake files
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile workflow
+
+LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--no-header --no-annotate --quiet
+
+lock: $(VENV)/development ## lock the dependencies again (needs the package index)
+	cd envs && ../$(LOCK) --upgrade requirements.in -o requirements.txt
+	cd envs && ../$(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
+	$(BIN)/python envs/conda_from_lock.py
+
+clean: ## remove results and the environment
+	rm -rf results $(VENV) .snakemake .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "adnorm needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12 …" % v)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run: envs/requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r envs/requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/development: envs/requirements-dev.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r envs/requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/run
