@@ -1,0 +1,188 @@
+"""Cohort files and the configuration of a run, read and checked before any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.study.schema import check, read_yaml
+
+#: What each route needs to know, as keys of `source:` (or of the cohort file itself).
+ROUTE_NEEDS = {
+    "geo_series_matrix": ("accession",),
+    "geo_supplementary": ("accession", "source.table"),
+    "local": ("source.table", "source.sheet"),
+    "simulated": ("simulation",),
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """One run: its configuration and its cohorts.
+
+    Attributes
+    ----------
+    config
+        The checked configuration with all defaults.
+    cohorts
+        The checked cohort files by id, in the order of the configuration.
+    files
+        Where each cohort file lies.
+    """
+
+    config: dict
+    cohorts: dict[str, dict]
+    files: dict[str, Path]
+
+
+def read_cohort(path: Path | str) -> dict:
+    """Read and check one cohort file.
+
+    Parameters
+    ----------
+    path
+        ``COHORT.yaml``; its name must be the cohort's id.
+
+    Returns
+    -------
+    dict
+        The file's keys with all defaults, and ``where`` (the path, for messages).
+
+    Raises
+    ------
+    AdnormError
+        One message with everything that is wrong with the file.
+    """
+    path = Path(path)
+    cohort = check(read_yaml(path), "cohort", str(path))
+    problems = Problems(str(path))
+    if cohort["id"] != path.stem:
+        problems.add(f"id: '{cohort['id']}' must be the name of the file, '{path.stem}'")
+    for need in ROUTE_NEEDS[cohort["route"]]:
+        value: object = cohort
+        for key in need.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if not value:
+            problems.add(f"route: '{cohort['route']}' needs `{need.replace('.', ': ')}`")
+    if cohort["route"] != "simulated" and cohort.get("simulation"):
+        problems.add("simulation: only a cohort with `route: simulated` may have this block")
+    _check_treatments(cohort, problems)
+    problems.stop()
+    cohort["where"] = str(path)
+    return cohort
+
+
+def _check_treatments(cohort: dict, problems: Problems) -> None:
+    for column, rule in cohort["samples"].items():
+        if ("from" in rule) == ("constant" in rule):
+            problems.add(f"samples: {column}: give either `from:` or `constant:`, one of the two")
+    rule = cohort["samples"]["treatment"]
+    named = {str(v) for v in rule.get("values", {}).values() if v is not None}
+    if "constant" in rule:
+        named.add(str(rule["constant"]))
+    known = [*cohort["treatments"], "none", "of_patient"]
+    for name in sorted(named - set(known)):
+        problems.add(
+            f"samples: treatment: '{name}' is not described under `treatments:`"
+            f"{nearest(name, known)}; add it with its drug_class"
+        )
+
+
+def locate(path: str, home: Path) -> Path:
+    """Find a file of the user (relative to the working directory) or one that adnorm ships."""
+    found = Path(path)
+    if found.is_absolute() or found.exists() or not (home / found).exists():
+        return found
+    return home / found
+
+
+def read_study(config: dict, home: Path = Path(), where: str = "configuration") -> Study:
+    """Check a configuration and all cohort files that it names.
+
+    Parameters
+    ----------
+    config
+        The configuration as read from YAML.
+    home
+        The repository; files that adnorm ships are found there from any working directory.
+    where
+        What to call the configuration in messages.
+
+    Returns
+    -------
+    Study
+        ``config`` has all defaults and the paths that were found.
+
+    Raises
+    ------
+    AdnormError
+        One message with everything that is wrong: unknown keys, cohort files or gene-set files that
+        are missing, two cohorts with one id, and whatever is wrong inside the cohort files.
+    """
+    config = check(config, "config", where)
+    problems = Problems(where)
+    cohorts: dict[str, dict] = {}
+    files: dict[str, Path] = {}
+    for name in config["cohorts"]:
+        path = _cohort_path(name, config["cohort_folder"], home, problems)
+        if path is None:
+            continue
+        try:
+            cohort = read_cohort(path)
+        except AdnormError as error:
+            problems.add(str(error))
+            continue
+        if cohort["id"] in cohorts:
+            problems.add(
+                f"cohorts: two cohorts have the id '{cohort['id']}': {files[cohort['id']]} and "
+                f"{path}; results would overwrite each other"
+            )
+            continue
+        cohorts[cohort["id"]], files[cohort["id"]] = cohort, path
+    config["gene_sets"] = [str(locate(path, home)) for path in config["gene_sets"]]
+    for path in config["gene_sets"]:
+        if not Path(path).is_file():
+            problems.add(f"gene_sets: the file {path} does not exist")
+    table = config["identifiers"]["table"]
+    if table and "://" not in table and not Path(table).is_file():
+        problems.add(f"identifiers: table: the file {table} does not exist")
+    problems.stop()
+    return Study(config, cohorts, files)
+
+
+def _cohort_path(name: str, folder: str, home: Path, problems: Problems) -> Path | None:
+    given_path = name.endswith((".yaml", ".yml"))
+    path = locate(name if given_path else f"{folder}/{name}.yaml", home)
+    if path.is_file():
+        return path
+    shelf = locate(folder, home)
+    known = sorted(p.stem for p in shelf.glob("*.yaml"))
+    problems.add(
+        f"cohorts: '{name}': the file {path} does not exist{nearest(name, known)}; cohort files "
+        f"in {shelf}: {listing(known, 40) or 'none'}"
+    )
+    return None
+
+
+#: The keys of a cohort file that decide which bytes are fetched.
+_PUBLISHED = ("id", "accession", "platform", "route", "assay", "scale", "title", "source")
+
+
+def published_part(cohort: dict) -> dict:
+    """Return only what decides which bytes are fetched.
+
+    A mended mapping must not download anything again, so the fetch stage sees nothing else.
+    """
+    part = {key: cohort[key] for key in _PUBLISHED}
+    return part | {"simulation": cohort["simulation"]} if "simulation" in cohort else part
+
+
+def local_sources(cohort: dict) -> list[str]:
+    """Return the files on this disk that a cohort reads, sorted."""
+    source = cohort["source"]
+    named = [source[key] for key in ("matrix", "annotation", "sheet") if source[key]]
+    # The table of a GEO series is a file name among its supplementary files, not a path.
+    if source["table"] and (cohort["route"] == "local" or "/" in source["table"]):
+        named.append(source["table"])
+    return sorted(path for path in named if "://" not in path and not path.startswith("file:"))

@@ -1,0 +1,218 @@
+"""The mapping language: how raw metadata become canonical columns. Nothing is guessed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import pandas as pd
+
+from adnorm.base.errors import Problems, listing, nearest
+
+#: Says in a mapping: take this from the patient's other samples (an arm is a patient's property).
+OF_PATIENT = "of_patient"
+
+
+def normalised_key(key: str) -> str:
+    """Spell a metadata key without case, spaces and punctuation.
+
+    Examples
+    --------
+    >>> normalised_key("Patient's condition:ch1") == normalised_key("patient_s_condition_ch1")
+    True
+    """
+    return re.sub(r"\W+", "_", key.casefold()).strip("_")
+
+
+def find_columns(raw: pd.DataFrame, keys: list[str]) -> list[str]:
+    """Return the raw columns that match some keys, in the order of the keys."""
+    known = {normalised_key(c): c for c in raw.columns}
+    found = [known[normalised_key(k)] for k in keys if normalised_key(k) in known]
+    return list(dict.fromkeys(found))
+
+
+def counted(values: pd.Series) -> str:
+    """List the raw values of a key with how many samples have each."""
+    counts = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+    shown = [f"'{v}' ({n})" if v else f"empty ({n})" for v, n in counts[:40]]
+    more = f" and {len(counts) - 40} more" if len(counts) > 40 else ""
+    return ", ".join(shown) + more
+
+
+def same_number(left: str, right: str) -> bool:
+    """Whether two texts are the same number, as '01' and '1'."""
+    try:
+        return float(left) == float(right)
+    except ValueError:
+        return False
+
+
+def raw_values(raw: pd.DataFrame, keys: list[str] | str) -> tuple[pd.Series, str] | None:
+    """Take a raw field: for each sample the first of the named keys that is filled.
+
+    Returns
+    -------
+    (Series of str, str) or None
+        The stripped values and the name of the key(s) used; ``None`` when no key exists.
+    """
+    keys = [keys] if isinstance(keys, str) else [str(k) for k in keys]
+    columns = find_columns(raw, keys)
+    if not columns:
+        return None
+    text = raw[columns].fillna("").astype(str).apply(lambda column: column.str.strip())
+    values = text[columns[0]]
+    for column in columns[1:]:
+        values = values.where(values != "", text[column])
+    return values, " / ".join(columns)
+
+
+def describe_keys(raw: pd.DataFrame) -> str:
+    """Say which keys a sheet has and what they hold, for a message."""
+    parts = []
+    for column in raw.columns:
+        values = sorted({str(v) for v in raw[column].dropna() if str(v).strip()})
+        if values:
+            parts.append(f"'{column}' (e.g. {listing(values, 3)})")
+    return "; ".join(parts)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one canonical column is made, as written in the cohort file.
+
+    Attributes
+    ----------
+    column
+        The canonical column.
+    spec
+        Keys ``from``, ``values``, ``pattern``, ``constant``, ``scale``, ``missing``.
+    where
+        Path of the cohort file, for messages.
+    """
+
+    column: str
+    spec: dict
+    where: str
+
+    @property
+    def keys(self) -> list[str]:
+        """The raw keys to look at, best first."""
+        keys = self.spec["from"]
+        return [keys] if isinstance(keys, str) else [str(k) for k in keys]
+
+    def apply(self, raw: pd.DataFrame, problems: Problems) -> pd.Series:
+        """Make the column.
+
+        Returns
+        -------
+        Series of object
+            Canonical values as text or numbers, ``None`` where the file says "not available".
+            What cannot be mapped is noted in `problems` and becomes ``None``.
+        """
+        if "constant" in self.spec:
+            return pd.Series([self.spec["constant"]] * len(raw), index=raw.index, dtype=object)
+        found = raw_values(raw, self.keys)
+        if found is None:
+            names = listing(self.keys)
+            close = nearest(self.keys[0], raw.columns)
+            problems.add(
+                f"samples: {self.column}: from: {names} is not a key of this series{close}. "
+                f"It has: {describe_keys(raw)}"
+            )
+            return pd.Series([None] * len(raw), index=raw.index, dtype=object)
+        values, key = found
+        mapped = [self._one(value) for value in values]
+        uncovered = pd.Series([m is _UNCOVERED for m in mapped], index=raw.index)
+        if uncovered.any():
+            problems.add(self._uncovered_message(key, values, values[uncovered]))
+        return pd.Series(
+            [None if m is _UNCOVERED else m for m in mapped], index=raw.index, dtype=object
+        )
+
+    def _one(self, value: str) -> object:
+        if value == "":
+            return self.spec.get("missing", _UNCOVERED)
+        if "pattern" in self.spec:
+            match = re.search(self.spec["pattern"], value, flags=re.IGNORECASE)
+            if match is None:
+                return self._lookup(value) if "values" in self.spec else _UNCOVERED
+            groups = [g for g in match.groupdict().values() if g is not None]
+            value = groups[0].strip() if groups else ""
+            if value == "":
+                return self.spec.get("missing", _UNCOVERED)
+        if "values" not in self.spec:
+            return value
+        found = self._lookup(value)
+        # With a pattern, `values` may rename some of what the pattern found and leave the rest.
+        return value if found is _UNCOVERED and "pattern" in self.spec else found
+
+    def _lookup(self, value: str) -> object:
+        for raw, canonical in self.spec["values"].items():
+            if str(raw).strip().casefold() == value.casefold() or same_number(str(raw), value):
+                return canonical
+        return _UNCOVERED
+
+    def _uncovered_message(self, key: str, values: pd.Series, uncovered: pd.Series) -> str:
+        kinds = sorted(set(uncovered))
+        what = listing([k or "(empty)" for k in kinds])
+        hint = f"'{kinds[0]}': …" if kinds[0] else "missing: …"
+        place = "missing" if kinds == [""] else "values"
+        return (
+            f"samples: {self.column}: no mapping covers {what} of the key '{key}' "
+            f"({len(uncovered)} samples, first {uncovered.index[0]}). All raw values of "
+            f"'{key}': {counted(values)}. Add a line such as `{hint}` to samples: "
+            f"{self.column}: {place if place == 'values' else ''}".rstrip()
+            + f" in {self.where}, or leave the samples out with `exclude:`"
+        )
+
+
+class _Uncovered:
+    """Marks a raw value that the cohort file says nothing about."""
+
+
+_UNCOVERED = _Uncovered()
+
+
+def excluded_samples(raw: pd.DataFrame, rules: list[dict], problems: Problems) -> pd.Series:
+    """Apply the `exclude:` rules of a cohort file.
+
+    Returns
+    -------
+    Series of str
+        The reason for each excluded sample, indexed by sample.
+    """
+    reasons: dict[str, str] = {}
+    for number, rule in enumerate(rules, 1):
+        hit = _exclude_hits(raw, rule, f"exclude: rule {number}", problems)
+        for sample in raw.index[hit] if hit is not None else []:
+            reasons.setdefault(sample, rule["reason"])
+    return pd.Series(reasons, dtype=object)
+
+
+def _exclude_hits(
+    raw: pd.DataFrame, rule: dict, where: str, problems: Problems
+) -> pd.Series | None:
+    if "samples" in rule:
+        wanted = [str(s) for s in rule["samples"]]
+        unknown = [s for s in wanted if s not in raw.index]
+        if unknown:
+            problems.add(
+                f"{where}: no sample is called {listing(unknown)}{nearest(unknown[0], raw.index)}"
+            )
+        return pd.Series(raw.index.isin(wanted), index=raw.index)
+    found = raw_values(raw, rule["from"])
+    if found is None:
+        problems.add(
+            f"{where}: '{rule['from']}' is not a key of this series. It has: {describe_keys(raw)}"
+        )
+        return None
+    values, key = found
+    if "pattern" in rule:
+        hit = values.str.contains(rule["pattern"], case=False, regex=True)
+    else:
+        wanted = {str(v).strip().casefold() for v in rule["values"]}
+        hit = values.str.casefold().isin(wanted)
+    if not hit.any():
+        problems.add(f"{where} matches no sample. All raw values of '{key}': {counted(values)}")
+    return hit

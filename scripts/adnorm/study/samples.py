@@ -1,0 +1,248 @@
+"""The canonical sample sheet: raw metadata in, one row per biopsy in the project's words out."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from adnorm.base.errors import Problems, listing, nearest
+from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
+from adnorm.study.mapping import OF_PATIENT, Rule, excluded_samples, find_columns
+
+STATES = ("lesional", "nonlesional", "healthy")
+SEXES = ("female", "male")
+#: Canonical columns in the order of the sheet; the first five come from the cohort file always.
+REQUIRED = ("patient", "state", "treatment", "week")
+NUMBERS = ("dose_mg", "week", "easi", "scorad", "itch_nrs", "age")
+OPTIONAL = ("easi", "scorad", "itch_nrs", "responder", "batch", "sex", "age", "site")
+NO_TREATMENT = "none"
+
+
+def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make the canonical sample sheet of a cohort.
+
+    Parameters
+    ----------
+    raw
+        Raw metadata, one row per sample; the index holds the sample ids, the columns the raw keys.
+    cohort
+        The cohort file, checked and with defaults.
+
+    Returns
+    -------
+    samples : DataFrame
+        Columns sample, patient, state, treatment, drug_class, dose_mg, arm, week, the optional
+        clinical columns that the cohort file maps, and every raw key prefixed ``geo_``; sorted by
+        arm, patient, week, state and sample.
+    excluded : DataFrame
+        Columns sample, reason.
+
+    Raises
+    ------
+    AdnormError
+        One message with everything that is wrong: keys and values that no mapping covers (with all
+        raw values and their counts), duplicate samples, patients in two arms or with two
+        baselines, a placebo arm that no sample has, visits without a baseline, or a reference that
+        no sample has.
+    """
+    where = cohort["where"] if "where" in cohort else f"cohort {cohort['id']}"
+    problems = Problems(where)
+    _check_unique(raw, problems)
+    problems.stop()
+    reasons = excluded_samples(raw, cohort["exclude"], problems)
+    kept = raw.loc[~raw.index.isin(reasons.index)]
+    if kept.empty and not problems:
+        problems.add(
+            f"exclude: all {len(raw)} samples are excluded; loosen the rules, nothing is left"
+        )
+    problems.stop()
+    sheet = _canonical_columns(kept, cohort, where, problems)
+    problems.stop()
+    _check_values(sheet, cohort, problems)
+    problems.stop()
+    _assign_arms(sheet, cohort, problems)
+    problems.stop()
+    _check_visits(sheet, kept, cohort, problems)
+    problems.stop()
+    return _ordered(sheet, kept), _excluded_table(reasons)
+
+
+def _check_unique(raw: pd.DataFrame, problems: Problems) -> None:
+    if raw.empty:
+        problems.add("the metadata hold no sample")
+    twice = sorted(set(raw.index[raw.index.duplicated()]))
+    if twice:
+        problems.add(f"these samples stand twice in the metadata: {listing(twice)}")
+
+
+def _canonical_columns(
+    raw: pd.DataFrame, cohort: dict, where: str, problems: Problems
+) -> pd.DataFrame:
+    """Apply every mapping of the cohort file; numbers become numbers here."""
+    rules = cohort["samples"]
+    sheet = pd.DataFrame(index=raw.index)
+    for column in (*REQUIRED, "dose_mg", *OPTIONAL):
+        if column not in rules:
+            continue
+        values = Rule(column, rules[column], where).apply(raw, problems)
+        if column in NUMBERS:
+            sheet[column] = _numbers(values, column, rules[column], problems)
+        else:
+            sheet[column] = values.map(lambda v: None if v is None else str(v))
+    return sheet
+
+
+def _numbers(values: pd.Series, column: str, rule: dict, problems: Problems) -> pd.Series:
+    text = values.where(values != OF_PATIENT, None)
+    parsed = pd.to_numeric(text, errors="coerce")
+    wrong = parsed.isna() & text.notna()
+    if wrong.any():
+        found = sorted({str(v) for v in values[wrong]})
+        problems.add(
+            f"samples: {column}: {listing(found)} is not a number (first: sample "
+            f"{values.index[wrong][0]}); map such values under `values:` or take the number out "
+            f"with `pattern: '(?P<value>[0-9.]+)'`"
+        )
+    return parsed.astype(float) * float(rule.get("scale", 1))
+
+
+def _check_values(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
+    """Check the vocabulary: states, sexes, treatments; and that nothing required is missing."""
+    for column, allowed in (("state", STATES), ("sex", SEXES)):
+        for value in sorted(set(sheet.get(column, pd.Series(dtype=object)).dropna())):
+            if value not in allowed:
+                problems.add(
+                    f"samples: {column}: the mapping gives '{value}'{nearest(value, allowed)}; "
+                    f"allowed: {listing(allowed)}"
+                )
+    for column in REQUIRED:
+        empty = sheet.index[sheet[column].isna()]
+        if len(empty):
+            problems.add(
+                f"samples: {column}: {len(empty)} samples have no value (first: {empty[0]}); every "
+                f"sample needs one. Say what it is under `values:` or `missing:`, or exclude them"
+            )
+    known = [*cohort["treatments"], NO_TREATMENT, OF_PATIENT]
+    for value in sorted(set(sheet["treatment"].dropna()) - set(known)):
+        problems.add(
+            f"samples: treatment: '{value}' is not described under `treatments:`"
+            f"{nearest(value, known)}; described: {listing(known)}. Add it with its drug_class"
+        )
+    negative = sheet.index[sheet["week"] < BASELINE]
+    if len(negative):
+        problems.add(
+            f"samples: week: {len(negative)} samples have a week below 0 (first: {negative[0]}); "
+            f"baseline is week 0: map screening visits to 0 or exclude them"
+        )
+
+
+def _assign_arms(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
+    """Give every sample its patient's arm; the arm of a patient is one treatment at one dose."""
+    if "dose_mg" not in sheet:
+        sheet["dose_mg"] = float("nan")
+    healthy = sheet["state"] == "healthy"
+    for patient, rows in sheet.groupby("patient", sort=True):
+        told = rows[(rows["treatment"] != OF_PATIENT)]
+        pairs = {(t, number(d)) for t, d in zip(told["treatment"], told["dose_mg"], strict=True)}
+        treated = sorted(p for p in pairs if p[0] != NO_TREATMENT)
+        if len(treated) > 1 or (treated and len(pairs) > 1):
+            shown = [t if d == "nan" else f"{t} {d} mg" for t, d in sorted(pairs)]
+            problems.add(
+                f"patient '{patient}' is in several arms: {listing(shown)} (samples "
+                f"{listing(rows.index, 6)}). An arm belongs to a patient: map what baseline "
+                f"samples say (such as 'none') to `{OF_PATIENT}`, or split the patient id"
+            )
+        elif not pairs:
+            problems.add(
+                f"patient '{patient}' has only samples whose treatment is `{OF_PATIENT}` "
+                f"({listing(rows.index, 6)}), so the arm is not known; exclude this patient or "
+                f"give the treatment"
+            )
+        else:
+            treatment, _ = next(iter(pairs))
+            dose = told["dose_mg"].dropna()
+            sheet.loc[rows.index, "treatment"] = treatment
+            sheet.loc[rows.index, "dose_mg"] = dose.iloc[0] if len(dose) else float("nan")
+        if len(set(rows["state"]) & {"healthy"}) and len(set(rows["state"])) > 1:
+            problems.add(
+                f"patient '{patient}' has healthy and diseased samples ({listing(rows.index, 6)}); "
+                f"one of the two states is wrong, or two people share an id"
+            )
+    sheet["arm"] = [
+        _arm_name(treatment, dose, is_healthy)
+        for treatment, dose, is_healthy in zip(
+            sheet["treatment"], sheet["dose_mg"], healthy, strict=True
+        )
+    ]
+    classes = {name: block["drug_class"] for name, block in cohort["treatments"].items()}
+    sheet["drug_class"] = sheet["treatment"].map(classes).fillna(NO_TREATMENT)
+
+
+def _arm_name(treatment: str, dose: float, healthy: bool) -> str:
+    if healthy:
+        return HEALTHY_ARM
+    if treatment == NO_TREATMENT:
+        return UNTREATED_ARM
+    return treatment if pd.isna(dose) else f"{treatment} {number(dose)} mg"
+
+
+def _check_visits(sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems) -> None:
+    """Check what paired statistics need: baselines, the reference, the placebo arm."""
+    placebo, arms = cohort["placebo_arm"], sorted(set(sheet["arm"]))
+    if placebo is not None and placebo not in arms:
+        problems.add(
+            f"placebo_arm: no sample is in the arm '{placebo}'{nearest(placebo, arms)}; the arms "
+            f"of this cohort: {listing(arms)}"
+        )
+    reference = cohort["reference"]
+    if reference is not None and not (sheet["state"] == reference).any():
+        counts = sheet["state"].value_counts()
+        found = listing([f"{s}: {counts[s]}" for s in STATES if s in counts])
+        problems.add(
+            f"reference: '{reference}', but no sample is {reference} (samples by state: {found}). "
+            f"Choose a state that exists, or `reference: null` for a cohort without one"
+        )
+    for arm, rows in sheet.groupby("arm", sort=True):
+        if not (rows["week"] == BASELINE).any():
+            weeks = listing([number(w) for w in sorted(set(rows["week"]))])
+            problems.add(
+                f"arm '{arm}' has samples at weeks {weeks} but none at baseline (week 0); check "
+                f"the mapping of samples: week"
+            )
+    _check_two_baselines(sheet, raw, cohort, problems)
+
+
+def _check_two_baselines(
+    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems
+) -> None:
+    """Two different raw visits of a patient that both became week 0 are not one baseline."""
+    rule = cohort["samples"]["week"]
+    if "from" not in rule:
+        return
+    keys = [rule["from"]] if isinstance(rule["from"], str) else rule["from"]
+    columns = find_columns(raw, keys)
+    if not columns:
+        return
+    baseline = sheet[sheet["week"] == BASELINE].assign(raw_visit=raw[columns[0]].astype(str))
+    for patient, rows in baseline.groupby("patient", sort=True):
+        visits = sorted(set(rows["raw_visit"]))
+        if len(visits) > 1:
+            problems.add(
+                f"patient '{patient}' has two baselines: {listing(visits)} of the key "
+                f"'{columns[0]}' are all week 0 (samples {listing(rows.index, 6)}); map one of "
+                f"them to another week or exclude it"
+            )
+
+
+def _ordered(sheet: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
+    first = ["patient", "state", "treatment", "drug_class", "dose_mg", "arm", "week"]
+    columns = [*first, *(c for c in OPTIONAL if c in sheet)]
+    kept_raw = raw.rename(columns=lambda name: f"geo_{name}")
+    result = pd.concat([sheet[columns], kept_raw], axis=1)
+    result.insert(0, "sample", result.index.astype(str))
+    order = ["arm", "patient", "week", "state", "sample"]
+    return result.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def _excluded_table(reasons: pd.Series) -> pd.DataFrame:
+    frame = pd.DataFrame({"sample": reasons.index.astype(str), "reason": reasons.to_numpy()})
+    return frame.sort_values("sample", kind="stable").reset_index(drop=True)

@@ -1,0 +1,400 @@
+"""Cohort files, the mapping language, the sample sheet and the design that follows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from adnorm.base.errors import AdnormError, Problems
+from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
+from adnorm.study.cohort import published_part, read_cohort, read_study
+from adnorm.study.design import derive_design, design_tables
+from adnorm.study.mapping import Rule, normalised_key
+from adnorm.study.samples import build_sample_sheet
+from adnorm.study.schema import check, read_yaml
+
+COHORT = {
+    "id": "trial",
+    "title": "A trial",
+    "accession": "GSE1",
+    "disease": "atopic dermatitis",
+    "tissue": "skin",
+    "assay": "microarray",
+    "platform": "GPL570",
+    "route": "geo_series_matrix",
+    "scale": "log2",
+    "reference": "nonlesional",
+    "placebo_arm": "placebo",
+    "treatments": {
+        "gusacitinib": {"drug_class": "JAK inhibitor"},
+        "placebo": {"drug_class": "placebo"},
+    },
+    "samples": {
+        "patient": {"from": ["subject", "patient_id"]},
+        "state": {"from": "tissue", "values": {"LS": "lesional", "NL": "nonlesional"}},
+        "treatment": {
+            "from": "arm",
+            "pattern": "^(?P<value>[A-Za-z]+)",
+            "values": {"GUSA": "gusacitinib", "PBO": "placebo"},
+        },
+        "dose_mg": {"from": "arm", "pattern": "(?P<value>[0-9]*)( mg)?$", "missing": None},
+        "week": {"from": "time", "values": {"Baseline": 0, "Day 15": 2, "Day 29": 4}},
+    },
+}
+
+
+def raw_trial(weeks=("Baseline", "Day 15", "Day 29")):
+    rows = {}
+    arms = {"PBO": range(1, 5), "GUSA 20 mg": range(5, 9), "GUSA 40 mg": range(9, 13)}
+    for arm, patients in arms.items():
+        for patient in patients:
+            for time in weeks:
+                for tissue in ("LS", "NL") if time == "Baseline" else ("LS",):
+                    rows[f"GSM{len(rows):03d}"] = {
+                        "Patient ID": f"{patient:02d}",
+                        "tissue": tissue,
+                        "arm": arm,
+                        "time": time,
+                    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def cohort(**changes):
+    return check({**COHORT, **changes}, "cohort", "trial.yaml") | {"where": "trial.yaml"}
+
+
+def write(folder, value, name="trial"):
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(value))
+    return path
+
+
+# ---------------------------------------------------------------- mapping
+
+
+@pytest.mark.parametrize("key", ["skin type", "Skin_Type", "skin-type", "skin  type "])
+def test_keys_match_without_case_and_punctuation(key):
+    assert normalised_key(key) == normalised_key("skin type")
+
+
+def apply(spec, values, column="week"):
+    raw = pd.DataFrame({"key": values}, index=[f"s{i}" for i in range(len(values))])
+    problems = Problems("c.yaml")
+    return Rule(column, spec, "c.yaml").apply(raw, problems), problems
+
+
+def test_values_match_as_text_and_as_numbers():
+    mapped, problems = apply({"from": "KEY", "values": {"01": 0, 2: 4}}, ["1", "02"])
+    assert mapped.tolist() == [0, 4]
+    assert not problems
+
+
+def test_uncovered_values_list_all_raw_values_with_counts():
+    _, problems = apply({"from": "key", "values": {"a": 0}}, ["a", "a", "b", ""])
+    message = problems.sentences[0]
+    assert "'b'" in message
+    assert "'a' (2), empty (1), 'b' (1)" in message
+    assert "values" in message and "c.yaml" in message
+
+
+def test_an_empty_raw_value_is_never_guessed():
+    _, problems = apply({"from": "key"}, ["x", ""])
+    assert "(empty)" in problems.sentences[0]
+    mapped, problems = apply({"from": "key", "missing": "y"}, ["x", ""])
+    assert mapped.tolist() == ["x", "y"]
+    assert not problems
+
+
+def test_unknown_key_names_the_nearest_and_shows_what_there_is():
+    _, problems = apply({"from": "kei"}, ["x"])
+    assert "did you mean 'key'" in problems.sentences[0]
+    assert "e.g. 'x'" in problems.sentences[0]
+
+
+def test_alternatives_are_taken_sample_by_sample():
+    raw = pd.DataFrame({"a": ["1", ""], "b": ["9", "2"]}, index=["s0", "s1"])
+    problems = Problems("c.yaml")
+    mapped = Rule("week", {"from": ["a", "b"]}, "c.yaml").apply(raw, problems)
+    assert mapped.tolist() == ["1", "2"]
+
+
+# ---------------------------------------------------------------- sample sheet
+
+
+def test_canonical_sheet():
+    sheet, excluded = build_sample_sheet(raw_trial(), cohort())
+    assert excluded.empty
+    assert list(sheet.columns[:8]) == [
+        "sample",
+        "patient",
+        "state",
+        "treatment",
+        "drug_class",
+        "dose_mg",
+        "arm",
+        "week",
+    ]
+    assert sorted(set(sheet["arm"])) == ["gusacitinib 20 mg", "gusacitinib 40 mg", "placebo"]
+    assert set(sheet["patient"]) == {f"{p:02d}" for p in range(1, 13)}
+    assert sheet.loc[sheet["arm"] == "placebo", "dose_mg"].isna().all()
+    assert "geo_tissue" in sheet
+
+
+def expect(message, raw=None, **changes):
+    with pytest.raises(AdnormError, match=message):
+        build_sample_sheet(raw_trial() if raw is None else raw, cohort(**changes))
+
+
+def samples(**changes):
+    return {"samples": {**COHORT["samples"], **changes}}
+
+
+def test_week_twelve_is_not_a_number():
+    raw = raw_trial().replace({"time": {"Day 29": "twelve"}})
+    expect(
+        "'twelve' is not a number",
+        raw,
+        **samples(
+            week={"from": "time", "values": {"Baseline": 0, "Day 15": 2, "twelve": "twelve"}}
+        ),
+    )
+
+
+def test_unmapped_value_stops():
+    raw = raw_trial().replace({"tissue": {"NL": "normal"}})
+    expect(r"(?s)no mapping covers 'normal'.*'LS' \(36\), 'normal' \(12\)", raw)
+
+
+def test_scale_turns_months_into_weeks():
+    raw = raw_trial(("Baseline",)).replace({"time": {"Baseline": "0"}})
+    raw.loc[raw.index[0], "time"] = "3"
+    raw.loc[raw.index[0], "tissue"] = "LS"
+    sheet, _ = build_sample_sheet(raw, cohort(**samples(week={"from": "time", "scale": 4})))
+    assert sorted(set(sheet["week"])) == [0, 12]
+
+
+def test_patient_in_two_arms():
+    raw = raw_trial()
+    raw.loc[raw.index[0], "arm"] = "GUSA 40 mg"
+    expect(r"patient '01' is in several arms: 'gusacitinib 40 mg', 'placebo'", raw)
+
+
+def test_patient_with_two_baselines():
+    raw = raw_trial().replace({"time": {"Day 15": "Screening"}})
+    rule = {"from": "time", "values": {"Baseline": 0, "Screening": 0, "Day 29": 4}}
+    expect("patient '01' has two baselines: 'Baseline', 'Screening'", raw, **samples(week=rule))
+
+
+def test_duplicate_samples():
+    raw = raw_trial()
+    expect("'GSM000'", pd.concat([raw, raw.iloc[:1]]))
+
+
+def test_placebo_arm_that_no_sample_has():
+    expect("did you mean 'placebo'", placebo_arm="Placebos")
+
+
+def test_visits_without_a_baseline():
+    raw = raw_trial()
+    raw = raw[~((raw["arm"] == "PBO") & (raw["time"] == "Baseline"))]
+    expect("arm 'placebo' has samples at weeks '2', '4' but none at baseline", raw)
+
+
+def test_reference_that_no_sample_has():
+    raw = raw_trial()
+    expect("no sample is nonlesional", raw[raw["tissue"] == "LS"])
+
+
+def test_all_samples_excluded():
+    rule = {"from": "tissue", "pattern": ".", "reason": "everything"}
+    expect("all 48 samples are excluded", exclude=[rule])
+
+
+def test_exclude_rules_give_their_reason_and_must_match():
+    rule = {"from": "tissue", "values": ["NL"], "reason": "not wanted"}
+    sheet, excluded = build_sample_sheet(raw_trial(), cohort(exclude=[rule], reference=None))
+    assert set(excluded["reason"]) == {"not wanted"} and len(excluded) == 12
+    assert set(sheet["state"]) == {"lesional"}
+    expect("matches no sample", exclude=[rule | {"values": ["XX"]}])
+
+
+def test_arm_of_the_patient_fills_the_baseline():
+    raw = raw_trial()
+    raw.loc[raw["time"] == "Baseline", "arm"] = "none yet"
+    rule = {
+        "from": "arm",
+        "pattern": "^(?P<value>[A-Za-z]+)",
+        "values": {"GUSA": "gusacitinib", "PBO": "placebo", "none": "of_patient"},
+    }
+    dose = {"from": "arm", "pattern": "(?P<value>[0-9]*)( mg| yet)?$", "missing": None}
+    sheet, _ = build_sample_sheet(raw, cohort(**samples(treatment=rule, dose_mg=dose)))
+    baseline = sheet[(sheet["week"] == 0) & (sheet["patient"] == "05")]
+    assert set(baseline["arm"]) == {"gusacitinib 20 mg"}
+
+
+def test_undescribed_treatment_is_told_before_any_work(tmp_path):
+    broken = {**COHORT, "treatments": {"placebo": {"drug_class": "placebo"}}}
+    with pytest.raises(AdnormError, match="'gusacitinib' is not described"):
+        read_cohort(write(tmp_path, broken))
+
+
+# ---------------------------------------------------------------- design
+
+
+@pytest.fixture
+def sheet():
+    return build_sample_sheet(raw_trial(), cohort())[0]
+
+
+def test_design_of_a_dose_trial(sheet):
+    design = derive_design(sheet, "placebo", 3)
+    names = [c.name for c in design.supported]
+    assert "lesional-nonlesional@0" in names
+    assert "change:gusacitinib 40 mg-placebo@4" in names
+    assert "change:gusacitinib 40 mg-gusacitinib 20 mg@2" in names
+    assert "residual:gusacitinib 20 mg@4" in names
+    for comparison in design.supported:
+        assert sum(comparison.terms.values()) == pytest.approx(0)
+    cells, comparisons = design_tables(design)
+    assert cells["samples"].sum() == len(sheet)
+    refused = comparisons[comparisons["supported"] == "no"]
+    assert (refused["reason"].str.len() > 10).all()
+    assert "no healthy samples at baseline" in set(refused["reason"])
+
+
+def test_pooled_disease_contrast_is_weighted_by_pairs(sheet):
+    sheet = sheet[~((sheet["patient"].isin(["01", "02"])) & (sheet["state"] == "nonlesional"))]
+    comparison = derive_design(sheet, "placebo", 2).comparisons[0]
+    assert comparison.pairs == 10
+    assert comparison.terms["placebo", "lesional", 0.0] == pytest.approx(0.2)
+    assert comparison.terms["gusacitinib 20 mg", "nonlesional", 0.0] == pytest.approx(-0.4)
+
+
+def test_arm_with_one_patient_supports_nothing(sheet):
+    kept = sheet[(sheet["arm"] != "placebo") | (sheet["patient"] == "01")]
+    reasons = {c.name: c for c in derive_design(kept, "placebo", 3).comparisons}
+    assert not reasons["change:placebo@4"].supported
+    assert "only 1 patients" in reasons["change:placebo@4"].reason
+    assert not reasons["change:gusacitinib 20 mg-placebo@4"].supported
+    assert reasons["change:gusacitinib 20 mg@4"].supported
+
+
+def test_design_does_not_depend_on_the_order_of_samples(sheet):
+    shuffled = sheet.sample(frac=1, random_state=3)
+    first, second = derive_design(sheet, "placebo", 3), derive_design(shuffled, "placebo", 3)
+    assert [(c.name, c.terms) for c in first.comparisons] == [
+        (c.name, c.terms) for c in second.comparisons
+    ]
+
+
+def test_no_placebo_and_no_visits_are_reasons(sheet):
+    baseline = sheet[sheet["week"] == 0]
+    reasons = {c.name: c.reason for c in derive_design(baseline, None, 3).comparisons}
+    assert reasons["change"] == "no lesional samples after baseline"
+    reasons = {c.name: c.reason for c in derive_design(sheet, None, 3).comparisons}
+    assert "no placebo arm" in reasons["change:gusacitinib 20 mg-placebo@2"]
+
+
+def test_biopsies_of_one_visit_count_once():
+    frame = pd.DataFrame(
+        {
+            "patient": ["p2", "p1", "p1", "p1"],
+            "state": ["lesional"] * 4,
+            "week": [0.0, 0.0, 0.0, 2.0],
+            "arm": ["untreated"] * 4,
+        }
+    )
+    combined, codes = combine_biopsies(frame)
+    assert combined["biopsies"].tolist() == [2, 1, 1]
+    values = np.array([[1.0], [2.0], [4.0], [8.0]])
+    assert average_rows(values, codes).ravel().tolist() == [3.0, 8.0, 1.0]
+    assert sum_rows(values, codes).ravel().tolist() == [6.0, 8.0, 1.0]
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_yaml_keeps_what_people_mean(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("no: 1\nvisit: 010\non: yes\nflag: true\nnumber: -3\n")
+    assert read_yaml(path) == {"no": 1, "visit": "010", "on": "yes", "flag": True, "number": -3}
+    path.write_text("a: 1\na: 2\n")
+    with pytest.raises(AdnormError, match="the key 'a' stands twice"):
+        read_yaml(path)
+    path.write_text("a: [1\n")
+    with pytest.raises(AdnormError, match=r"line \d+, column \d+"):
+        read_yaml(path)
+
+
+def test_all_problems_of_a_cohort_file_are_told_at_once(tmp_path):
+    broken = {**COHORT, "tissu": "skin", "scale": "log", "route": "geo"}
+    with pytest.raises(AdnormError) as failure:
+        read_cohort(write(tmp_path, broken))
+    message = str(failure.value)
+    assert "did you mean 'tissue'" in message
+    assert "scale: 'log' is not allowed; did you mean 'log2'" in message
+    assert "route: 'geo' is not allowed" in message
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "../x", "", "a b", ".hidden"])
+def test_cohort_id_must_be_a_plain_name(tmp_path, name):
+    with pytest.raises(AdnormError, match="id: "):
+        read_cohort(write(tmp_path, {**COHORT, "id": name}))
+
+
+def test_id_must_be_the_file_name(tmp_path):
+    with pytest.raises(AdnormError, match="must be the name of the file, 'other'"):
+        read_cohort(write(tmp_path, COHORT, "other"))
+
+
+def test_route_needs_are_checked(tmp_path):
+    with pytest.raises(AdnormError, match="needs `source: sheet`"):
+        read_cohort(write(tmp_path, {**COHORT, "route": "local", "source": {"table": "t.csv"}}))
+    with pytest.raises(AdnormError, match="needs `simulation`"):
+        read_cohort(write(tmp_path, {**COHORT, "route": "simulated"}))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, COHORT)
+    (tmp_path / "sets.tsv").write_text("set\n")
+    return {"cohorts": ["trial.yaml"], "gene_sets": ["sets.tsv"]}
+
+
+def test_study_has_defaults(run):
+    study = read_study(run)
+    assert study.config["effects"]["minimum_pairs"] == 3
+    assert study.config["figures"]["heatmap_sets"]["itch"] == ["itch_core_skin_up"]
+    assert list(study.cohorts) == ["trial"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cohorts": ["trial.yaml", "trial.yaml"]}, "two cohorts have the id 'trial'"),
+        ({"cohorts": ["trail"], "cohort_folder": "."}, "did you mean 'trial'"),
+        ({"gene_sets": ["none.tsv"]}, "none.tsv does not exist"),
+        ({"identifiers": {"table": "none.tsv"}}, "none.tsv does not exist"),
+        ({"scors": {}}, "did you mean 'scores'"),
+        ({"scores": {"method": []}}, "did you mean 'methods'"),
+        ({"effects": {"minimum_pairs": 1}}, "effects: minimum_pairs: 1 is less than"),
+        ({"cohorts": []}, "cohorts"),
+    ],
+)
+def test_configuration_problems_are_named(run, change, message):
+    with pytest.raises(AdnormError, match=message):
+        read_study({**run, **change})
+
+
+def test_mending_a_mapping_does_not_fetch_again(tmp_path):
+    first = read_cohort(write(tmp_path, COHORT))
+    mended = {**COHORT, "samples": {**COHORT["samples"], "sex": {"constant": "female"}}}
+    assert published_part(first) == published_part(read_cohort(write(tmp_path, mended)))
+
+
+@pytest.mark.parametrize("name", ["gse80342", "gse193309", "gse199046"])
+def test_shipped_cohort_files_are_valid(repository, name):
+    assert read_cohort(repository / "config" / "cohorts" / f"{name}.yaml")["status"] == "verified"
