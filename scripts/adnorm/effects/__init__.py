@@ -1,0 +1,1 @@
+"""Comparisons of the design as contrasts of one linear model a cohort."""

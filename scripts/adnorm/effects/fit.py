@@ -1,0 +1,232 @@
+"""Gene-wise linear models: effects of every comparison for every gene."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, listing
+from adnorm.base.logs import progress
+from adnorm.effects.contrasts import FitPlan
+from adnorm.effects.linear_model import check_rank
+from adnorm.effects.observations import Observations
+from adnorm.effects.weighted import fit_weighted
+
+COLUMNS = [
+    "contrast",
+    "gene",
+    "log2_fold_change",
+    "standard_error",
+    "t",
+    "p_value",
+    "fdr",
+    "pairs",
+]
+COUNT_MODELS = ("voom", "log2", "deseq2")
+
+
+def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
+    """Adjust p-values for the false discovery rate; missing ones stay missing and do not count.
+
+    Parameters
+    ----------
+    p_values
+        Shape (tests,).
+
+    Returns
+    -------
+    ndarray, shape (tests,)
+
+    References
+    ----------
+    Benjamini Y, Hochberg Y (1995). J R Stat Soc B 57:289–300.
+
+    Examples
+    --------
+    >>> benjamini_hochberg(np.array([0.01, np.nan, 0.04])).tolist()
+    [0.02, nan, 0.04]
+    """
+    from scipy.stats import false_discovery_control
+
+    p_values = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p_values.shape, np.nan)
+    tested = ~np.isnan(p_values)
+    if tested.any():
+        adjusted[tested] = false_discovery_control(p_values[tested])
+    return adjusted
+
+
+def fit_unweighted(y: np.ndarray, plan: FitPlan) -> dict:
+    """Ordinary least squares and contrasts by limma; exact because all genes share the design.
+
+    Parameters
+    ----------
+    y
+        Log2 expression of the rows of the model, shape (genes, samples).
+    plan
+        The model and its contrasts.
+
+    Returns
+    -------
+    dict
+        limma's fit: coefficients, stdev_unscaled, sigma, df_residual, Amean, …
+    """
+    import pylimma
+
+    check_rank(plan.model.design, plan.model.columns)
+    fit = pylimma.lm_fit(y, plan.model.design)
+    return pylimma.contrasts_fit(fit, plan.design_weights)
+
+
+def fit_voom(
+    counts: np.ndarray, library_sizes: np.ndarray, plan: FitPlan, span: float | None = None
+) -> dict:
+    """Weigh log2 counts by precision with voom, then weighted least squares with exact contrasts.
+
+    Parameters
+    ----------
+    counts
+        Reads, shape (genes, samples of the model).
+    library_sizes
+        Effective library sizes in reads, shape (samples of the model,).
+    plan
+        The model and its contrasts.
+    span
+        Smoothing span of voom's trend; ``None`` lets limma choose it by the number of genes.
+
+    Returns
+    -------
+    dict
+        As `fit_unweighted`.
+
+    References
+    ----------
+    Law C W et al. (2014). Genome Biology 15:R29.
+    """
+    import pylimma
+
+    check_rank(plan.model.design, plan.model.columns)
+    chosen = {} if span is None else {"span": span, "adaptive_span": False}
+    voomed = pylimma.voom(counts, plan.model.design, lib_size=library_sizes, **chosen)
+    return fit_weighted(voomed["E"], voomed["weights"], plan.model, plan.cell_weights)
+
+
+def moderate(fit: dict, robust: bool) -> dict[str, np.ndarray]:
+    """Moderate the variances over genes (empirical Bayes) and test.
+
+    Parameters
+    ----------
+    fit
+        Result of `fit_unweighted` or `fit_voom`.
+    robust
+        Whether genes with outlying variances are kept from the prior.
+
+    Returns
+    -------
+    dict
+        log2_fold_change, standard_error, t, p_value: genes × contrasts.
+
+    References
+    ----------
+    Smyth G K (2004). Stat Appl Genet Mol Biol 3:3. Phipson B et al. (2016). Ann Appl Stat 10:946.
+    """
+    import pylimma
+
+    moderated = pylimma.e_bayes(fit, robust=robust)
+    scale = np.sqrt(np.broadcast_to(moderated["s2_post"], len(fit["sigma"])))
+    return {
+        "log2_fold_change": np.asarray(moderated["coefficients"]),
+        "standard_error": np.asarray(moderated["stdev_unscaled"]) * scale[:, None],
+        "t": np.asarray(moderated["t"]),
+        "p_value": np.asarray(moderated["p_value"]),
+    }
+
+
+def _tabulate(genes: np.ndarray, plan: FitPlan, results: dict[str, np.ndarray]) -> pd.DataFrame:
+    frames = []
+    for j, comparison in enumerate(plan.comparisons):
+        values = {name: column[:, j] for name, column in results.items()}
+        # A p-value below the smallest number is not 0.
+        values["p_value"] = np.maximum(values["p_value"], np.finfo(float).tiny)
+        frame = pd.DataFrame({"contrast": comparison.name, "gene": genes, **values})
+        frame["fdr"] = benjamini_hochberg(values["p_value"])
+        frame["pairs"] = comparison.pairs
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _usable_genes(y: np.ndarray, genes: np.ndarray) -> np.ndarray:
+    """Genes that vary; a constant one has neither an effect nor a variance to moderate."""
+    varies = np.ptp(y, axis=1) > 0
+    if not varies.all():
+        constant = genes[~varies]
+        progress(f"{len(constant)} genes are constant and have no effect: {listing(constant, 5)}")
+    if varies.sum() < 2:
+        raise AdnormError(
+            f"only {int(varies.sum())} of {len(genes)} genes vary over {y.shape[1]} samples; "
+            f"effects need at least 2: check the value table and the declared scale"
+        )
+    return varies
+
+
+def _fit_plan(data: Observations, plan: FitPlan, settings: dict) -> pd.DataFrame:
+    rows = plan.model.rows
+    model = settings["count_model"] if data.counts is not None else "log2"
+    robust = bool(settings["robust"])
+    if model == "log2":
+        y = data.log2[:, rows]
+        use = _usable_genes(y, data.genes)
+        results = moderate(fit_unweighted(y[use], plan), robust)
+        return _tabulate(data.genes[use], plan, results)
+    counts = data.counts[:, rows]
+    use = _usable_genes(counts, data.genes)
+    if model == "voom":
+        fit = fit_voom(counts[use], data.library_sizes[rows], plan)
+        return _tabulate(data.genes[use], plan, moderate(fit, robust))
+    from adnorm.effects.deseq2 import fit_deseq2
+
+    progress("DESeq2 takes minutes; voom gives the same ranking in seconds")
+    return _tabulate(data.genes[use], plan, fit_deseq2(counts[use], plan))
+
+
+def fit_effects(data: Observations, plans: list[FitPlan], settings: dict) -> pd.DataFrame:
+    """Estimate every planned comparison for every gene.
+
+    Parameters
+    ----------
+    data
+        Expression, biopsies combined.
+    plans
+        Models and contrasts.
+    settings
+        ``count_model`` (voom, log2 or deseq2; only used if the cohort has counts) and ``robust``.
+
+    Returns
+    -------
+    DataFrame
+        contrast, gene, log2_fold_change, standard_error, t, p_value, fdr (within the contrast),
+        pairs; sorted by contrast and gene. No rows if there are no plans.
+
+    Raises
+    ------
+    AdnormError
+        The count model is unknown, a design is rank deficient, or no gene varies.
+    """
+    if settings["count_model"] not in COUNT_MODELS:
+        raise AdnormError(
+            f"config, effects.count_model: '{settings['count_model']}' is not one of "
+            f"{listing(COUNT_MODELS)}"
+        )
+    frames = []
+    for plan in plans:
+        asked = len(plan.comparisons)
+        what = "1 contrast" if asked == 1 else f"{asked} contrasts"
+        progress(
+            f"{len(data.genes):,} genes × {len(plan.model.rows)} samples, "
+            f"{plan.model.rank} coefficients, {what}"
+        )
+        frames.append(_fit_plan(data, plan, settings))
+    if not frames:
+        return pd.DataFrame(columns=COLUMNS)
+    effects = pd.concat(frames, ignore_index=True)
+    return effects.sort_values(["contrast", "gene"], kind="stable", ignore_index=True)[COLUMNS]

@@ -1,0 +1,174 @@
+"""What the models are fitted to: one observation for each patient, state and visit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, listing
+from adnorm.base.logs import progress
+from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Expression of a cohort, biopsies of one patient, state and visit combined.
+
+    Attributes
+    ----------
+    samples
+        The canonical sample sheet as it came (one row a biopsy).
+    combined
+        One row for each observation: patient, state, week, biopsies, arm.
+    genes
+        Approved symbols.
+    log2
+        Log2 expression, shape (genes, observations); biopsies averaged.
+    counts
+        Read counts, same shape, biopsies summed; ``None`` unless the cohort has counts.
+    library_sizes
+        Effective library sizes in reads, shape (observations,); ``None`` without counts.
+    facts
+        ``uns["adnorm"]`` of the file.
+    """
+
+    samples: pd.DataFrame
+    combined: pd.DataFrame
+    genes: np.ndarray
+    log2: np.ndarray
+    counts: np.ndarray | None
+    library_sizes: np.ndarray | None
+    facts: dict
+
+    def voom_log2(self) -> np.ndarray:
+        """Return log2 counts per million as voom defines them, or `log2` if there are no counts."""
+        if self.counts is None:
+            return self.log2
+        return log2_cpm(self.counts, self.library_sizes)
+
+
+def log2_cpm(counts: np.ndarray, library_sizes: np.ndarray) -> np.ndarray:
+    """Log2 counts per million, half a read added (Law et al. 2014).
+
+    Examples
+    --------
+    >>> float(log2_cpm(np.array([[1.5]]), np.array([1e6 - 1]))[0, 0])
+    1.0
+    """
+    return np.log2((counts + 0.5) / (library_sizes + 1.0) * 1e6)
+
+
+def effective_library_sizes(counts: np.ndarray, log2: np.ndarray) -> np.ndarray:
+    """Library sizes that the expression stage normalized by, read off its own values.
+
+    The stage writes log2(counts / size × 10⁶ + 1). Whatever made the sizes (reads alone, TMM,
+    median of ratios), counts and log2 values together say what they were, so voom uses the same.
+
+    Parameters
+    ----------
+    counts
+        Reads, shape (samples, genes).
+    log2
+        Log2 counts per million, same shape.
+
+    Returns
+    -------
+    ndarray, shape (samples,)
+        In reads. The plain library sizes if `log2` was not made in this way, which is logged.
+    """
+    plain = counts.sum(axis=1)
+    sizes = plain * 1e6 / np.expm1(log2 * np.log(2)).sum(axis=1)
+    if np.allclose(sizes, plain, rtol=1e-4):
+        return plain
+    # Every normalization keeps the typical size; one that does not is no library size.
+    typical = abs(np.mean(np.log(sizes / plain))) < np.log(2)
+    if typical and np.allclose(np.log2(counts / sizes[:, None] * 1e6 + 1), log2, atol=1e-3):
+        return sizes
+    progress("log2 values are not log2(counts per million + 1): plain library sizes are used")
+    return plain
+
+
+def read_observations(path: Path | str) -> Observations:
+    """Read expression.h5ad and combine biopsies.
+
+    Parameters
+    ----------
+    path
+        The file that the expression stage wrote.
+
+    Raises
+    ------
+    AdnormError
+        The file is absent, or a value is missing or infinite.
+    """
+    data = read_h5ad(path)
+    matrix = np.asarray(data.X, dtype=float)
+    bad = ~np.isfinite(matrix).all(axis=0)
+    if bad.any():
+        raise AdnormError(
+            f"{path}: {int(bad.sum())} genes have missing or infinite log2 values "
+            f"({listing(data.var_names[bad])}); effects need complete values: remove or impute "
+            f"these genes before the expression stage"
+        )
+    combined, codes = combine_biopsies(data.obs)
+    if len(combined) < data.n_obs:
+        extra = int((combined["biopsies"] > 1).sum())
+        progress(
+            f"{data.n_obs} biopsies are {len(combined)} observations: {extra} times, several "
+            f"biopsies of one patient, state and visit count as one (log2 averaged, counts summed)"
+        )
+    counts = sizes = None
+    if "counts" in data.layers:
+        raw = data.layers["counts"]
+        raw = raw.toarray() if hasattr(raw, "toarray") else np.asarray(raw)
+        raw = raw.astype(float)
+        empty = data.obs_names[raw.sum(axis=1) <= 0]
+        if len(empty):
+            raise AdnormError(
+                f"{path}: samples {listing(empty)} have no reads in any gene that passed the "
+                f"filter; exclude them (expression.exclude_small_libraries or the cohort file)"
+            )
+        counts = sum_rows(raw, codes).T
+        sizes = np.bincount(codes, weights=effective_library_sizes(raw, matrix))
+    return Observations(
+        samples=data.obs,
+        combined=combined,
+        genes=data.var_names.to_numpy(dtype=str),
+        log2=np.ascontiguousarray(average_rows(matrix, codes).T),
+        counts=counts,
+        library_sizes=sizes,
+        facts=dict(data.uns["adnorm"]),
+    )
+
+
+def read_h5ad(path: Path | str) -> AnnData:
+    """Read an h5ad file of this workflow; say which file is missing.
+
+    Raises
+    ------
+    AdnormError
+        The file is absent or is not one of this workflow.
+    """
+    import anndata
+
+    path = Path(path)
+    if not path.is_file():
+        raise AdnormError(f"{path}: this file is missing; run the stage that writes it again")
+    try:
+        data = anndata.read_h5ad(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise AdnormError(f"{path}: cannot be read as h5ad ({error}); write it again") from error
+    lacking = {"patient", "state", "week", "arm"} - set(data.obs)
+    if lacking or "adnorm" not in data.uns:
+        raise AdnormError(
+            f"{path}: not an h5ad file of this workflow "
+            f"(lacks {listing(sorted(lacking)) or 'uns[adnorm]'}); write it with the stage before"
+        )
+    return data

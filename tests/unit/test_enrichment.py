@@ -1,0 +1,202 @@
+"""Gene-set enrichment: ranking, parts of sets, completeness, determinism, families."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from adnorm.base.errors import AdnormError
+from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.enrichment import COLUMNS, enrich, rank_genes, split_sets
+from adnorm.effects.fit import fit_unweighted, moderate
+from adnorm.effects.gene_set_tests import SMALLEST_P_VALUE
+from adnorm.study.biopsies import combine_biopsies
+from adnorm.study.design import derive_design
+from adnorm.study.gene_sets import Gene, GeneSet
+
+SETTINGS = {"minimum_size": 5, "maximum_size": 100, "inter_gene_correlation": "estimated"}
+GENES = np.array([f"C{i}orf{i}" for i in range(600)])
+PARTS = {
+    ("up_set", "up"): tuple(GENES[:15]),
+    ("mixed", "up"): tuple(GENES[15:25]),
+    ("mixed", "down"): tuple(GENES[25:35]),
+    ("null", "all"): tuple(GENES[100:130]),
+    ("tiny", "all"): (*GENES[200:204], "ABSENT1", "ABSENT2"),
+    ("absent", "up"): ("ABSENT1", "ABSENT2", "ABSENT3"),
+    ("huge", "all"): tuple(GENES[300:500]),
+}
+
+
+@pytest.fixture(scope="module")
+def study():
+    rows = [(f"p{i}", "untreated", s, 0.0) for i in range(10) for s in ("lesional", "nonlesional")]
+    samples = pd.DataFrame(rows, columns=["patient", "arm", "state", "week"])
+    samples = samples.assign(treatment="none", dose_mg=np.nan)
+    combined, _ = combine_biopsies(samples)
+    (plan,), _ = plan_fits(combined, derive_design(samples, None, 3).supported)
+    rng = np.random.default_rng(3)
+    y = rng.normal(8, 0.5, (len(GENES), len(combined)))
+    lesional = (combined["state"] == "lesional").to_numpy()
+    y[:25, lesional] += 1.2
+    y[25:35, lesional] -= 1.2
+    t = moderate(fit_unweighted(y[:, plan.model.rows], plan), False)["t"][:, 0]
+    return y[:, plan.model.rows], plan, t
+
+
+def run(study, seed=1, **changed):
+    y, plan, t = study
+    ranking = rank_genes(GENES, t, "c")
+    table = enrich(ranking, y, GENES, plan, 0, PARTS, SETTINGS | changed, seed)
+    return table.set_index(["set", "part"])
+
+
+def test_columns_and_one_row_for_each_part(study):
+    y, plan, t = study
+    table = enrich(rank_genes(GENES, t, "c"), y, GENES, plan, 0, PARTS, SETTINGS, 1)
+    assert list(table.columns) == COLUMNS
+    assert list(zip(table["set"], table["part"], strict=True)) == sorted(PARTS)
+    assert set(table["contrast"]) == {"lesional-nonlesional@0"}
+
+
+def test_signals_are_found_with_their_direction_by_both_tests(study):
+    table = run(study)
+    for key, sign in ((("up_set", "up"), 1), (("mixed", "up"), 1), (("mixed", "down"), -1)):
+        found = table.loc[key]
+        assert np.sign(found["nes"]) == np.sign(found["es"]) == sign
+        assert found["fdr"] < 1e-3 and found["camera_fdr"] < 1e-3
+        assert found["camera_direction"] == ("up" if sign > 0 else "down")
+        lead = found["leading_edge"].split(";")
+        assert 5 <= len(lead) <= found["size"] and set(lead) <= set(PARTS[key])
+    assert table.loc[("null", "all"), "camera_p_value"] > 0.05
+
+
+def test_leading_edge_starts_at_the_end_of_the_ranking(study):
+    _, _, t = study
+    value = dict(zip(GENES, t, strict=True))
+    lead = run(study).loc[("up_set", "up"), "leading_edge"].split(";")
+    assert [value[g] for g in lead] == sorted((value[g] for g in lead), reverse=True)
+
+
+def test_enrichment_score_is_the_published_running_sum(study):
+    _, _, t = study
+    ranking = rank_genes(GENES, t, "c")
+    inside = ranking.index.isin(PARTS["mixed", "down"])
+    hit = np.where(inside, ranking.abs(), 0)
+    steps = np.cumsum(hit / hit.sum() - ~inside / (~inside).sum())
+    expected = steps[np.abs(steps).argmax()]
+    assert run(study).loc[("mixed", "down"), "es"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_too_small_too_large_and_absent_sets_have_a_reason_and_no_number(study):
+    table = run(study)
+    assert table.loc[("tiny", "all"), "reason"] == "4 of 6 genes measured; at least 5 are needed"
+    assert table.loc[("absent", "up"), "reason"] == "0 of 3 genes measured; at least 5 are needed"
+    assert table.loc[("huge", "all"), "reason"] == "200 genes measured; at most 100 are tested"
+    empty = table[table["reason"] != ""]
+    assert len(empty) == 3
+    numbers = ["es", "nes", "p_value", "fdr", "camera_p_value", "camera_fdr"]
+    assert empty[numbers].isna().all().all()
+    assert not table[table["reason"] == ""][numbers].isna().any().any()
+
+
+def test_families_are_all_tested_parts_of_the_contrast(study):
+    tested = run(study).query("reason == ''")
+    for p, fdr in (("p_value", "fdr"), ("camera_p_value", "camera_fdr")):
+        np.testing.assert_allclose(tested[fdr], stats.false_discovery_control(tested[p]))
+
+
+def test_p_values_are_never_zero(study):
+    y, plan, t = study
+    extreme = t.copy()
+    extreme[:15] = 40 + np.arange(15)
+    ranking = rank_genes(GENES, extreme, "c")
+    table = enrich(ranking, y, GENES, plan, 0, PARTS, SETTINGS, 1)
+    assert table["p_value"].min() == SMALLEST_P_VALUE
+    assert (table["fdr"].dropna() > 0).all()
+
+
+def test_order_of_genes_does_not_matter(study):
+    y, plan, t = study
+    order = np.random.default_rng(0).permutation(len(GENES))
+    shuffled = enrich(
+        rank_genes(GENES[order], t[order], "c"), y[order], GENES[order], plan, 0, PARTS, SETTINGS, 1
+    )
+    pd.testing.assert_frame_equal(shuffled.set_index(["set", "part"]), run(study), rtol=1e-9)
+
+
+def test_same_seed_same_result_and_another_seed_another_sampling(study):
+    first, again, other = run(study), run(study), run(study, seed=2)
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
+    assert not first["nes"].equals(other["nes"])
+    np.testing.assert_allclose(first["es"], other["es"])
+
+
+def test_result_does_not_depend_on_the_hash_seed():
+    script = (
+        "import numpy as np; from adnorm.effects.enrichment import preranked, rank_genes\n"
+        "g = np.array([f'g{i}' for i in range(300)])\n"
+        "t = np.random.default_rng(1).normal(size=300)\n"
+        "sets = {(f's{k}', 'all'): tuple(g[k * 9 : k * 9 + 9 + k]) for k in range(8)}\n"
+        "print(preranked(rank_genes(g, t, 'c'), sets, 1).to_csv())"
+    )
+    path = os.pathsep.join(sys.path)
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "77")
+    ]
+    assert texts[0] == texts[1] and texts[0].count("\n") > 8
+
+
+def test_given_correlation_is_used(study):
+    table = run(study, inter_gene_correlation=0.05).query("reason == ''")
+    assert set(table["inter_gene_correlation"]) == {0.05}
+
+
+def test_ties_are_broken_by_name():
+    genes = np.array(["B", "A", "D", "C", *[f"x{i:03d}" for i in range(400)]])
+    t = np.concatenate([[1.5, 1.5, 2.0, 3.0], -np.arange(1.0, 401)])
+    assert list(rank_genes(genes, t, "c").index[:4]) == ["C", "D", "A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("t", "message"),
+    [
+        (np.sign(np.arange(100.0) - 50), "99.0% of 100 genes share their t"),
+        (np.append(np.arange(99.0), np.nan), "missing or infinite for 'g99'"),
+        (np.append(np.arange(99.0), np.inf), "missing or infinite for 'g99'"),
+    ],
+)
+def test_rankings_that_mean_nothing_are_refused(t, message):
+    with pytest.raises(AdnormError, match=message) as caught:
+        rank_genes(np.array([f"g{i}" for i in range(100)]), t, "change:drug@4")
+    assert "change:drug@4" in str(caught.value)
+
+
+def test_sets_are_split_by_direction():
+    def gene_set(**directions):
+        genes = tuple(Gene(symbol, direction=way) for symbol, way in directions.items())
+        return GeneSet("name", "label", "category", "role", genes)
+
+    sets = {
+        "a": gene_set(A="up", B="down", C="down", CONTEXT=""),
+        "b": gene_set(D="up"),
+        "c": gene_set(E="", F="", G="up", H="", I=""),
+    }
+    assert split_sets(sets) == {
+        ("a", "up"): ("A",),
+        ("a", "down"): ("B", "C"),
+        ("b", "up"): ("D",),
+        ("c", "all"): ("E", "F", "G", "H", "I"),
+    }

@@ -1,0 +1,320 @@
+"""Effects of genes: closed forms, invariances, weights against statsmodels, count models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pylimma
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+
+from adnorm.base.errors import AdnormError
+from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.fit import (
+    benjamini_hochberg,
+    fit_effects,
+    fit_unweighted,
+    fit_voom,
+    moderate,
+)
+from adnorm.effects.observations import Observations
+from adnorm.effects.weighted import fit_weighted
+from adnorm.study.biopsies import combine_biopsies
+from adnorm.study.design import derive_design
+
+SETTINGS = {"count_model": "voom", "robust": False, "minimum_pairs": 3, "confidence": 0.95}
+
+
+def trial(patients: int = 6, dropouts: int = 0, healthy: int = 0) -> pd.DataFrame:
+    rows = [
+        (f"{arm}{i}", arm, state, week)
+        for arm in ("drug", "placebo")
+        for i in range(patients)
+        for state, week in (
+            ("lesional", 0.0),
+            ("nonlesional", 0.0),
+            ("lesional", 4.0),
+            ("lesional", 12.0),
+        )
+    ]
+    rows += [(f"h{i}", "healthy", "healthy", 0.0) for i in range(healthy)]
+    frame = pd.DataFrame(rows, columns=["patient", "arm", "state", "week"])
+    gone = np.random.default_rng(5).choice(len(frame) - healthy, dropouts, replace=False)
+    frame = frame.drop(index=gone).reset_index(drop=True)
+    return frame.assign(treatment=frame["arm"], dose_mg=np.nan)
+
+
+def observe(samples: pd.DataFrame, log2: np.ndarray, counts: np.ndarray | None = None):
+    combined, codes = combine_biopsies(samples)
+    order = np.argsort(codes)
+    counts = None if counts is None else counts[:, order].astype(float)
+    data = Observations(
+        samples=samples,
+        combined=combined,
+        genes=np.array([f"G{i:04d}" for i in range(len(log2))]),
+        log2=log2[:, order],
+        counts=counts,
+        library_sizes=None if counts is None else counts.sum(axis=0),
+        facts={},
+    )
+    plans, refused = plan_fits(combined, derive_design(samples, "placebo", 3).supported)
+    assert refused == {}
+    return data, plans
+
+
+def noise(samples: pd.DataFrame, genes: int = 60, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(8, 1, (genes, len(samples)))
+
+
+def mean_difference(samples, y, plus, minus):
+    """The patients' own differences, by hand."""
+    at = {
+        (row.patient, row.state, row.week): i
+        for i, row in enumerate(samples.itertuples(index=False))
+    }
+    arms = samples.groupby("patient")["arm"].first()
+    found = [
+        y[:, at[p, *plus]] - y[:, at[p, *minus]]
+        for p in arms.index
+        if (p, *plus) in at and (p, *minus) in at
+    ]
+    return np.array(found), np.array(
+        [arms[p] for p in arms.index if (p, *plus) in at and (p, *minus) in at]
+    )
+
+
+def test_complete_data_give_the_mean_paired_difference():
+    samples = trial()
+    y = noise(samples)
+    data, plans = observe(samples, y)
+    effects = fit_effects(data, plans, SETTINGS).pivot(
+        index="gene", columns="contrast", values="log2_fold_change"
+    )
+    disease, _ = mean_difference(samples, y, ("lesional", 0.0), ("nonlesional", 0.0))
+    np.testing.assert_allclose(effects["lesional-nonlesional@0"], disease.mean(axis=0), atol=1e-12)
+    change, arms = mean_difference(samples, y, ("lesional", 12.0), ("lesional", 0.0))
+    drug, placebo = change[arms == "drug"].mean(axis=0), change[arms == "placebo"].mean(axis=0)
+    np.testing.assert_allclose(effects["change:drug@12"], drug, atol=1e-12)
+    np.testing.assert_allclose(effects["change:drug-placebo@12"], drug - placebo, atol=1e-12)
+
+
+def test_two_visits_without_moderation_are_the_paired_t_test():
+    samples = trial().query("arm == 'drug' and state == 'lesional' and week < 5")
+    samples = samples.reset_index(drop=True)
+    y = noise(samples)
+    data, (plan,) = observe(samples, y)
+    fit = fit_unweighted(data.log2[:, plan.model.rows], plan)
+    t = fit["coefficients"] / fit["stdev_unscaled"] / fit["sigma"][:, None]
+    before, after = (y[:, (samples["week"] == w).to_numpy()] for w in (0, 4))
+    expected = stats.ttest_rel(after, before, axis=1)
+    np.testing.assert_allclose(t[:, 0], expected.statistic, rtol=1e-10)
+    assert set(fit["df_residual"]) == {5}
+
+
+def test_between_people_without_moderation_is_the_two_sample_t_test():
+    samples = trial(healthy=7)
+    y = noise(samples)
+    data, plans = observe(samples, y)
+    plan = next(p for p in plans if p.comparisons[0].name == "lesional-healthy@0")
+    fit = fit_unweighted(data.log2[:, plan.model.rows], plan)
+    t = fit["coefficients"][:, 0] / fit["stdev_unscaled"][:, 0] / fit["sigma"]
+    lesional = y[:, ((samples["state"] == "lesional") & (samples["week"] == 0)).to_numpy()]
+    healthy = y[:, (samples["state"] == "healthy").to_numpy()]
+    np.testing.assert_allclose(t, stats.ttest_ind(lesional, healthy, axis=1).statistic, rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
+@pytest.mark.parametrize("dropouts", [0, 7])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_dropouts_and_weights_equal_statsmodels(dropouts, weighted):
+    samples = trial(dropouts=dropouts)
+    y = noise(samples, genes=8)
+    data, (plan, *_) = observe(samples, y)
+    y = data.log2[:, plan.model.rows]
+    rng = np.random.default_rng(3)
+    weights = rng.uniform(0.05, 20, y.shape) if weighted else np.ones_like(y)
+    ours = fit_weighted(y, weights, plan.model, plan.cell_weights)
+    combined = data.combined.iloc[plan.model.rows]
+    cell = combined["arm"] + " " + combined["state"] + " " + combined["week"].astype(str)
+    # statsmodels gets the unreduced, rank-deficient design and solves it by a pseudo-inverse.
+    full = np.hstack([pd.get_dummies(v).to_numpy(float) for v in (combined["patient"], cell)])
+    labels = pd.get_dummies(cell).columns
+    for g in range(len(y)):
+        fit = sm.WLS(y[g], full, weights=weights[g]).fit()
+        for j, comparison in enumerate(plan.comparisons):
+            contrast = np.zeros(full.shape[1])
+            for (arm, state, week), weight in comparison.terms.items():
+                contrast[-len(labels) + list(labels).index(f"{arm} {state} {week}")] = weight
+            test = fit.t_test(contrast)
+            assert ours["coefficients"][g, j] == pytest.approx(test.effect.item(), abs=1e-9)
+            error = ours["stdev_unscaled"][g, j] * ours["sigma"][g]
+            assert error == pytest.approx(test.sd.item(), rel=1e-8)
+            assert ours["df_residual"][g] == fit.df_resid
+
+
+def test_equal_weights_are_the_unweighted_fit():
+    samples = trial(dropouts=5, healthy=4)
+    data, plans = observe(samples, noise(samples))
+    for plan in plans:
+        y = data.log2[:, plan.model.rows]
+        ours = fit_weighted(y, np.full(y.shape, 2.5), plan.model, plan.cell_weights)
+        limma = fit_unweighted(y, plan)
+        np.testing.assert_allclose(ours["coefficients"], limma["coefficients"], atol=1e-10)
+        np.testing.assert_allclose(ours["sigma"], limma["sigma"] * np.sqrt(2.5), rtol=1e-9)
+
+
+def test_chunks_do_not_change_the_weighted_fit(monkeypatch):
+    samples = trial(dropouts=3)
+    data, (plan, *_) = observe(samples, noise(samples))
+    y = data.log2[:, plan.model.rows]
+    weights = np.random.default_rng(0).uniform(0.5, 2, y.shape)
+    whole = fit_weighted(y, weights, plan.model, plan.cell_weights)
+    monkeypatch.setattr("adnorm.effects.weighted.WORKING_SET", 300)
+    parts = fit_weighted(y, weights, plan.model, plan.cell_weights)
+    for name, values in whole.items():
+        np.testing.assert_allclose(parts[name], values, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("model", ["log2", "voom"])
+def test_order_of_samples_and_genes_does_not_matter(model):
+    samples = trial(dropouts=4, healthy=4)
+    rng = np.random.default_rng(7)
+    counts = rng.negative_binomial(5, 0.02, (60, len(samples)))
+    log2 = np.log2(counts + 1.0)
+    settings = SETTINGS | {"count_model": model}
+    data, plans = observe(samples, log2, counts)
+    expected = fit_effects(data, plans, settings)
+    order = rng.permutation(len(samples))
+    shuffled = samples.iloc[order].reset_index(drop=True)
+    data, plans = observe(shuffled, log2[:, order], counts[:, order])
+    pd.testing.assert_frame_equal(fit_effects(data, plans, settings), expected, rtol=1e-9)
+    genes = rng.permutation(60)
+    data, plans = observe(samples, log2[genes], counts[genes])
+    result = fit_effects(data, plans, settings)
+    names = dict(zip(data.genes, [f"G{i:04d}" for i in genes], strict=True))
+    result["gene"] = result["gene"].map(names)
+    result = result.sort_values(["contrast", "gene"], ignore_index=True)
+    pd.testing.assert_frame_equal(result, expected, rtol=1e-7)
+
+
+def test_constants_of_patients_and_genes_cancel():
+    samples = trial(dropouts=4)
+    y = noise(samples)
+    rng = np.random.default_rng(2)
+    shift = dict(zip(samples["patient"].unique(), rng.normal(0, 5, 12), strict=True))
+    moved = y + samples["patient"].map(shift).to_numpy() + rng.normal(0, 3, (len(y), 1))
+    paired = [
+        fit_effects(data, plans[:1], SETTINGS)
+        for data, plans in (observe(samples, y), observe(samples, moved))
+    ]
+    pd.testing.assert_frame_equal(paired[0], paired[1], rtol=1e-6, atol=1e-10)
+
+
+def test_table_is_sorted_complete_and_adjusted_within_contrasts():
+    samples = trial(healthy=4)
+    data, plans = observe(samples, noise(samples))
+    effects = fit_effects(data, plans, SETTINGS)
+    assert effects.equals(effects.sort_values(["contrast", "gene"], ignore_index=True))
+    assert effects["contrast"].nunique() == sum(len(p.comparisons) for p in plans)
+    assert not effects.isna().any().any()
+    for _, rows in effects.groupby("contrast"):
+        expected = stats.false_discovery_control(rows["p_value"])
+        np.testing.assert_allclose(rows["fdr"], expected)
+        np.testing.assert_allclose(rows["t"], rows["log2_fold_change"] / rows["standard_error"])
+    assert effects.set_index("contrast")["pairs"]["change:drug@4"].iloc[0] == 6
+
+
+def test_robust_moderation_is_limmas_and_differs_with_an_outlier():
+    samples = trial()
+    y = noise(samples, genes=200)
+    y[0] = (y[0] - 8) * 30
+    data, (plan, *_) = observe(samples, y)
+    fit = fit_unweighted(data.log2[:, plan.model.rows], plan)
+    plain, robust = moderate(fit, False), moderate(fit, True)
+    bare = pylimma.e_bayes(fit, robust=True)
+    np.testing.assert_allclose(robust["t"], bare["t"])
+    np.testing.assert_allclose(robust["t"], robust["log2_fold_change"] / robust["standard_error"])
+    assert not np.allclose(plain["standard_error"], robust["standard_error"])
+
+
+def test_constant_genes_have_no_effect_rows():
+    samples = trial()
+    y = noise(samples)
+    y[5] = 3.0
+    data, plans = observe(samples, y)
+    assert "G0005" not in set(fit_effects(data, plans, SETTINGS)["gene"])
+
+
+def test_extreme_effects_never_have_p_value_zero():
+    samples = trial(patients=30)
+    y = np.random.default_rng(1).normal(0, 1e-6, (20, len(samples)))
+    y[:, (samples["state"] == "lesional").to_numpy()] += 1e6
+    data, plans = observe(samples, y)
+    effects = fit_effects(data, plans, SETTINGS)
+    assert (effects["p_value"] > 0).all() and (effects["fdr"] > 0).all()
+
+
+def test_voom_recovers_fold_changes_and_ignores_library_size():
+    samples = trial(patients=8)
+    rng = np.random.default_rng(11)
+    up = np.zeros((400, len(samples)))
+    up[:20, (samples["state"] == "lesional").to_numpy()] = 2.0
+    mean = rng.gamma(2, 100, (400, 1)) * 2**up
+    depth = rng.uniform(0.3, 3, len(samples))
+    mu = mean / mean.sum(axis=0) * 1e5 * depth
+    counts = rng.negative_binomial(20, 20 / (20 + mu))
+    data, plans = observe(samples, np.log2(counts + 1.0), counts)
+    effects = fit_effects(data, plans, SETTINGS)
+    disease = effects[effects["contrast"] == "lesional-nonlesional@0"].set_index("gene")
+    change = disease["log2_fold_change"]
+    raised = change.index[:20]
+    assert (change[raised] - change.drop(raised).median()).median() == pytest.approx(2, abs=0.1)
+    assert (disease["fdr"][raised] < 0.001).all()
+
+
+def test_voom_weights_matter():
+    samples = trial()
+    rng = np.random.default_rng(4)
+    mu = np.exp(rng.normal(4, 1.5, (200, 1))) * np.ones(len(samples))
+    counts = rng.negative_binomial(5, 5 / (5 + mu))
+    data, (plan, *_) = observe(samples, np.log2(counts + 1.0), counts)
+    counts = data.counts[:, plan.model.rows]
+    weighted = fit_voom(counts, counts.sum(axis=0), plan)
+    plain = fit_unweighted(data.voom_log2()[:, plan.model.rows], plan)
+    assert np.abs(weighted["coefficients"] - plain["coefficients"]).max() > 1e-3
+
+
+def test_deseq2_option_agrees_in_direction_with_voom():
+    samples = trial(patients=5).query("arm == 'drug' and week == 0").reset_index(drop=True)
+    rng = np.random.default_rng(8)
+    effect = np.zeros((60, 1))
+    effect[:6], effect[6:12] = 2.5, -2.5
+    lesional = (samples["state"] == "lesional").to_numpy()
+    mu = rng.uniform(50, 400, (60, 1)) * 2 ** (effect * lesional)
+    counts = rng.negative_binomial(15, 15 / (15 + mu))
+    data, plans = observe(samples, np.log2(counts + 1.0), counts)
+    deseq2, voom = (
+        fit_effects(data, plans, SETTINGS | {"count_model": m}) for m in ("deseq2", "voom")
+    )
+    assert list(deseq2.columns) == list(voom.columns)
+    assert not deseq2.isna().any().any()
+    assert np.corrcoef(deseq2["log2_fold_change"], voom["log2_fold_change"])[0, 1] > 0.98
+    assert (deseq2["log2_fold_change"][:6] > 1.5).all()
+    assert (deseq2["log2_fold_change"][6:12] < -1.5).all()
+
+
+def test_benjamini_hochberg_leaves_missing_values_out():
+    p = np.array([0.04, np.nan, 0.01, 0.03])
+    np.testing.assert_allclose(
+        benjamini_hochberg(p)[[0, 2, 3]], stats.false_discovery_control(p[[0, 2, 3]])
+    )
+    assert np.isnan(benjamini_hochberg(p)[1])
+    assert np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
+
+
+def test_unknown_count_model_names_the_allowed_ones():
+    samples = trial()
+    data, plans = observe(samples, noise(samples))
+    with pytest.raises(AdnormError, match="'edger' is not one of 'voom', 'log2', 'deseq2'"):
+        fit_effects(data, plans, SETTINGS | {"count_model": "edger"})

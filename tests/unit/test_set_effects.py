@@ -1,0 +1,177 @@
+"""Effects of set scores: intervals, effect sizes, rows for sets that were not scored."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.set_effects import COLUMNS, fit_set_effects, small_sample_correction
+from adnorm.study.biopsies import combine_biopsies
+from adnorm.study.design import derive_design
+
+SETS = ["barrier", "housekeeping", "itch", "lost"]
+
+
+def trial(patients: int = 9) -> pd.DataFrame:
+    rows = [
+        (f"{arm}{i}", arm, "lesional", week)
+        for arm in ("drug", "placebo")
+        for i in range(patients)
+        for week in (0.0, 4.0)
+    ]
+    rows += [(f"h{i}", "healthy", "healthy", 0.0) for i in range(6)]
+    frame = pd.DataFrame(rows, columns=["patient", "arm", "state", "week"])
+    return frame.assign(treatment=frame["arm"], dose_mg=np.nan)
+
+
+def score(samples: pd.DataFrame, values: np.ndarray) -> anndata.AnnData:
+    values = values.copy()
+    values[:, SETS.index("lost")] = np.nan
+    var = pd.DataFrame(
+        {
+            "status": ["ok", "low_coverage", "ok", "not_scored"],
+            "reason": ["", "3 of 9 genes", "", "no gene on the platform"],
+        },
+        index=SETS,
+    )
+    return anndata.AnnData(
+        X=values,
+        obs=samples.set_index(pd.Index([f"s{i}" for i in range(len(samples))])),
+        var=var,
+        layers={"zscore": values, "ssgsea": values * 100},
+    )
+
+
+def effects_of(samples: pd.DataFrame, values: np.ndarray, confidence: float = 0.95):
+    combined, codes = combine_biopsies(samples)
+    plans, _ = plan_fits(combined, derive_design(samples, "placebo", 3).supported)
+    return fit_set_effects(score(samples, values), combined, codes, plans, confidence)
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    samples = trial()
+    values = np.random.default_rng(1).normal(size=(len(samples), len(SETS)))
+    return samples, values
+
+
+def row(table, contrast, name="itch", method="zscore"):
+    found = table.query("contrast == @contrast and `set` == @name and method == @method")
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def changes(samples, values, arm):
+    frame = samples.assign(v=values).query("arm == @arm")
+    wide = frame.pivot(index="patient", columns="week", values="v")
+    return (wide[4.0] - wide[0.0]).to_numpy()
+
+
+def test_every_contrast_set_and_method_has_a_row(noisy):
+    table = effects_of(*noisy)
+    assert list(table.columns) == COLUMNS
+    contrasts = {
+        "change:drug@4",
+        "change:placebo@4",
+        "change:drug-placebo@4",
+        "lesional-healthy@0",
+        "residual-healthy:drug@4",
+        "residual-healthy:placebo@4",
+    }
+    assert set(table["contrast"]) == contrasts
+    assert len(table) == len(contrasts) * len(SETS) * 2
+    assert table.equals(table.sort_values(["contrast", "set", "method"], ignore_index=True))
+
+
+def test_unscored_sets_carry_the_reason_and_scored_ones_a_number(noisy):
+    table = effects_of(*noisy)
+    lost = table[table["set"] == "lost"]
+    assert lost[["change", "lower", "upper", "p_value", "fdr", "effect_size"]].isna().all().all()
+    assert set(lost["reason"]) == {"no gene on the platform"}
+    assert set(lost["status"]) == {"not_scored"}
+    low = table[table["set"] == "housekeeping"]
+    assert not low["p_value"].isna().any()
+    assert set(low["reason"]) == {"3 of 9 genes"}
+
+
+def test_change_is_tested_with_the_pooled_variance_of_both_arms(noisy):
+    samples, values = noisy
+    found = row(effects_of(samples, values, 0.9), "change:drug@4")
+    drug, placebo = (changes(samples, values[:, 2], arm) for arm in ("drug", "placebo"))
+    # Two visits an arm: the model's residuals are those of the changes about their arm's mean.
+    df = len(drug) + len(placebo) - 2
+    variance = (drug.var() * len(drug) + placebo.var() * len(placebo)) / df
+    error = np.sqrt(variance / len(drug))
+    assert found["change"] == pytest.approx(drug.mean())
+    margin = stats.t.ppf(0.95, df) * error
+    assert found["lower"] == pytest.approx(drug.mean() - margin)
+    assert found["upper"] == pytest.approx(drug.mean() + margin)
+    assert found["p_value"] == pytest.approx(2 * stats.t.sf(abs(drug.mean() / error), df))
+    difference = row(effects_of(samples, values), "change:drug-placebo@4")
+    assert difference["p_value"] == pytest.approx(stats.ttest_ind(drug, placebo).pvalue)
+
+
+def test_against_healthy_is_the_two_sample_t_test(noisy):
+    samples, values = noisy
+    found = row(effects_of(samples, values), "lesional-healthy@0")
+    is_lesional = ((samples["state"] == "lesional") & (samples["week"] == 0)).to_numpy()
+    lesional, healthy = (
+        values[is_lesional, 2],
+        values[(samples["state"] == "healthy").to_numpy(), 2],
+    )
+    expected = stats.ttest_ind(lesional, healthy)
+    interval = expected.confidence_interval(0.95)
+    assert found["p_value"] == pytest.approx(expected.pvalue)
+    assert (found["lower"], found["upper"]) == pytest.approx((interval.low, interval.high))
+
+
+def test_effect_sizes_by_hand(noisy):
+    samples, values = noisy
+    table = effects_of(samples, values)
+    drug, placebo = (changes(samples, values[:, 2], arm) for arm in ("drug", "placebo"))
+    d_z = drug.mean() / drug.std(ddof=1) * (1 - 3 / (4 * 8 - 1))
+    assert row(table, "change:drug@4")["effect_size"] == pytest.approx(d_z)
+    pooled = np.sqrt((drug.var(ddof=1) + placebo.var(ddof=1)) / 2)
+    g = (drug.mean() - placebo.mean()) / pooled * (1 - 3 / (4 * 16 - 1))
+    assert row(table, "change:drug-placebo@4")["effect_size"] == pytest.approx(g)
+
+
+def test_effect_size_and_p_value_do_not_depend_on_the_unit_of_the_score(noisy):
+    table = effects_of(*noisy).set_index(["contrast", "set", "method"]).drop(index="lost", level=1)
+    for column in ("effect_size", "p_value", "fdr"):
+        pair = table[column].unstack("method")
+        np.testing.assert_allclose(pair["ssgsea"], pair["zscore"], rtol=1e-9)
+    change = table["change"].unstack("method")
+    np.testing.assert_allclose(change["ssgsea"], 100 * change["zscore"])
+
+
+def test_fdr_is_over_the_scored_sets_of_a_contrast_and_method(noisy):
+    for _, rows in effects_of(*noisy).groupby(["contrast", "method"]):
+        scored = rows.dropna(subset="p_value")
+        np.testing.assert_allclose(scored["fdr"], stats.false_discovery_control(scored["p_value"]))
+
+
+def test_scores_without_variation_have_a_reason_and_no_number():
+    samples = trial()
+    values = np.full((len(samples), len(SETS)), 0.3)
+    values[:, 0] = np.random.default_rng(2).normal(size=len(samples))
+    found = row(effects_of(samples, values), "change:drug@4")
+    assert np.isnan(found["p_value"]) and np.isnan(found["effect_size"])
+    assert found["reason"] == "the scores do not vary within patients or groups"
+
+
+def test_several_biopsies_count_as_one(noisy):
+    samples, values = noisy
+    table = effects_of(samples, values)
+    doubled = pd.concat([samples, samples], ignore_index=True)
+    spread = np.vstack([values + 0.7, values - 0.7])
+    pd.testing.assert_frame_equal(effects_of(doubled, spread), table, rtol=1e-9)
+
+
+def test_small_sample_correction_tends_to_one():
+    assert small_sample_correction(2) == pytest.approx(1 - 3 / 7)
+    assert small_sample_correction(10_000) == pytest.approx(1, abs=1e-4)
