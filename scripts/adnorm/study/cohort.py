@@ -140,6 +140,9 @@ def read_study(config: dict, home: Path = Path(), where: str = "configuration") 
             )
             continue
         cohorts[cohort["id"]], files[cohort["id"]] = cohort, path
+        if cohort.get("simulation", {}).get("gene_sets"):
+            simulation = cohort["simulation"]
+            simulation["gene_sets"] = str(locate(simulation["gene_sets"], home))
     config["gene_sets"] = [str(locate(path, home)) for path in config["gene_sets"]]
     for path in config["gene_sets"]:
         if not Path(path).is_file():
@@ -185,4 +188,6 @@ def local_sources(cohort: dict) -> list[str]:
     # The table of a GEO series is a file name among its supplementary files, not a path.
     if source["table"] and (cohort["route"] == "local" or "/" in source["table"]):
         named.append(source["table"])
+    if "simulation" in cohort:
+        named.append(cohort["simulation"]["gene_sets"])
     return sorted(path for path in named if "://" not in path and not path.startswith("file:"))

@@ -1,0 +1,34 @@
+# adnorm: how far does a drug bring atopic-dermatitis skin back to normal gene expression?
+# The river: fetch → expression → scores → effects → figures; one rule file and one script a stage.
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+# Another configuration stands alone: nothing of the demo's leaks into it.
+if "cohorts" not in config:
+
+    configfile: "config/config.yaml"
+
+
+pathvars:
+    results=config.get("results", "results"),
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/fetch.smk"
+include: "workflow/rules/expression.smk"
+include: "workflow/rules/scores.smk"
+include: "workflow/rules/effects.smk"
+include: "workflow/rules/figures.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        collect(
+            "<results>/{cohort}/figures/overview.html", cohort=sorted(STUDY.cohorts)
+        ),

@@ -1,0 +1,117 @@
+"""adnorm at a terminal: what a finished run says, in three lines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from adnorm import __version__
+from adnorm.base.errors import AdnormError
+
+#: The sets that the project is about, in the order in which they are told.
+HEADLINE_SETS = (
+    "itch_core_skin_up",
+    "barrier_terminal_differentiation_down",
+    "barrier_hyperproliferation_up",
+)
+
+
+def _headline(folder: Path) -> tuple[int, str, list[str]] | None:
+    """Choose what to tell of one cohort by its design alone, never by its outcome.
+
+    The highest dose against placebo at the last visit; without placebo its change from baseline;
+    without treatment lesional against non-lesional skin.
+
+    Returns
+    -------
+    (rank, heading, lines) or None
+        Cohorts with a JAK inhibitor have rank 0, other drugs 1, untreated ones 2.
+    """
+    from adnorm.base.tables import read_table
+
+    samples = read_table(folder / "expression" / "samples.tsv")
+    comparisons = read_table(folder / "expression" / "comparisons.tsv")
+    supported = comparisons[comparisons["supported"] == "yes"]
+    doses = samples.drop_duplicates("arm").set_index("arm")
+    rows = []
+    for _, row in supported.iterrows():
+        what, _, week = row["contrast"].rpartition("@")
+        arm = what.partition(":")[2]
+        drug = next((a for a in doses.index if arm == a or arm.startswith(f"{a}-")), None)
+        against_placebo = row["kind"] == "change-difference" and "placebo" in arm
+        if row["kind"] == "change" or against_placebo:
+            dose = doses.loc[drug, "dose_mg"] if drug else 0
+            rows.append((against_placebo, 0 if dose != dose else dose, float(week), row, drug))
+    if rows:
+        *_, chosen, drug = max(rows, key=lambda r: r[:3])
+        rank = 0 if drug and "JAK" in str(doses.loc[drug, "drug_class"]) else 1
+    else:
+        disease = supported[supported["contrast"] == "lesional-nonlesional@0"]
+        if disease.empty:
+            return None
+        chosen, rank = disease.iloc[0], 2
+    effects = read_table(folder / "effects" / "set_effects.tsv")
+    found = effects[(effects["contrast"] == chosen["contrast"]) & (effects["method"] == "zscore")]
+    found = found.set_index("set")
+    lines = []
+    for name in HEADLINE_SETS:
+        if name not in found.index:
+            continue
+        row = found.loc[name]
+        flag = "" if row["status"] == "ok" else f" [{row['status'].replace('_', ' ')}]"
+        value = (
+            f"{row['change']:+.2f} (95 % CI {row['lower']:+.2f} to {row['upper']:+.2f}, "
+            f"FDR {row['fdr']:.2g}, {row['pairs']} pairs)"
+            if row["change"] == row["change"]
+            else "NA"
+        )
+        lines.append(f"  {name:<40} {value}{flag}")
+    return rank, f"{folder.name} · {chosen['contrast']} · score in z units of reference skin", lines
+
+
+def summarize(results: Path) -> str:
+    """Say where the report is and the most important numbers of a run.
+
+    Parameters
+    ----------
+    results
+        The results folder of a finished run.
+
+    Raises
+    ------
+    AdnormError
+        The folder holds no finished cohort.
+    """
+    folders = sorted(p.parent.parent for p in results.glob("*/effects/set_effects.tsv"))
+    if not folders:
+        raise AdnormError(
+            f"{results}: no finished cohort is here; run `snakemake --cores all` first"
+        )
+    told = sorted(h for h in map(_headline, folders) if h is not None)
+    report = results / "report.html"
+    lines = [f"Report: {report}" if report.is_file() else f"Results: {results} (no report yet)"]
+    for _, heading, numbers in told[:1]:
+        lines += ["", heading, *numbers]
+    lines += ["", "These numbers describe data; they are not treatment advice."]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return the exit code."""
+    parser = argparse.ArgumentParser(prog="adnorm", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"adnorm {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    summary = commands.add_parser("summary", help="where the report is, and the main numbers")
+    summary.add_argument("results", type=Path, help="results folder, such as results/demo")
+    chosen = parser.parse_args(arguments)
+    try:
+        print(summarize(chosen.results))
+    except AdnormError as error:
+        print(f"STOPPED: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Entry of the expression stage: unpack what Snakemake hands over and call the package."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adnorm.base.logs import start_log
+from adnorm.expression.build import build_expression
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+start_log(
+    snakemake.log[0],
+    "expression",
+    snakemake.wildcards.cohort,
+    packages=("polars", "anndata", "scanpy"),
+)
+table = snakemake.input.get("identifiers")
+build_expression(
+    Path(snakemake.input.manifest),
+    snakemake.params.cohort,
+    snakemake.params.settings,
+    [Path(p) for p in snakemake.input.gene_sets],
+    Path(str(table)) if table else None,
+    {name: Path(path) for name, path in snakemake.output.items()},
+)

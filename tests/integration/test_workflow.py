@@ -1,0 +1,97 @@
+"""How the workflow behaves: planning, reruns, failures of one cohort, the same bytes again."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import yaml
+
+SMALL = "demo_reference_array"
+
+
+@pytest.fixture
+def small(repository, tmp_path, configure):
+    """A configuration with one small simulated cohort whose file lies in the working directory."""
+    cohort = yaml.safe_load((repository / f"config/cohorts/{SMALL}.yaml").read_text())
+    configure(tmp_path, cohort, f"{SMALL}.yaml")
+    configure(tmp_path, {"cohorts": [f"{SMALL}.yaml"], "results": "out"})
+    return tmp_path
+
+
+def digests(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "logs" not in path.parts
+    }
+
+
+def test_same_bytes_with_other_threads_and_a_mended_mapping_does_not_fetch_again(
+    small, snakemake, configure
+):
+    snakemake(small, "--configfile", "run.yaml", "--cores", "1")
+    first = digests(small / "out")
+    assert len(first) > 40
+    fetched = (small / "out" / SMALL / "fetch" / "manifest.json").stat().st_mtime_ns
+    config = {"cohorts": [f"{SMALL}.yaml"], "results": "again", "scores": {"threads": 2}}
+    configure(small, config, "again.yaml")
+    snakemake(small, "--configfile", "again.yaml")
+    second = digests(small / "again")
+    assert [name for name in first if first[name] != second.get(name)] == []
+
+    path = small / f"{SMALL}.yaml"
+    cohort = yaml.safe_load(path.read_text())
+    cohort["samples"]["site"] = {"constant": "arm"}
+    path.write_text(yaml.safe_dump(cohort))
+    snakemake(small, "--configfile", "run.yaml", "--until", "expression")
+    header = (small / "out" / SMALL / "expression" / "samples.tsv").read_text().splitlines()[0]
+    assert "site" in header.split("\t")
+    assert (small / "out" / SMALL / "fetch" / "manifest.json").stat().st_mtime_ns == fetched
+
+
+def test_one_broken_cohort_stops_alone_with_one_paragraph(small, snakemake, configure):
+    cohort = yaml.safe_load((small / f"{SMALL}.yaml").read_text())
+    cohort["id"] = "broken"
+    del cohort["samples"]["state"]["values"][next(iter(cohort["samples"]["state"]["values"]))]
+    configure(small, cohort, "broken.yaml")
+    configure(small, {"cohorts": [f"{SMALL}.yaml", "broken.yaml"], "results": "out"})
+    run = snakemake(small, "--configfile", "run.yaml", "--until", "expression", check=False)
+    assert run.returncode != 0
+    output = run.stdout + run.stderr
+    assert "[broken · expression] STOPPED:" in output
+    assert "no mapping covers" in output
+    assert "Traceback" not in output
+    assert "Traceback" in (small / "out" / "broken" / "logs" / "expression.log").read_text()
+    assert not (small / "out" / "broken" / "expression" / "expression.h5ad").exists()
+    assert (small / "out" / SMALL / "expression" / "expression.h5ad").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"cohorts": ["../evil"]}, "does not exist"),
+        ({"cohorts": ["demo_jak1"], "efects": {}}, "did you mean 'effects'"),
+        ({"cohorts": ["demo_jak"]}, "did you mean 'demo_jak1'"),
+        ({"cohorts": ["demo_jak1"], "gene_sets": ["mine.gmt"]}, "mine.gmt does not exist"),
+    ],
+)
+def test_a_wrong_configuration_stops_before_any_work(
+    tmp_path, snakemake, configure, config, message
+):
+    configure(tmp_path, config)
+    run = snakemake(tmp_path, "--configfile", "run.yaml", "-n", check=False)
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert message in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "results").exists()
+
+
+def test_plan_has_one_job_a_cohort_and_stage(tmp_path, snakemake, configure):
+    configure(tmp_path, {"cohorts": ["demo_jak1", "demo_biologic"]})
+    run = snakemake(tmp_path, "--configfile", "run.yaml", "-n")
+    output = run.stdout + run.stderr
+    for stage in ("fetch", "expression", "scores", "effects", "enrichment", "figures"):
+        assert f"{stage} " in output
+    assert "total" in output and " 13" in output

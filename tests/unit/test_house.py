@@ -1,0 +1,158 @@
+"""The house holds together: imports point down the river, rooms are small, twins agree."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from adnorm.base.digest import PACKAGE
+from adnorm.study.manual import renew
+from adnorm.study.schema import load_schema
+
+ROOT = PACKAGE.parent.parent
+#: What each folder may import of ours, besides itself.
+RIVER = {
+    "base": set(),
+    "study": {"base"},
+    "fetch": {"base", "study"},
+    "expression": {"base", "study"},
+    "scores": {"base", "study"},
+    "effects": {"base", "study", "scores"},
+    "figures": {"base", "study"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Names of our folders that a module imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        found |= {n.split(".")[1] for n in names if n.startswith("adnorm.") and n.count(".")}
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.parent != PACKAGE], ids=lambda p: str(p.relative_to(PACKAGE))
+)
+def test_imports_point_down_the_river(path):
+    folder = path.relative_to(PACKAGE).parts[0]
+    assert imported(path) <= RIVER[folder] | {folder}
+
+
+def test_nothing_imports_the_command_line():
+    assert not [p for p in MODULES if p.name != "cli.py" and "cli" in imported(p)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "limit"),
+    [
+        ("Snakefile", 60),
+        ("workflow/rules/*.smk", 150),
+        ("scripts/*.py", 40),
+        ("scripts/adnorm/**/*.py", 320),
+    ],
+)
+def test_rooms_are_small(pattern, limit):
+    lengths = {p: len(p.read_text().splitlines()) for p in ROOT.glob(pattern)}
+    assert lengths
+    assert not {str(p): n for p, n in lengths.items() if n > limit}
+
+
+def test_importing_the_package_is_light():
+    """Planning a run imports these modules; no stage's library may come along."""
+    code = (
+        "import sys, adnorm, adnorm.study.cohort, adnorm.figures.names, adnorm.cli;"
+        "heavy = {'scanpy', 'anndata', 'gseapy', 'seaborn', 'matplotlib', 'polars', 'pylimma'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True
+    )
+    assert run.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------- twins
+
+
+def load_conda_writer():
+    spec = importlib.util.spec_from_file_location("conda", ROOT / "envs" / "conda_from_lock.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_conda_environment_agrees_with_the_lock():
+    writer = load_conda_writer()
+    lock = (ROOT / "envs" / "requirements.txt").read_text()
+    written = (ROOT / "envs" / "adnorm.yaml").read_text()
+    assert written == writer.conda_environment(lock), "run `make lock`"
+    pins = yaml.safe_load(written)["dependencies"][-1]["pip"]
+    names = {re.match(r"[\w.-]+", line)[0] for line in lock.splitlines() if "==" in line}
+    assert {re.match(r"[\w.-]+", pin)[0] for pin in pins} == names
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_every_direct_dependency_is_locked_with_hashes(name):
+    lock = (ROOT / "envs" / f"{name}.txt").read_text()
+    assert "://" not in lock
+    blocks = re.split(r"\n(?=[a-z0-9])", lock.strip())
+    assert all("--hash=sha256:" in block for block in blocks)
+    locked = {re.match(r"[\w.-]+", block)[0].lower().replace("_", "-") for block in blocks}
+    asked = re.findall(r"^([A-Za-z][\w-]*)", (ROOT / "envs" / f"{name}.in").read_text(), re.M)
+    assert {a.lower() for a in asked} <= locked
+
+
+def test_development_lock_has_the_same_versions():
+    def pins(name):
+        return set(re.findall(r"^([\w.-]+==[^\s;]+)", (ROOT / "envs" / name).read_text(), re.M))
+
+    assert pins("requirements.txt") <= pins("requirements-dev.txt")
+
+
+@pytest.mark.parametrize("name", ["config", "cohort", "simulation"])
+def test_schemas_are_schemas_and_describe_every_key(name):
+    schema = load_schema(name)
+    Draft202012Validator.check_schema(schema)
+
+    def undescribed(node, path):
+        for key, part in node.get("properties", {}).items():
+            here = f"{path}{key}"
+            if "description" not in part:
+                yield here
+            if "examples" not in part and "properties" not in part:
+                yield f"{here} (no example)"
+            yield from undescribed(part, f"{here}: ")
+        for other in ("additionalProperties", "items"):
+            if isinstance(node.get(other), dict):
+                yield from undescribed(node[other], path)
+        if "properties" in node and node.get("additionalProperties") is not False:
+            yield f"{path} accepts unknown keys"
+
+    assert list(undescribed(schema, "")) == []
+
+
+def test_the_manual_shows_every_key_as_the_schema_has_it():
+    text = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+    assert text.count("<!-- keys:") == 3
+    assert renew(text) == text, "run `python -m adnorm.study.manual config/README.md`"
+
+
+def test_versions_agree():
+    from adnorm import __version__
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,0 +1,64 @@
+# What all rules share: the checked configuration, the cohorts, and where their files are.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+HOME = Path(workflow.basedir)
+sys.path.insert(0, str(HOME / "scripts"))
+
+from adnorm.base.digest import code_digest
+from adnorm.base.errors import AdnormError
+from adnorm.figures.names import FIGURES
+from adnorm.study.cohort import local_sources, published_part, read_study
+
+try:
+    STUDY = read_study(config, HOME)
+except AdnormError as error:
+    # Snakemake prints a WorkflowError without a traceback.
+    raise WorkflowError(f"the configuration cannot be run.\n{error}") from None
+
+SETTINGS = STUDY.config
+
+_TABLE = SETTINGS["identifiers"]["table"]
+# A table named by URL is fetched once for all cohorts; one named by path is read where it lies.
+IDENTIFIERS = (
+    [f"<results>/references/{_TABLE.rsplit('/', 1)[-1]}"]
+    if _TABLE and "://" in _TABLE
+    else [path for path in [_TABLE] if path]
+)
+
+
+wildcard_constraints:
+    cohort="|".join(sorted(STUDY.cohorts)),
+
+
+def cohort_file(wildcards):
+    """The checked cohort file, as plain values."""
+    return STUDY.cohorts[wildcards.cohort]
+
+
+def fetched_part(wildcards):
+    """Only what decides which bytes are fetched: mending a mapping must not download again."""
+    return published_part(STUDY.cohorts[wildcards.cohort])
+
+
+def fetch_inputs(wildcards):
+    """Files of the lab that a cohort reads, so that changing one runs the cohort again."""
+    return local_sources(STUDY.cohorts[wildcards.cohort])
+
+
+def figure_outputs():
+    """Every figure as SVG (shown in the report), PNG and the TSV behind it."""
+    outputs = {}
+    for figure in FIGURES:
+        stem = f"<results>/{{cohort}}/figures/{figure.name}"
+        outputs[f"{figure.name}_svg"] = report(
+            f"{stem}.svg",
+            caption=f"../report/{figure.name}.rst",
+            category=figure.category,
+            labels={"cohort": "{cohort}", "figure": figure.title},
+        )
+        outputs[f"{figure.name}_png"] = f"{stem}.png"
+        outputs[f"{figure.name}_tsv"] = f"{stem}.tsv"
+    return outputs

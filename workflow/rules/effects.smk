@@ -1,0 +1,45 @@
+# Comparisons of the design as contrasts of one linear model a cohort: genes, set scores, enrichment.
+rule effects:
+    input:
+        expression="<results>/{cohort}/expression/expression.h5ad",
+        scores="<results>/{cohort}/scores/scores.h5ad",
+    output:
+        effects="<results>/{cohort}/effects/effects.tsv",
+        set_effects=report(
+            "<results>/{cohort}/effects/set_effects.tsv",
+            caption="../report/set_effects.rst",
+            category="Tables",
+            labels={"cohort": "{cohort}", "figure": "changes of gene sets"},
+        ),
+    log:
+        "<results>/{cohort}/logs/effects.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        settings=SETTINGS["effects"],
+        code=code_digest("base", "study", "scores", "effects"),
+    message:
+        "{wildcards.cohort}: effects of genes and gene sets"
+    script:
+        "../../scripts/effects.py"
+
+
+rule enrichment:
+    input:
+        expression="<results>/{cohort}/expression/expression.h5ad",
+        effects="<results>/{cohort}/effects/effects.tsv",
+        gene_sets=SETTINGS["gene_sets"],
+    output:
+        enrichment="<results>/{cohort}/effects/enrichment.tsv",
+    log:
+        "<results>/{cohort}/logs/enrichment.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        settings=SETTINGS["effects"] | SETTINGS["enrichment"],
+        seed=SETTINGS["seed"],
+        code=code_digest("base", "study", "scores", "effects"),
+    message:
+        "{wildcards.cohort}: gene-set enrichment"
+    script:
+        "../../scripts/enrichment.py"

@@ -1,0 +1,32 @@
+# From published files to log2 expression with a canonical sample sheet, and the design that follows.
+rule expression:
+    input:
+        manifest="<results>/{cohort}/fetch/manifest.json",
+        identifiers=IDENTIFIERS,
+        gene_sets=SETTINGS["gene_sets"],
+    output:
+        samples="<results>/{cohort}/expression/samples.tsv",
+        excluded="<results>/{cohort}/expression/excluded.tsv",
+        identifiers="<results>/{cohort}/expression/identifiers.tsv",
+        design="<results>/{cohort}/expression/design.tsv",
+        comparisons=report(
+            "<results>/{cohort}/expression/comparisons.tsv",
+            caption="../report/comparisons.rst",
+            category="Tables",
+            labels={"cohort": "{cohort}", "figure": "comparisons of the design"},
+        ),
+        qc="<results>/{cohort}/expression/qc.tsv",
+        expression="<results>/{cohort}/expression/expression.h5ad",
+    log:
+        "<results>/{cohort}/logs/expression.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        cohort=cohort_file,
+        settings=SETTINGS["expression"]
+        | {"minimum_pairs": SETTINGS["effects"]["minimum_pairs"]},
+        code=code_digest("base", "study", "expression"),
+    message:
+        "{wildcards.cohort}: expression"
+    script:
+        "../../scripts/expression.py"

@@ -1,0 +1,37 @@
+# Bytes in, proven: the files as published, and a manifest that says where they came from.
+rule fetch:
+    input:
+        fetch_inputs,
+    output:
+        manifest="<results>/{cohort}/fetch/manifest.json",
+    log:
+        "<results>/{cohort}/logs/fetch.log",
+    localrule: True
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        cohort=fetched_part,
+        settings=SETTINGS["geo"],
+        code=code_digest("base", "study", "fetch"),
+    message:
+        "{wildcards.cohort}: fetching the files"
+    script:
+        "../../scripts/fetch.py"
+
+
+rule fetch_identifiers:
+    output:
+        table="<results>/references/{file}",
+    log:
+        "<results>/references/logs/{file}.log",
+    localrule: True
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        address=SETTINGS["identifiers"]["table"],
+        settings=SETTINGS["geo"],
+        code=code_digest("base", "fetch"),
+    message:
+        "fetching the identifier table {wildcards.file}"
+    script:
+        "../../scripts/fetch_identifiers.py"

@@ -1,0 +1,26 @@
+# Scores of gene sets per sample, and how much of each set the platform can see.
+rule scores:
+    input:
+        expression="<results>/{cohort}/expression/expression.h5ad",
+        gene_sets=SETTINGS["gene_sets"],
+    output:
+        scores="<results>/{cohort}/scores/scores.h5ad",
+        coverage=report(
+            "<results>/{cohort}/scores/coverage.tsv",
+            caption="../report/coverage_table.rst",
+            category="Tables",
+            labels={"cohort": "{cohort}", "figure": "coverage of gene sets"},
+        ),
+        agreement="<results>/{cohort}/scores/agreement.tsv",
+    log:
+        "<results>/{cohort}/logs/scores.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    threads: SETTINGS["scores"]["threads"]
+    params:
+        settings=SETTINGS["scores"],
+        code=code_digest("base", "study", "scores"),
+    message:
+        "{wildcards.cohort}: gene-set scores"
+    script:
+        "../../scripts/scores.py"
