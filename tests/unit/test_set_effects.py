@@ -49,7 +49,7 @@ def score(samples: pd.DataFrame, values: np.ndarray) -> anndata.AnnData:
 def effects_of(samples: pd.DataFrame, values: np.ndarray, confidence: float = 0.95):
     combined, codes = combine_biopsies(samples)
     plans, _ = plan_fits(combined, derive_design(samples, "placebo", 3).supported)
-    return fit_set_effects(score(samples, values), combined, codes, plans, confidence)
+    return fit_set_effects(score(samples, values), combined, codes, plans, {}, confidence)
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +175,16 @@ def test_several_biopsies_count_as_one(noisy):
 def test_small_sample_correction_tends_to_one():
     assert small_sample_correction(2) == pytest.approx(1 - 3 / 7)
     assert small_sample_correction(10_000) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_comparison_that_the_fit_refuses_keeps_its_rows_and_its_reason(noisy):
+    samples, values = noisy
+    combined, codes = combine_biopsies(samples)
+    first, *_ = derive_design(samples, "placebo", 3).supported
+    table = fit_set_effects(
+        score(samples, values), combined, codes, [], {first: "columns a and b are confounded"}, 0.95
+    )
+    assert set(table["contrast"]) == {first.name}
+    assert set(table["status"]) == {"not_estimable"}
+    assert set(table["reason"]) == {"columns a and b are confounded"}
+    assert table[["change", "lower", "upper", "p_value", "fdr"]].isna().all(axis=None)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
-from adnorm.base.logs import progress
+from adnorm.base.logs import get_logger, progress
 from adnorm.base.tables import read_table, write_table
 from adnorm.effects import enrichment
 from adnorm.effects.contrasts import FitPlan, plan_fits
@@ -16,11 +16,14 @@ from adnorm.effects.fit import fit_effects
 from adnorm.effects.observations import Observations, read_h5ad, read_observations
 from adnorm.effects.set_effects import fit_set_effects
 from adnorm.study.biopsies import combine_biopsies
+from adnorm.study.comparisons import Comparison
 from adnorm.study.design import derive_design
 from adnorm.study.gene_sets import read_gene_sets
 
 
-def _plans(data: Observations, minimum_pairs: int, only: set[str] | None = None) -> list[FitPlan]:
+def _plans(
+    data: Observations, minimum_pairs: int, only: set[str] | None = None
+) -> tuple[list[FitPlan], dict[Comparison, str]]:
     placebo = str(data.facts.get("placebo_arm", "")) or None
     design = derive_design(data.samples, placebo, minimum_pairs)
     asked = [c for c in design.supported if only is None or c.name in only]
@@ -35,7 +38,8 @@ def _plans(data: Observations, minimum_pairs: int, only: set[str] | None = None)
                 f"effects.tsv has contrasts that this expression file does not support: "
                 f"{listing(strange)}; run the effects stage again"
             )
-    return plans
+    by_name = {c.name: c for c in asked}
+    return plans, {by_name[name]: reason for name, reason in refused.items()}
 
 
 def _check_same_samples(expression: pd.Index, scores: pd.Index) -> None:
@@ -75,18 +79,20 @@ def build_effects(expression: Path, scores: Path, settings: dict, outputs: dict[
         A file is missing or does not fit the other, or values are unusable.
     """
     data = read_observations(expression)
-    plans = _plans(data, int(settings["minimum_pairs"]))
+    plans, refused = _plans(data, int(settings["minimum_pairs"]))
     if not plans:
         progress("no comparison is supported: the tables have no rows")
     effects = fit_effects(data, plans, settings)
     for contrast, rows in effects.groupby("contrast", sort=True):
         found = int((rows["fdr"] < float(settings["fdr"])).sum())
-        progress(f"{contrast}: {found:,} of {len(rows):,} genes at FDR {settings['fdr']}")
+        get_logger().debug("%s: %d of %d genes pass the FDR", contrast, found, len(rows))
 
     scored = read_h5ad(scores)
     _check_same_samples(data.samples.index, scored.obs_names)
     combined, codes = combine_biopsies(scored.obs)
-    set_effects = fit_set_effects(scored, combined, codes, plans, float(settings["confidence"]))
+    set_effects = fit_set_effects(
+        scored, combined, codes, plans, refused, float(settings["confidence"])
+    )
     _write_effects(effects, outputs["effects"])
     write_table(set_effects, outputs["set_effects"])
 
@@ -124,7 +130,7 @@ def build_enrichment(
     """
     table = read_table(effects)
     data = read_observations(expression)
-    plans = _plans(data, 2, only=set(table["contrast"]))
+    plans, _ = _plans(data, 2, only=set(table["contrast"]))
     parts = enrichment.split_sets(read_gene_sets(gene_set_files))
     values = data.voom_log2()
     rows = dict(list(table.groupby("contrast")))
@@ -141,7 +147,8 @@ def build_enrichment(
                     ranking, of_model, data.genes, plan, position, parts, settings, seed
                 )
             )
-            progress(f"{len(frames)} of {len(rows)} contrasts: {comparison.name}")
+            if len(frames) % 5 == 0 or len(frames) == len(rows):
+                progress(f"{len(frames)} of {len(rows)} contrasts tested")
     result = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     if not frames:
         result = pd.DataFrame(columns=enrichment.COLUMNS)

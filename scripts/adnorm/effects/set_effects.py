@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 METHODS = ("gsva", "ssgsea", "zscore")
+#: The design of the cohort promised the comparison, but its samples do not identify it.
+NOT_ESTIMABLE = "not_estimable"
 COLUMNS = [
     "contrast",
     "set",
@@ -165,6 +167,7 @@ def fit_set_effects(
     combined: pd.DataFrame,
     codes: np.ndarray,
     plans: list[FitPlan],
+    refused: dict[Comparison, str],
     confidence: float,
 ) -> pd.DataFrame:
     """Estimate every planned comparison for every set and scoring method.
@@ -179,6 +182,8 @@ def fit_set_effects(
         one patient, state and visit are averaged.
     plans
         Models and contrasts, the same as for genes.
+    refused
+        Comparisons that the fit turned out not to support, with the reason.
     confidence
         Coverage of the interval, for example 0.95.
 
@@ -199,6 +204,9 @@ def fit_set_effects(
         values = np.ascontiguousarray(values)
         for plan in plans:
             frames += _method_rows(sets, values, combined, plan, method, confidence)
+        for comparison, reason in refused.items():
+            rows = _empty_rows(sets, comparison, method)
+            frames.append(rows.assign(status=NOT_ESTIMABLE, reason=reason))
     if not frames:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(frames, ignore_index=True)

@@ -1,0 +1,189 @@
+"""Stage expression: published files in, one matrix of log2 expression and its sheet out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from adnorm.base.errors import AdnormError
+from adnorm.base.logs import progress
+from adnorm.base.tables import write_table
+from adnorm.expression.annotation import IdentifierTable, read_identifier_table, split_symbols
+from adnorm.expression.container import build_container, write_container
+from adnorm.expression.genes import GeneTable, to_gene_symbols
+from adnorm.expression.normalize import Normalized, normalize
+from adnorm.expression.quality import assess_quality, below_library_limit, library_table
+from adnorm.expression.scale import verify_scale
+from adnorm.expression.sources import Sources, open_sources
+from adnorm.expression.symbols import Vocabulary
+from adnorm.study.design import derive_design, design_tables
+from adnorm.study.gene_sets import previous_symbols, read_gene_sets
+from adnorm.study.samples import build_sample_sheet
+
+#: Fewest patients of a comparison when the settings do not say.
+MINIMUM_PAIRS = 3
+
+
+def build_expression(
+    manifest: Path,
+    cohort: dict,
+    settings: dict,
+    gene_set_files: list[Path],
+    identifier_table: Path | None,
+    outputs: dict[str, Path],
+) -> None:
+    """Make the sample sheet, the design, the quality table and the expression of one cohort.
+
+    The sheet comes first, before any value is touched, so that a wrong mapping stops in seconds.
+
+    Parameters
+    ----------
+    manifest
+        ``fetch/manifest.json``; the files lie beside it.
+    cohort
+        The checked cohort file with defaults.
+    settings
+        The ``expression`` section of the configuration; ``minimum_pairs`` may stand beside it.
+    gene_set_files
+        Their symbols and retired symbols help to read the platform's.
+    identifier_table
+        Table of Ensembl and Entrez ids and retired symbols, or ``None``.
+    outputs
+        Paths by name: samples, excluded, identifiers, design, comparisons, qc, expression.
+
+    Raises
+    ------
+    AdnormError
+        Anything about the files, the mapping, the identifiers, the scale or the samples that a
+        person must mend. Nothing is written then.
+    """
+    sources = open_sources(manifest, cohort)
+    samples, excluded = build_sample_sheet(sources.raw, cohort)
+    progress(f"sample sheet: {len(samples)} samples, {len(excluded)} excluded by the cohort file")
+    values = sources.values(samples)
+    progress(f"values: {values.shape[0]:,} rows × {values.shape[1]} samples")
+    verify_scale(values, cohort["scale"], sources.values_name, cohort["assay"])
+    genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
+    progress(f"identifiers: {len(genes.values):,} genes")
+    quality, normalized = _normalize_and_assess(genes, samples, cohort, settings)
+    kept = _kept_samples(samples, quality)
+    progress(f"{normalized.method}: {normalized.log2.shape[0]:,} genes × {len(kept)} samples")
+    excluded = _all_excluded(excluded, quality)
+    minimum_pairs = settings.get("minimum_pairs", MINIMUM_PAIRS)
+    design, comparisons = design_tables(
+        derive_design(kept, cohort.get("placebo_arm"), minimum_pairs)
+    )
+    flags = quality.set_index("sample")["flags"]
+    data = build_container(normalized, genes, kept, flags, cohort, settings["collapse"])
+    write_table(kept, outputs["samples"])
+    write_table(excluded, outputs["excluded"])
+    write_table(_with_filter(genes.steps, normalized), outputs["identifiers"])
+    write_table(design, outputs["design"])
+    write_table(comparisons, outputs["comparisons"])
+    write_table(quality, outputs["qc"])
+    write_container(data, outputs["expression"])
+
+
+def _map_genes(
+    values: pd.DataFrame,
+    sources: Sources,
+    cohort: dict,
+    settings: dict,
+    gene_set_files: list[Path],
+    identifier_table: Path | None,
+) -> GeneTable:
+    table = read_identifier_table(identifier_table) if identifier_table else None
+    return to_gene_symbols(
+        values,
+        where=sources.values_name,
+        scale=cohort["scale"],
+        vocabulary=build_vocabulary(gene_set_files, table),
+        annotation=sources.annotation(),
+        split_symbols=split_symbols,
+        ensembl=dict(table.ensembl) if table else None,
+        entrez=dict(table.entrez) if table else None,
+        collapse=settings["collapse"],
+    )
+
+
+def build_vocabulary(gene_set_files: list[Path], table: IdentifierTable | None) -> Vocabulary:
+    """Join what the gene sets and the identifier table know about symbols.
+
+    Parameters
+    ----------
+    gene_set_files
+        The files of the configuration.
+    table
+        The identifier table, or ``None``.
+
+    Returns
+    -------
+    Vocabulary
+    """
+    sets = read_gene_sets(gene_set_files)
+    return Vocabulary(
+        asked=frozenset(gene.symbol for s in sets.values() for gene in s.genes),
+        curated=previous_symbols(sets),
+        approved=frozenset(table.approved) if table else frozenset(),
+        previous=dict(table.previous) if table else {},
+        ambiguous=frozenset(table.ambiguous) if table else frozenset(),
+    )
+
+
+def _normalize_and_assess(
+    genes: GeneTable, samples: pd.DataFrame, cohort: dict, settings: dict
+) -> tuple[pd.DataFrame, Normalized]:
+    """Normalize, judge the samples, and normalize again without those that a rule excludes."""
+    scale, assay = cohort["scale"], cohort["assay"]
+    libraries = library_table(genes.values, genes.totals, scale)
+    small = below_library_limit(libraries, settings)
+    if len(small) == len(samples):
+        raise AdnormError(
+            f"cohort {cohort['id']}: all {len(samples)} samples have fewer reads than "
+            f"`expression: exclude_small_libraries: {settings['exclude_small_libraries']}` (the "
+            f"largest has {libraries['library_size'].max():.0f}); lower it in the configuration"
+        )
+    judged = _without(samples, small)
+    normalized = _normalize(genes, judged, scale, assay, settings)
+    quality = assess_quality(samples, genes.values, normalized.log2, libraries, scale, settings)
+    kept = _kept_samples(samples, quality)
+    if len(kept) < len(judged):
+        normalized = _normalize(genes, kept, scale, assay, settings)
+    return quality, normalized
+
+
+def _normalize(
+    genes: GeneTable, samples: pd.DataFrame, scale: str, assay: str, settings: dict
+) -> Normalized:
+    return normalize(genes.values[list(samples["sample"])], samples, scale, assay, settings)
+
+
+def _without(samples: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    return samples[~samples["sample"].isin(names)].reset_index(drop=True)
+
+
+def _kept_samples(samples: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
+    return _without(samples, list(quality.loc[quality["excluded"] == "yes", "sample"]))
+
+
+def _all_excluded(excluded: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
+    """Join the samples that the cohort file and those that the quality rules leave out."""
+    judged = quality.loc[quality["excluded"] == "yes", ["sample", "reason"]]
+    joined = pd.concat([excluded, judged.assign(reason="quality: " + judged["reason"])])
+    return joined.sort_values("sample", kind="stable").reset_index(drop=True)
+
+
+def _with_filter(steps: pd.DataFrame, normalized: Normalized) -> pd.DataFrame:
+    """Add what the low-count filter removed to the steps of the identifiers."""
+    names = normalized.undetected
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    constant = normalized.log2.index[
+        (normalized.log2.max(axis=1) == normalized.log2.min(axis=1)).to_numpy()
+    ]
+    rows = [
+        ("undetected genes removed", len(names), shown),
+        ("genes without variation kept", len(constant), ", ".join(sorted(constant)[:10])),
+        ("genes in the expression", len(normalized.log2), normalized.method),
+    ]
+    return pd.concat([steps, pd.DataFrame(rows, columns=steps.columns)], ignore_index=True)

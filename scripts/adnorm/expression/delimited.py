@@ -1,0 +1,219 @@
+"""Parses the columns of text tables, fast, and names every cell that is wrong.
+
+polars does the parsing. It takes short rows for missing values and stops at the first bad cell
+without naming it; what is added here finds short rows and names all that is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adnorm.base.errors import AdnormError, Problems, listing
+from adnorm.expression.table_layout import Layout
+from adnorm.expression.text_file import decode, open_bytes, split_line, truncated
+
+if TYPE_CHECKING:
+    import polars
+
+#: How missing values are written; an empty cell is missing too.
+MISSING = ("NA", "N/A", "NaN", "nan", "null", "NULL")
+TEXT, WHOLE, NUMBER = "text", "whole", "number"
+
+_SHOWN = 8
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a number as tables write them; ``1_000`` and ``1,5`` are not."""
+    if "_" in text:
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell is empty or one of `MISSING`."""
+    return text == "" or text in MISSING
+
+
+def kind_of_column(cells: list[str]) -> str:
+    """Tell from some cells whether a column holds text, whole numbers or numbers.
+
+    A column is text when more than half of its filled cells are not numbers. Single cells that are
+    not numbers do not make a column text: they are errors, and reported as such.
+    """
+    if cells and all(cell.isdecimal() and len(cell) < 10 for cell in cells):
+        return WHOLE
+    filled = [c for c in (cell.strip() for cell in cells) if not is_missing(c)]
+    wrong = sum(not is_number(c) for c in filled)
+    return TEXT if 2 * wrong > len(filled) else NUMBER
+
+
+def refuse_decimal_comma(layout: Layout, name: str, cells: list[str]) -> None:
+    """Stop when the cells of a column that look like text are numbers with a comma."""
+    filled = [c for c in (cell.strip() for cell in cells) if not is_missing(c)]
+    commas = [c for c in filled if _DECIMAL_COMMA.fullmatch(c)]
+    if commas and 2 * len(commas) > len(filled):
+        raise AdnormError(f"{layout.path}: column '{name}': {_comma_sentence(commas[0])}")
+
+
+def _comma_sentence(cell: str) -> str:
+    return (
+        f"numbers with a comma, such as '{cell}'. A comma may mean a decimal mark or thousands, so "
+        "it is refused; save the table again with a point as decimal mark (1.5) and no mark for "
+        "thousands"
+    )
+
+
+def read_columns(layout: Layout, kinds: list[str]) -> polars.DataFrame:
+    """Parse a table.
+
+    Parameters
+    ----------
+    layout
+        Where the table is and how its columns are called.
+    kinds
+        Kind of each column: `TEXT`, `WHOLE` or `NUMBER`. `WHOLE` is a hope: a column with other
+        numbers becomes `NUMBER`.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns named by their position, ``"0"``, ``"1"``, …; missing values are null. Columns of
+        numbers that turn out to be text (see `kind_of_column`) are text.
+
+    Raises
+    ------
+    AdnormError
+        One message with every kind of thing that is wrong: rows with too many or too few fields,
+        cells that are not numbers, each with row, column and value.
+    """
+    import polars
+
+    types = {TEXT: polars.String, WHOLE: polars.Int32, NUMBER: polars.Float64}
+    numbers = [NUMBER if kind == WHOLE else kind for kind in kinds]
+    attempts: list[tuple[list[str], dict]] = [(numbers, {}), (numbers, {"null_values": MISSING})]
+    if WHOLE in kinds:
+        attempts.insert(0, (kinds, {}))
+    for tried, options in attempts:
+        schema = {str(i): types[kind] for i, kind in enumerate(tried)}
+        try:
+            frame = _read_csv(layout, schema, **options)
+        except polars.exceptions.PolarsError:
+            continue
+        _check_short_rows(layout, frame)
+        return frame
+    return _read_slowly(layout, kinds)
+
+
+def numbers_of(frame: polars.DataFrame, positions: Iterable[int]) -> np.ndarray:
+    """Copy some columns of numbers into one array (rows × columns, float64, missing is NaN)."""
+    columns = list(positions)
+    # Column by column into one block: no second copy of the table is ever in memory.
+    numbers = np.empty((frame.height, len(columns)), order="F")
+    for target, position in enumerate(columns):
+        numbers[:, target] = frame[:, position].to_numpy()
+    return numbers
+
+
+def _read_csv(layout: Layout, schema: dict, **options) -> polars.DataFrame:
+    import polars
+
+    null_values = options.pop("null_values", None)
+    try:
+        return polars.read_csv(
+            layout.path,
+            separator=layout.separator,
+            skip_lines=layout.skip_lines,
+            has_header=False,
+            schema=schema,
+            null_values=list(null_values) if null_values else None,
+            **options,
+        )
+    except polars.exceptions.NoDataError:
+        return polars.DataFrame(schema=schema)
+    except OSError as error:
+        if "unexpected end of file" in str(error):
+            raise truncated(layout.path) from error
+        raise AdnormError(f"{layout.path}: cannot be read: {error}") from error
+
+
+def _check_short_rows(layout: Layout, frame: polars.DataFrame) -> None:
+    """Find rows with too few fields, which polars fills with missing values."""
+    last = frame[:, -1]
+    suspects = last.is_null() & frame["0"].is_not_null() & (frame["0"] != layout.last_row)
+    if suspects.any():
+        _check_field_counts(layout)
+
+
+def _check_field_counts(layout: Layout) -> None:
+    """Count the fields of every row and stop if any row has too many or too few."""
+    problems, wrong, count = Problems(str(layout.path)), 0, len(layout.names)
+    mark = layout.separator.encode()
+    with open_bytes(layout.path) as file:
+        for number, line in enumerate(file, 1):
+            line = line.rstrip(b"\r\n")
+            if number <= layout.skip_lines or not line:
+                continue
+            if b'"' in line:
+                fields = split_line(decode(line), layout.separator)
+                found, name = len(fields), fields[0]
+            else:
+                found, name = line.count(mark) + 1, decode(line.split(mark, 1)[0])
+            if found == count or (layout.last_row and name == layout.last_row):
+                continue
+            wrong += 1
+            if wrong <= _SHOWN:
+                problems.add(f"line {number}, row '{name}': {found} fields instead of {count}")
+    if wrong > _SHOWN:
+        problems.add(f"{wrong - _SHOWN} more rows with too many or too few fields")
+    if wrong:
+        problems.add("if the file was cut off while it was copied or fetched, get it again")
+    problems.stop()
+
+
+def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
+    """Read everything as text, convert what can be converted, name what cannot."""
+    import polars
+
+    schema = {str(i): polars.String for i in range(len(kinds))}
+    _check_field_counts(layout)
+    try:
+        frame = _read_csv(layout, schema, encoding="utf8-lossy", null_values=MISSING)
+    except polars.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise AdnormError(f"{layout.path}: cannot be read as a table: {reason}") from error
+    problems, wrong, columns = Problems(str(layout.path)), 0, []
+    for position, kind in enumerate(kinds):
+        column = frame[:, position]
+        if kind == TEXT:
+            columns.append(column)
+            continue
+        text = column.str.strip_chars()
+        text = polars.select(polars.when(text != "").then(text)).to_series().rename(column.name)
+        number = text.cast(polars.Float64, strict=False)
+        bad = (text.is_not_null() & number.is_null()).arg_true().to_list()
+        if 2 * len(bad) > text.len() - text.null_count():
+            refuse_decimal_comma(layout, layout.names[position], text.drop_nulls().to_list())
+            columns.append(column)
+            continue
+        for row in bad[: max(0, _SHOWN - wrong)]:
+            where = f"row '{frame[row, 0]}' (line {layout.skip_lines + row + 1})"
+            cell = text[row]
+            what = _comma_sentence(cell) if _DECIMAL_COMMA.fullmatch(cell) else "is not a number"
+            problems.add(f"{where}, column '{layout.names[position]}': '{cell}': {what}")
+        wrong += len(bad)
+        columns.append(number)
+    if wrong > _SHOWN:
+        problems.add(f"{wrong - _SHOWN} more cells that are not numbers")
+    if wrong:
+        problems.add(f"allowed are numbers, empty cells and {listing(MISSING)}")
+    problems.stop()
+    return polars.DataFrame(columns)

@@ -1,0 +1,292 @@
+"""From the identifiers of a platform or table to approved gene symbols, one row a gene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, listing
+from adnorm.expression.collapse import collapse_rows
+from adnorm.expression.kinds import ENSEMBL, ENTREZ, SYMBOLS, detect_kind, unversioned
+from adnorm.expression.symbols import (
+    AMBIGUOUS,
+    DATE,
+    FAMILY,
+    GENE_SETS,
+    REFUSED_DATE,
+    SPELLING,
+    TABLE,
+    Vocabulary,
+    approve_symbols,
+)
+
+#: Share of the rows that an annotation or identifier table must know, else it is the wrong one.
+KNOWN = 0.5
+#: Share of missing values from which a sample is broken, not the rows.
+BROKEN_SAMPLE = 0.5
+_SUMMARY_ROWS = (r"__\w+", r"N_(unmapped|multimapping|noFeature|ambiguous)")
+_RENAMED = (GENE_SETS, TABLE, FAMILY, SPELLING, DATE)
+
+
+@dataclass
+class Steps:
+    """What became of the identifiers, in order; the table identifiers.tsv."""
+
+    rows: list[tuple[str, int, str]] = field(default_factory=list)
+
+    def add(self, step: str, count: int, examples: Iterable[str] = (), note: str = "") -> None:
+        """Note a step: how many, a note, and the first ten examples in alphabetical order."""
+        shown = sorted(dict.fromkeys(str(e) for e in examples))
+        text = ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")
+        self.rows.append((step, int(count), ": ".join(part for part in (note, text) if part)))
+
+    def table(self) -> pd.DataFrame:
+        """Return the steps as a table with the columns step, count, detail."""
+        return pd.DataFrame(self.rows, columns=["step", "count", "detail"])
+
+
+@dataclass(frozen=True)
+class GeneTable:
+    """Values by approved symbol.
+
+    Attributes
+    ----------
+    values
+        Genes × samples, sorted by symbol.
+    source_ids
+        For each gene the ids it comes from, at most five, ";"-joined.
+    renamed_from
+        For each gene the retired symbol(s) that it was found under; empty when the approved symbol
+        itself stands in the table.
+    totals
+        Sum over all rows of the published table per sample, mapped or not (reads, for counts).
+    steps
+        What became of the identifiers (step, count, detail).
+    """
+
+    values: pd.DataFrame
+    source_ids: pd.Series
+    renamed_from: pd.Series
+    totals: pd.Series
+    steps: pd.DataFrame
+
+
+def to_gene_symbols(
+    values: pd.DataFrame,
+    *,
+    where: str,
+    scale: str,
+    vocabulary: Vocabulary | None = None,
+    annotation: pd.Series | None = None,
+    split_symbols: Callable[[str], Iterable[str]] | None = None,
+    ensembl: dict[str, str] | None = None,
+    entrez: dict[str, str] | None = None,
+    collapse: str = "highest_mean",
+) -> GeneTable:
+    """Map the rows of a value table to approved symbols and give each gene one row.
+
+    Parameters
+    ----------
+    values
+        Rows (probes or gene ids) × samples.
+    where
+        The file the values come from, for messages.
+    scale
+        Declared scale: counts, log2 or linear.
+    vocabulary
+        Approved and retired symbols.
+    annotation
+        Probe → symbol text of the platform; ``None`` when the rows are genes already.
+    split_symbols
+        Splits the symbol text of a probe (``A///B``) into symbols.
+    ensembl, entrez
+        Id → symbol of the identifier table; ``None`` without a table.
+    collapse
+        ``highest_mean`` or ``mean``; see `collapse_rows`.
+
+    Returns
+    -------
+    GeneTable
+
+    Raises
+    ------
+    AdnormError
+        The identifiers are of no usable kind, the table that translates them is missing or the
+        wrong one, a sample is broken, or nothing is left.
+    """
+    steps = Steps()
+    labels = pd.Series(values.index.astype(str).str.strip(), dtype=object)
+    steps.add("rows read", len(labels))
+    labels = _drop_summary_rows(labels, steps)
+    totals = values.iloc[labels.index].sum()
+    if annotation is not None:
+        labels = _through_annotation(labels, annotation, split_symbols, where, steps)
+    labels = labels[labels != ""]
+    kind = detect_kind(labels, where)
+    steps.add("kind of identifier", labels.nunique(), note=kind)
+    if kind == ENSEMBL:
+        labels = _translate(labels.map(unversioned), ensembl, ENSEMBL, where, steps)
+    elif kind == ENTREZ:
+        labels = _translate(labels, entrez, ENTREZ, where, steps)
+    approved = _approve(labels, vocabulary or Vocabulary(), kind, steps)
+    genes, sources, renamed_from = _collapse(
+        values, labels, approved, collapse, scale, where, steps
+    )
+    return GeneTable(genes, sources, renamed_from, totals, steps.table())
+
+
+def _drop_summary_rows(labels: pd.Series, steps: Steps) -> pd.Series:
+    """Drop the lines that counting programs add below the genes, and rows without a name."""
+    summary = labels.str.fullmatch("|".join(_SUMMARY_ROWS))
+    if summary.any():
+        steps.add("summary rows of a counting program dropped", summary.sum(), labels[summary])
+    nameless = labels.str.lower().isin(["", "nan", "na", "---"])
+    if nameless.any():
+        steps.add("rows without an identifier dropped", nameless.sum())
+    return labels[~summary & ~nameless]
+
+
+def _through_annotation(
+    labels: pd.Series,
+    annotation: pd.Series,
+    split_symbols: Callable[[str], Iterable[str]] | None,
+    where: str,
+    steps: Steps,
+) -> pd.Series:
+    """Replace probes by their symbol; probes of no gene or of several are dropped."""
+    unique = annotation[~annotation.index.duplicated()]
+    known = labels.isin(unique.index.astype(str))
+    if known.sum() < KNOWN * len(labels):
+        raise AdnormError(
+            f"{where}: the platform annotation knows only {known.sum()} of {len(labels)} probes "
+            f"(unknown: {listing(sorted(labels[~known]), 3)}; the annotation has "
+            f"{listing(sorted(unique.index.astype(str)), 3)}). It belongs to another platform; "
+            "check `platform:` and `source: annotation:` of the cohort file"
+        )
+    if not known.all():
+        steps.add("probes absent from the annotation dropped", (~known).sum(), labels[~known])
+    labels = labels[known]
+    text = labels.map(dict(zip(unique.index.astype(str), unique, strict=True)))
+    splits = {t: _split(t, split_symbols) for t in dict.fromkeys(text)}
+    genes = text.map(splits)
+    none, several = genes.map(len) == 0, genes.map(len) > 1
+    steps.add("probes without a gene dropped", none.sum(), labels[none])
+    steps.add("probes of several genes dropped", several.sum(), text[several])
+    kept = genes[~none & ~several].map(lambda found: found[0])
+    if kept.empty:
+        raise AdnormError(
+            f"{where}: the platform annotation gives no probe a gene symbol "
+            f"({none.sum()} probes without one, {several.sum()} with several); name the column "
+            "that holds symbols in the cohort file (source: symbol_column:), or another annotation"
+        )
+    steps.add("probes of one gene", len(kept), note=f"{kept.nunique()} symbols")
+    return kept
+
+
+def _split(text: object, split_symbols: Callable[[str], Iterable[str]] | None) -> list[str]:
+    if not isinstance(text, str):
+        return []
+    parts = split_symbols(text) if split_symbols else text.split("///")
+    found = dict.fromkeys(part.strip() for part in parts)
+    return [part for part in found if part and part != "---"]
+
+
+def _translate(
+    labels: pd.Series, table: dict[str, str] | None, kind: str, where: str, steps: Steps
+) -> pd.Series:
+    """Translate Ensembl or Entrez ids with the identifier table."""
+    if not table:
+        state = "holds no such ids" if table is not None else "is not set"
+        raise AdnormError(
+            f"{where}: the rows are {kind} ({listing(sorted(labels)[:3])}), and the table that "
+            f"translates them {state}. Set `identifiers: table:` in the configuration to the "
+            "HGNC complete set, a GENCODE gene table or an NCBI annotation table (path or URL)"
+        )
+    symbols = labels.map(table)
+    lost = symbols.isna() | (symbols == "")
+    if lost.sum() > (1 - KNOWN) * len(labels):
+        raise AdnormError(
+            f"{where}: the identifier table knows only {len(labels) - lost.sum()} of {len(labels)} "
+            f"{kind} (unknown: {listing(sorted(labels[lost])[:3])}); `identifiers: table:` of the "
+            "configuration names the wrong table"
+        )
+    steps.add(f"{kind} translated", (~lost).sum(), note="by the identifier table")
+    steps.add(f"{kind} not in the identifier table dropped", lost.sum(), labels[lost])
+    return symbols[~lost]
+
+
+def _approve(labels: pd.Series, vocabulary: Vocabulary, kind: str, steps: Steps) -> pd.Series:
+    """Replace symbols by approved ones; note every kind of change."""
+    verdicts = approve_symbols(dict.fromkeys(labels), vocabulary)
+    changes: dict[str, list[str]] = {}
+    for old, (new, what) in verdicts.items():
+        if what in _RENAMED:
+            changes.setdefault(what, []).append(f"{old}>{new}")
+        elif what in (REFUSED_DATE, AMBIGUOUS):
+            changes.setdefault(what, []).append(old)
+    reported = [*_RENAMED, REFUSED_DATE, AMBIGUOUS]
+    if kind != SYMBOLS:
+        reported = [what for what in reported if what not in (DATE, REFUSED_DATE)]
+    for what in reported:
+        note = "may stand for two genes" if what == REFUSED_DATE and what in changes else ""
+        steps.add(what, len(changes.get(what, [])), changes.get(what, []), note)
+    approved = labels.map({old: new for old, (new, _) in verdicts.items()})
+    return approved[approved != ""]
+
+
+def _collapse(
+    values: pd.DataFrame,
+    labels: pd.Series,
+    approved: pd.Series,
+    collapse: str,
+    scale: str,
+    where: str,
+    steps: Steps,
+) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+    if approved.empty:
+        raise AdnormError(f"{where}: no row of the table could be given a gene symbol")
+    rows = values.iloc[approved.index]
+    complete = _complete_rows(rows, where, steps)
+    rows, approved = rows[complete], approved[complete]
+    genes, sources = collapse_rows(rows, approved, collapse, scale)
+    merged = approved.value_counts()
+    merged = merged[merged > 1]
+    steps.add("genes with several rows merged", len(merged), merged.index, collapse)
+    steps.add("rows merged away", len(rows) - len(genes))
+    steps.add("genes", len(genes))
+    names = pd.DataFrame({"old": labels.loc[approved.index], "new": approved}).drop_duplicates()
+    own = set(names.loc[names["old"] == names["new"], "new"])
+    renamed = names[~names["new"].isin(own)].groupby("new")["old"]
+    renamed_from = renamed.agg(lambda old: ";".join(sorted(old))).reindex(
+        genes.index, fill_value=""
+    )
+    return genes, sources.reindex(genes.index), renamed_from
+
+
+def _complete_rows(rows: pd.DataFrame, where: str, steps: Steps) -> np.ndarray:
+    """Find rows without missing values; a sample that misses most values stops the run."""
+    missing = rows.isna().to_numpy()
+    share = missing.mean(axis=0)
+    if (share > BROKEN_SAMPLE).any():
+        broken = [
+            f"{sample} ({fraction:.0%})"
+            for sample, fraction in zip(rows.columns, share, strict=True)
+            if fraction > BROKEN_SAMPLE
+        ]
+        raise AdnormError(
+            f"{where}: {len(broken)} samples miss most of their values: {listing(broken, 6)}. "
+            "Genes with missing values are dropped, so these samples would cost most genes; "
+            "exclude them in the cohort file (exclude:) or mend the table"
+        )
+    complete = ~missing.any(axis=1)
+    if not complete.any():
+        raise AdnormError(
+            f"{where}: every row has missing values in some sample; genes need values in all "
+            "samples. Exclude the samples that miss many, or fill the gaps before"
+        )
+    incomplete = rows.index[~complete]
+    steps.add("rows with missing values dropped", len(incomplete), incomplete)
+    return complete

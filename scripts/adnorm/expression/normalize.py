@@ -1,0 +1,296 @@
+"""From counts, linear or log2 values to comparable log2 expression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, listing
+from adnorm.expression.scale import COUNTS, LINEAR
+
+#: Reads per sample after library-size normalization (counts per million).
+MILLION = 1e6
+#: Fewest and most samples that the rule "size of the smallest group" may ask for.
+FEWEST_SAMPLES = 3
+MOST_SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class Normalized:
+    """Log2 expression and how it was made.
+
+    Attributes
+    ----------
+    log2
+        Genes × samples, float.
+    counts
+        The counts of the same genes, or ``None`` when the scale is not counts.
+    undetected
+        Symbols that the low-count filter removed, sorted.
+    method
+        What was done, in words.
+    """
+
+    log2: pd.DataFrame
+    counts: pd.DataFrame | None
+    undetected: list[str]
+    method: str
+
+
+def normalize(
+    values: pd.DataFrame, samples: pd.DataFrame, scale: str, assay: str, settings: dict
+) -> Normalized:
+    """Filter and normalize one cohort.
+
+    Counts: low-count filter, then library-size normalization (default), TMM or median of ratios,
+    then log2(counts per million + 1). Linear values (TPM, FPKM, intensities): genes that are 0 in
+    all samples count as undetected, then log2(x + 1). Log2 values stay. Arrays may be quantile
+    normalized in addition.
+
+    Parameters
+    ----------
+    values
+        Genes × samples on the declared scale.
+    samples
+        Canonical sample sheet, in the order of the columns of `values`.
+    scale
+        counts, log2 or linear.
+    assay
+        microarray or rna-seq.
+    settings
+        The ``expression`` section of the configuration.
+
+    Returns
+    -------
+    Normalized
+
+    Raises
+    ------
+    AdnormError
+        No gene passes the filter, a sample has no reads, or a method cannot work on these counts.
+    """
+    if scale == COUNTS:
+        return _from_counts(values, samples, settings)
+    undetected: list[str] = []
+    log2, method = values.astype(float), "log2 as published"
+    if scale == LINEAR:
+        detected = (values > 0).any(axis=1)
+        undetected = sorted(values.index[~detected])
+        log2 = _log2_plus_one(values.loc[detected])
+        method = "log2(x + 1) of linear values"
+    if assay == "microarray" and settings["array_normalization"] == "quantile":
+        log2 = quantile_normalize(log2)
+        method += ", quantile normalization"
+    return Normalized(log2, None, undetected, method)
+
+
+def _from_counts(values: pd.DataFrame, samples: pd.DataFrame, settings: dict) -> Normalized:
+    minimum_samples = samples_required(samples, settings["minimum_samples"])
+    minimum_count = settings["minimum_count"]
+    kept = low_count_filter(values, minimum_count, minimum_samples)
+    if not kept.any():
+        raise AdnormError(
+            f"no gene has {minimum_count} reads in {minimum_samples} samples (the deepest of "
+            f"{values.shape[1]} samples has {values.sum().max():g} reads); lower "
+            "`expression: minimum_count:` or `minimum_samples:` in the configuration"
+        )
+    counts = values.loc[kept]
+    empty = counts.columns[counts.sum() == 0]
+    if len(empty):
+        raise AdnormError(
+            f"{len(empty)} samples have no reads in the genes that pass the low-count filter: "
+            f"{listing(sorted(empty), 6)}. Leave them out: `exclude:` in the cohort file, or "
+            "`expression: exclude_small_libraries:` in the configuration"
+        )
+    method = settings["count_normalization"]
+    if method == "library_size":
+        log2 = _library_size(counts)
+    elif method == "tmm":
+        log2 = _scaled(counts, counts.sum() * tmm_factors(counts))
+    elif method == "median_of_ratios":
+        log2 = _scaled(counts, _effective_from_ratios(counts))
+    else:
+        raise AdnormError(
+            f"config: expression: count_normalization: is '{method}'; allowed are 'library_size', "
+            "'tmm' and 'median_of_ratios'"
+        )
+    words = {
+        "library_size": "library-size normalization",
+        "tmm": "TMM",
+        "median_of_ratios": "median of ratios",
+    }[method]
+    note = (
+        f"genes with at least {minimum_count} reads in at least {minimum_samples} samples; "
+        f"{words}, log2(counts per million + 1)"
+    )
+    return Normalized(log2, counts.astype(np.int32), sorted(values.index[~kept]), note)
+
+
+def samples_required(samples: pd.DataFrame, minimum_samples: int | None) -> int:
+    """Say in how many samples a gene must be seen.
+
+    Without a number in the configuration: the size of the smallest group of state, arm and visit,
+    so that a gene that only one group expresses stays; at least 3, so that one odd sample is not
+    enough, and at most 10. The cap keeps sparse assays whole: tape strips have groups of sixty
+    samples of which a third carry most reads, and ten samples are enough to estimate a gene (edgeR
+    relaxes its own rule beyond ten samples, too).
+
+    Parameters
+    ----------
+    samples
+        Canonical sample sheet (state, arm, week).
+    minimum_samples
+        From the configuration; ``None`` applies the rule.
+
+    Returns
+    -------
+    int
+        Never more than there are samples.
+
+    References
+    ----------
+    Chen Y, Lun ATL, Smyth GK (2016) From reads to genes to pathways. F1000Research 5:1438.
+    """
+    if minimum_samples is not None:
+        return int(minimum_samples)
+    smallest = int(samples.groupby(["state", "arm", "week"], observed=True).size().min())
+    return min(max(smallest, FEWEST_SAMPLES), MOST_SAMPLES, len(samples))
+
+
+def low_count_filter(counts: pd.DataFrame, minimum_count: int, minimum_samples: int) -> np.ndarray:
+    """Find the genes with at least `minimum_count` reads in at least `minimum_samples` samples.
+
+    Returns
+    -------
+    ndarray of bool, shape (genes,)
+    """
+    return (counts.to_numpy() >= minimum_count).sum(axis=1) >= minimum_samples
+
+
+def _log2_plus_one(values: pd.DataFrame) -> pd.DataFrame:
+    return np.log2(values.astype(float) + 1.0)
+
+
+def _library_size(counts: pd.DataFrame) -> pd.DataFrame:
+    import anndata
+    import scanpy as sc
+
+    data = anndata.AnnData(counts.T.astype(float))
+    sc.pp.normalize_total(data, target_sum=MILLION)
+    sc.pp.log1p(data, base=2)
+    return pd.DataFrame(data.X.T, index=counts.index, columns=counts.columns)
+
+
+def _scaled(counts: pd.DataFrame, library_sizes: pd.Series) -> pd.DataFrame:
+    """Log2 counts per million with effective library sizes."""
+    return _log2_plus_one(counts / library_sizes * MILLION)
+
+
+def tmm_factors(counts: pd.DataFrame) -> pd.Series:
+    """Compute TMM normalization factors (rnanorm), as edgeR's calcNormFactors.
+
+    Parameters
+    ----------
+    counts
+        Genes × samples.
+
+    Returns
+    -------
+    Series
+        One factor per sample; their geometric mean is 1.
+
+    Raises
+    ------
+    AdnormError
+        Samples share too few genes with the reference sample.
+
+    References
+    ----------
+    Robinson MD, Oshlack A (2010) A scaling normalization method for differential expression
+    analysis of RNA-seq data. Genome Biology 11:R25.
+    """
+    from rnanorm import TMM
+
+    matrix = counts.T.to_numpy(dtype=float)
+    with np.errstate(all="ignore"):
+        factors = pd.Series(TMM().fit(matrix).get_norm_factors(matrix), index=counts.columns)
+    _check_factors(factors, "tmm")
+    return factors
+
+
+def size_factors(counts: pd.DataFrame) -> pd.Series:
+    """Compute median-of-ratios size factors (pydeseq2), as DESeq2's estimateSizeFactors.
+
+    Parameters
+    ----------
+    counts
+        Genes × samples.
+
+    Returns
+    -------
+    Series
+        One factor per sample.
+
+    Raises
+    ------
+    AdnormError
+        No gene has reads in all samples.
+
+    References
+    ----------
+    Anders S, Huber W (2010) Differential expression analysis for sequence count data. Genome
+    Biology 11:R106.
+    """
+    from pydeseq2.preprocessing import deseq2_norm
+
+    everywhere = counts.loc[(counts > 0).all(axis=1)]
+    if everywhere.empty:
+        _check_factors(pd.Series(np.nan, index=counts.columns), "median_of_ratios")
+    _, factors = deseq2_norm(everywhere.T.to_numpy(dtype=float))
+    factors = pd.Series(np.asarray(factors, dtype=float), index=counts.columns)
+    _check_factors(factors, "median_of_ratios")
+    return factors
+
+
+def _effective_from_ratios(counts: pd.DataFrame) -> pd.Series:
+    """Turn size factors into library sizes of the same geometric mean as the real ones."""
+    factors, libraries = np.log(size_factors(counts)), np.log(counts.sum())
+    return np.exp(factors - factors.mean() + libraries.mean())
+
+
+def _check_factors(factors: pd.Series, method: str) -> None:
+    wrong = factors.index[~(np.isfinite(factors) & (factors > 0))]
+    if len(wrong):
+        raise AdnormError(
+            f"count_normalization: {method} cannot be computed for {len(wrong)} samples "
+            f"({listing(sorted(wrong), 6)}): too few genes have reads in them and in the others. "
+            "Exclude such samples, or set `expression: count_normalization: library_size`"
+        )
+
+
+def quantile_normalize(log2: pd.DataFrame) -> pd.DataFrame:
+    """Give all samples the same distribution (pylimma; ties as in limma's normalizeQuantiles).
+
+    Parameters
+    ----------
+    log2
+        Genes × samples.
+
+    Returns
+    -------
+    DataFrame
+        Same shape.
+
+    References
+    ----------
+    Bolstad BM et al. (2003) A comparison of normalization methods for high density oligonucleotide
+    array data based on variance and bias. Bioinformatics 19:185.
+    """
+    from pylimma import normalize_quantiles
+
+    if len(log2) < 2:
+        return log2
+    matrix = normalize_quantiles(log2.to_numpy(dtype=float))
+    return pd.DataFrame(matrix, index=log2.index, columns=log2.columns)

@@ -1,0 +1,162 @@
+"""Reads the lines above the table of a series matrix: facts of the series and its samples."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, Problems, listing
+from adnorm.expression.text_file import decode, open_bytes, opening
+from adnorm.study.mapping import normalised_key
+
+TABLE_BEGIN, TABLE_END = "!series_matrix_table_begin", "!series_matrix_table_end"
+# A quoted field ends at a quotation mark before a tab or the end: others are part of the text.
+_FIELD = re.compile(r'"((?:[^"]|"(?![\t]|$))*)"(?=\t|$)|([^\t]*)')
+
+
+@dataclass
+class Header:
+    """Lines above the table."""
+
+    series: list[tuple[str, list[str]]] = field(default_factory=list)
+    samples: list[tuple[str, list[str], int]] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    first_row: str = ""
+    lines: int = 0
+
+
+def split_fields(line: str) -> list[str]:
+    r"""Split the part of a header line behind its key.
+
+    Fields are separated by tabs; quoted fields may hold tabs and quotation marks.
+
+    Examples
+    --------
+    >>> split_fields('"a\tb"\t""\tc\t"the "big" one"')
+    ['a\tb', '', 'c', 'the "big" one']
+    """
+    fields, position = [], 0
+    while position <= len(line):
+        match = _FIELD.match(line, position)
+        text = match[2] if match[1] is None else match[1].replace('""', '"')
+        fields.append(text.strip())
+        position = match.end() + 1
+    return fields
+
+
+def read_header(path: Path) -> Header:
+    """Read up to the header row of the table, joining lines that a quoted field breaks."""
+    opening(path)
+    header, pending = Header(), ""
+    with open_bytes(path) as file:
+        for raw in file:
+            header.lines += 1
+            line = decode(raw).rstrip("\r\n")
+            if line.lower().startswith(TABLE_BEGIN):
+                _add_line(header, pending)
+                header.lines += 1
+                header.columns = split_fields(decode(file.readline()).rstrip("\r\n"))
+                header.first_row = decode(file.readline()).strip()
+                return header
+            if line.startswith("!"):
+                _add_line(header, pending)
+                pending = line
+            elif pending and line.strip():
+                pending += " " + line
+    _add_line(header, pending)
+    if not header.samples and not header.series:
+        raise AdnormError(
+            f"{path}: this is not a series matrix: no line begins with '!Series_' or '!Sample_'"
+        )
+    raise AdnormError(
+        f"{path}: a series matrix without a table: the line '{TABLE_BEGIN}' is missing, so the "
+        "file is cut off or not a series matrix; fetch it again"
+    )
+
+
+def _add_line(header: Header, line: str) -> None:
+    key, _, rest = line.partition("\t")
+    if key.startswith("!Series_"):
+        header.series.append((key.removeprefix("!Series_"), split_fields(rest)))
+    elif key.startswith("!Sample_"):
+        header.samples.append((key.removeprefix("!Sample_"), split_fields(rest), header.lines - 1))
+
+
+def series_fields(header: Header) -> dict[str, list[str]]:
+    series: dict[str, list[str]] = {}
+    for key, fields in header.series:
+        series.setdefault(key, []).extend(fields)
+    return series
+
+
+def refuse_super_series(path: Path, series: dict[str, list[str]]) -> None:
+    relations = " ".join(series.get("relation", []))
+    parts = re.findall(r"SuperSeries of:\s*(GSE\d+)", relations, flags=re.IGNORECASE)
+    if parts:
+        raise AdnormError(
+            f"{path}: this is a SuperSeries, a bundle of other series; its samples belong to "
+            f"different experiments. Write one cohort file for each sub-series that you need: "
+            f"{listing(parts, 40)}"
+        )
+
+
+def sample_frame(path: Path, header: Header) -> pd.DataFrame:
+    """Make one row per sample out of the fields, which stand one below the other."""
+    accessions = next((f for key, f, _ in header.samples if key == "geo_accession"), None)
+    if not accessions or accessions == [""]:
+        raise AdnormError(
+            f"{path}: the series matrix names no sample (no line '!Sample_geo_accession')"
+        )
+    problems = Problems(str(path))
+    twice = sorted(name for name, count in Counter(accessions).items() if count > 1)
+    if twice:
+        problems.add(f"these samples stand twice: {listing(twice)}")
+    for key, fields, line in header.samples:
+        if len(fields) != len(accessions):
+            problems.add(
+                f"line {line}: '!Sample_{key}' has {len(fields)} fields for {len(accessions)} "
+                "samples"
+            )
+    problems.stop()
+    names: dict[str, str] = {}
+    rows: list[dict[str, list[str]]] = [{} for _ in accessions]
+    fields_of_samples = {normalised_key(_field_name(key)) for key, _, _ in header.samples}
+    for key, fields, _ in header.samples:
+        for row, text in zip(rows, fields, strict=True):
+            name, value = _name_and_value(key, text, fields_of_samples)
+            # One key may be spelt in several ways; the first spelling names the column.
+            name = names.setdefault(normalised_key(name) or name, name)
+            if value and value not in row.setdefault(name, []):
+                row[name].append(value)
+    frame = pd.DataFrame(
+        [{name: "; ".join(values) for name, values in row.items()} for row in rows],
+        index=pd.Index(accessions, name="geo_accession", dtype=object),
+        columns=list(names.values()),
+        dtype=object,
+    ).fillna("")
+    # A column that no sample fills says nothing.
+    frame = frame.loc[:, (frame != "").any()]
+    return frame.drop(columns="geo_accession")
+
+
+def _field_name(key: str) -> str:
+    return key.removesuffix("_ch1")
+
+
+def _name_and_value(key: str, text: str, fields: set[str]) -> tuple[str, str]:
+    """Name the column of one cell; characteristics carry their name inside, before the colon."""
+    if not key.startswith("characteristics"):
+        return _field_name(key), text
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        name, value = "characteristics", text
+    second = "_ch2" if key.endswith("_ch2") else ""
+    name = name.strip() + second
+    if normalised_key(name) in fields and name != "characteristics":
+        # A characteristic called "title" is not the title of the sample.
+        name = f"characteristics {name}"
+    return name, value.strip()

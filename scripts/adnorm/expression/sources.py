@@ -1,0 +1,158 @@
+"""The files of a cohort: proven by the manifest, read by their role, joined by sample."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, Problems
+from adnorm.base.tables import read_json
+from adnorm.expression.annotation import read_annotation
+from adnorm.expression.sample_columns import match_samples
+from adnorm.expression.series_matrix import read_series_matrix
+from adnorm.expression.value_tables import read_sheet, read_value_table
+
+#: What a person does when the fetched files are not those of the manifest.
+FETCH_AGAIN = "run the stage fetch again"
+#: Roles that each route needs.
+_NEEDS = {
+    "geo_series_matrix": ("series_matrix", "annotation"),
+    "geo_supplementary": ("series_matrix", "table"),
+    "local": ("table", "sheet"),
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The published files of one cohort.
+
+    Attributes
+    ----------
+    raw
+        Raw metadata, one row per sample; the index holds the sample ids.
+    """
+
+    cohort: dict
+    route: str
+    files: dict[str, Path]
+    raw: pd.DataFrame
+
+    @property
+    def values_name(self) -> str:
+        """Cohort and name of the file that holds the values, for messages."""
+        role = "series_matrix" if self.route == "geo_series_matrix" else "table"
+        return f"cohort {self.cohort['id']}: {self.files[role].name}"
+
+    def annotation(self) -> pd.Series | None:
+        """Probe → symbol text of the platform; ``None`` when the rows are genes already."""
+        if "annotation" not in self.files:
+            return None
+        column = self.cohort["source"].get("symbol_column")
+        return read_annotation(self.files["annotation"], column)
+
+    def values(self, samples: pd.DataFrame) -> pd.DataFrame:
+        """Read the values of the samples of a sheet.
+
+        Parameters
+        ----------
+        samples
+            Canonical sample sheet; raw samples that it lacks were excluded by the cohort file.
+
+        Returns
+        -------
+        DataFrame
+            Rows (probes or gene ids) × samples, in the order of the sheet.
+
+        Raises
+        ------
+        AdnormError
+            The series matrix has no table of values, or columns and samples do not match.
+        """
+        wanted = list(samples["sample"])
+        if self.route == "geo_series_matrix":
+            return self._matrix_values()[wanted]
+        table = read_value_table(self.files["table"], self.cohort["source"].get("gene_column"))
+        excluded = sorted(set(self.raw.index.astype(str)) - set(wanted))
+        names = match_samples(
+            table.columns, self.raw.index, self.raw, excluded, where=self.values_name
+        )
+        columns = {sample: column for column, sample in names.items()}
+        values = table[[columns[sample] for sample in wanted]]
+        return values.set_axis(pd.Index(wanted, dtype=object), axis=1)
+
+    def _matrix_values(self) -> pd.DataFrame:
+        matrix = read_series_matrix(self.files["series_matrix"], self.cohort.get("platform"))
+        if matrix.values is None:
+            raise AdnormError(
+                f"{self.values_name}: the table of the series matrix is empty, as GEO leaves it "
+                "for sequencing. Use `route: geo_supplementary` in the cohort file and name the "
+                "supplementary table of counts or expression (source: table:)"
+            )
+        return matrix.values
+
+
+def open_sources(manifest: Path, cohort: dict) -> Sources:
+    """Check the fetched files against the manifest and read the raw metadata.
+
+    Parameters
+    ----------
+    manifest
+        ``fetch/manifest.json``.
+    cohort
+        The checked cohort file.
+
+    Returns
+    -------
+    Sources
+
+    Raises
+    ------
+    AdnormError
+        A file is missing or has other bytes than the manifest says, or a role that the route needs
+        is missing.
+    """
+    manifest = Path(manifest)
+    content = read_json(manifest)
+    problems = Problems(str(manifest))
+    if content.get("cohort") != cohort["id"]:
+        problems.add(f"belongs to cohort '{content.get('cohort')}', not '{cohort['id']}'")
+    files: dict[str, Path] = {}
+    for entry in content.get("files", []):
+        path = manifest.parent / entry["name"]
+        files[entry["role"]] = path
+        if not path.is_file():
+            problems.add(f"{entry['name']} is missing; {FETCH_AGAIN}")
+        elif _sha256(path) != entry["sha256"]:
+            problems.add(f"{entry['name']} has changed since it was fetched; {FETCH_AGAIN}")
+    route = _effective_route(cohort["route"], files)
+    for role in _NEEDS[route]:
+        if role not in files:
+            problems.add(f"no file has the role '{role}'; {FETCH_AGAIN}")
+    problems.stop()
+    return Sources(cohort, route, files, _read_metadata(route, files, cohort))
+
+
+def _effective_route(route: str, files: dict[str, Path]) -> str:
+    """A simulated cohort carries the files of one of GEO's routes."""
+    if route != "simulated":
+        return route
+    return "geo_supplementary" if "table" in files else "geo_series_matrix"
+
+
+def _read_metadata(route: str, files: dict[str, Path], cohort: dict) -> pd.DataFrame:
+    if route == "local":
+        path = files["sheet"]
+        key = cohort["source"].get("sheet_key") or read_sheet(path).columns[0]
+        return read_sheet(path, key).rename_axis(index=None)
+    matrix = read_series_matrix(
+        files["series_matrix"], cohort.get("platform"), read_metadata_only=True
+    )
+    return matrix.samples.rename_axis(index=None)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

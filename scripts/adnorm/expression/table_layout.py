@@ -1,0 +1,87 @@
+"""Finds out how a text table is laid out: comments, separator, header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from adnorm.base.errors import AdnormError
+from adnorm.expression.text_file import first_lines, split_line
+
+#: Separators that tables may have.
+SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table is laid out.
+
+    Attributes
+    ----------
+    path
+        The file.
+    separator
+        One character.
+    skip_lines
+        Lines before the first row of values.
+    names
+        Name of each column; the first holds the row names.
+    last_row
+        Row name of a line that closes the table and is no row of it; empty when there is none.
+    """
+
+    path: Path
+    separator: str
+    skip_lines: int
+    names: list[str]
+    last_row: str = ""
+
+
+def find_layout(path: Path) -> tuple[Layout, list[list[str]]]:
+    """Find the header, the separator and some rows of a table.
+
+    Comment lines (``#``) above the header are passed over, and the header may be one name shorter
+    than the rows, as R's ``write.table`` writes it: then the first column has no name.
+
+    Returns
+    -------
+    Layout
+    rows : list of list of str
+        The first rows.
+
+    Raises
+    ------
+    AdnormError
+        Not a text table, or no columns.
+    """
+    lines = first_lines(path)
+    skip = 0
+    while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith("#")):
+        skip += 1
+    lines, separator = lines[skip:], None
+    if not lines:
+        raise AdnormError(f"{path}: the file holds comments only, no table")
+    best = 0
+    for mark in SEPARATORS:
+        header, counts = len(split_line(lines[0], mark)), set()
+        for line in lines[1:50]:
+            if line.strip():
+                counts.add(len(split_line(line, mark)))
+        # A header may be one shorter than its rows (R) or one longer (a separator at its end).
+        even = len(counts) <= 1 and all(abs(count - header) <= 1 for count in counts)
+        width = max([header, *counts])
+        if width > 1 and width + (1 << 20) * even > best:
+            best, separator = width + (1 << 20) * even, mark
+    if separator is None:
+        raise AdnormError(
+            f"{path}: no columns found: the lines hold neither tabs nor commas nor semicolons "
+            f"(first line: '{lines[0][:60]}'); save the table as csv or tsv"
+        )
+    names = [name.strip() for name in split_line(lines[0], separator)]
+    rows = [split_line(line, separator) for line in lines[1:] if line.strip()]
+    widths = {len(row) for row in rows[:50]}
+    if widths == {len(names) + 1}:
+        names = ["", *names]
+    elif widths == {len(names) - 1} and not names[-1]:
+        names.pop()
+    return Layout(path, separator, skip + 1, names), rows

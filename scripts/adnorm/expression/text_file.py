@@ -1,0 +1,120 @@
+"""Opens text files, compressed or not, and refuses what is not text."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from adnorm.base.errors import AdnormError
+
+_GLANCE = 1 << 16
+_NOT_TEXT = (
+    (b"PK\x03\x04", "an Excel workbook (or another zip archive)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+)
+_WEB_PAGE = re.compile(rb"\s*(<!doctype|<html)", re.I)
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, inflating it if it is gzip whatever its name says.
+
+    Raises
+    ------
+    AdnormError
+        The file is absent, or its gzip stream is cut off or damaged where it is read.
+    """
+    try:
+        with open(path, "rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            if not packed:
+                yield raw
+                return
+            with gzip.GzipFile(fileobj=raw) as inflated:
+                yield inflated
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise AdnormError(f"{path}: this file does not exist") from error
+    except EOFError as error:
+        raise truncated(path) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise AdnormError(f"{path}: the gzip file is damaged ({error}); fetch it again") from error
+
+
+def truncated(path: Path) -> AdnormError:
+    """Make the error for a gzip file that is cut off."""
+    return AdnormError(
+        f"{path}: the gzip file is truncated (it ends in the middle); fetch it again"
+    )
+
+
+def opening(path: Path) -> bytes:
+    """Read the first bytes of text and refuse what is not text.
+
+    Raises
+    ------
+    AdnormError
+        The file is empty, a workbook, an archive, a web page, binary or UTF-16.
+    """
+    with open_bytes(path) as file:
+        text = file.read(_GLANCE)
+    if not text.strip():
+        raise AdnormError(f"{path}: the file is empty")
+    for magic, what in _NOT_TEXT:
+        if text.startswith(magic):
+            raise AdnormError(
+                f"{path}: this is {what}, not a text table; save the sheet as csv or tsv (text, "
+                "columns separated by commas or tabs) and name that file"
+            )
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise AdnormError(f"{path}: the text is UTF-16; save it again as UTF-8 (csv or tsv)")
+    if b"\0" in text[:4096]:
+        raise AdnormError(f"{path}: this is a binary file, not a text table")
+    if _WEB_PAGE.match(text.removeprefix(b"\xef\xbb\xbf")):
+        raise AdnormError(
+            f"{path}: a web page (HTML) instead of a table; the server did not send the file. "
+            "Delete it and fetch again"
+        )
+    return text
+
+
+def decode(text: bytes) -> str:
+    """Decode UTF-8, or Latin-1 where old deposits use it."""
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
+def first_lines(path: Path, limit: int = 30) -> list[str]:
+    """Read the first lines of a text file, whole and without line ends."""
+    opening(path)
+    lines = []
+    with open_bytes(path) as file:
+        for line in file:
+            lines.append(decode(line).rstrip("\r\n"))
+            if len(lines) == limit:
+                break
+    return lines
+
+
+def split_line(line: str, separator: str) -> list[str]:
+    """Split one line at a separator, minding quotation marks.
+
+    Examples
+    --------
+    >>> split_line('"a, b",c', ",")
+    ['a, b', 'c']
+    """
+    return next(csv.reader(io.StringIO(line), delimiter=separator), [])

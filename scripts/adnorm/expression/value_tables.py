@@ -1,0 +1,268 @@
+"""Reads tables of counts or expression, and sample sheets, as labs and GEO hold them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.expression.delimited import (
+    TEXT,
+    is_missing,
+    is_number,
+    kind_of_column,
+    numbers_of,
+    read_columns,
+    refuse_decimal_comma,
+)
+from adnorm.expression.sample_columns import match_samples
+from adnorm.expression.table_layout import SEPARATORS, Layout, find_layout
+
+__all__ = ["ValueTable", "match_samples", "read_annotated_table", "read_sheet", "read_value_table"]
+
+#: Columns that describe genes with numbers, so that they cannot be told from samples by content.
+_GENE_FACTS = frozenset(
+    "chr chrom chromosome chromosome_name start end strand length gene_length bp_length "
+    "effective_length start_position end_position gc_content entrezid entrez_id entrezgene "
+    "entrezgene_id ncbi_gene_id".split()
+)
+
+
+@dataclass(frozen=True)
+class ValueTable:
+    """A table taken apart.
+
+    Attributes
+    ----------
+    values
+        gene ids × samples, as written; ids may stand twice, missing ids are ``""``.
+    annotation
+        Columns of text that describe the genes, one row for each row of `values`.
+    dropped
+        Names of columns of numbers that describe genes (Chr, Start, …, Length), left out.
+    """
+
+    values: pd.DataFrame
+    annotation: pd.DataFrame
+    dropped: list[str] = field(default_factory=list)
+
+
+def read_value_table(path: Path | str, gene_column: str | None = None) -> pd.DataFrame:
+    """Read a table of values.
+
+    Parameters
+    ----------
+    path
+        csv, tsv or txt, gzip or not; separated by tabs, commas or semicolons, which is found out.
+    gene_column
+        Column that holds the gene identifiers; ``None`` takes the first.
+
+    Returns
+    -------
+    DataFrame
+        gene ids × samples, float64; missing cells are NaN. ``attrs["dropped"]`` lists the columns
+        that were left out because they describe genes.
+
+    Raises
+    ------
+    AdnormError
+        See `read_annotated_table`.
+    """
+    table = read_annotated_table(path, gene_column)
+    values = table.values
+    values.attrs["dropped"] = [*table.dropped, *table.annotation.columns]
+    return values
+
+
+def read_annotated_table(path: Path | str, gene_column: str | None = None) -> ValueTable:
+    """Read a table of values and keep what else it says about the genes.
+
+    Recognised are comment lines before the header (``#``, as featureCounts writes them), a header
+    that is one name shorter than the rows (R's ``write.table``), and columns that describe genes.
+
+    Parameters
+    ----------
+    path, gene_column
+        As for `read_value_table`.
+
+    Returns
+    -------
+    ValueTable
+
+    Raises
+    ------
+    AdnormError
+        Not a text table; no such gene column; row numbers where the genes should be; columns that
+        stand twice or have no name; rows of unequal length; cells that are not numbers, with row,
+        column and value; numbers with a decimal comma.
+    """
+    path = Path(path)
+    layout, rows = find_layout(path)
+    gene = _gene_position(layout, rows, gene_column)
+    columns = [[row[i] if i < len(row) else "" for row in rows] for i in range(len(layout.names))]
+    kinds = [TEXT if i == gene else kind_of_column(cells) for i, cells in enumerate(columns)]
+    for i, kind in enumerate(kinds):
+        if kind == TEXT and i != gene:
+            refuse_decimal_comma(layout, layout.names[i], columns[i])
+    frame = read_columns(layout, kinds)
+    numeric = [kind.is_numeric() for kind in frame.dtypes]
+    dropped = [
+        i
+        for i, name in enumerate(layout.names)
+        if i != gene and (_describes_genes(name) or (not name and _is_filler(layout, frame, i)))
+    ]
+    samples = [i for i in range(len(numeric)) if numeric[i] and i != gene and i not in dropped]
+    texts = [i for i in range(len(numeric)) if not numeric[i] and i != gene and i not in dropped]
+    _check_names(layout, samples)
+    frame = _without_blank_lines(frame, gene, samples)
+    ids = pd.Index(
+        [(name or "").strip() for name in frame[:, gene].to_list()], name="gene", dtype=object
+    )
+    if ids.empty:
+        raise AdnormError(f"{path}: the table has a header but no row of values")
+    numbers = numbers_of(frame, samples)
+    values = pd.DataFrame(
+        numbers, index=ids, columns=[layout.names[i] for i in samples], copy=False
+    )
+    annotation = pd.DataFrame(
+        {layout.names[i]: frame[:, i].fill_null("").to_list() for i in texts}, index=ids
+    )
+    named = [layout.names[i] for i in dropped if layout.names[i]]
+    return ValueTable(values, annotation, named)
+
+
+def read_sheet(path: Path | str, key: str | None = None) -> pd.DataFrame:
+    """Read a sample sheet, one row a sample.
+
+    Parameters
+    ----------
+    path
+        csv, tsv or txt, gzip or not.
+    key
+        Column that holds the sample names; it becomes the index (and stays a column). With
+        ``None`` the rows are numbered.
+
+    Returns
+    -------
+    DataFrame
+        All cells as text, stripped; ``""`` where a cell is empty.
+
+    Raises
+    ------
+    AdnormError
+        Not a text table, no such key column, a key that is missing or stands twice, columns that
+        stand twice, rows with too many or too few fields.
+    """
+    path = Path(path)
+    layout, _ = find_layout(path)
+    frame = read_columns(layout, [TEXT] * len(layout.names))
+    problems = Problems(str(path))
+    for name, count in Counter(layout.names).items():
+        if count > 1 and name:
+            problems.add(f"the column '{name}' stands {count} times")
+    problems.stop()
+    columns = {
+        name: [(cell or "").strip() for cell in frame[:, i].to_list()]
+        for i, name in enumerate(layout.names)
+        if name
+    }
+    sheet = pd.DataFrame(columns, dtype=object)
+    # Spreadsheets append lines of empty cells.
+    sheet = sheet[(sheet != "").any(axis=1)].reset_index(drop=True)
+    if sheet.empty:
+        raise AdnormError(f"{path}: the sheet has a header but no row")
+    return sheet if key is None else _by_key(sheet, key, problems)
+
+
+def _by_key(sheet: pd.DataFrame, key: str, problems: Problems) -> pd.DataFrame:
+    if key not in sheet:
+        problems.add(
+            f"there is no column '{key}'{nearest(key, sheet.columns)}; columns: "
+            f"{listing(sheet.columns, 40)}"
+        )
+        problems.stop()
+    empty = [i + 1 for i, name in enumerate(sheet[key]) if not name]
+    twice = sorted(n for n, count in Counter(sheet[key]).items() if n and count > 1)
+    if empty:
+        problems.add(f"column '{key}': {len(empty)} rows name no sample (row {listing(empty, 6)})")
+    if twice:
+        problems.add(f"column '{key}': these samples stand twice: {listing(twice)}")
+    problems.stop()
+    return sheet.set_index(pd.Index(sheet[key], name="sample", dtype=object))
+
+
+def _gene_position(layout: Layout, rows: list[list[str]], gene_column: str | None) -> int:
+    names = layout.names
+    if gene_column is not None:
+        if names.count(gene_column) == 1:
+            return names.index(gene_column)
+        how = "stands twice" if gene_column in names else "does not exist"
+        raise AdnormError(
+            f"{layout.path}: source: gene_column: the column '{gene_column}' {how}"
+            f"{nearest(gene_column, names)}; the table begins with the columns {listing(names, 8)}"
+        )
+    first = [row[0].strip() for row in rows if row]
+    numbered = [[str(i) for i in range(start, start + len(first))] for start in (0, 1)]
+    if not names[0] and len(first) > 1 and first in numbered:
+        candidates = [
+            name
+            for i, name in enumerate(names)
+            if i and kind_of_column([row[i] for row in rows if len(row) > i]) == TEXT
+        ]
+        raise AdnormError(
+            f"{layout.path}: the first column has no name and holds row numbers, not genes; name "
+            f"the column of genes in the cohort file (source: gene_column:). Columns of text: "
+            f"{listing(candidates) or 'none'}"
+        )
+    return 0
+
+
+def _describes_genes(name: str) -> bool:
+    return name.casefold().replace(" ", "_").replace(".", "_") in _GENE_FACTS
+
+
+def _is_filler(layout: Layout, frame, position: int) -> bool:
+    """Whether a column without a name is empty or numbers the rows, so that it can go."""
+    column = frame[:, position]
+    if column.null_count() == column.len():
+        return True
+    if position or not column.dtype.is_numeric():
+        return False
+    numbers = column.to_list()
+    return numbers in (list(range(len(numbers))), list(range(1, len(numbers) + 1)))
+
+
+def _without_blank_lines(frame, gene: int, samples: list[int]):
+    """Drop rows with neither an id nor a value; a row with values but without an id stays."""
+    import polars
+
+    blank = frame[:, gene].is_null()
+    if not blank.any():
+        return frame
+    filled = polars.any_horizontal(polars.col([str(i) for i in samples]).is_not_null())
+    return frame.filter(~blank | frame.select(filled).to_series())
+
+
+def _check_names(layout: Layout, samples: list[int]) -> None:
+    problems = Problems(str(layout.path))
+    names = [layout.names[i] for i in samples]
+    if not names:
+        problems.add(
+            f"no column of numbers was found; separator: {SEPARATORS[layout.separator]}, columns: "
+            f"{listing(layout.names)}"
+        )
+    for name, count in Counter(names).items():
+        if count > 1 and name:
+            problems.add(f"the column '{name}' stands {count} times; samples need distinct names")
+    blank = [i + 1 for i, name in zip(samples, names, strict=True) if not name]
+    if blank:
+        problems.add(f"columns without a name: number {listing(blank)}")
+    if names and all(is_number(name) or is_missing(name) for name in names) and len(names) > 1:
+        problems.add(
+            f"the first row holds numbers ({listing(names, 4)}), so the table has no header; put "
+            "the sample names above the columns"
+        )
+    problems.stop()

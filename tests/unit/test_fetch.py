@@ -1,0 +1,261 @@
+"""Addresses at GEO, routes and the manifest."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from adnorm.base.errors import AdnormError
+from adnorm.fetch import download, geo
+from adnorm.fetch.build import fetch_cohort, fetch_single
+from adnorm.fetch.content import digest_of
+
+SOURCE = dict.fromkeys(
+    ("matrix", "annotation", "table", "sheet", "sheet_key", "gene_column", "symbol_column")
+)
+
+
+def cohort(route="geo_series_matrix", accession="GSE80342", platform="GPL570", **source):
+    return {
+        "id": "trial",
+        "route": route,
+        "accession": accession,
+        "platform": platform,
+        "source": SOURCE | source,
+    }
+
+
+def settings(address):
+    return {"address": address, "connect_timeout": 5, "read_timeout": 5, "attempts": 1}
+
+
+def matrix_text(*platforms):
+    cells = "\t".join(f'"{p}"' for p in platforms)
+    return gzip.compress(
+        f'!Series_title\t"x"\n!Sample_platform_id\t{cells}\n!series_matrix_table_begin\n'.encode()
+    )
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """A small mirror of GEO: GSE12 on one platform, GSE1000 on two, GPL5 with annotation."""
+    root = tmp_path / "geo"
+    files = {
+        "series/GSEnnn/GSE12/matrix/GSE12_series_matrix.txt.gz": matrix_text("GPL5", "GPL5"),
+        "series/GSEnnn/GSE12/suppl/GSE12_counts.csv.gz": gzip.compress(b"gene,a\nFLG,1\n"),
+        "series/GSE1nnn/GSE1000/matrix/GSE1000-GPL5_series_matrix.txt.gz": matrix_text("GPL5"),
+        "platforms/GPLnnn/GPL5/annot/GPL5.annot.gz": gzip.compress(b"ID\tGene symbol\np\tFLG\n"),
+    }
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+@pytest.fixture
+def web(mirror):
+    """The mirror behind a web server that counts what is asked."""
+    asked = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Handler, directory=str(mirror.parent))
+    running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    running.asked, running.address = asked, f"http://127.0.0.1:{running.server_port}/geo/"
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+def manifest_of(path):
+    return {entry["role"]: entry for entry in json.loads(path.read_text())["files"]}
+
+
+@pytest.mark.parametrize(
+    ("accession", "folder"),
+    [("GSE1", "GSEnnn"), ("GSE999", "GSEnnn"), ("GSE1000", "GSE1nnn"), ("GSE193309", "GSE193nnn")],
+)
+def test_folders_of_accessions(accession, folder):
+    assert geo.series_matrix_paths(accession)[0].startswith(f"series/{folder}/{accession}/matrix/")
+
+
+def test_a_series_on_several_platforms_has_a_second_name():
+    first, second = geo.series_matrix_paths("GSE80342", "GPL570")
+    assert first.endswith("/GSE80342_series_matrix.txt.gz")
+    assert second.endswith("/GSE80342-GPL570_series_matrix.txt.gz")
+
+
+@pytest.mark.parametrize("accession", ["GSE", "gse12", "E-MTAB-1", "GSE12/..", "", None])
+def test_other_accessions_are_refused(accession):
+    with pytest.raises(AdnormError, match="is not a GEO series"):
+        geo.series_matrix_paths(accession)
+
+
+def test_the_address_must_say_that_it_is_a_folder():
+    with pytest.raises(AdnormError, match=r"write a folder as 'file:\.\./geo'"):
+        geo.below("../geo", "x")
+
+
+def test_series_matrix_from_a_folder(mirror, tmp_path):
+    path = fetch_cohort(
+        cohort(accession="GSE12", platform="GPL5"), settings(f"file:{mirror}"), tmp_path / "out"
+    )
+    assert path == tmp_path / "out" / "manifest.json"
+    content = json.loads(path.read_text())
+    assert (content["cohort"], content["route"]) == ("trial", "geo_series_matrix")
+    files = manifest_of(path)
+    assert set(files) == {"series_matrix", "annotation"}
+    assert files["annotation"]["source"] == "geo:platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"
+    for entry in files.values():
+        assert digest_of(path.parent / entry["name"]) == (entry["bytes"], entry["sha256"])
+    assert str(tmp_path) not in path.read_text()
+
+
+def test_the_platform_may_come_from_the_series_matrix(mirror, tmp_path):
+    path = fetch_cohort(
+        cohort(accession="GSE12", platform=None), settings(f"file:{mirror}"), tmp_path / "out"
+    )
+    assert manifest_of(path)["annotation"]["name"] == "GPL5.annot.gz"
+
+
+def test_an_unknown_platform_lists_the_known(mirror, tmp_path):
+    with pytest.raises(AdnormError, match=r"no sample was measured on 'GPL6'.*'GPL5'"):
+        fetch_cohort(
+            cohort(accession="GSE12", platform="GPL6"), settings(f"file:{mirror}"), tmp_path / "out"
+        )
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_a_matrix_on_two_platforms_needs_a_choice(mirror, tmp_path):
+    path = mirror / "series/GSEnnn/GSE12/matrix/GSE12_series_matrix.txt.gz"
+    path.write_bytes(matrix_text("GPL5", "GPL96"))
+    with pytest.raises(AdnormError, match=r"samples on 'GPL5', 'GPL96'; name one"):
+        fetch_cohort(
+            cohort(accession="GSE12", platform=None), settings(f"file:{mirror}"), tmp_path / "out"
+        )
+
+
+def test_the_variant_with_the_platform_is_found(mirror, tmp_path):
+    path = fetch_cohort(
+        cohort(accession="GSE1000", platform="GPL5"), settings(f"file:{mirror}"), tmp_path / "out"
+    )
+    assert manifest_of(path)["series_matrix"]["name"] == "GSE1000-GPL5_series_matrix.txt.gz"
+
+
+def test_a_missing_series_says_where_it_was_sought(mirror, tmp_path):
+    with pytest.raises(
+        AdnormError, match=r"series_matrix: not found at .*GSE77.*name the platform"
+    ):
+        fetch_cohort(
+            cohort(accession="GSE77", platform=None), settings(f"file:{mirror}"), tmp_path / "out"
+        )
+
+
+def test_supplementary_and_named_files(mirror, tmp_path):
+    table = tmp_path / "own" / "t.tsv"
+    table.parent.mkdir()
+    table.write_text("gene\ta\nFLG\t1\n")
+    plan = cohort("geo_supplementary", "GSE12", None, table="GSE12_counts.csv.gz")
+    files = manifest_of(fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "a"))
+    assert set(files) == {"series_matrix", "table"}
+    assert files["table"]["source"] == "geo:series/GSEnnn/GSE12/suppl/GSE12_counts.csv.gz"
+    plan["source"]["table"] = str(table)
+    files = manifest_of(fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "b"))
+    assert (files["table"]["name"], files["table"]["source"]) == ("t.tsv", str(table))
+
+
+def test_local_files_with_one_name_are_kept_apart(tmp_path):
+    for folder, text in (("values", "gene\ta\nFLG\t1\n"), ("sheets", "sample\na\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "data.tsv").write_text(text)
+    plan = cohort(
+        "local",
+        None,
+        None,
+        table=str(tmp_path / "values/data.tsv"),
+        sheet=str(tmp_path / "sheets/data.tsv"),
+    )
+    path = fetch_cohort(plan, settings("file:nowhere"), tmp_path / "out")
+    files = manifest_of(path)
+    assert files["table"]["name"] == "table_data.tsv"
+    assert (path.parent / files["sheet"]["name"]).read_text() == "sample\na\n"
+
+
+def test_local_needs_its_files(tmp_path):
+    with pytest.raises(AdnormError, match="needs `source: sheet:`"):
+        fetch_cohort(cohort("local", table="x.tsv"), settings("file:x"), tmp_path)
+
+
+def test_proven_files_are_kept_and_missing_ones_fetched(web, tmp_path):
+    plan = cohort(accession="GSE12", platform="GPL5")
+    path = fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    before, asked = path.read_bytes(), len(web.asked)
+    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    assert len(web.asked) == asked
+    (tmp_path / "out" / "GPL5.annot.gz").unlink()
+    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    assert web.asked[asked:] == ["/geo/platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"]
+    (tmp_path / "out" / "GSE12_series_matrix.txt.gz").write_bytes(b"!Series_ changed")
+    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    assert len(web.asked) == asked + 2
+    assert path.read_bytes() == before
+
+
+def test_a_broken_manifest_proves_nothing(web, tmp_path):
+    plan = cohort(accession="GSE12", platform="GPL5")
+    path = fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    before = path.read_bytes()
+    path.write_text("{")
+    assert fetch_cohort(plan, settings(web.address), tmp_path / "out").read_bytes() == before
+
+
+def test_a_series_matrix_must_look_like_one(mirror, tmp_path):
+    path = mirror / "series/GSEnnn/GSE12/matrix/GSE12_series_matrix.txt.gz"
+    path.write_bytes(gzip.compress(b"GeneID\tGSM1\n1\t2\n"))
+    with pytest.raises(AdnormError, match="this is not a series matrix"):
+        fetch_cohort(
+            cohort(accession="GSE12", platform="GPL5"), settings(f"file:{mirror}"), tmp_path / "out"
+        )
+
+
+def test_one_file_outside_cohorts(web, tmp_path):
+    source = web.address + "series/GSEnnn/GSE12/suppl/GSE12_counts.csv.gz"
+    assert (
+        gzip.decompress(fetch_single(source, settings(""), tmp_path / "t.gz").read_bytes())
+        == b"gene,a\nFLG,1\n"
+    )
+
+
+def test_simulated_files_are_listed(tmp_path, monkeypatch):
+    def simulate(plan, folder):
+        (folder / "t.csv").write_text("x")
+        return [{"role": "truth", "name": "t.csv"}]
+
+    monkeypatch.setattr("adnorm.fetch.simulate.simulate_cohort", simulate)
+    files = manifest_of(fetch_cohort(cohort("simulated"), settings(""), tmp_path / "out"))
+    assert (files["truth"]["source"], files["truth"]["bytes"]) == ("simulated", 1)
+
+
+def test_the_real_mirror(shared, tmp_path, monkeypatch):
+    shutil.copytree(shared / "geo/series/GSE193nnn", tmp_path / "geo/series/GSE193nnn")
+    monkeypatch.chdir(tmp_path)
+    plan = cohort(
+        "geo_supplementary", "GSE193309", "GPL24676", table="GSE193309_count_matrix.csv.gz"
+    )
+    files = manifest_of(fetch_cohort(plan, settings("file:geo"), tmp_path / "out"))
+    assert files["table"]["bytes"] == 1424645
+    assert files["series_matrix"]["bytes"] == 1084
+    assert download.local_path("file:geo").as_posix() == "geo"

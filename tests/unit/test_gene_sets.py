@@ -1,0 +1,190 @@
+"""Gene sets: our own table, its facts, and what the readers make of users' files."""
+
+from __future__ import annotations
+
+import gzip
+from collections import defaultdict
+
+import pytest
+from adnorm.study.gene_sets import Gene, GeneSet, previous_symbols, read_gene_sets
+
+
+@pytest.fixture(scope="module")
+def ours(repository):
+    return read_gene_sets([repository / "config" / "gene_sets" / "adnorm.tsv"])
+
+
+def make_set(*directions):
+    genes = tuple(Gene(f"GENE{i}", direction=d) for i, d in enumerate(directions))
+    return GeneSet("a", "A", "own", "context", genes)
+
+
+# ---------------------------------------------------------------- our own table
+
+
+def test_our_table_has_the_programmes_of_the_project(ours):
+    assert {
+        "itch_core_skin_up",
+        "barrier_terminal_differentiation_down",
+        "barrier_hyperproliferation_up",
+        "th2",
+        "th17_th22",
+        "th1_ifn",
+        "jak_stat_targets",
+        "madad_core_up",
+        "comp_tcell",
+        "safety_lipid_metabolism",
+        "housekeeping",
+        "sex_check",
+    } <= set(ours)
+    assert len(ours) == 47
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "direction"),
+    [
+        ("itch_core_skin_up", 28, "up"),
+        ("barrier_terminal_differentiation_down", 31, "down"),
+        ("barrier_hyperproliferation_up", 34, "up"),
+        ("th1_ifn", 25, "up"),
+        ("th17_th22", 27, "up"),
+        ("th2", 23, "up"),
+        ("jak_stat_targets", 30, "up"),
+        ("barrier_cornified_envelope_edc", 37, "mixed"),
+        ("housekeeping", 11, "unsigned"),
+    ],
+)
+def test_scored_genes_of_our_sets(ours, name, asked, direction):
+    assert len(ours[name].scored) == asked
+    assert ours[name].direction == direction
+
+
+def test_every_row_has_source_and_evidence(ours):
+    genes = [gene for gene_set in ours.values() for gene in gene_set.genes]
+    assert len(genes) == 992
+    assert all(gene.source for gene in genes)
+    assert {gene.evidence for gene in genes} == {"checked", "partly checked", "to check"}
+
+
+def test_labels_fit_a_figure_and_differ(ours):
+    labels = [gene_set.label for gene_set in ours.values()]
+    assert max(map(len, labels)) <= 40
+    assert len(set(labels)) == len(labels)
+
+
+def test_facts_of_a_gene_agree_between_sets(ours):
+    facts = defaultdict(set)
+    for gene_set in ours.values():
+        for g in gene_set.genes:
+            facts[g.symbol].add(
+                (
+                    g.previous_symbols,
+                    g.madad_log2_fold_change,
+                    g.gse193309_log2_fold_change,
+                    g.low_in_bulk_skin,
+                )
+            )
+    assert not {symbol for symbol, kinds in facts.items() if len(kinds) > 1}
+
+
+def test_negative_controls_and_cell_composition_are_never_signed(ours):
+    unsigned = [s for s in ours.values() if s.role in ("control", "composition")]
+    assert len(unsigned) == 13
+    assert not any(s.signed for s in unsigned)
+
+
+def test_retired_symbols_of_our_table(ours):
+    renames = previous_symbols(ours)
+    assert renames["LOR"] == "LORICRIN"
+    assert renames["IL8"] == "CXCL8"
+    assert list(renames) == sorted(renames)
+
+
+def test_our_sets_on_the_real_affymetrix_annotation(ours, shared):
+    (path,) = (shared / "geo" / "platforms").glob("*/GPL570/annot/*.gz")
+    renames = previous_symbols(ours)
+    with gzip.open(path, "rt") as lines:
+        rows = (line.rstrip("\n").split("\t") for line in lines if line[0] not in "#^!")
+        column = next(rows).index("Gene symbol")
+        names = {s for row in rows if len(row) > column for s in row[column].split("///")}
+    genes = {renames.get(name, name) for name in names}
+    found = {n: sum(g.symbol in genes for g in s.scored) for n, s in ours.items()}
+    assert found["th1_ifn"] == 25
+    assert found["th17_th22"] == 27
+    assert found["jak_stat_targets"] == 29
+    assert found["th2"] == 22
+    assert found["itch_core_skin_up"] == 26
+    assert found["barrier_hyperproliferation_up"] == 25
+    assert found["barrier_terminal_differentiation_down"] == 17
+
+
+# ---------------------------------------------------------------- signed or not
+
+
+def test_half_of_the_genes_with_a_direction_make_a_set_signed():
+    half = make_set("up", "down", "", "")
+    assert half.signed
+    assert [g.symbol for g in half.scored] == ["GENE0", "GENE1"]
+    assert half.direction == "mixed"
+    assert half.signs == {"GENE0": 1, "GENE1": -1}
+
+
+def test_fewer_than_half_make_it_unsigned_and_all_genes_count():
+    few = make_set("up", "down", "", "", "")
+    assert not few.signed
+    assert len(few.scored) == 5
+    assert few.up == few.down == ()
+    assert few.direction == "unsigned"
+    assert set(few.signs.values()) == {1}
+
+
+def test_a_set_without_any_direction_is_unsigned():
+    assert not make_set("", "").signed
+    assert not make_set().signed
+
+
+# ---------------------------------------------------------------- users' files
+
+
+def test_a_minimal_table_needs_three_columns(tmp_path):
+    path = tmp_path / "mine.tsv"
+    path.write_text("set\tsymbol\tdirection\nmine\tFLG\tdown\nmine\tIL13\tup\n\n# done\n")
+    mine = read_gene_sets([path])["mine"]
+    assert (mine.label, mine.category, mine.role) == ("mine", "own", "context")
+    assert [g.symbol for g in mine.down] == ["FLG"]
+
+
+def test_table_saved_by_a_spreadsheet(tmp_path):
+    path = tmp_path / "mine.tsv"
+    path.write_bytes(
+        '\ufeffset\tsymbol\tdirection\tlabel\r\nmine\tFLG\tdown\t"Mine, all"\r\n'.encode()
+    )
+    mine = read_gene_sets([path])["mine"]
+    assert mine.label == "Mine, all"
+    assert mine.genes[0].symbol == "FLG"
+
+
+def test_gmt_sets_are_unsigned_and_twins_stay_two_sets(tmp_path):
+    path = tmp_path / "mine.gmt"
+    path.write_text("PSO_UP\twhere from\tIL17A\tIL22\t\t\nPSO_DN\twhere from\tFLG\tLORICRIN\n")
+    sets = read_gene_sets([path])
+    assert list(sets) == ["PSO_UP", "PSO_DN"]
+    assert sets["PSO_UP"].direction == "unsigned"
+    assert [g.symbol for g in sets["PSO_UP"].genes] == ["IL17A", "IL22"]
+    assert sets["PSO_DN"].genes[0].source == "where from"
+
+
+def test_sets_keep_the_order_of_the_files(tmp_path):
+    a, b = tmp_path / "a.gmt", tmp_path / "b.tsv"
+    a.write_text("z\t-\tFLG\ny\t-\tFLG\n")
+    b.write_text("set\tsymbol\tdirection\nx\tFLG\tup\n")
+    assert list(read_gene_sets([a, b])) == ["z", "y", "x"]
+    assert list(read_gene_sets([b, a])) == ["x", "z", "y"]
+
+
+def test_an_old_gmt_is_brought_up_to_date_by_the_table(repository, tmp_path):
+    path = tmp_path / "old.gmt"
+    path.write_text("old\t2009\tLOR\tLORICRIN\tIL8\tFLG\n")
+    sets = read_gene_sets([path, repository / "config" / "gene_sets" / "adnorm.tsv"])
+    assert [g.symbol for g in sets["old"].genes] == ["LORICRIN", "CXCL8", "FLG"]
+    assert sets["old"].genes[0].previous_symbols == ("LOR",)

@@ -1,0 +1,294 @@
+"""Identifiers: kinds, spreadsheet dates, retired symbols, annotation, collapse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adnorm.base.errors import AdnormError
+from adnorm.expression.collapse import collapse_rows
+from adnorm.expression.excel import read_date, repair_date
+from adnorm.expression.genes import to_gene_symbols
+from adnorm.expression.kinds import ENSEMBL, ENTREZ, SYMBOLS, detect_kind
+from adnorm.expression.symbols import Vocabulary, approve_symbols
+
+HUMAN = ["FLG", "KRT16", "IL4R", "CCL18", "STAT1", "HLA-DRA", "C9orf72", "S100A9", "TSLP", "OSMR"]
+
+
+def table(index, **columns):
+    if not columns:
+        columns = {"S1": np.arange(len(index)) + 1.0, "S2": np.arange(len(index)) + 2.0}
+    return pd.DataFrame(columns, index=pd.Index(index, dtype=object))
+
+
+def mapped(values, **options):
+    return to_gene_symbols(values, where="table.csv", **{"scale": "log2", **options})
+
+
+def step(found, name):
+    rows = found.steps[found.steps["step"] == name]
+    assert len(rows) == 1, found.steps
+    return int(rows["count"].iloc[0]), rows["detail"].iloc[0]
+
+
+# ---------------------------------------------------------------- kinds
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [
+        (HUMAN, SYMBOLS),
+        ([*HUMAN, "1-Mar", "2-Sep"], SYMBOLS),
+        (["ENSG00000143631.10", "ENSG00000182378.13_PAR_Y", "ENSG00000113520"], ENSEMBL),
+        (["2312", "3868", "7"], ENTREZ),
+        (["5S_rRNA", "RP11-34P13.7", "7SK", *HUMAN], SYMBOLS),
+    ],
+)
+def test_kind_is_detected(labels, kind):
+    assert detect_kind(pd.Index(labels), "table.csv") == kind
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["ENSMUSG00000102439", "ENSMUSG00000051439"], "another species"),
+        (["Flg", "Krt16", "Il4ra", "S100a9"], "mouse"),
+        (["ENST00000368799.2", "ENST00000368801"], "transcripts"),
+        (["NM_002016.2", "NM_005557"], "RefSeq"),
+        (["207357_s_at", "1552487_a_at"], "annotation"),
+        (["ILMN_1762337", "ILMN_2055271"], "annotation"),
+        (["A1BG|1", "A2M|2"], "gene_column"),
+        (["FLG", "KRT16", "2312", "3868"], "several kinds: 2 Entrez gene ids ('2312', '3868')"),
+    ],
+)
+def test_other_identifiers_are_refused_with_examples(labels, words):
+    with pytest.raises(AdnormError, match="table.csv") as error:
+        detect_kind(pd.Index(labels), "table.csv")
+    assert words in str(error.value)
+    assert labels[0] in str(error.value)
+
+
+def test_ten_per_cent_of_another_kind_is_the_limit():
+    nine = [*HUMAN[:9], "A1BG|1"]
+    assert detect_kind(pd.Index(nine), "t") == SYMBOLS
+    with pytest.raises(AdnormError, match="at least 90 %|At least 90 %"):
+        detect_kind(pd.Index([*HUMAN[:8], "A1BG|1", "A2M|2"]), "t")
+
+
+# ---------------------------------------------------------------- spreadsheet dates
+
+
+@pytest.mark.parametrize(
+    ("label", "symbol"),
+    [
+        ("2-Sep", "SEPTIN2"),
+        ("Sep-02", "SEPTIN2"),
+        ("02-Sep", "SEPTIN2"),
+        ("9-Sep-21", "SEPTIN9"),
+        ("2021-09-07", "SEPTIN7"),
+        ("2021/09/07", "SEPTIN7"),
+        ("2021-03-05 00:00:00", "MARCHF5"),
+        ("15-Sep", "SELENOF"),
+        ("1-Dec", "DELEC1"),
+        ("8-Mar", "MARCHF8"),
+        ("1-Mar", ""),
+        ("Mar-02", ""),
+        ("2021-03-01", ""),
+        ("2002-09-01", ""),
+        ("3/4/2021", ""),
+        ("13-Sep", ""),
+        ("1-Apr", ""),
+    ],
+)
+def test_dates_are_repaired_or_refused(label, symbol):
+    assert repair_date(label) == symbol
+
+
+@pytest.mark.parametrize("label", ["FLG2", "SEPTIN2", "MARCHF1", "DEC1", "HLA-DRA", "7SK", "MAR-X"])
+def test_symbols_are_not_dates(label):
+    assert read_date(label) is None
+    assert repair_date(label) is None
+
+
+def test_refused_dates_are_dropped_and_counted():
+    found = mapped(table([*HUMAN, "1-Mar", "2-Mar", "2-Sep"]))
+    assert step(found, "spreadsheet date refused") == (
+        2,
+        "may stand for two genes: 1-Mar, 2-Mar",
+    )
+    assert step(found, "spreadsheet date repaired") == (1, "2-Sep>SEPTIN2")
+    assert "SEPTIN2" in found.values.index
+    assert len(found.values) == len(HUMAN) + 1
+
+
+# ---------------------------------------------------------------- retired symbols
+
+
+def test_retired_symbols_are_matched_in_any_case():
+    known = Vocabulary(
+        asked=frozenset({"IL33", "LORICRIN", "C9orf72"}), curated={"C9orf26": "IL33"}
+    )
+    verdicts = approve_symbols(["C9ORF26", "c9orf26", "C9ORF72", "MARCH1", "Sept2", "FLG"], known)
+    assert {old: new for old, (new, _) in verdicts.items()} == {
+        "C9ORF26": "IL33",
+        "c9orf26": "IL33",
+        "C9ORF72": "C9orf72",
+        "MARCH1": "MARCHF1",
+        "Sept2": "SEPTIN2",
+        "FLG": "FLG",
+    }
+
+
+def test_a_retired_symbol_that_another_gene_now_has_is_left():
+    known = Vocabulary(
+        curated={"ELA2": "ELANE", "A": "B", "B": "C"},
+        approved=frozenset({"ELA2", "ELANE", "FLG"}),
+        previous={"FLG": "OTHER", "OLD": "NEW"},
+        ambiguous=frozenset({"TWO"}),
+    )
+    verdicts = approve_symbols(["ELA2", "A", "FLG", "OLD", "TWO", "UNKNOWN"], known)
+    assert {old: new for old, (new, _) in verdicts.items()} == {
+        "ELA2": "ELA2",
+        "A": "A",
+        "FLG": "FLG",
+        "OLD": "NEW",
+        "TWO": "TWO",
+        "UNKNOWN": "UNKNOWN",
+    }
+
+
+def test_an_old_identifier_table_does_not_block_the_gene_sets():
+    known = Vocabulary(curated={"LOR": "LORICRIN"}, approved=frozenset({"LOR", "MARCH2"}))
+    verdicts = approve_symbols(["LOR", "MARCH2"], known)
+    assert verdicts["LOR"][0] == "LORICRIN"
+    assert verdicts["MARCH2"][0] == "MARCHF2"
+
+
+def test_rows_under_the_old_and_the_approved_symbol_become_one_gene():
+    values = table(["LOR", "LORICRIN", "IL8", *HUMAN])
+    known = Vocabulary(curated={"LOR": "LORICRIN", "IL8": "CXCL8"})
+    found = mapped(values, vocabulary=known)
+    assert found.values.loc["LORICRIN"].tolist() == [2.0, 3.0]
+    assert found.renamed_from["LORICRIN"] == ""
+    assert found.renamed_from["CXCL8"] == "IL8"
+    assert found.source_ids["LORICRIN"] == "LORICRIN;LOR"
+    assert step(found, "genes with several rows merged") == (1, "highest_mean: LORICRIN")
+
+
+# ---------------------------------------------------------------- annotation and tables
+
+
+def test_probes_of_several_genes_and_of_none_are_dropped_and_counted():
+    probes = [f"P{i}" for i in range(6)]
+    annotation = pd.Series(
+        ["FLG", "FLG", "KRT16///KRT14", "---", "", "STAT1///STAT1"], index=probes
+    )
+    found = mapped(table(probes), annotation=annotation)
+    assert found.values.index.tolist() == ["FLG", "STAT1"]
+    assert step(found, "probes of several genes dropped") == (1, "KRT16///KRT14")
+    assert step(found, "probes without a gene dropped") == (2, "P3, P4")
+    assert found.source_ids["FLG"] == "P1;P0"
+
+
+def test_annotation_of_another_platform_stops():
+    annotation = pd.Series(["FLG", "KRT16"], index=["X1", "X2"])
+    with pytest.raises(AdnormError, match="knows only 0 of 2 probes.*another platform"):
+        mapped(table(["P1", "P2"]), annotation=annotation)
+
+
+def test_annotation_without_symbols_stops():
+    annotation = pd.Series(["---", "", np.nan], index=["P1", "P2", "P3"])
+    with pytest.raises(AdnormError, match="symbol_column"):
+        mapped(table(["P1", "P2", "P3"]), annotation=annotation)
+
+
+def test_ensembl_ids_go_through_the_table():
+    values = table(["ENSG00000143631.10", "ENSG00000186832.8", "ENSG00000999999.1"])
+    names = {"ENSG00000143631": "FLG", "ENSG00000186832": "KRT16"}
+    found = mapped(values, ensembl=names)
+    assert found.values.index.tolist() == ["FLG", "KRT16"]
+    assert step(found, "Ensembl gene ids not in the identifier table dropped")[0] == 1
+    assert found.source_ids["FLG"] == "ENSG00000143631.10"
+
+
+def test_entrez_ids_go_through_the_table():
+    found = mapped(table(["2312", "3868"]), entrez={"2312": "FLG", "3868": "KRT16"})
+    assert found.values.index.tolist() == ["FLG", "KRT16"]
+
+
+def test_missing_identifier_table_names_the_key():
+    with pytest.raises(AdnormError, match="identifiers: table:"):
+        mapped(table(["ENSG00000143631", "ENSG00000186832"]))
+    with pytest.raises(AdnormError, match="holds no such ids"):
+        mapped(table(["2312", "3868"]), entrez={})
+
+
+def test_wrong_identifier_table_stops():
+    with pytest.raises(AdnormError, match="knows only 0 of 2"):
+        mapped(table(["2312", "3868"]), entrez={"1": "A1BG"})
+
+
+def test_summary_rows_of_counting_programs_are_dropped():
+    values = table([*HUMAN, "__no_feature", "N_unmapped"])
+    found = mapped(values, scale="counts")
+    assert step(found, "summary rows of a counting program dropped")[0] == 2
+    assert found.totals["S1"] == values.loc[HUMAN, "S1"].sum()
+
+
+# ---------------------------------------------------------------- missing values and collapse
+
+
+def test_a_complete_probe_serves_when_another_misses_a_value():
+    values = table(["P1", "P2"], S1=[9.0, 1.0], S2=[np.nan, 2.0], S3=[9.0, 3.0], S4=[9.0, 3.0])
+    annotation = pd.Series(["FLG", "FLG"], index=["P1", "P2"])
+    found = mapped(values, annotation=annotation)
+    assert found.values.loc["FLG"].tolist() == [1.0, 2.0, 3.0, 3.0]
+    assert step(found, "rows with missing values dropped") == (1, "P1")
+
+
+def test_a_broken_sample_stops_and_is_named():
+    values = table(HUMAN)
+    values.loc[HUMAN[:6], "S2"] = np.nan
+    with pytest.raises(AdnormError, match=r"1 samples miss most of their values: 'S2 \(60%\)'"):
+        mapped(values)
+
+
+def test_highest_mean_takes_one_row_and_ties_go_to_the_first_id():
+    values = table(["b", "a", "c"], S1=[1.0, 1.0, 0.0], S2=[3.0, 3.0, 1.0])
+    genes, sources = collapse_rows(values, pd.Series(["X", "X", "X"]), "highest_mean", "log2")
+    assert genes.loc["X"].tolist() == [1.0, 3.0]
+    assert sources["X"] == "a;b;c"
+
+
+def test_collapse_does_not_depend_on_the_order_of_the_rows():
+    random = np.random.default_rng(3)
+    values = table([f"P{i}" for i in range(40)], S1=random.random(40), S2=random.random(40))
+    symbols = pd.Series([f"G{i % 7}" for i in range(40)])
+    order = random.permutation(40)
+    for rule in ("highest_mean", "mean"):
+        one = collapse_rows(values, symbols, rule, "log2")
+        other = collapse_rows(values.iloc[order], symbols.iloc[order], rule, "log2")
+        pd.testing.assert_frame_equal(one[0], other[0])
+        pd.testing.assert_series_equal(one[1], other[1])
+
+
+def test_mean_averages_and_is_refused_for_counts():
+    values = table(["a", "b"], S1=[1.0, 2.0], S2=[3.0, 5.0])
+    genes, _ = collapse_rows(values, pd.Series(["X", "X"]), "mean", "log2")
+    assert genes.loc["X"].tolist() == [1.5, 4.0]
+    with pytest.raises(AdnormError, match="collapse: highest_mean"):
+        collapse_rows(values, pd.Series(["X", "X"]), "mean", "counts")
+
+
+def test_steps_account_for_every_row():
+    values = table([*HUMAN, "1-Mar", "LOR", "LORICRIN", "__alignment_not_unique"])
+    found = mapped(values, vocabulary=Vocabulary(curated={"LOR": "LORICRIN"}), scale="counts")
+    steps = found.steps.set_index("step")["count"]
+    lost = (
+        steps["summary rows of a counting program dropped"]
+        + steps["spreadsheet date refused"]
+        + steps["rows with missing values dropped"]
+        + steps["rows merged away"]
+    )
+    assert steps["rows read"] - lost == steps["genes"] == len(found.values)

@@ -1,0 +1,140 @@
+"""Filter and normalization of counts, linear and log2 values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adnorm.base.errors import AdnormError
+from adnorm.expression.normalize import (
+    low_count_filter,
+    normalize,
+    quantile_normalize,
+    samples_required,
+    size_factors,
+)
+
+SETTINGS = {
+    "minimum_count": 10,
+    "minimum_samples": None,
+    "count_normalization": "library_size",
+    "array_normalization": "none",
+}
+
+
+def sheet(*sizes, state="lesional"):
+    weeks = np.repeat(np.arange(len(sizes), dtype=float), sizes)
+    return pd.DataFrame({"state": state, "arm": "untreated", "week": weeks})
+
+
+def frame(values):
+    values = np.asarray(values)
+    return pd.DataFrame(
+        values,
+        index=[f"G{i}" for i in range(values.shape[0])],
+        columns=[f"S{i}" for i in range(values.shape[1])],
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "required"),
+    [((5, 8), 5), ((2, 8), 3), ((60, 70), 10), ((2,), 2), ((4, 4, 9), 4)],
+)
+def test_smallest_group_rule(sizes, required):
+    assert samples_required(sheet(*sizes), None) == required
+
+
+def test_number_of_the_configuration_wins():
+    assert samples_required(sheet(5, 8), 7) == 7
+
+
+def test_filter_counts_reads_and_samples():
+    counts = frame([[10, 10, 0], [10, 9, 9], [100, 100, 100]])
+    assert low_count_filter(counts, 10, 2).tolist() == [True, False, True]
+
+
+def test_library_size_normalization_closed_form():
+    counts = frame(np.array([[10, 40], [30, 60], [60, 300], [1, 0]]))
+    found = normalize(counts, sheet(2), "counts", "rna-seq", {**SETTINGS, "minimum_samples": 2})
+    kept = counts.iloc[:3]
+    expected = np.log2(kept / kept.sum() * 1e6 + 1)
+    pd.testing.assert_frame_equal(found.log2, expected, rtol=1e-12)
+    assert found.undetected == ["G3"]
+    assert found.counts.dtypes.unique().tolist() == [np.int32]
+    assert found.counts.to_numpy().tolist() == kept.to_numpy().tolist()
+    assert "at least 10 reads in at least 2 samples" in found.method
+
+
+def test_size_factors_closed_form():
+    counts = frame([[10, 20], [100, 200], [50, 100], [0, 7]])
+    assert size_factors(counts).tolist() == pytest.approx([1 / np.sqrt(2), np.sqrt(2)])
+
+
+def test_median_of_ratios_without_a_common_gene_says_what_to_do():
+    counts = frame([[100, 0], [0, 100]])
+    settings = {**SETTINGS, "minimum_samples": 1, "count_normalization": "median_of_ratios"}
+    with pytest.raises(AdnormError, match="count_normalization: library_size"):
+        normalize(counts, sheet(2), "counts", "rna-seq", settings)
+
+
+def test_no_gene_passes_the_filter():
+    with pytest.raises(AdnormError, match="no gene has 10 reads in 2 samples.*minimum_count"):
+        normalize(frame([[1, 2], [3, 4]]), sheet(2), "counts", "rna-seq", SETTINGS)
+
+
+def test_sample_without_reads_is_named():
+    counts = frame([[50, 60, 70, 0], [50, 60, 70, 0]])
+    with pytest.raises(AdnormError, match="'S3'.*exclude"):
+        normalize(counts, sheet(4), "counts", "rna-seq", {**SETTINGS, "minimum_samples": 3})
+
+
+def test_unknown_method_is_refused():
+    settings = {**SETTINGS, "count_normalization": "rpkm", "minimum_samples": 1}
+    with pytest.raises(AdnormError, match="'rpkm'; allowed"):
+        normalize(frame([[50, 60], [70, 80]]), sheet(2), "counts", "rna-seq", settings)
+
+
+def test_linear_values_become_log2_and_silent_genes_are_undetected():
+    found = normalize(
+        frame([[0.0, 1.0], [0.0, 0.0], [3.0, 7.0]]), sheet(2), "linear", "rna-seq", SETTINGS
+    )
+    assert found.log2.to_numpy().tolist() == [[0, 1], [2, 3]]
+    assert found.undetected == ["G1"]
+    assert found.counts is None
+
+
+def test_log2_values_stay():
+    values = frame([[5.0, 6.0], [7.0, 8.0]])
+    found = normalize(values, sheet(2), "log2", "microarray", SETTINGS)
+    pd.testing.assert_frame_equal(found.log2, values)
+
+
+def test_quantile_normalization_closed_form():
+    # The worked example of Bolstad 2003 without ties.
+    values = frame([[5.0, 4.0, 3.0], [2.0, 1.0, 4.0], [3.0, 6.0, 6.0], [4.0, 2.0, 8.0]])
+    found = quantile_normalize(values)
+    ranks = [2.0, 3.0, 14 / 3, 19 / 3]
+    expected = [
+        [ranks[3], ranks[2], ranks[0]],
+        [ranks[0], ranks[0], ranks[1]],
+        [ranks[1], ranks[3], ranks[2]],
+        [ranks[2], ranks[1], ranks[3]],
+    ]
+    np.testing.assert_allclose(found.to_numpy(), expected)
+
+
+def test_tied_values_get_the_mean_of_their_ranks():
+    found = quantile_normalize(frame([[1.0, 2.0], [1.0, 4.0], [3.0, 6.0]]))
+    # Ranks of S0: 1.5, 1.5, 3; reference 1.5, 2.5, 4.5; halfway between the first two is 2.
+    np.testing.assert_allclose(found["S0"], [2.0, 2.0, 4.5])
+
+
+def test_quantile_is_for_arrays_only():
+    values = frame([[5.0, 1.0], [7.0, 9.0]])
+    quantile = {**SETTINGS, "array_normalization": "quantile"}
+    array = normalize(values, sheet(2), "log2", "microarray", quantile)
+    assert sorted(array.log2["S0"]) == sorted(array.log2["S1"])
+    assert "quantile" in array.method
+    sequencing = normalize(values, sheet(2), "log2", "rna-seq", quantile)
+    pd.testing.assert_frame_equal(sequencing.log2, values)
