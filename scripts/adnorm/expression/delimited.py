@@ -123,19 +123,20 @@ def numbers_of(frame: polars.DataFrame, positions: Iterable[int]) -> np.ndarray:
     return numbers
 
 
-def _read_csv(layout: Layout, schema: dict, **options) -> polars.DataFrame:
+def _read_csv(
+    layout: Layout, schema: dict, null_values: Iterable[str] = (), content: bytes | None = None
+) -> polars.DataFrame:
+    """Parse the file, or its text if that is at hand."""
     import polars
 
-    null_values = options.pop("null_values", None)
     try:
         return polars.read_csv(
-            layout.path,
+            layout.path if content is None else content,
             separator=layout.separator,
             skip_lines=layout.skip_lines,
             has_header=False,
             schema=schema,
-            null_values=list(null_values) if null_values else None,
-            **options,
+            null_values=list(null_values) or None,
         )
     except polars.exceptions.NoDataError:
         return polars.DataFrame(schema=schema)
@@ -147,8 +148,9 @@ def _read_csv(layout: Layout, schema: dict, **options) -> polars.DataFrame:
 
 def _check_short_rows(layout: Layout, frame: polars.DataFrame) -> None:
     """Find rows with too few fields, which polars fills with missing values."""
-    last = frame[:, -1]
-    suspects = last.is_null() & frame["0"].is_not_null() & (frame["0"] != layout.last_row)
+    suspects = frame[:, -1].is_null()
+    if layout.last_row:
+        suspects &= frame[:, 0] != layout.last_row
     if suspects.any():
         _check_field_counts(layout)
 
@@ -186,7 +188,9 @@ def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
     schema = {str(i): polars.String for i in range(len(kinds))}
     _check_field_counts(layout)
     try:
-        frame = _read_csv(layout, schema, encoding="utf8-lossy", null_values=MISSING)
+        with open_bytes(layout.path) as file:
+            content = decode(file.read()).encode()
+        frame = _read_csv(layout, schema, content=content)
     except polars.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise AdnormError(f"{layout.path}: cannot be read as a table: {reason}") from error
@@ -197,7 +201,8 @@ def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
             columns.append(column)
             continue
         text = column.str.strip_chars()
-        text = polars.select(polars.when(text != "").then(text)).to_series().rename(column.name)
+        missing = text.is_in(["", *MISSING])
+        text = polars.select(polars.when(~missing).then(text)).to_series().rename(column.name)
         number = text.cast(polars.Float64, strict=False)
         bad = (text.is_not_null() & number.is_null()).arg_true().to_list()
         if 2 * len(bad) > text.len() - text.null_count():

@@ -15,6 +15,8 @@ from typing import BinaryIO
 from adnorm.base.errors import AdnormError
 
 _GLANCE = 1 << 16
+# The header of a table with thousands of samples is longer than the module's default allows.
+csv.field_size_limit(1 << 30)
 _NOT_TEXT = (
     (b"PK\x03\x04", "an Excel workbook (or another zip archive)"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
@@ -117,4 +119,6 @@ def split_line(line: str, separator: str) -> list[str]:
     >>> split_line('"a, b",c', ",")
     ['a, b', 'c']
     """
+    if '"' not in line:
+        return line.split(separator)
     return next(csv.reader(io.StringIO(line), delimiter=separator), [])

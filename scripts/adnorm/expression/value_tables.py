@@ -42,7 +42,7 @@ class ValueTable:
     annotation
         Columns of text that describe the genes, one row for each row of `values`.
     dropped
-        Names of columns of numbers that describe genes (Chr, Start, …, Length), left out.
+        Names of columns about genes that may hold numbers (Chr, Start, …, Length), left out.
     """
 
     values: pd.DataFrame
@@ -103,19 +103,20 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
     layout, rows = find_layout(path)
     gene = _gene_position(layout, rows, gene_column)
     columns = [[row[i] if i < len(row) else "" for row in rows] for i in range(len(layout.names))]
-    kinds = [TEXT if i == gene else kind_of_column(cells) for i, cells in enumerate(columns)]
+    facts = [i for i, name in enumerate(layout.names) if i != gene and _describes_genes(name)]
+    kinds = [
+        TEXT if i == gene or i in facts else kind_of_column(cells)
+        for i, cells in enumerate(columns)
+    ]
     for i, kind in enumerate(kinds):
-        if kind == TEXT and i != gene:
+        if kind == TEXT and i != gene and i not in facts:
             refuse_decimal_comma(layout, layout.names[i], columns[i])
     frame = read_columns(layout, kinds)
     numeric = [kind.is_numeric() for kind in frame.dtypes]
-    dropped = [
-        i
-        for i, name in enumerate(layout.names)
-        if i != gene and (_describes_genes(name) or (not name and _is_filler(layout, frame, i)))
-    ]
-    samples = [i for i in range(len(numeric)) if numeric[i] and i != gene and i not in dropped]
-    texts = [i for i in range(len(numeric)) if not numeric[i] and i != gene and i not in dropped]
+    others = [i for i in range(len(numeric)) if i != gene and i not in facts]
+    others = [i for i in others if layout.names[i] or not _is_filler(frame, i)]
+    samples = [i for i in others if numeric[i]]
+    texts = [i for i in others if not numeric[i]]
     _check_names(layout, samples)
     frame = _without_blank_lines(frame, gene, samples)
     ids = pd.Index(
@@ -130,8 +131,7 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
     annotation = pd.DataFrame(
         {layout.names[i]: frame[:, i].fill_null("").to_list() for i in texts}, index=ids
     )
-    named = [layout.names[i] for i in dropped if layout.names[i]]
-    return ValueTable(values, annotation, named)
+    return ValueTable(values, annotation, [layout.names[i] for i in facts])
 
 
 def read_sheet(path: Path | str, key: str | None = None) -> pd.DataFrame:
@@ -224,7 +224,7 @@ def _describes_genes(name: str) -> bool:
     return name.casefold().replace(" ", "_").replace(".", "_") in _GENE_FACTS
 
 
-def _is_filler(layout: Layout, frame, position: int) -> bool:
+def _is_filler(frame, position: int) -> bool:
     """Whether a column without a name is empty or numbers the rows, so that it can go."""
     column = frame[:, position]
     if column.null_count() == column.len():

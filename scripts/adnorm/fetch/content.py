@@ -1,0 +1,137 @@
+"""Looks at the bytes of a fetched file: servers answer with web pages and status 200."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from pathlib import Path
+
+from adnorm.base.errors import AdnormError
+
+GZIP_MAGIC = b"\x1f\x8b"
+#: What a series matrix must have among its first characters.
+SERIES_MATRIX = b"!Series_"
+_WEB_PAGE = re.compile(
+    rb"^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?(<!doctype|<html|<head|<\?xml)", re.I | re.S
+)
+_CHUNK = 1 << 20
+_OPENING = 64 * 1024
+
+
+class BrokenContentError(AdnormError):
+    """The bytes are not the file that was asked for.
+
+    Attributes
+    ----------
+    passing
+        Whether the same request may succeed later, as after a connection that broke off.
+    """
+
+    def __init__(self, sentence: str, passing: bool = False) -> None:
+        super().__init__(sentence)
+        self.passing = passing
+
+
+def digest_of(path: Path | str) -> tuple[int, str]:
+    """Return the size in bytes and the SHA-256 of a file."""
+    digest, size = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while block := file.read(_CHUNK):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
+
+
+def is_web_page(opening: bytes) -> bool:
+    """Whether some first bytes open an HTML page.
+
+    Examples
+    --------
+    >>> is_web_page(b"<!DOCTYPE html><title>reCAPTCHA</title>"), is_web_page(b"ID_REF 1")
+    (True, False)
+    """
+    return bool(_WEB_PAGE.match(opening[:4096]))
+
+
+def check_content(path: Path, name: str, source: str, opens_with: bytes = b"") -> None:
+    """Refuse a file whose bytes cannot be what its name says.
+
+    Parameters
+    ----------
+    path
+        The file as it arrived, still under a temporary name.
+    name
+        Its final name; ``.gz`` demands a whole gzip file.
+    source
+        Where it came from, for messages.
+    opens_with
+        Bytes that must occur in the first 64 KiB of the (inflated) text, such as `SERIES_MATRIX`.
+
+    Raises
+    ------
+    BrokenContentError
+        Empty, a web page, not gzip, a gzip file that is cut off or damaged, or other content.
+    """
+    with open(path, "rb") as file:
+        opening = file.read(_OPENING)
+    if not opening:
+        raise BrokenContentError(f"{source}: the file is empty (0 bytes)", passing=True)
+    if is_web_page(opening):
+        raise BrokenContentError(_web_page_message(source))
+    packed = opening.startswith(GZIP_MAGIC)
+    if name.endswith(".gz") and not packed:
+        raise BrokenContentError(
+            f"{source}: the name ends in .gz but the bytes are not gzip (they begin with "
+            f"{opening[:16]!r}); ask for the file again, or rename it if it is plain text"
+        )
+    if packed:
+        opening = _inflate_through(path, source)
+        if not opening:
+            raise BrokenContentError(f"{source}: the gzip file holds nothing")
+        if is_web_page(opening):
+            raise BrokenContentError(_web_page_message(source))
+    if opens_with and opens_with not in opening:
+        raise BrokenContentError(
+            f"{source}: this is not a series matrix: no line begins with '!Series_'; it begins "
+            f"with {opening[:40].decode('utf-8', 'replace')!r}"
+        )
+
+
+def _web_page_message(source: str) -> str:
+    return (
+        f"{source}: a web page instead of a file came back (HTML, perhaps a captcha, a login or "
+        "an error page). Open the address in a browser, wait and try again, or name a mirror "
+        "(config: geo: address:)"
+    )
+
+
+def _inflate_through(path: Path, source: str) -> bytes:
+    """Inflate a whole gzip file, keeping only its first 64 KiB."""
+    opening = b""
+    try:
+        with open(path, "rb") as file:
+            inflater = zlib.decompressobj(wbits=31)
+            while block := file.read(_CHUNK):
+                while block:
+                    text = inflater.decompress(block)
+                    if len(opening) < _OPENING:
+                        opening += text[: _OPENING - len(opening)]
+                    if not inflater.eof:
+                        break
+                    # A gzip file may have several members, one behind another; zeros may pad it.
+                    block = inflater.unused_data.lstrip(b"\0")
+                    if block:
+                        inflater = zlib.decompressobj(wbits=31)
+    except zlib.error as error:
+        raise BrokenContentError(
+            f"{source}: the gzip file is damaged ({error}); it was not kept, fetch it again",
+            passing=True,
+        ) from error
+    if not inflater.eof:
+        raise BrokenContentError(
+            f"{source}: the gzip file is truncated: it ends in the middle, after "
+            f"{path.stat().st_size} bytes; it was not kept, fetch it again",
+            passing=True,
+        )
+    return opening

@@ -1,0 +1,286 @@
+"""Brings one file here, whole and proven, or leaves nothing under its name."""
+
+from __future__ import annotations
+
+import email.utils
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from adnorm.base.errors import AdnormError, nearest
+from adnorm.base.logs import get_logger, progress
+from adnorm.base.tables import atomic
+from adnorm.fetch.content import BrokenContentError, check_content, digest_of
+
+#: Statuses after which a server may well answer later.
+_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LONGEST_PAUSE = 300.0
+_REPORT_EVERY = 5.0
+_CHUNK = 1 << 20
+
+
+class AbsentFileError(AdnormError):
+    """The address is well-formed but no such file is there (404, or no such path)."""
+
+
+class _PassingError(Exception):
+    """A failure after which another attempt is worth while."""
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
+        self.pause = pause
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait and how often to try.
+
+    Attributes
+    ----------
+    connect_timeout, read_timeout
+        Seconds until a connection stands, and between two pieces of an answer.
+    attempts
+        Number of tries, with growing random pauses between them.
+    """
+
+    connect_timeout: float = 15
+    read_timeout: float = 120
+    attempts: int = 5
+
+    @classmethod
+    def from_settings(cls, settings: dict) -> Patience:
+        """Take the ``geo:`` section of the configuration; absent keys get their defaults."""
+        known = {k: settings[k] for k in cls.__dataclass_fields__ if k in settings}
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that is here: its path, size in bytes and SHA-256."""
+
+    path: Path
+    bytes: int
+    sha256: str
+
+
+def is_remote(source: str) -> bool:
+    """Whether a source is an http(s) address.
+
+    Examples
+    --------
+    >>> is_remote("https://example.org/a.gz"), is_remote("file:mirror/a.gz"), is_remote("a.gz")
+    (True, False, False)
+    """
+    return source.lower().startswith(("http://", "https://"))
+
+
+def local_path(source: str) -> Path:
+    """Turn ``file:FOLDER/…``, ``file:///…`` or a plain path into a path.
+
+    Examples
+    --------
+    >>> local_path("file:mirror/geo").as_posix(), local_path("file:///data/geo").as_posix()
+    ('mirror/geo', '/data/geo')
+    """
+    if not source.lower().startswith("file:"):
+        return Path(source)
+    rest = source[5:]
+    return Path(unquote(rest[2:])) if rest.startswith("//") else Path(rest)
+
+
+def name_of(source: str) -> str:
+    """Take the file name from a source, without query or folder.
+
+    Examples
+    --------
+    >>> name_of("https://example.org/x/GSE1_counts.csv.gz?download=1"), name_of("data/counts.tsv")
+    ('GSE1_counts.csv.gz', 'counts.tsv')
+    """
+    name = Path(unquote(urlsplit(source).path)).name if is_remote(source) else None
+    name = local_path(source).name if name is None else name
+    if not name:
+        raise AdnormError(f"{source}: this address names a folder, not a file")
+    return name
+
+
+def fetch_file(
+    source: str, target: Path | str, patience: Patience | None = None, opens_with: bytes = b""
+) -> Fetched:
+    """Download or copy one file; it appears under its name only after its bytes are checked.
+
+    Parameters
+    ----------
+    source
+        An http(s) address, ``file:…`` or a path (relative to the working directory).
+    target
+        The final name.
+    patience
+        Time-outs and number of attempts, for http(s).
+    opens_with
+        See `adnorm.fetch.content.check_content`.
+
+    Returns
+    -------
+    Fetched
+
+    Raises
+    ------
+    AbsentFileError
+        No such file.
+    AdnormError
+        Everything else that went wrong, with the reason and the number of attempts.
+    """
+    target = Path(target)
+    if is_remote(source):
+        _download(source, target, patience or Patience(), opens_with)
+    elif "://" in source and not source.lower().startswith("file:"):
+        scheme = source.split("://")[0]
+        raise AdnormError(
+            f"{source}: '{scheme}' is not supported; allowed: https://…, http://…, file:… or a path"
+        )
+    else:
+        _copy(source, target, opens_with)
+    size, sha256 = digest_of(target)
+    return Fetched(target, size, sha256)
+
+
+def _copy(source: str, target: Path, opens_with: bytes) -> None:
+    path = local_path(source)
+    if path.is_dir():
+        raise AdnormError(f"{source}: this is a folder, not a file")
+    if not path.is_file():
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise AbsentFileError(f"{source}: this file does not exist{nearest(path.name, beside)}")
+    with atomic(target) as temporary:
+        shutil.copyfile(path, temporary)
+        check_content(temporary, target.name, source, opens_with)
+
+
+def pause(seconds: float) -> None:
+    """Wait between two attempts."""
+    time.sleep(seconds)
+
+
+def _download(source: str, target: Path, patience: Patience, opens_with: bytes) -> None:
+    import tenacity
+
+    grow = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        asked = getattr(state.outcome.exception(), "pause", None)
+        return grow(state) if asked is None else min(asked, _LONGEST_PAUSE)
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        progress(
+            f"{target.name}: attempt {state.attempt_number} of {patience.attempts} failed "
+            f"({state.outcome.exception()}); next in {state.next_action.sleep:.0f} s"
+        )
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(_PassingError),
+        stop=tenacity.stop_after_attempt(patience.attempts),
+        wait=wait,
+        sleep=pause,
+        before_sleep=tell,
+        reraise=True,
+    )
+    try:
+        retrying(_attempt, source, target, patience, opens_with)
+    except _PassingError as error:
+        # The content check names the source itself; other reasons do not.
+        reason = str(error).removeprefix(f"{source}: ")
+        times = "1 attempt" if patience.attempts == 1 else f"{patience.attempts} attempts"
+        raise AdnormError(
+            f"{source}: gave up after {times}: {reason}. Check the connection, "
+            "try later, or name a mirror (config: geo: address:)"
+        ) from error
+
+
+def _attempt(source: str, target: Path, patience: Patience, opens_with: bytes) -> None:
+    """Try once; failures that may pass become `_PassingError`."""
+    import requests
+    import urllib3
+
+    timeouts = (patience.connect_timeout, patience.read_timeout)
+    # "identity": a .gz file must arrive as it lies on the server, not inflated on the way.
+    headers = {"Accept-Encoding": "identity", "User-Agent": "adnorm"}
+    try:
+        with requests.get(source, stream=True, timeout=timeouts, headers=headers) as answer:
+            _check_status(answer, source)
+            with atomic(target) as temporary:
+                _store(answer, temporary, target.name)
+                check_content(temporary, target.name, source, opens_with)
+    except BrokenContentError as error:
+        if error.passing:
+            raise _PassingError(str(error)) from error
+        raise
+    except (requests.exceptions.InvalidURL, requests.exceptions.TooManyRedirects) as error:
+        raise AdnormError(f"{source}: this address does not work: {error}") from error
+    except requests.exceptions.SSLError as error:
+        raise AdnormError(
+            f"{source}: the server's certificate was refused ({_plain(error)}); behind a proxy, "
+            "set REQUESTS_CA_BUNDLE to your institution's certificates"
+        ) from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _PassingError(_plain(error)) from error
+
+
+def _check_status(answer, source: str) -> None:
+    status = answer.status_code
+    if status == 200:
+        return
+    if status in (404, 410):
+        raise AbsentFileError(f"{source}: the server has no such file (status {status})")
+    if status in _PASSING_STATUS:
+        raise _PassingError(
+            f"the server answered with status {status} {answer.reason}",
+            retry_after(answer.headers.get("Retry-After")),
+        )
+    raise AdnormError(f"{source}: the server refused, status {status} {answer.reason}")
+
+
+def retry_after(header: str | None) -> float | None:
+    """Read a ``Retry-After`` header: seconds, or a date.
+
+    Examples
+    --------
+    >>> retry_after("7"), retry_after(None), retry_after("soon")
+    (7.0, None, None)
+    """
+    if header is None:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        then = email.utils.parsedate_to_datetime(header).timestamp()
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, then - time.time())
+
+
+def _store(answer, path: Path, name: str) -> None:
+    """Write the body as it comes, saying how far it is every few seconds."""
+    total = answer.headers.get("Content-Length", "")
+    whole = f" of {int(total) / 1e6:.1f}" if total.isdigit() else ""
+    done, told = 0, time.monotonic()
+    with open(path, "wb") as file:
+        for block in answer.raw.stream(_CHUNK, decode_content=False):
+            file.write(block)
+            done += len(block)
+            if time.monotonic() - told > _REPORT_EVERY:
+                told = time.monotonic()
+                progress(f"{name}: {done / 1e6:.1f}{whole} MB")
+    get_logger().debug("%s: %d bytes received", name, done)
+
+
+def _plain(error: Exception) -> str:
+    """Say the innermost reason without the names of libraries and their objects."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    text = str(cause).strip() or type(error).__name__
+    if "timed out" in str(error).lower() or "timeout" in type(error).__name__.lower():
+        return f"no answer in time ({text})"
+    return text

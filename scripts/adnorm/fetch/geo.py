@@ -1,0 +1,147 @@
+"""Where GEO keeps the files of an accession, below any base address."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+from adnorm.base.errors import AdnormError, listing, nearest
+from adnorm.fetch.content import GZIP_MAGIC
+from adnorm.fetch.download import is_remote
+
+_ACCESSION = re.compile(r"(GSE|GPL)(\d+)")
+
+
+def stub(accession: str) -> str:
+    """Name the folder that groups an accession with its neighbours.
+
+    Examples
+    --------
+    >>> stub("GSE80342"), stub("GSE999"), stub("GPL570")
+    ('GSE80nnn', 'GSEnnn', 'GPLnnn')
+    """
+    kind, number = _parts(accession)
+    return f"{kind}{number[:-3]}nnn"
+
+
+def series_matrix_paths(accession: str, platform: str | None = None) -> list[str]:
+    """List where the series matrix of a series may be, best first.
+
+    A series on one platform has one plain file. A series on several has one file for each, with
+    the platform in its name, and no plain file.
+
+    Examples
+    --------
+    >>> series_matrix_paths("GSE80342")
+    ['series/GSE80nnn/GSE80342/matrix/GSE80342_series_matrix.txt.gz']
+    """
+    folder = f"{_series(accession)}/matrix"
+    names = [f"{accession}_series_matrix.txt.gz"]
+    if platform:
+        names.append(f"{accession}-{_platform(platform)}_series_matrix.txt.gz")
+    return [f"{folder}/{name}" for name in names]
+
+
+def supplementary_path(accession: str, name: str) -> str:
+    """Say where a supplementary file of a series is.
+
+    Examples
+    --------
+    >>> supplementary_path("GSE193309", "GSE193309_count_matrix.csv.gz")
+    'series/GSE193nnn/GSE193309/suppl/GSE193309_count_matrix.csv.gz'
+    """
+    return f"{_series(accession)}/suppl/{name}"
+
+
+def annotation_path(platform: str) -> str:
+    """Say where the annotation of a platform is.
+
+    Examples
+    --------
+    >>> annotation_path("GPL570")
+    'platforms/GPLnnn/GPL570/annot/GPL570.annot.gz'
+    """
+    return f"platforms/{stub(_platform(platform))}/{platform}/annot/{platform}.annot.gz"
+
+
+def below(address: str, path: str) -> str:
+    """Join the base address of GEO (https, a mirror or ``file:FOLDER``) and a path below it.
+
+    Examples
+    --------
+    >>> below("https://mirror.example.org/geo/", "series/x.gz"), below("file:../geo", "series/x.gz")
+    ('https://mirror.example.org/geo/series/x.gz', 'file:../geo/series/x.gz')
+    """
+    if not is_remote(address) and not address.lower().startswith("file:"):
+        raise AdnormError(
+            f"geo: address: '{address}' is neither an https address nor a folder; write a folder "
+            f"as 'file:{address}'"
+        )
+    return f"{address.rstrip('/')}/{path}"
+
+
+def platforms_in(path: Path) -> list[str]:
+    """List the platforms that the samples of a series matrix were measured on, sorted."""
+    samples: set[str] = set()
+    series: set[str] = set()
+    with open(path, "rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+    with (gzip.open if packed else open)(path, "rb") as file:
+        for line in file:
+            if line.startswith(b"!series_matrix_table_begin"):
+                break
+            if line.startswith(b"!Sample_platform_id"):
+                samples.update(re.findall(r"GPL\d+", line.decode("utf-8", "replace")))
+            elif line.startswith(b"!Series_platform_id"):
+                series.update(re.findall(r"GPL\d+", line.decode("utf-8", "replace")))
+    return sorted(samples or series, key=lambda name: int(name[3:]))
+
+
+def choose_platform(wanted: str | None, found: list[str], where: str) -> str:
+    """Choose the platform of a cohort among those of its series matrix.
+
+    Raises
+    ------
+    AdnormError
+        The wanted one is not there, there are several and none is wanted, or there is none.
+    """
+    if wanted:
+        if found and wanted not in found:
+            raise AdnormError(
+                f"{where}: platform: no sample was measured on '{wanted}'"
+                f"{nearest(wanted, found)}; platforms of this series: {listing(found)}"
+            )
+        return wanted
+    if len(found) == 1:
+        return found[0]
+    what = f"has samples on {listing(found)}" if found else "does not say its platform"
+    raise AdnormError(
+        f"{where}: the series matrix {what}; name one in the cohort file (platform: GPL…), or the "
+        "annotation itself (source: annotation:)"
+    )
+
+
+def _series(accession: str) -> str:
+    if not re.fullmatch(r"GSE\d+", accession or ""):
+        raise AdnormError(
+            f"accession: '{accession}' is not a GEO series; those are called GSE and a number, "
+            "such as GSE80342. Data from elsewhere come in through `route: local`"
+        )
+    return f"series/{stub(accession)}/{accession}"
+
+
+def _platform(platform: str) -> str:
+    if not re.fullmatch(r"GPL\d+", platform):
+        raise AdnormError(
+            f"platform: '{platform}' is not a GEO platform; those are called GPL and a number, "
+            "such as GPL570. For another one name its annotation (source: annotation:)"
+        )
+    return platform
+
+
+def _parts(accession: str) -> tuple[str, str]:
+    match = _ACCESSION.fullmatch(accession)
+    if match is None:
+        raise AdnormError(f"'{accession}' is neither a GEO series (GSE…) nor a platform (GPL…)")
+    return match[1], match[2]

@@ -1,0 +1,200 @@
+"""Tables of values and sample sheets in the forms that labs hold them."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adnorm.base.errors import AdnormError
+from adnorm.expression.value_tables import (
+    match_samples,
+    read_annotated_table,
+    read_sheet,
+    read_value_table,
+)
+
+PLAIN = "gene,a,b\nFLG,1,2\nLOR,3,4\n"
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text, name="t.csv"):
+        content = text.encode() if isinstance(text, str) else text
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return path
+
+    return write
+
+
+def test_real_counts(shared):
+    folder = shared / "geo/series"
+    table = read_value_table(folder / "GSE193nnn/GSE193309/suppl/GSE193309_count_matrix.csv.gz")
+    assert table.shape == (17848, 49)
+    assert table.index[0] == "ENSG00000278267" and table.iloc[0, :3].tolist() == [5, 2, 0]
+    table = read_value_table(folder / "GSE199nnn/GSE199046/suppl/GSE199046_count_matrix.txt.gz")
+    assert table.shape == (2310, 194)
+    assert table.loc["LAP3", "05_AD_25_LS"] == 577
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", ["t.txt", "t.csv.gz"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_separators_line_ends_and_compression(written, separator, newline, name, mark):
+    table = read_value_table(
+        written(mark + PLAIN.replace(",", separator).replace("\n", newline), name)
+    )
+    expected = pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], index=["FLG", "LOR"], columns=["a", "b"])
+    pd.testing.assert_frame_equal(table, expected, check_names=False, check_column_type=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("gene,a,b\nX,1,\nY,NA,2.5\n", [[1, np.nan], [np.nan, 2.5]]),
+        ("gene,a,b\nX,1,2\nY,3000000000,1e3\n", [[1, 2], [3e9, 1000]]),
+        ('"gene","a","b"\n"X","1","2"\n"Y"," 3 ","null"\n', [[1, 2], [3, np.nan]]),
+        ("gene,a,b\nX,1,2\n\nY,-3,4.25\n\n", [[1, 2], [-3, 4.25]]),
+    ],
+)
+def test_cells(written, text, values):
+    table = read_value_table(written(text))
+    assert table.index.tolist() == ["X", "Y"]
+    np.testing.assert_array_equal(table.to_numpy(), np.array(values, dtype=float))
+
+
+def test_whole_numbers_first_and_fractions_later(written):
+    rows = "".join(f"G{i},{i}\n" for i in range(500)) + "LAST,0.5\n"
+    assert read_value_table(written("gene,a\n" + rows)).loc["LAST", "a"] == 0.5
+
+
+def test_the_header_of_write_table_is_one_shorter(written):
+    table = read_value_table(written('"a"\t"b"\n"FLG"\t1\t2\n"LOR"\t3\t4\n'))
+    assert table.columns.tolist() == ["a", "b"] and table.loc["LOR"].tolist() == [3, 4]
+
+
+def test_a_gene_column_without_a_name(written):
+    assert read_value_table(written('"",a,b\nFLG,1,2\n')).index.tolist() == ["FLG"]
+
+
+def test_feature_counts(written):
+    text = (
+        '# Program:featureCounts v2.0.1; Command:"featureCounts" "-a" "x.gtf"\n'
+        "Geneid\tChr\tStart\tEnd\tStrand\tLength\ta.bam\tb.bam\n"
+        "ENSG00000143631.11\tchr1;chr1\t1;9\t5;20\t-;-\t17\t4\t8\n"
+        "ENSG00000203782\tchr1\t30\t40\t+\t11\t0\t2\n"
+    )
+    table = read_value_table(written(text, "counts.txt"))
+    assert table.columns.tolist() == ["a.bam", "b.bam"]
+    assert table.attrs["dropped"] == ["Chr", "Start", "End", "Strand", "Length"]
+    assert table.to_numpy().tolist() == [[4, 8], [0, 2]]
+
+
+def test_text_about_genes_is_kept_aside(written):
+    text = "id,symbol,a,description,b\n1,FLG,5,filaggrin,6\n2,,7,,8\n"
+    table = read_annotated_table(written(text), "symbol")
+    assert table.values.index.tolist() == ["FLG", ""]
+    assert table.values.columns.tolist() == ["id", "a", "b"]
+    assert table.annotation["description"].tolist() == ["filaggrin", ""]
+    table = read_annotated_table(written(text))
+    assert table.annotation.columns.tolist() == ["symbol", "description"]
+
+
+def test_text_that_begins_far_down_is_still_text(written):
+    rows = "".join(f"G{i},{i},\n" for i in range(200)) + "".join(f"H{i},1,word\n" for i in range(9))
+    table = read_annotated_table(written("gene,a,note\n" + rows))
+    assert table.values.columns.tolist() == ["a"]
+    assert table.annotation["note"].iloc[-1] == "word"
+
+
+def test_row_numbers_are_not_genes(written):
+    text = '"","symbol","a"\n"1","FLG",5\n"2","LOR",6\n'
+    with pytest.raises(AdnormError, match=r"row numbers, not genes.*'symbol'"):
+        read_value_table(written(text))
+    table = read_value_table(written(text), "symbol")
+    assert table.columns.tolist() == ["a"] and table.index.tolist() == ["FLG", "LOR"]
+
+
+def test_a_separator_at_the_end_of_lines(written):
+    assert read_value_table(written("gene,a,b,\nFLG,1,2,\n")).columns.tolist() == ["a", "b"]
+    assert read_value_table(written("gene,a,b,\nFLG,1,2\n")).columns.tolist() == ["a", "b"]
+
+
+def test_duplicate_genes_are_left_to_the_next_step(written):
+    assert read_value_table(written("gene,a\nX,1\nX,2\n"))["a"].tolist() == [1, 2]
+
+
+def test_a_table_wider_than_the_first_block(written):
+    names = [f"sample_with_a_long_name_{i:05d}" for i in range(6000)]
+    text = "gene\t" + "\t".join(names) + "\nFLG" + "\t7" * 6000 + "\n"
+    table = read_value_table(written(text, "wide.tsv"))
+    assert table.shape == (1, 6000) and table.to_numpy().sum() == 42000
+
+
+def test_sheets(written):
+    sheet = read_sheet(written("library;patient;week\nL1; P1 ;0\nL2;P2;12,5\n;;\n"), "library")
+    assert sheet.index.tolist() == ["L1", "L2"]
+    assert sheet["patient"].tolist() == ["P1", "P2"] and sheet["week"].tolist() == ["0", "12,5"]
+    assert read_sheet(written("s,p\n01,NA\n02,\n")).to_numpy().tolist() == [
+        ["01", "NA"],
+        ["02", ""],
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_letters_of_old_and_new_encodings(written, encoding):
+    sheet = read_sheet(written("s,dose\n01,5 µg\n02,NA\n".encode(encoding)))
+    assert sheet["dose"].tolist() == ["5 µg", "NA"]
+    table = read_value_table(written("gene,Jürgen,b\nX,1,NA\nY,2,3\n".encode(encoding)))
+    assert table["Jürgen"].tolist() == [1, 2] and np.isnan(table.loc["X", "b"])
+
+
+def fields(**columns):
+    return pd.DataFrame(columns, index=["G1", "G2", "G3"])
+
+
+def test_match_by_name():
+    raw = fields(title=["c", "b", "a"])
+    assert match_samples(["G2", "G1", "G3"], raw.index, raw) == {"G2": "G2", "G1": "G1", "G3": "G3"}
+
+
+def test_match_by_the_one_field_that_fits():
+    raw = fields(title=["x", "y", "z"], description=["c", "b", "a"], sex=["F", "F", "M"])
+    assert match_samples(["a", "b", "c"], raw.index, raw) == {"a": "G3", "b": "G2", "c": "G1"}
+
+
+def test_two_fields_may_agree_but_not_contradict():
+    raw = fields(title=["a", "b", "c"], description=["a", "b", "c"])
+    assert match_samples(["c", "a", "b"], raw.index, raw)["c"] == "G3"
+    raw = fields(title=["a", "b", "c"], description=["c", "b", "a"])
+    with pytest.raises(AdnormError, match="in different ways"):
+        match_samples(["c", "a", "b"], raw.index, raw)
+
+
+def test_excluded_names_may_lack_a_counterpart():
+    assert match_samples(["G1", "G2"], ["G1", "G2", "G3"], excluded=["G3"]) == {
+        "G1": "G1",
+        "G2": "G2",
+    }
+    assert match_samples(["G1", "pool"], ["G1"], excluded=["pool"]) == {"G1": "G1"}
+    raw = fields(title=["a", "b", ""])
+    assert match_samples(["a", "b"], raw.index, raw, excluded=["G3"]) == {"a": "G1", "b": "G2"}
+
+
+def test_nothing_is_matched_in_part():
+    raw = fields(title=["a", "b", ""])
+    with pytest.raises(AdnormError, match="3 samples have no column"):
+        match_samples(["a", "b"], raw.index, raw)
+    with pytest.raises(AdnormError, match=r"1 of 3 columns.*'G4'.*1 samples have no column: 'G3'"):
+        match_samples(["G1", "G2", "G4"], raw.index, raw)
+    raw = fields(title=["case_a", "case_b", "case_c"])
+    with pytest.raises(
+        AdnormError, match=r"sample field 'title'\): 'case_d' \('case_d'; did you mean 'case_c'\?\)"
+    ):
+        match_samples(["case_a", "case_b", "case_d"], raw.index, raw)
+    with pytest.raises(AdnormError, match="stand twice: 'G1'"):
+        match_samples(["G1", "G1"], ["G1"])
