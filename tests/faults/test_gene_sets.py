@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from adnorm.base.errors import AdnormError
 from adnorm.study.gene_sets import Gene, GeneSet, previous_symbols, read_gene_sets
 

@@ -1,7 +1,7 @@
 """GSVA against R GSVA, Gaussian kernel, maximal difference (gsva.R).
 
-Tolerance: 1e-9 absolute (scores lie between −1 and 1). On large matrices with ties the two differ by
-up to 3e-4.
+Tolerance: 1e-9 absolute (scores lie between −1 and 1). Where the kernel leaves ties between genes
+the two break them differently.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from adnorm.scores.single_sample import enrichment_scores
 from adnorm.study.gene_sets import read_gene_sets
 

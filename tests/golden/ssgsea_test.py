@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from adnorm.scores.single_sample import enrichment_scores
 from adnorm.study.gene_sets import read_gene_sets
 

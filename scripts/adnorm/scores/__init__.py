@@ -1,0 +1,1 @@
+"""Scores of gene sets per sample, and how much of each set a platform can see."""
