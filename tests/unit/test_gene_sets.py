@@ -190,3 +190,18 @@ def test_an_old_gmt_is_brought_up_to_date_by_the_table(repository, tmp_path):
     sets = read_gene_sets([path, repository / "config" / "gene_sets" / "adnorm.tsv"])
     assert [g.symbol for g in sets["old"].genes] == ["LORICRIN", "CXCL8", "FLG"]
     assert sets["old"].genes[0].previous_symbols == ("LOR",)
+
+
+def test_a_published_collection_with_other_molecules_is_read(tmp_path):
+    path = tmp_path / "reactome.gmt"
+    path.write_text("Translation\tR-HSA-1\tEIF4E\t18S rRNA\tSARS coronavirus, complete genome\n")
+    genes = read_gene_sets([path])["Translation"].genes
+    assert [g.symbol for g in genes][1] == "18S rRNA"
+
+
+@pytest.mark.parametrize("name", ["ReactomePathways", "enrichr.GO_Biological_Process_2021"])
+def test_large_real_collections_are_read_beside_our_own(shared, repository, tmp_path, name):
+    path = tmp_path / f"{name}.gmt"
+    path.write_bytes(gzip.decompress((shared / "reference" / f"{name}.gmt.gz").read_bytes()))
+    sets = read_gene_sets([repository / "config" / "gene_sets" / "adnorm.tsv", path])
+    assert len(sets) > 2000

@@ -34,8 +34,11 @@ _DATE = re.compile(
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.\-]*")
 
 
-def symbol_problem(symbol: str) -> str:
+def symbol_problem(symbol: str, collection: bool = False) -> str:
     """Say what is wrong with a gene symbol; empty when it looks like one.
+
+    Published collections also hold names of other molecules ("18S rRNA"). In a `collection` these
+    pass: no platform has them, so they count as absent genes of their set.
 
     Examples
     --------
@@ -55,7 +58,7 @@ def symbol_problem(symbol: str) -> str:
         return f"'{symbol}' is a number (an Entrez id?); gene sets hold approved symbols"
     if re.fullmatch(r"ENS[A-Z]*G\d+(\.\d+)?", symbol):
         return f"'{symbol}' is an Ensembl id; gene sets hold approved symbols"
-    if not _SYMBOL.fullmatch(symbol):
+    if not collection and not _SYMBOL.fullmatch(symbol):
         return f"'{symbol}' is not one gene symbol"
     return ""
 
@@ -282,7 +285,7 @@ def read_gmt(path: Path | str) -> dict[str, GeneSet]:
             )
         lines.setdefault(name, number)
         for symbol in symbols:
-            if wrong := symbol_problem(symbol):
+            if wrong := symbol_problem(symbol, collection=True):
                 problems.add(f"line {number}: set '{name}': {wrong}")
         twice = [symbol for symbol, count in Counter(symbols).items() if symbol and count > 1]
         if twice:
