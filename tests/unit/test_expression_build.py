@@ -123,6 +123,9 @@ def test_expression_file_keeps_the_contract(built):
     assert data.var_names.tolist() == sorted(data.var_names)
     assert {"mean_log2", "detected_fraction", "source_ids", "renamed_from"} <= set(data.var)
     assert data.obsm["X_pca"].shape == (16, 10)
+    singular = np.linalg.svd(data.X - data.X.mean(axis=0), compute_uv=False)
+    expected = (singular**2 / (singular**2).sum())[:10]
+    np.testing.assert_allclose(data.uns["pca"]["variance_ratio"], expected, atol=1e-4)
     names = data.uns["adnorm"]
     assert names["cohort"] == "own"
     assert names["placebo_arm"] == ""

@@ -59,9 +59,18 @@ def build_container(
     )
     if normalized.counts is not None:
         data.layers["counts"] = np.ascontiguousarray(normalized.counts.to_numpy(dtype=np.int32).T)
-    data.obsm["X_pca"] = principal_components(log2)
+    components = principal_components(log2)
+    data.obsm["X_pca"] = components
+    data.uns["pca"] = {"variance_ratio": explained_variance(components, log2)}
     data.uns["adnorm"] = _describe_study(normalized, genes, cohort, collapse)
     return data
+
+
+def explained_variance(components: np.ndarray, log2: pd.DataFrame) -> np.ndarray:
+    """Return the share of the variance of all genes that each principal component explains."""
+    total = log2.to_numpy(dtype=float).var(axis=1).sum()
+    explained = components.astype(float).var(axis=0)
+    return explained / total if total > 0 else np.zeros(components.shape[1])
 
 
 def plain_sheet(samples: pd.DataFrame) -> pd.DataFrame:
