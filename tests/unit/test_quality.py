@@ -24,6 +24,7 @@ from adnorm.expression.sex import call_sex
 
 SETTINGS = {
     "exclude_outliers": False,
+    "small_library": 2000,
     "exclude_small_libraries": None,
     "exclude_sex_mismatch": False,
     "exclude_duplicates": False,
@@ -209,7 +210,12 @@ def test_small_libraries():
     unlimited = assess_quality(sheet, counts, log2, libraries, "counts", SETTINGS)
     flagged = unlimited.set_index("sample").loc["S03"]
     assert "small_library" in flagged["flags"]
+    assert "below 2000" in flagged["reason"]
     assert flagged["excluded"] == "no"
+    # When all libraries are tiny none stands out; the absolute limit tells all the same.
+    strict = {**SETTINGS, "small_library": 10**6}
+    everyone = assess_quality(sheet, counts, log2, libraries, "counts", strict)
+    assert everyone["flags"].str.contains("small_library").all()
 
 
 def test_rules_that_exclude_everything_stop():

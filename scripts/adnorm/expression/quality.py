@@ -232,8 +232,12 @@ def _flag_duplicates(matrix: np.ndarray, sheet: pd.DataFrame, flags: _Flags) -> 
 
 
 def _flag_libraries(table: pd.DataFrame, flags: _Flags) -> None:
-    """Flag libraries below the limit of the configuration, and those far below the others."""
+    """Flag libraries below the limits of the configuration, and those far below the others.
+
+    When most libraries are tiny none stands out, so an absolute number is needed too.
+    """
     limit = flags.settings["exclude_small_libraries"]
+    small = flags.settings["small_library"]
     deviations = float(flags.settings["outlier_deviations"])
     for column, flag, what in (
         ("library_size", "small_library", "reads"),
@@ -247,6 +251,8 @@ def _flag_libraries(table: pd.DataFrame, flags: _Flags) -> None:
         for name, value, deviation in zip(table["sample"], table[column], low, strict=True):
             if column == "library_size" and limit is not None and value < limit:
                 flags.add(name, "below_library_limit", f"{value:.0f} reads, below {limit}")
+            elif column == "library_size" and value < small:
+                flags.add(name, flag, f"{value:.0f} reads, below {small}")
             elif deviation < -deviations:
                 flags.add(name, flag, f"{value:.0f} {what}, {-deviation:.1f} robust deviations low")
 
