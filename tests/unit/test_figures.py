@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import anndata
@@ -15,6 +16,7 @@ from adnorm.base.tables import read_table, write_json, write_table
 from adnorm.figures import build, changes, heatmaps, rows, theme
 from adnorm.figures.contrasts import mark
 from adnorm.figures.material import read_material
+from adnorm.figures.methods import methods_sentences
 from adnorm.figures.names import FIGURES
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.gene_sets import read_gene_sets
@@ -22,7 +24,13 @@ from adnorm.study.gene_sets import read_gene_sets
 SETS = {
     "itch_core_skin_up": ("Itch: core (skin)", "itch", "primary", "up", 14),
     "itch_sensory_channels": ("Itch: sensory channels", "itch", "context", "", 8),
-    "barrier_terminal_differentiation_down": ("Barrier: terminal", "barrier", "primary", "down", 16),
+    "barrier_terminal_differentiation_down": (
+        "Barrier: terminal",
+        "barrier",
+        "primary",
+        "down",
+        16,
+    ),
     "barrier_hyperproliferation_up": ("Barrier: growth", "barrier", "primary", "up", 12),
     "barrier_lipid_ceramide_down": ("Barrier: lipids", "barrier", "secondary", "down", 10),
     "th2": ("Th2", "th2", "context", "up", 9),
@@ -34,7 +42,12 @@ SETS = {
     "housekeeping": ("Control: housekeeping", "control", "control", "", 6),
 }
 #: Share of the lesional change that an arm takes back at its last visit.
-RESPONSE = {"placebo": 0.2, "abrocitinib 100 mg": 0.6, "abrocitinib 200 mg": 0.9, "ruxolitinib": 0.8}
+RESPONSE = {
+    "placebo": 0.2,
+    "abrocitinib 100 mg": 0.6,
+    "abrocitinib 200 mg": 0.9,
+    "ruxolitinib": 0.8,
+}
 SETTINGS = {
     "heatmap_sets": {
         "itch": ["itch_core_skin_up"],
@@ -237,7 +250,11 @@ def coverage(sets: dict, genes: list[str]) -> pd.DataFrame:
 def enrichment(by_set: pd.DataFrame, sets: dict) -> pd.DataFrame:
     frames = []
     for part in ("up", "down", "all"):
-        some = [n for n, s in sets.items() if (s.up, s.down, not s.signed)["up down all".split().index(part)]]
+        some = [
+            n
+            for n, s in sets.items()
+            if (s.up, s.down, not s.signed)["up down all".split().index(part)]
+        ]
         frame = by_set[by_set["set"].isin(some)][["contrast", "set", "fdr"]].copy()
         frame["part"] = part
         frame["nes"] = by_set["change"] * (-1 if part == "down" else 1) * 1.5
@@ -275,7 +292,9 @@ def write_h5ad(folder, sheet, values, genes, scores, sets, reference, placebo, s
     }
     data = anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=genes))
     centred = values - values.mean(axis=0)
-    data.obsm["X_pca"] = (centred @ np.linalg.svd(centred, full_matrices=False)[2][:5].T).astype("f4")
+    data.obsm["X_pca"] = (centred @ np.linalg.svd(centred, full_matrices=False)[2][:5].T).astype(
+        "f4"
+    )
     data.uns["adnorm"] = facts
     data.write_h5ad(folder / "expression.h5ad")
     var = pd.DataFrame(
@@ -316,3 +335,343 @@ def drawn(tmp_path_factory):
         build.build_figures(inputs, settings, {"folder": folder / "figures"})
         made[name] = (inputs, settings, folder / "figures")
     return made
+
+
+@pytest.fixture(scope="module")
+def trial(drawn):
+    inputs, settings, folder = drawn["trial"]
+    return read_material(inputs, settings), folder
+
+
+# ---------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("cohort", COHORTS)
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda f: f.name)
+def test_every_cohort_has_every_figure(drawn, cohort, figure):
+    folder = drawn[cohort][2]
+    svg = (folder / f"{figure.name}.svg").read_text(encoding="utf-8")
+    assert f">{figure.title}</text>" in svg
+    assert len(svg) < 400_000
+    assert (folder / f"{figure.name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    table = read_table(folder / f"{figure.name}.tsv")
+    assert len(table) and "reason" in table.columns
+    assert not [p for p in folder.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda f: f.name)
+def test_simulated_stands_in_every_title_and_only_there(drawn, figure):
+    assert ">SIMULATED DATA</text>" in (drawn["trial"][2] / f"{figure.name}.svg").read_text()
+    assert "SIMULATED" not in (drawn["healthy"][2] / f"{figure.name}.svg").read_text()
+
+
+def test_the_same_input_gives_the_same_bytes(drawn, tmp_path):
+    inputs, settings, folder = drawn["trial"]
+    build.build_figures(inputs, settings, {"folder": tmp_path})
+    first = {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+    second = {p.name: p.read_bytes() for p in sorted(tmp_path.iterdir())}
+    assert len(first) == 3 * len(FIGURES) + 1
+    assert [n for n in first if first[n] != second.get(n)] == []
+
+
+def test_files_hold_no_date_and_no_program(drawn):
+    folder = drawn["trial"][2]
+    assert "<dc:date>" not in (folder / "pca.svg").read_text()
+    assert b"Software" not in (folder / "pca.png").read_bytes()
+    assert str(folder.parent) not in (folder / "overview.html").read_text()
+
+
+def test_two_hundred_samples_are_drawn_in_time(tmp_path):
+    arms = {"placebo": 17, "abrocitinib 100 mg": 12, "abrocitinib 200 mg": 12}
+    inputs, settings = make_cohort(tmp_path, **TRIAL | {"arms": arms})
+    start = time.process_time()
+    build.build_figures(inputs, settings, {"folder": tmp_path / "figures"})
+    # Measured: 9 s; the bar is 15 s, and slow machines get as much again.
+    assert time.process_time() - start < 30
+    svg = (tmp_path / "figures" / "genes_itch.svg").read_text()
+    # Names of 205 samples cannot be read; groups and their sizes can.
+    assert ">GSM1000<" not in svg
+    assert ">n=17<" in svg
+
+
+def test_few_samples_are_named(drawn):
+    assert ">GSM1000<" in (drawn["healthy"][2] / "genes_itch.svg").read_text()
+
+
+# ---------------------------------------------------------------- tables behind the figures
+
+
+def test_genes_table_holds_the_z_values_that_are_drawn(trial):
+    material, folder = trial
+    table = read_table(folder / "genes_itch.tsv")
+    shown = table[table["sample"].notna()]
+    wide = shown.pivot(index="gene", columns="sample", values="z")
+    raw = material.gene_values(list(wide.index))[wide.columns]
+    expected = raw.sub(raw.mean(axis=1), axis=0).div(raw.std(axis=1), axis=0)
+    drawn = wide.drop(index="GENE003")
+    np.testing.assert_allclose(drawn, expected.loc[drawn.index], atol=1e-4)
+    flat = shown[shown["gene"] == "GENE003"]
+    assert flat["z"].isna().all()
+    assert set(flat["reason"]) == {"no variation between samples"}
+    lost = table[table["sample"].isna()]
+    assert list(lost["gene"]) == ["ABSENT0"]
+    assert list(lost["reason"]) == ["not detected"]
+
+
+def test_samples_are_ordered_by_state_arm_week_patient(trial):
+    material, _ = trial
+    samples = material.samples
+    groups = samples[["state", "arm", "week"]].drop_duplicates()
+    assert list(dict.fromkeys(groups["state"])) == ["nonlesional", "lesional"]
+    lesional = groups[groups["state"] == "lesional"]
+    assert list(dict.fromkeys(lesional["arm"])) == list(TRIAL["arms"])
+    assert list(lesional["week"][:4]) == [0, 2, 4, 12]
+    for _, rows_of_group in samples.groupby(["state", "arm", "week"]):
+        assert rows_of_group["patient"].is_monotonic_increasing
+
+
+def test_set_changes_table_repeats_set_effects(drawn):
+    inputs, _, folder = drawn["trial"]
+    table = read_table(folder / "set_changes.tsv")
+    effects = read_table(inputs["set_effects"])
+    both = table.merge(effects, on=["contrast", "set"], suffixes=("", "_source"))
+    assert len(both) == len(table) == 19 * len(SETS)
+    known = both[both["change"].notna()]
+    pd.testing.assert_series_equal(known["change"], known["change_source"], check_names=False)
+    assert set(both.loc[both["change"].isna(), "set"]) == {"comp_tcell"}
+    assert (both.loc[both["change"].isna(), "reason"] != "").all()
+    starred = table[table["mark"].fillna("") != ""]
+    assert (starred["fdr"] < 0.05).all()
+    assert (table.loc[table["fdr"] < 0.05, "mark"].str.len() > 0).all()
+
+
+def test_columns_go_from_disease_to_placebo_to_doses(drawn):
+    table = read_table(drawn["trial"][2] / "set_changes.tsv")
+    assert list(dict.fromkeys(table["group"])) == [
+        "lesional − nonlesional",
+        "placebo",
+        "abrocitinib 100 mg",
+        "abrocitinib 200 mg",
+        "abrocitinib 100 mg-placebo",
+        "abrocitinib 200 mg-placebo",
+        "abrocitinib 200 mg-abrocitinib 100 mg",
+    ]
+
+
+def test_gene_changes_puts_the_strongest_genes_first(drawn):
+    table = read_table(drawn["trial"][2] / "gene_changes.tsv")
+    disease = table[table["contrast"] == "lesional-nonlesional@0"]
+    for _, rows_of_set in disease.groupby("set"):
+        effects = rows_of_set["log2_fold_change"] * np.where(
+            rows_of_set["direction"] == "up", 1, -1
+        )
+        assert effects.is_monotonic_decreasing
+    assert set(table.loc[table["contrast"].isna(), "gene"]) == {"ABSENT0", "ABSENT22", "ABSENT38"}
+
+
+def test_patients_table_averages_biopsies_of_one_visit(trial):
+    material, folder = trial
+    table = read_table(folder / "patients.tsv")
+    assert set(table["biopsies"]) == {1}
+    assert len(table) == 3 * len(material.samples)
+    scores = material.score_values().loc["itch_core_skin_up"]
+    one = table[(table["set"] == "itch_core_skin_up") & (table["state"] == "lesional")]
+    assert one["score"].sum() == pytest.approx(
+        scores[material.samples["state"] == "lesional"].sum(), abs=1e-3
+    )
+
+
+def test_enrichment_marks_say_which_test_agrees(drawn):
+    table = read_table(drawn["trial"][2] / "enrichment.tsv")
+    table["mark"] = table["mark"].fillna("")
+    gsea, camera = table["fdr"] < 0.05, table["camera_fdr"] < 0.05
+    assert (table.loc[gsea & camera, "mark"] == "■").all()
+    assert (table.loc[gsea & ~camera, "mark"] == "○").all()
+    assert (table.loc[~gsea & ~camera, "mark"] == "").all()
+    assert {"■", "○", ""} == set(table["mark"])
+
+
+# ---------------------------------------------------------------- what cannot be drawn
+
+
+@pytest.mark.parametrize("name", ["set_changes", "gene_changes", "patients", "enrichment"])
+def test_without_comparisons_the_figure_says_why(drawn, name):
+    folder = drawn["lesional_only"][2]
+    text = " ".join(re.findall(r">([^<]+)</text>", (folder / f"{name}.svg").read_text()))
+    assert "Not shown: no " in text
+    reason = read_table(folder / f"{name}.tsv")["reason"].iloc[0]
+    assert "no lesional samples after baseline" in reason
+
+
+def test_unsupported_columns_are_grey_with_the_reason(tmp_path):
+    plan = TRIAL | {"arms": {"placebo": 8, "abrocitinib 100 mg": 2}}
+    inputs, settings = make_cohort(tmp_path, **plan)
+    figure, table = changes.draw_set_changes(read_material(inputs, settings))
+    few = table[table["contrast"] == "change:abrocitinib 100 mg@2"]
+    assert few["change"].isna().all()
+    assert few["reason"].str.startswith("only 2 patients").all()
+    assert any("only 2 patients" in text.get_text() for text in figure.texts)
+
+
+@pytest.mark.parametrize(
+    ("patients", "visits", "genes"), [(1, [0.0], 300), (1, [0.0, 4.0], 300), (3, [0.0, 4.0], 3)]
+)
+def test_one_sample_or_hardly_any_gene(tmp_path, patients, visits, genes):
+    inputs, settings = make_cohort(
+        tmp_path, {"ruxolitinib": patients}, visits, ["lesional"], gene_count=300
+    )
+    if genes < 300:
+        data = anndata.read_h5ad(inputs["expression"])
+        data = data[:, data.var_names[-genes:]].copy()
+        data.write_h5ad(inputs["expression"])
+        effects = read_table(inputs["effects"])
+        write_table(effects[effects["gene"].isin(data.var_names)], inputs["effects"])
+    build.build_figures(inputs, settings, {"folder": tmp_path / "figures"})
+    assert len(list((tmp_path / "figures").glob("*.png"))) == len(FIGURES)
+
+
+def test_scores_without_any_value(tmp_path):
+    inputs, settings = make_cohort(tmp_path, **HEALTHY)
+    data = anndata.read_h5ad(inputs["scores"])
+    data.X[:] = np.nan
+    data.layers["zscore"][:] = np.nan
+    data.write_h5ad(inputs["scores"])
+    build.build_figures(inputs, settings, {"folder": tmp_path / "figures"})
+    svg = (tmp_path / "figures" / "patients.svg").read_text()
+    assert "no itch or barrier set has a score" in svg
+    assert read_table(tmp_path / "figures" / "sets_samples.tsv")["score"].isna().all()
+
+
+def test_another_scoring_method_is_drawn_and_named(tmp_path):
+    inputs, settings = make_cohort(tmp_path, **HEALTHY)
+    data = anndata.read_h5ad(inputs["scores"])
+    data.layers["ssgsea"] = data.layers.pop("zscore")
+    data.write_h5ad(inputs["scores"])
+    effects = read_table(inputs["set_effects"]).assign(method="ssgsea")
+    write_table(effects, inputs["set_effects"])
+    figure, table = changes.draw_set_changes(read_material(inputs, settings))
+    assert any("ssGSEA score" in text.get_text() for text in figure.texts)
+    assert table["change"].notna().any()
+
+
+def test_a_set_that_does_not_exist_stops(drawn):
+    inputs, settings, _ = drawn["trial"]
+    wrong = settings | {"heatmap_sets": {"itch": ["itch_core"], "barrier": []}}
+    with pytest.raises(AdnormError, match=r"'itch_core'.*did you mean 'itch_core_skin_up'"):
+        heatmaps.draw_genes(read_material(inputs, wrong), "genes_itch", "itch")
+
+
+def test_scores_of_other_samples_stop(drawn):
+    inputs, settings, _ = drawn["trial"]
+    other = inputs | {"scores": drawn["healthy"][0]["scores"]}
+    with pytest.raises(AdnormError, match="does not belong"):
+        read_material(other, settings)
+
+
+# ---------------------------------------------------------------- colours, order, scaling
+
+
+def test_arm_colours_do_not_depend_on_the_order_of_the_arms():
+    arms = ["placebo", "b 5 mg", "b 20 mg", "a", "healthy", "untreated"]
+    colours = theme.arm_colours(arms, "placebo")
+    assert colours == theme.arm_colours(reversed(arms), "placebo")
+    assert list(colours) == ["healthy", "untreated", "placebo", "a", "b 5 mg", "b 20 mg"]
+    assert colours["placebo"] == theme.PLACEBO
+    assert len(set(colours.values())) == len(arms)
+
+
+def test_a_higher_dose_is_darker():
+    colours = theme.arm_colours(["b 5 mg", "b 20 mg", "b 100 mg"])
+    light = [sum(int(c[i : i + 2], 16) for i in (1, 3, 5)) for c in colours.values()]
+    assert light == sorted(light, reverse=True)
+
+
+def test_the_placebo_arm_may_have_any_name():
+    colours = theme.arm_colours(["vehicle cream", "a"], "vehicle cream")
+    assert colours["vehicle cream"] == theme.PLACEBO
+    assert list(colours) == ["vehicle cream", "a"]
+
+
+def test_rows_without_variation_become_missing():
+    frame = pd.DataFrame([[1.0, 2.0, 3.0], [4.1, 4.1, 4.1], [np.nan] * 3, [1.0, np.nan, 3.0]])
+    scaled = rows.scale_rows(frame).to_numpy()
+    np.testing.assert_allclose(scaled[0], [-1, 0, 1])
+    assert np.isnan(scaled[1:3]).all()
+    np.testing.assert_allclose(scaled[3, [0, 2]], [-0.7071, 0.7071], atol=1e-4)
+    one = rows.scale_rows(pd.DataFrame([[5.0]]))
+    assert np.isnan(one.to_numpy()).all()
+
+
+def test_similar_rows_are_neighbours_and_incomplete_ones_last():
+    rng = np.random.default_rng(0)
+    up, down = rng.normal(0, 1, 20), rng.normal(0, 1, 20)
+    frame = pd.DataFrame(
+        [up, down, up + 0.01, down + 0.01, np.full(20, np.nan)], index=["a", "b", "c", "d", "e"]
+    )
+    order = rows.similar_order(frame)
+    assert order[-1] == "e"
+    assert {frozenset(order[:2]), frozenset(order[2:4])} == {frozenset("ac"), frozenset("bd")}
+    assert rows.similar_order(frame.iloc[:1]) == ["a"]
+
+
+def test_stars_follow_the_configured_level():
+    assert [mark(f, 0.01) for f in (0.02, 0.005, 0.0001)] == ["", "**", "***"]
+    assert mark(0.08, 0.1) == "*"
+
+
+def test_limit_is_symmetric_and_never_noise():
+    assert theme.limit_of(np.array([np.nan, 0.01]), 1.0) == 1.0
+    assert theme.limit_of(np.full(10, -2.3), 1.0) == 2.5
+    assert theme.limit_of(np.array([]), 1.5) == 1.5
+
+
+# ---------------------------------------------------------------- the page and the captions
+
+
+def test_page_is_self_contained_and_escaped(drawn):
+    html = (drawn["trial"][2] / "overview.html").read_text(encoding="utf-8")
+    assert "A &lt;Author&gt; 2020" in html
+    assert not re.search(r"<(script|link|iframe)", html)
+    assert not re.search(r"(src|url)\s*[=(]\s*.https?:", html)
+    assert "SIMULATED DATA" in html
+    assert "research software" in html
+    for table in re.findall(r"<table>.*?</table>", html, re.DOTALL):
+        assert '<th scope="col"' in table
+        assert "<caption>" in table
+
+
+def test_page_shows_results_with_interval_patients_and_reasons(drawn):
+    inputs, _, folder = drawn["trial"]
+    html = (folder / "overview.html").read_text(encoding="utf-8")
+    effects = read_table(inputs["set_effects"])
+    row = effects[
+        (effects["contrast"] == "change:abrocitinib 200 mg-placebo@12")
+        & (effects["set"] == "itch_core_skin_up")
+    ].iloc[0]
+    numbers = [f"{row[k]:+.2f}".replace("-", "−") for k in ("change", "lower", "upper")]
+    assert f"{numbers[0]} ({numbers[1]} to {numbers[2]})" in html
+    assert "Difference: abrocitinib 200 mg − placebo" in html
+    assert "1 of 6 genes (17 %) found" in html
+    assert "small_library" in html
+    alone = (drawn["lesional_only"][2] / "overview.html").read_text(encoding="utf-8")
+    assert "No result: no nonlesional samples at baseline" in alone
+    assert "SIMULATED" not in alone
+    assert "limma" not in alone.partition("Software")[0].partition("References")[2]
+
+
+def test_methods_follow_what_was_done(drawn):
+    inputs, settings, _ = drawn["trial"]
+    text = str(methods_sentences(read_material(inputs, settings)))
+    assert "limma-voom" in text and "voom" in text
+    other = settings | {"effects": {"count_model": "log2", "confidence": 0.9}}
+    text = str(methods_sentences(read_material(inputs, other)))
+    assert "voom" not in text
+    assert "90 % confidence" in text
+
+
+def test_every_figure_has_a_caption(repository):
+    for figure in FIGURES:
+        text = (repository / "workflow" / "report" / f"{figure.name}.rst").read_text()
+        assert "snakemake.wildcards.cohort" in text
+    front = (repository / "workflow" / "report" / "workflow.rst").read_text()
+    assert "no treatment advice" in front

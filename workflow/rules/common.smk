@@ -19,6 +19,8 @@ except AdnormError as error:
     raise WorkflowError(f"the configuration cannot be run.\n{error}") from None
 
 SETTINGS = STUDY.config
+# What the methods paragraph of a cohort tells.
+METHODS = {stage: SETTINGS[stage] for stage in ("scores", "effects", "enrichment")}
 
 _TABLE = SETTINGS["identifiers"]["table"]
 # A table named by URL is fetched once for all cohorts; one named by path is read where it lies.

@@ -29,7 +29,7 @@ rule figures:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=SETTINGS["figures"] | {"fdr": SETTINGS["effects"]["fdr"]},
+        settings=SETTINGS["figures"] | {"fdr": SETTINGS["effects"]["fdr"]} | METHODS,
         cohort=cohort_file,
         code=code_digest("base", "study", "figures"),
     message:

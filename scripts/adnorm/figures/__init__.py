@@ -1,0 +1,1 @@
+"""Figures and the overview page of a cohort: draws tables, computes nothing."""

@@ -1,0 +1,259 @@
+"""Comparisons as columns: disease first, then arms with their visits, placebo beside the drugs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from adnorm.figures.material import Material
+from adnorm.figures.sheet import Sheet, text_width, wrap_words
+from adnorm.figures.theme import ALERT, FAINT, INK, STATES, shorten
+
+KINDS = {
+    "lesional-nonlesional": "lesional −\nnonlesional",
+    "lesional-healthy": "lesional −\nhealthy",
+    "nonlesional-healthy": "nonlesional −\nhealthy",
+    "change": "change",
+    "change-difference": "difference of changes",
+    "residual": "left of the disease",
+    "residual-healthy": "left, against healthy",
+}
+DISEASE = ("lesional-nonlesional", "lesional-healthy", "nonlesional-healthy")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One comparison as a column of a heatmap.
+
+    Attributes
+    ----------
+    contrast, kind
+        As in comparisons.tsv.
+    group
+        Heading of the block of columns it stands in: an arm, or what is compared.
+    week
+        The visit.
+    supported, pairs, reason
+        As in comparisons.tsv.
+    """
+
+    contrast: str
+    kind: str
+    group: str
+    week: float
+    supported: bool
+    pairs: int
+    reason: str
+
+
+def grid_width(columns: list[Column]) -> float:
+    """Inches for the columns: wide for few, so that headings fit, narrow for many."""
+    return len(columns) * float(np.clip(3.0 / max(len(columns), 1), 0.34, 0.75))
+
+
+def split_contrast(name: str) -> tuple[str, float]:
+    """Split the name of a contrast into what changes and when.
+
+    Examples
+    --------
+    >>> split_contrast("change:gusacitinib 40 mg-placebo@4")
+    ('gusacitinib 40 mg-placebo', 4.0)
+    >>> split_contrast("lesional-nonlesional@0")
+    ('lesional-nonlesional', 0.0)
+    """
+    head, _, week = name.rpartition("@")
+    return head.partition(":")[2] or head, float(week)
+
+
+def list_columns(material: Material, kinds: tuple[str, ...]) -> list[Column]:
+    """List the comparisons of some kinds as columns, unsupported ones too.
+
+    Parameters
+    ----------
+    material
+        The cohort.
+    kinds
+        Kinds in the order of the columns; disease contrasts only if they are supported.
+    """
+    found = []
+    for row in material.tables["comparisons"].itertuples(index=False):
+        if row.kind not in kinds or "@" not in row.contrast:
+            continue
+        what, week = split_contrast(row.contrast)
+        supported = row.supported == "yes"
+        if not supported and (row.kind in DISEASE or row.kind == "change-difference"):
+            continue
+        group = KINDS[row.kind] if row.kind in DISEASE and ":" not in row.contrast else what
+        reason = "" if pd.isna(row.reason) else str(row.reason)
+        column = Column(row.contrast, row.kind, group, week, supported, int(row.pairs), reason)
+        found.append(column)
+    arms = material.arms
+
+    def key(column: Column) -> tuple:
+        first, second = split_arms(column.group, arms)
+        rank = [arms.index(a) if a in arms else len(arms) for a in (second, first)]
+        # Baseline before later visits of one arm; placebo before dose against dose.
+        later = column.kind in DISEASE and ":" in column.contrast
+        family = kinds.index(column.kind) if column.kind not in DISEASE else -1
+        return (
+            family,
+            later,
+            kinds.index(column.kind),
+            bool(second),
+            *rank,
+            column.group,
+            column.week,
+        )
+
+    return sorted(found, key=key)
+
+
+def split_arms(group: str, arms: list[str]) -> tuple[str, str]:
+    """Split the heading of a difference into its two arms, whose names may hold hyphens.
+
+    Examples
+    --------
+    >>> split_arms("anti-IL13-placebo", ["placebo", "anti-IL13"])
+    ('anti-IL13', 'placebo')
+    >>> split_arms("placebo", ["placebo"])
+    ('placebo', '')
+    """
+    for first in arms:
+        second = group.removeprefix(f"{first}-")
+        if second != group and second in arms:
+            return first, second
+    return group, ""
+
+
+def any_supported(columns: list[Column]) -> bool:
+    """Tell whether anything can be drawn."""
+    return any(c.supported for c in columns)
+
+
+def mark(fdr: float, level: float) -> str:
+    """Write a false discovery rate as stars.
+
+    Examples
+    --------
+    >>> mark(0.04, 0.05), mark(0.0004, 0.05), mark(0.2, 0.05), mark(float("nan"), 0.05)
+    ('*', '***', '', '')
+    """
+    # nan compares false with everything.
+    return (
+        "***"
+        if fdr < min(0.001, level)
+        else "**"
+        if fdr < min(0.01, level)
+        else ("*" if fdr < level else "")
+    )
+
+
+def star_note(level: float) -> str:
+    """Explain the stars."""
+    return f"* FDR < {level:g}, ** < 0.01, *** < 0.001 (Benjamini–Hochberg within a comparison)."
+
+
+def draw_contrast_header(
+    sheet: Sheet, material: Material, columns: list[Column], width: float
+) -> tuple[float, list[tuple[int, float]]]:
+    """Draw headings, visits and pairs above the columns.
+
+    Returns
+    -------
+    y : float
+        Lower edge in inches.
+    cuts : list of (int, float)
+        Where blocks and kinds begin, with the width in points of the line that separates them.
+    """
+    cell = width / len(columns)
+    blocks = _blocks(columns)
+    headings = [_heading(c, material.arms, (b - a) * cell - 0.04) for c, a, b in blocks]
+    y = _draw_kinds(sheet, columns, cell) + 0.05 + max(height for _, _, height in headings)
+    cuts: list[tuple[int, float]] = []
+    for (column, a, b), (text, rotation, _) in zip(blocks, headings, strict=True):
+        style = {"size": 7, "ha": "center", "linespacing": 1.15, "rotation": rotation}
+        align = "bottom" if rotation else "baseline"
+        sheet.text(cell * (a + b) / 2, y - (0.03 if rotation else 0.055), text, va=align, **style)
+        arm = split_arms(column.group, material.arms)[0]
+        colour = material.arm_colours.get(arm) or _kind_colour(column)
+        strip = sheet.axes(cell * a + 0.015, y, cell * (b - a) - 0.03, 0.06, facecolor=colour)
+        strip.set(xticks=[], yticks=[])
+        strip.spines[:].set_visible(False)
+        if a:
+            new_kind = _family(columns[a - 1].kind) != _family(column.kind)
+            cuts.append((a, 5.0 if new_kind else 2.4))
+    y += 0.09
+    for position, column in enumerate(columns):
+        text = f"wk {column.week:g}\n{f'n={column.pairs}' if column.supported else 'no'}"
+        colour = FAINT if column.supported else ALERT
+        middle = cell * (position + 0.5)
+        sheet.text(middle, y, text, size=6, color=colour, ha="center", va="top", linespacing=1.2)
+    return y + 0.26, cuts
+
+
+def _family(kind: str) -> str:
+    return "disease" if kind in DISEASE else kind
+
+
+def _kind_colour(column: Column) -> str:
+    return STATES["lesional"] if column.kind in DISEASE else INK
+
+
+def _heading(column: Column, arms: list[str], room: float) -> tuple[str, int, float]:
+    """Fit a heading over its columns: text, rotation and height in inches."""
+    group = column.group
+    if column.kind in DISEASE and group in arms:
+        group = f"{group}, {KINDS[column.kind]}"
+    first, second = split_arms(group, arms)
+    name = f"{first} − {second}" if second else group.replace("\n", " ")
+    wrapped = wrap_words(name, 7, room)
+    if wrapped is not None:
+        return wrapped, 0, 0.125 * (wrapped.count("\n") + 1)
+    flat = f"{shorten(first, 30)} −\n{shorten(second, 30)}" if second else group
+    if "\n" not in flat:
+        flat = wrap_words(flat, 7, 1.3) or shorten(flat, 30)
+    return flat, 90, text_width(flat.split("\n"), 7) + 0.02
+
+
+def _blocks(columns: list[Column]) -> list[tuple[Column, int, int]]:
+    starts = [
+        i
+        for i, c in enumerate(columns)
+        if not i or (c.group, c.kind) != (columns[i - 1].group, columns[i - 1].kind)
+    ]
+    ends = [*starts[1:], len(columns)]
+    return [(columns[a], a, b) for a, b in zip(starts, ends, strict=True)]
+
+
+def _draw_kinds(sheet: Sheet, columns: list[Column], cell: float) -> float:
+    """Write what is compared above the blocks of one kind; return the height used."""
+    titles = {
+        "disease": "Disease",
+        "change": "Change from baseline",
+        "change-difference": "Difference of changes",
+        "residual": "Left against nonlesional",
+        "residual-healthy": "Left against healthy",
+    }
+    families = [_family(c.kind) for c in columns]
+    if len(set(families)) < 2:
+        return 0.0
+    starts = [i for i, f in enumerate(families) if not i or f != families[i - 1]]
+    spans = list(zip(starts, [*starts[1:], len(columns)], strict=True))
+    words = []
+    for a, b in spans:
+        # Bold is wider than what is measured.
+        wrapped = wrap_words(titles[families[a]], 7.5, (b - a) * cell / 1.15)
+        words.append(wrapped or titles[families[a]].replace(" ", "\n"))
+    height = 0.14 * max(text.count("\n") + 1 for text in words)
+    for (a, b), text in zip(spans, words, strict=True):
+        style = {"weight": "bold", "ha": "center", "va": "baseline", "linespacing": 1.15}
+        sheet.text(cell * (a + b) / 2, height - 0.03, text, size=7.5, **style)
+    return height + 0.08
+
+
+def unsupported_notes(columns: list[Column]) -> list[str]:
+    """Say why columns are grey."""
+    whys = [f"{c.contrast}: {c.reason}" for c in columns if not c.supported]
+    return ["Grey columns (no): " + "; ".join(whys)] if whys else []

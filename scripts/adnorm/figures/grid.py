@@ -1,0 +1,91 @@
+"""The heatmap that all heatmap figures share: one mesh, row labels, headings, marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from adnorm.figures.sheet import Sheet
+from adnorm.figures.theme import INK, diverging
+
+ROW = 0.158
+#: Sign of the direction in lesional skin, with a colour of the same diverging map.
+DIRECTIONS = {"up": ("▲", "#A9373B"), "down": ("▼", "#2369BD")}
+
+
+def draw_grid(
+    sheet: Sheet,
+    y: float,
+    width: float,
+    matrix: np.ndarray,
+    lines: list[tuple[str, str]],
+    limit: float,
+    label: Callable[[str], str] = str,
+    direction: Callable[[str], str] | None = None,
+    marks: np.ndarray | None = None,
+) -> tuple[Axes, float]:
+    """Draw a matrix whose rows stand in blocks.
+
+    Parameters
+    ----------
+    sheet
+        Where to; the mesh starts at x = 0.
+    y, width
+        Upper edge and width in inches.
+    matrix, lines
+        From `rows.expand`.
+    limit
+        Values beyond ± this are drawn in the last colour.
+    label
+        Row name → text left of the row.
+    direction
+        Row name → up, down or anything else (no sign).
+    marks
+        Texts in the cells, the shape of `matrix`.
+
+    Returns
+    -------
+    axes : Axes
+        Of the mesh; one unit a cell.
+    end : float
+        Lower edge in inches.
+    """
+    height = ROW * len(lines)
+    axes = sheet.axes(0, y, width, height)
+    sns.heatmap(
+        matrix,
+        ax=axes,
+        cmap=diverging(),
+        vmin=-limit,
+        vmax=limit,
+        center=0,
+        cbar=False,
+        xticklabels=False,
+        yticklabels=False,
+        annot=marks,
+        fmt="",
+        annot_kws={"size": 6, "va": "center_baseline"},
+        # A mesh of thousands of vector cells makes an SVG that browsers open slowly.
+        rasterized=True,
+    )
+    for position, (kind, text) in enumerate(lines):
+        middle = y + ROW * (position + 0.5)
+        if kind == "heading":
+            axes.add_patch(Rectangle((0, position), matrix.shape[1], 1, color="white", zorder=3))
+            sheet.text(0.02, middle + 0.01, text, size=7.5, weight="bold", va="center")
+            continue
+        sign, colour = DIRECTIONS.get(direction(text) if direction else "", ("", INK))
+        if sign:
+            sheet.text(-0.11, middle, sign, size=6, color=colour, ha="center", va="center")
+        gap = -0.21 if direction else -0.07
+        sheet.text(gap, middle, label(text), size=7, ha="right", va="center")
+    return axes, y + height
+
+
+def empty_note(names: list[str], what: str) -> list[str]:
+    """Write one note that lists names, or none."""
+    return [f"{what} ({len(names)}): {', '.join(names)}"] if names else []

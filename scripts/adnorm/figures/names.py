@@ -1,0 +1,39 @@
+"""Which figures every cohort has. Imported by the workflow, so it imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class FigureName(NamedTuple):
+    """One figure of a cohort.
+
+    Attributes
+    ----------
+    name
+        Stem of its files, ``NAME.svg``, ``NAME.png`` and ``NAME.tsv``.
+    title
+        What stands above the figure and in the report.
+    category
+        Where the report lists it.
+    """
+
+    name: str
+    title: str
+    category: str
+
+
+FIGURES: tuple[FigureName, ...] = (
+    FigureName("genes_itch", "Itch genes in every sample", "Heatmaps"),
+    FigureName("genes_barrier", "Skin-barrier genes in every sample", "Heatmaps"),
+    FigureName("sets_samples", "Gene-set scores in every sample", "Heatmaps"),
+    FigureName("set_changes", "Gene sets: disease and treatment", "Changes"),
+    FigureName("gene_changes", "Itch and barrier genes: disease and treatment", "Changes"),
+    FigureName("patients", "Itch and barrier scores of every patient", "Changes"),
+    FigureName("enrichment", "Gene-set enrichment of every comparison", "Changes"),
+    FigureName("pca", "Principal components of the samples", "Quality"),
+    FigureName("quality", "Quality of the samples", "Quality"),
+    FigureName("coverage", "Coverage of the gene sets", "Quality"),
+)
+
+TITLES = {figure.name: figure.title for figure in FIGURES}

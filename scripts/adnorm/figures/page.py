@@ -1,0 +1,276 @@
+"""overview.html: everything about one cohort on one page that needs no network."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.tables import atomic
+from adnorm.figures.changes import CHANGE_KINDS
+from adnorm.figures.contrasts import KINDS, Column, list_columns, mark, split_arms
+from adnorm.figures.heatmaps import SIGNED_NOTE
+from adnorm.figures.material import Material
+from adnorm.figures.methods import REFERENCES, cited_keys, methods_sentences, versions
+from adnorm.figures.names import TITLES
+from adnorm.figures.template import PAGE, STYLE
+from adnorm.figures.theme import counted
+
+#: Figures that stand on the page itself; the report has all of them.
+SHOWN = ("set_changes", "patients", "genes_itch", "genes_barrier")
+
+
+def _columns(**titles: str) -> list[dict]:
+    """Describe the columns of a table: key=title, a title that starts with # is of numbers."""
+    return [
+        {"key": key, "title": title.lstrip("#"), "number": title.startswith("#")}
+        for key, title in titles.items()
+    ]
+
+
+def _rows(table: pd.DataFrame) -> list[dict]:
+    plain = table.astype(object).where(table.notna(), "")
+    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", "−")
+
+
+def _about(material: Material) -> list[tuple[str, object]]:
+    facts, cohort = material.facts, material.settings.get("cohort", {})
+    accession = str(cohort.get("accession") or "")
+    link: object = accession
+    if accession.startswith("GSE"):
+        address = f"https://www.ncbi.nlm.nih.gov/geo/query/acc.cgi?acc={accession}"
+        link = {"text": accession, "link": address}
+    sources = "simulated by adnorm" if facts.get("simulated") else link
+    lines = [
+        ("Source", sources),
+        ("Citation", cohort.get("citation") or ""),
+        ("Disease", facts.get("disease", "")),
+        ("Tissue", facts.get("tissue", "")),
+        ("Assay", " ".join(filter(None, [facts.get("assay", ""), facts.get("platform", "")]))),
+        ("Values", f"{facts.get('normalization', '')} (declared scale: {facts.get('scale', '')})"),
+        ("Reference skin", facts.get("reference") or "none in this cohort"),
+        ("Placebo arm", facts.get("placebo_arm") or "none"),
+        ("Size", f"{facts.get('samples')} samples, {facts.get('genes'):,} genes"),
+        ("Cohort file", cohort.get("status") or ""),
+        ("Note", cohort.get("note") or ""),
+    ]
+    return [(name, value) for name, value in lines if value]
+
+
+def _what(column: Column, arms: list[str]) -> str:
+    """Write a comparison for people."""
+    first, second = split_arms(column.group, arms)
+    return {
+        "change": f"Change: {first}",
+        "change-difference": f"Difference: {first} − {second}",
+    }.get(column.kind, f"Disease: {KINDS[column.kind]}".replace("\n", " "))
+
+
+def _results(material: Material) -> dict:
+    """Lay out the itch and barrier sets: one row a comparison, one column a set."""
+    sets = [s for s in material.heatmap_sets("itch", "barrier") if s.name in material.sets.index]
+    columns = [c for c in list_columns(material, CHANGE_KINDS) if c.supported]
+    effects = material.tables["set_effects"]
+    effects = effects[effects["method"] == material.method]
+    known = effects.set_index(["contrast", "set"])
+    rows = []
+    for column in columns:
+        row: dict[str, object] = {
+            "what": _what(column, material.arms),
+            "week": f"{column.week:g}",
+            "pairs": column.pairs,
+        }
+        for gene_set in sets:
+            key = (column.contrast, gene_set.name)
+            row[gene_set.name] = _result(known.loc[key], material) if key in known.index else ""
+        rows.append(row)
+    titles = {"what": "Comparison", "week": "#Week", "pairs": "#Patients"}
+    labels = {s.name: f"#{material.sets.loc[s.name, 'label']}" for s in sets}
+    reason = "" if rows else material.why_no()
+    return {"rows": rows, "columns": _columns(**titles, **labels), "reason": reason}
+
+
+def _result(row: pd.Series, material: Material) -> str:
+    if not np.isfinite(row["change"]):
+        return f"not available: {row['reason']}"
+    stars = mark(row["fdr"], material.fdr)
+    interval = f"{_signed(row['lower'])} to {_signed(row['upper'])}"
+    flag = "" if material.sets.loc[row.name[1], "status"] == "ok" else " †"
+    return f"{_signed(row['change'])} ({interval}) {stars}{flag}".strip()
+
+
+def _design(material: Material) -> dict:
+    table = material.tables["design"]
+    weeks = sorted(table["week"].unique())
+    rows = []
+    order = [s for s in ("healthy", "nonlesional", "lesional") if s in set(table["state"])]
+    for arm in material.arms:
+        for state in order:
+            cells = table[(table["arm"] == arm) & (table["state"] == state)]
+            if cells.empty:
+                continue
+            row: dict[str, object] = {"arm": arm, "state": state}
+            for week in weeks:
+                cell = cells[cells["week"] == week]
+                row[f"w{week:g}"] = "–"
+                if len(cell):
+                    people, biopsies = int(cell["patients"].iloc[0]), int(cell["samples"].iloc[0])
+                    more = f" ({biopsies})" if biopsies > people else ""
+                    row[f"w{week:g}"] = f"{people}{more}"
+            rows.append(row)
+    titles = {"arm": "Arm", "state": "Skin"} | {f"w{w:g}": f"#Week {w:g}" for w in weeks}
+    return {"rows": rows, "columns": _columns(**titles)}
+
+
+def _comparisons(material: Material) -> tuple[dict, dict]:
+    table = material.tables["comparisons"]
+    yes = table[table["supported"] == "yes"]
+    no = table[table["supported"] != "yes"]
+    return (
+        {"rows": _rows(yes), "columns": _columns(contrast="Comparison", reason="Rests on")},
+        {"rows": _rows(no), "columns": _columns(contrast="Comparison", reason="Reason")},
+    )
+
+
+def _quality(material: Material) -> tuple[dict, dict]:
+    qc, excluded = material.tables["qc"], material.tables["excluded"]
+    flags = qc["flags"].fillna("").astype(str)
+    flagged = qc[flags != ""].copy()
+    flagged["excluded_flag"] = flagged["excluded"] == "yes"
+    gone = int(flagged["excluded_flag"].sum())
+    sentence = (
+        f"Assessed: {counted(qc, 'sample')}; flagged: {len(flagged)}, of which excluded by a rule: "
+        f"{gone}. Left out of the analysis in all: {len(excluded)}."
+    )
+    titles = {"sample": "Sample", "flags": "Flags", "reason": "Reason", "excluded": "Excluded"}
+    quality = {"sentence": sentence, "rows": _rows(flagged), "columns": _columns(**titles)}
+    return quality, {
+        "rows": _rows(excluded),
+        "columns": _columns(sample="Sample", reason="Reason"),
+    }
+
+
+def _coverage(material: Material) -> dict:
+    table = material.tables["coverage"].copy()
+    table["flag"] = table["status"] != "ok"
+    table["label"] = table["set"].map(material.sets["label"]).fillna(table["set"])
+    table["status"] = table["status"].str.replace("_", " ")
+    order = {name: i for i, name in enumerate(material.sets.index)}
+    table = table.sort_values("set", key=lambda s: s.map(order), kind="stable")
+    flagged = int(table["flag"].sum())
+    titles = {
+        "label": "Gene set",
+        "asked": "#Asked",
+        "found": "#Found",
+        "renamed": "#Older symbol",
+        "undetected": "#Not detected",
+        "absent": "#Absent",
+        "status": "Status",
+        "reason": "Reason",
+    }
+    sentence = f"{len(table)} gene sets, {flagged} of them flagged for low coverage or not scored."
+    rows, small = _rows(table), len(table) <= 15
+    return {"rows": rows, "columns": _columns(**titles), "sentence": sentence, "open": small}
+
+
+def _agreement(material: Material) -> str:
+    table = material.tables["agreement"]
+    if table.empty or table["spearman"].isna().all():
+        return ""
+    middle = table.groupby(["method_a", "method_b"])["spearman"].median()
+    pairs = [f"{a} and {b} {value:.2f}" for (a, b), value in middle.items()]
+    return (
+        f"Agreement of the scores (median Spearman correlation over the sets): {'; '.join(pairs)}."
+    )
+
+
+def _files(material: Material) -> dict:
+    rows = [
+        {
+            "name": file["name"],
+            "role": file["role"],
+            "source": file["source"],
+            "bytes": f"{int(file['bytes']):,}",
+            "sha256": str(file["sha256"])[:16],
+        }
+        for file in material.manifest.get("files", [])
+    ]
+    titles = {"name": "File", "role": "Role", "source": "Source", "bytes": "#Bytes"}
+    return {"rows": rows, "columns": _columns(**titles, sha256="SHA-256 (first 16 digits)")}
+
+
+def _references(keys: list[str]) -> dict[str, dict]:
+    return {
+        key: {"number": i, "text": REFERENCES[key][0], "doi": REFERENCES[key][1]}
+        for i, key in enumerate(keys, 1)
+    }
+
+
+def write_page(material: Material, path: Path) -> None:
+    """Write the overview page of a cohort.
+
+    Parameters
+    ----------
+    material
+        The cohort.
+    path
+        overview.html; the SVG figures must already lie beside it.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    facts = material.facts
+    methods = methods_sentences(material)
+    supported, refused = _comparisons(material)
+    quality, excluded = _quality(material)
+    people = material.samples["patient"].nunique()
+    effects = material.settings.get("effects", {})
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    text = page.from_string(PAGE.lstrip()).render(
+        title=facts.get("title") or facts["cohort"],
+        cohort=facts["cohort"],
+        lead=f"{len(material.samples)} samples of {people} people, {facts.get('disease', '')}",
+        simulated=bool(facts.get("simulated")),
+        style=Markup(STYLE),
+        about=_about(material),
+        results=_results(material),
+        unit=material.unit,
+        zero=material.zero,
+        confidence=f"{100 * float(effects.get('confidence', 0.95)):g}",
+        signed_note=SIGNED_NOTE,
+        stars=f"* FDR < {material.fdr:g}, ** < 0.01, *** < 0.001",
+        figures=_embedded(path.parent),
+        design=_design(material),
+        supported=supported,
+        refused=refused,
+        quality=quality,
+        excluded=excluded,
+        identifiers={
+            "rows": _rows(material.tables["identifiers"]),
+            "columns": _columns(step="Step", count="#Count", detail="Detail"),
+        },
+        coverage=_coverage(material),
+        agreement=_agreement(material),
+        methods=methods,
+        references=_references(cited_keys(methods)),
+        versions=versions(),
+        files=_files(material),
+    )
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _embedded(folder: Path) -> list[dict]:
+    figures = []
+    for name in SHOWN:
+        data = base64.b64encode((folder / f"{name}.svg").read_bytes()).decode("ascii")
+        caption = f"{TITLES[name]}. Its numbers are in {name}.tsv."
+        figures.append({"data": data, "alt": TITLES[name], "caption": caption})
+    return figures

@@ -1,0 +1,172 @@
+"""A page measured in inches from its upper left corner; title, legends and notes of all figures."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+
+from adnorm.figures.theme import ALERT, FAINT, diverging, new_figure
+
+#: Inches a line of notes takes.
+LINE = 0.155
+
+
+@lru_cache(maxsize=4096)
+def _width(text: str, size: float) -> float:
+    font = get_font(findfont(FontProperties(family="DejaVu Sans")))
+    # Measured large: at the size of a page, hinting rounds every letter to whole pixels.
+    font.set_size(size, 720)
+    font.set_text(text)
+    return font.get_width_height()[0] / 64 / 720
+
+
+def text_width(texts: Iterable[str], size: float) -> float:
+    """Measure the widest of some texts, in inches."""
+    return max((_width(text, size) for text in texts if text.strip()), default=0.0)
+
+
+def wrap_words(text: str, size: float, width: float) -> str | None:
+    """Break a text into lines no wider than some inches; None if a word is too wide.
+
+    A number stays with its unit.
+
+    Examples
+    --------
+    >>> wrap_words("abrocitinib 100 mg", 7, 0.7)
+    'abrocitinib\\n100\\xa0mg'
+    >>> wrap_words("abrocitinib", 7, 0.2) is None
+    True
+    """
+    lines: list[str] = []
+    for word in re.sub(r"(?<=\d) (?=mg)", "\u00a0", text).split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width([longer], size) <= width:
+            lines[-1] = longer
+        elif text_width([word], size) <= width:
+            lines.append(word)
+        else:
+            return None
+    return "\n".join(lines)
+
+
+class Sheet:
+    """A figure on which things are placed in inches; y runs downwards.
+
+    Parameters
+    ----------
+    title
+        What the figure shows.
+    facts
+        ``uns["adnorm"]`` of the cohort: title, cohort, simulated.
+    subtitle
+        What is counted (n) and in which units.
+    left
+        Where the title starts.
+    """
+
+    def __init__(self, title: str, facts: Mapping, subtitle: str, left: float = 0.0) -> None:
+        self.figure: Figure = new_figure()
+        cohort = f"{facts.get('title') or facts['cohort']} ({facts['cohort']})"
+        self.text(left, -0.52, title, size=11, weight="bold", va="bottom")
+        if facts.get("simulated"):
+            word = "SIMULATED DATA"
+            self.text(left, -0.33, word, size=8.5, weight="bold", color=ALERT, va="bottom")
+            shift = text_width([word], 8.5) * 1.18 + 0.12
+            self.text(left + shift, -0.33, cohort, size=8.5, va="bottom")
+        else:
+            self.text(left, -0.33, cohort, size=8.5, va="bottom")
+        self.text(left, -0.15, subtitle, size=7.5, color=FAINT, va="bottom")
+
+    def _at(self, x: float, y: float) -> tuple[float, float]:
+        width, height = self.figure.get_size_inches()
+        return x / width, 1 - y / height
+
+    def text(self, x: float, y: float, text: str, **style: object) -> Text:
+        """Write a text at a place in inches."""
+        return self.figure.text(*self._at(x, y), text, **style)
+
+    def axes(self, x: float, y: float, width: float, height: float, **style: object) -> Axes:
+        """Make axes whose upper left corner is at a place in inches."""
+        across, down = self.figure.get_size_inches()
+        left, bottom = self._at(x, y + height)
+        return self.figure.add_axes((left, bottom, width / across, height / down), **style)
+
+    def legend(
+        self,
+        x: float,
+        y: float,
+        title: str,
+        colours: Mapping[str, str],
+        markers: Mapping[str, str] | None = None,
+    ) -> float:
+        """Draw a legend of colour patches or markers; return where it ends."""
+        handles: list[Patch | Line2D] = []
+        for label, colour in colours.items():
+            if markers is None:
+                handles.append(Patch(facecolor=colour, edgecolor="#00000055", lw=0.4, label=label))
+            else:
+                style = {"marker": markers[label], "color": colour, "linestyle": "", "label": label}
+                handles.append(Line2D([], [], markersize=5, **style))
+        drawn = self.figure.legend(
+            handles=handles,
+            title=title,
+            loc="upper left",
+            bbox_to_anchor=self._at(x, y),
+            borderpad=0,
+            borderaxespad=0,
+            handlelength=1.2,
+            handleheight=0.9,
+            labelspacing=0.35,
+            alignment="left",
+        )
+        self.figure.add_artist(drawn)
+        return y + 0.2 + 0.136 * len(handles) + 0.14
+
+    def colour_bar(self, x: float, y: float, limit: float, label: str, note: str = "") -> float:
+        """Draw the colour bar of the diverging map; return where it ends."""
+        self.text(x, y, label, size=7.5, va="top")
+        top = y + 0.2 + 0.145 * label.count("\n")
+        axes = self.axes(x, top, 1.35, 0.12)
+        mappable = ScalarMappable(Normalize(-limit, limit), diverging())
+        bar = self.figure.colorbar(mappable, cax=axes, orientation="horizontal")
+        bar.set_ticks([-limit, 0, limit], labels=[f"≤ −{limit:g}", "0", f"≥ {limit:g}"])
+        for side, tick in zip(("left", "center", "right"), axes.get_xticklabels(), strict=True):
+            tick.set_horizontalalignment(side)
+        bar.outline.set_linewidth(0.4)
+        axes.tick_params(labelsize=6.5, length=2)
+        end = top + 0.38
+        if note:
+            self.text(x, end, note, size=6.5, color=FAINT, va="top", linespacing=1.3)
+            end += 0.14 * (note.count("\n") + 1) + 0.08
+        return end
+
+    def notes(self, x: float, y: float, width: float, sentences: Sequence[str]) -> float:
+        """Write notes below a figure, wrapped to a width; return where they end."""
+        columns = max(40, int(width * 72 / (6.5 * 0.53)))
+        for sentence in sentences:
+            lines = textwrap.wrap(sentence, columns, subsequent_indent="   ") or [""]
+            self.text(x, y, "\n".join(lines), size=6.5, color=FAINT, va="top", linespacing=1.35)
+            y += LINE * 0.86 * len(lines) + 0.03
+        return y
+
+
+def message_sheet(title: str, facts: Mapping, reason: str) -> Figure:
+    """Make the figure that stands where nothing can be drawn, and says why."""
+    sheet = Sheet(title, facts, "nothing to draw")
+    box = sheet.axes(0, 0, 6.5, 1.5, facecolor="#F5F5F5")
+    box.set(xticks=[], yticks=[])
+    box.spines[:].set_visible(False)
+    lines = textwrap.fill(f"Not shown: {reason}.", 74)
+    sheet.text(3.25, 0.75, lines, size=9, ha="center", va="center", linespacing=1.5)
+    return sheet.figure

@@ -1,0 +1,213 @@
+"""One look for all figures: fonts, colours that mean the same everywhere, and files that repeat."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from adnorm.base.tables import atomic, write_table
+
+#: Colour-blind-safe colours of Okabe and Ito; the first three are states, the others treatments.
+STATES = {"healthy": "#009E73", "nonlesional": "#56B4E9", "lesional": "#D55E00"}
+TREATMENTS = ("#0072B2", "#CC79A7", "#E69F00", "#6A51A3", "#7F4F24", "#3D8C95", "#B2476A")
+PLACEBO, UNTREATED = "#8C8C8C", "#C9C1B3"
+MISSING, INK, FAINT, ALERT = "#CFCFCF", "#222222", "#6B6B6B", "#B3001B"
+COVERAGE = {
+    "found": "#4C78A8",
+    "renamed": "#9ECAE1",
+    "undetected": "#E3B778",
+    "absent": "#D9D9D9",
+}
+#: Marker of each visit, in the order of the visits.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+DPI = 200
+
+RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7.5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "adnorm",
+    "text.parse_math": False,
+}
+
+_DOSE = re.compile(r"^(?P<treatment>.+?)\s+(?P<dose>\d+(?:\.\d+)?)\s*mg\b", re.IGNORECASE)
+
+
+def split_arm(arm: str) -> tuple[str, float]:
+    """Split the name of an arm into treatment and dose.
+
+    Examples
+    --------
+    >>> split_arm("gusacitinib 40 mg"), split_arm("placebo")
+    (('gusacitinib', 40.0), ('placebo', 0.0))
+    """
+    match = _DOSE.match(arm)
+    return (match["treatment"], float(match["dose"])) if match else (arm, 0.0)
+
+
+def order_arms(arms: Iterable[str], placebo_arm: str = "") -> list[str]:
+    """Order arms as figures show them: healthy, untreated, placebo, then treatments by dose.
+
+    Examples
+    --------
+    >>> order_arms(["b 20 mg", "placebo", "b 5 mg", "healthy", "a"], "placebo")
+    ['healthy', 'placebo', 'a', 'b 5 mg', 'b 20 mg']
+    """
+    first = ["healthy", "untreated", placebo_arm or "placebo"]
+
+    def key(arm: str) -> tuple:
+        return (first.index(arm) if arm in first else len(first), *split_arm(arm), arm)
+
+    return sorted(set(arms), key=key)
+
+
+def _shades(colour: str, count: int) -> list[str]:
+    """Shades of one hue from light to dark; a single one is the hue itself."""
+    if count == 1:
+        return [colour]
+    hue = np.array(to_rgb(colour))
+    shades = []
+    for position in np.linspace(-0.5, 0.3, count):
+        towards = np.ones(3) if position < 0 else np.zeros(3)
+        shades.append(to_hex(hue + abs(position) * (towards - hue)))
+    return shades
+
+
+def arm_colours(arms: Iterable[str], placebo_arm: str = "") -> dict[str, str]:
+    """Give every arm of a cohort its colour; the same arms always get the same colours.
+
+    Parameters
+    ----------
+    arms
+        Names such as ``gusacitinib 40 mg``, in any order.
+    placebo_arm
+        The arm that is grey; an arm named ``placebo`` is grey in any case.
+
+    Returns
+    -------
+    dict
+        Hexadecimal colour by arm, in the order of `order_arms`. Doses of one treatment are shades
+        of one hue, darker for a higher dose.
+    """
+    ordered = order_arms(arms, placebo_arm)
+    fixed = {"healthy": STATES["healthy"], "untreated": UNTREATED, "placebo": PLACEBO}
+    fixed[placebo_arm or "placebo"] = PLACEBO
+    treatments: dict[str, list[str]] = {}
+    for arm in ordered:
+        if arm not in fixed:
+            treatments.setdefault(split_arm(arm)[0], []).append(arm)
+    colours = dict(fixed)
+    for position, members in enumerate(treatments.values()):
+        hue = TREATMENTS[position % len(TREATMENTS)]
+        colours |= dict(zip(members, _shades(hue, len(members)), strict=True))
+    return {arm: colours[arm] for arm in ordered}
+
+
+def state_colours() -> dict[str, str]:
+    """Return the fixed colour of each state."""
+    return dict(STATES)
+
+
+def week_colours(weeks: Iterable[float]) -> dict[float, str]:
+    """Give visits shades of grey, later ones darker."""
+    ordered = sorted(set(weeks))
+    steps = np.linspace(0.9, 0.15, max(len(ordered), 2))
+    return {week: to_hex((g, g, g)) for week, g in zip(ordered, steps, strict=False)}
+
+
+def diverging() -> Colormap:
+    """Return the colour map of everything with a zero: blue below, red above, grey if missing."""
+    return sns.color_palette("vlag", as_cmap=True).with_extremes(bad=MISSING)
+
+
+def limit_of(values: np.ndarray, least: float, percentile: float = 99.0) -> float:
+    """Choose the symmetric limit of a colour scale, robust against a few large values.
+
+    Parameters
+    ----------
+    values
+        What is drawn; missing values are ignored.
+    least
+        Smallest limit, so that noise is not blown up to full colour.
+    percentile
+        Of the absolute values; larger ones are drawn in the last colour.
+    """
+    finite = np.abs(values[np.isfinite(values)])
+    if not finite.size:
+        return least
+    return max(least, float(np.ceil(np.percentile(finite, percentile) * 2) / 2))
+
+
+def new_figure() -> Figure:
+    """Make an empty figure that no window or global state knows of."""
+    figure = Figure(figsize=(10, 10), dpi=100)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def savefig(figure: Figure, folder: Path, name: str, table: pd.DataFrame) -> None:
+    """Write a figure as SVG (text stays text) and PNG, and its table; the same bytes always.
+
+    Parameters
+    ----------
+    figure
+        What was drawn.
+    folder, name
+        Files are ``folder/name.svg``, ``.png`` and ``.tsv``.
+    table
+        Every value that the figure shows.
+    """
+    # Two passes would measure the page twice; one measurement serves both files.
+    page = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.12)
+    undated: dict[str, dict[str, None]] = {"svg": {"Date": None}, "png": {"Software": None}}
+    for kind, metadata in undated.items():
+        with atomic(folder / f"{name}.{kind}") as temporary, mpl.rc_context(RC):
+            figure.savefig(temporary, format=kind, dpi=DPI, bbox_inches=page, metadata=metadata)
+    write_table(table, folder / f"{name}.tsv")
+
+
+def shorten(text: str, limit: int) -> str:
+    """Cut a text that is too long for its place, visibly."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def counted(values: Sequence, noun: str) -> str:
+    """Write a number with its noun.
+
+    Examples
+    --------
+    >>> counted([1, 2], "sample"), counted([1], "sample")
+    ('2 samples', '1 sample')
+    """
+    return f"{len(values)} {noun}{'' if len(values) == 1 else 's'}"
