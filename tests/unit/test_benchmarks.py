@@ -1,0 +1,81 @@
+"""The benchmark scripts run on tiny inputs; what they measure is not judged here."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+MEASURES = {"stage_seconds", "stage_cpu", "seconds", "cpu", "peak"}
+
+
+@pytest.fixture(scope="module")
+def bench(repository):
+    """Call the script on tiny inputs."""
+
+    def call(*arguments):
+        script = repository / "benchmarks" / "bench.py"
+        return subprocess.run(
+            [sys.executable, str(script), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return call
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_readers_and_scores_agree_with_their_peers(bench, tmp_path):
+    table = tmp_path / "table.tsv"
+    stages = ["series_matrix", "counts", "ssgsea", "gsva", "effects_log2"]
+    done = bench("--tiny", "--peers", "--table", table, *stages)
+    assert done.returncode == 0, done.stderr
+    found = rows(table)
+    assert {row["stage"] for row in found} == set(stages)
+    assert {row["measure"] for row in found} == MEASURES
+    assert all(float(row["ratio"]) > 0 for row in found)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("| ")][2:]
+    *readers, ssgsea, gsva, effects = [line.split(" | ")[-1].removesuffix(" |") for line in lines]
+    # polars and pandas are always there, pyarrow only where somebody installed it.
+    assert len(readers) >= 4 and set(readers) == {"same"}
+    # gseapy breaks ties by row order, so scores are equal up to ties.
+    assert all(float(text.split("r = ")[1]) > 0.99 for text in (ssgsea, gsva))
+    change, p_value = (float(part.split()[-1]) for part in effects.split(","))
+    assert change < 1e-10 and p_value < 1e-8
+
+
+@pytest.mark.skipif(not shutil.which("Rscript"), reason="R is not installed")
+def test_counts_agree_with_limma(bench):
+    done = bench("--tiny", "--peers", "effects_voom")
+    assert done.returncode == 0, done.stderr
+    if "left out" in done.stderr:
+        pytest.skip("R has no limma")
+    line = next(line for line in done.stdout.splitlines() if "R limma-voom" in line)
+    change, p_value = (
+        float(part.split()[-1]) for part in line.split(" | ")[-1].removesuffix(" |").split(",")
+    )
+    assert change < 1e-6 and p_value < 1e-6
+
+
+def test_planning_and_start_up_without_peers(bench, tmp_path):
+    table = tmp_path / "table.tsv"
+    done = bench("--tiny", "--table", table, "planning", "startup_scores")
+    assert done.returncode == 0, done.stderr
+    found = rows(table)
+    assert {row["stage"] for row in found} == {"planning", "startup_scores"}
+    assert all(row["peer"] == "" and row["ratio"] == "" for row in found)
+    assert {row["measure"] for row in found} == {"seconds", "cpu", "peak"}
+
+
+def test_unknown_stage_is_refused(bench):
+    done = bench("--tiny", "gvsa")
+    assert done.returncode == 2
+    assert "unknown stages gvsa; known: series_matrix, counts" in done.stderr
