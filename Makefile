@@ -39,7 +39,7 @@ real: $(VENV)/run ## the three real series; GEO=folder reads a mirror instead of
 	@$(BIN)/adnorm summary results/real
 
 test: $(VENV)/development ## everything that tests need, then the tests
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 lint: $(VENV)/development ## formatting and lint of Python and Snakemake files
 	$(BIN)/ruff format --check .

@@ -101,7 +101,9 @@ def test_questions_that_the_cohort_cannot_answer_have_a_reason(real):
 def test_manifest_says_where_files_came_from_without_naming_the_machine(real, shared):
     text = (real / "gse80342" / "fetch" / "manifest.json").read_text()
     assert str(shared) not in text
-    sources = {f["role"]: f["source"] for f in read_json(real / "gse80342/fetch/manifest.json")["files"]}
+    sources = {
+        f["role"]: f["source"] for f in read_json(real / "gse80342/fetch/manifest.json")["files"]
+    }
     assert sources["series_matrix"] == (
         "geo:series/GSE80nnn/GSE80342/matrix/GSE80342_series_matrix.txt.gz"
     )
