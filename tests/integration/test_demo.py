@@ -79,7 +79,7 @@ def test_planted_gene_effects_are_found(demo, cohort):
     ],
 )
 def test_planted_change_of_the_main_sets_is_found(demo, cohort, arm, weeks):
-    """Mean log2 change over the genes of a set, as planted in the very patients who were sampled."""
+    """Mean log2 change over the genes of a set, as planted in the patients who were sampled."""
     planted, found = truth(demo, cohort), gene_changes(demo, cohort)
     sets = ("itch_core_skin_up", "barrier_hyperproliferation_up", "th2")
     members = genes_of(sets)

@@ -133,7 +133,7 @@ def test_ensembl_ids_become_symbols(real):
 
 
 def test_a_probable_sample_swap_is_flagged_and_kept(real):
-    """One biopsy of a man carries XIST and nothing of the Y chromosome; his other biopsy does not."""
+    """One biopsy of a man carries XIST and nothing of the Y; his other biopsy does not."""
     quality = read_table(real / "gse193309" / "expression" / "qc.tsv").set_index("sample")
     row = quality.loc["01_AD_22_LS_01"]
     assert "sex_contradicts_sheet" in row["flags"] and "sex_differs_within_patient" in row["flags"]
