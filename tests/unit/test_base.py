@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.base.digest import PACKAGE, code_digest
+from adnorm.base.digest import PACKAGE, _folder_digest, code_digest
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.tables import atomic, read_json, read_table, write_json, write_table
 
@@ -73,13 +73,13 @@ def test_digest_ignores_comments_and_sees_code(tmp_path, monkeypatch):
 
     def digest(text):
         module.write_text(textwrap.dedent(text))
-        code_digest.cache_clear()
+        _folder_digest.cache_clear()
         return code_digest("stage")
 
     first = digest('"""Doc."""\nx = 1\n')
     assert digest('"""Other doc."""\n# a comment\nx  =  1\n') == first
     assert digest("x = 2\n") != first
-    code_digest.cache_clear()
+    _folder_digest.cache_clear()
 
 
 def test_user_errors_print_one_paragraph_and_log_the_traceback(tmp_path):

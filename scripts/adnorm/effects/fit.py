@@ -142,17 +142,22 @@ def moderate(fit: dict, robust: bool) -> dict[str, np.ndarray]:
     }
 
 
-def _tabulate(genes: np.ndarray, plan: FitPlan, results: dict[str, np.ndarray]) -> pd.DataFrame:
+def _tabulate(
+    genes: np.ndarray, plan: FitPlan, results: dict[str, np.ndarray]
+) -> list[pd.DataFrame]:
+    """Lay out one table a contrast, genes sorted."""
+    order = np.argsort(genes, kind="stable")
+    genes = genes[order]
     frames = []
     for j, comparison in enumerate(plan.comparisons):
-        values = {name: column[:, j] for name, column in results.items()}
+        values = {name: column[order, j] for name, column in results.items()}
         # A p-value below the smallest number is not 0.
         values["p_value"] = np.maximum(values["p_value"], np.finfo(float).tiny)
         frame = pd.DataFrame({"contrast": comparison.name, "gene": genes, **values})
         frame["fdr"] = benjamini_hochberg(values["p_value"])
         frame["pairs"] = comparison.pairs
         frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
+    return frames
 
 
 def _usable_genes(y: np.ndarray, genes: np.ndarray) -> np.ndarray:
@@ -169,7 +174,7 @@ def _usable_genes(y: np.ndarray, genes: np.ndarray) -> np.ndarray:
     return varies
 
 
-def _fit_plan(data: Observations, plan: FitPlan, settings: dict) -> pd.DataFrame:
+def _fit_plan(data: Observations, plan: FitPlan, settings: dict) -> list[pd.DataFrame]:
     rows = plan.model.rows
     model = settings["count_model"] if data.counts is not None else "log2"
     robust = bool(settings["robust"])
@@ -225,8 +230,8 @@ def fit_effects(data: Observations, plans: list[FitPlan], settings: dict) -> pd.
             f"{len(data.genes):,} genes × {len(plan.model.rows)} samples, "
             f"{plan.model.rank} coefficients, {what}"
         )
-        frames.append(_fit_plan(data, plan, settings))
+        frames += _fit_plan(data, plan, settings)
     if not frames:
         return pd.DataFrame(columns=COLUMNS)
-    effects = pd.concat(frames, ignore_index=True)
-    return effects.sort_values(["contrast", "gene"], kind="stable", ignore_index=True)[COLUMNS]
+    frames.sort(key=lambda frame: frame["contrast"].iloc[0])
+    return pd.concat(frames, ignore_index=True)[COLUMNS]

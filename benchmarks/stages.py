@@ -1,0 +1,108 @@
+"""The stages that are measured, their peers, and the bars that they are held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a measure of adnorm may be at most: a multiple of the peer's, or an amount."""
+
+    measure: str
+    ratio: float | None = None
+    amount: float | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The bar in words."""
+        name = {"stage_seconds": "stage", "seconds": "process", "peak": "peak"}[self.measure]
+        unit = "MiB" if self.measure == "peak" else "s"
+        return f"{name} ≤ " + (f"{self.ratio:g} ×" if self.ratio else f"{self.amount:g} {unit}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row group of the table.
+
+    Attributes
+    ----------
+    title
+        What is done, on how much.
+    ours
+        The run of adnorm: ``task:NAME``, ``import:MODULE`` or ``workflow:NAME``.
+    peers
+        Runs of the peers by their names; ``Rscript:FILE`` as well.
+    bars
+        What must hold against every peer (with a ratio) or at all (with an amount).
+    """
+
+    title: str
+    ours: str
+    peers: dict[str, str]
+    bars: tuple[Bar, ...] = ()
+
+
+def _read(name: str, title: str) -> Stage:
+    peers = {peer: f"task:{name}_{peer}" for peer in ("polars", "pyarrow", "pandas")}
+    return Stage(title, f"task:{name}", peers, (Bar("stage_seconds", ratio=1.2),))
+
+
+def _score(method: str, sets: int, samples: int) -> Stage:
+    name = {"ssgsea": "ssGSEA", "gsva": "GSVA"}[method]
+    bars = (Bar("stage_seconds", ratio=1.0),)
+    if sets > 1000:
+        bars += (Bar("peak", ratio=0.8),)
+    ours = f"task:{method}_{sets}_{samples}"
+    title = f"{name}, {sets:,} sets × 20,000 genes × {samples} samples"
+    return Stage(title, ours, {"gseapy": f"{ours}_gseapy"}, bars)
+
+
+def _start(folder: str, peer: str) -> Stage:
+    module = f"adnorm.{folder}.build"
+    return Stage(
+        f"start-up: import {module}", f"import:{module}", {f"import {peer}": f"import:{peer}"}
+    )
+
+
+STAGES = {
+    "series_matrix": _read("series_matrix", "series matrix, 54,675 probes × 200 samples"),
+    "counts": _read("counts", "counts, 39,376 genes × 300 samples"),
+    "ssgsea": _score("ssgsea", 50, 60),
+    "gsva": _score("gsva", 50, 60),
+    "ssgsea_2000": _score("ssgsea", 2000, 60),
+    "gsva_2000": _score("gsva", 2000, 60),
+    "ssgsea_300": _score("ssgsea", 50, 300),
+    "gsva_300": _score("gsva", 50, 300),
+    "ssgsea_2000_300": _score("ssgsea", 2000, 300),
+    "gsva_2000_300": _score("gsva", 2000, 300),
+    "effects_log2": Stage(
+        "paired effects, log2, 22,661 genes × 60 samples, 31 coefficients",
+        "task:effects_log2",
+        {"pylimma": "task:effects_log2_pylimma"},
+        (Bar("stage_seconds", ratio=1.2),),
+    ),
+    "effects_voom": Stage(
+        "paired effects, counts (voom, weighted), 22,661 genes × 60 samples",
+        "task:effects_voom",
+        {"R limma-voom": "Rscript:limma_voom.R"},
+        (Bar("seconds", ratio=1.0),),
+    ),
+    "planning": Stage(
+        "`snakemake -n`, 500 cohorts",
+        "workflow:planning",
+        {"snakemake, empty workflow": "workflow:planning_nothing"},
+        (Bar("seconds", amount=15),),
+    ),
+    "startup_fetch": _start("fetch", "json"),
+    "startup_expression": _start("expression", "scanpy"),
+    "startup_scores": _start("scores", "gseapy"),
+    "startup_effects": _start("effects", "pylimma"),
+    "startup_figures": _start("figures", "seaborn"),
+    "demo": Stage(
+        "the demo: run with 2 cores, report, summary",
+        "workflow:demo",
+        {},
+        (Bar("seconds", amount=90),),
+    ),
+}
