@@ -120,6 +120,30 @@ def test_alternatives_are_taken_sample_by_sample():
     assert mapped.tolist() == ["1", "2"]
 
 
+def test_an_exact_value_wins_over_the_same_number_and_underscores_are_no_digits():
+    mapped, problems = apply({"from": "key", "values": {1: "drug", "01": "placebo"}}, ["01", "1"])
+    assert mapped.tolist() == ["placebo", "drug"]
+    _, problems = apply({"from": "key", "values": {12: "drug"}}, ["1_2"])
+    assert "'1_2'" in problems.sentences[0]
+
+
+def test_a_pattern_that_does_not_match_is_uncovered_even_with_missing():
+    spec = {"from": "key", "pattern": "arm (?P<value>[a-z]+)", "missing": "none"}
+    _, problems = apply(spec, ["arm drug", "something"])
+    assert "'something'" in problems.sentences[0]
+    mapped, problems = apply(
+        {"from": "key", "pattern": "(?P<value>[0-9]*) ?mg", "missing": 0}, ["mg"]
+    )
+    assert mapped.tolist() == [0] and not problems
+
+
+def test_scale_leaves_canonical_values_alone():
+    spec = {"from": "key", "values": {"baseline": 0, "week 12": 12}, "scale": 4, "missing": 1}
+    spec |= {"pattern": "^(?P<value>[0-9]+)$"}
+    mapped, problems = apply(spec, ["week 12", "3", "", "baseline"])
+    assert mapped.tolist() == [12, 12, 1, 0] and not problems
+
+
 # ---------------------------------------------------------------- sample sheet
 
 
@@ -187,6 +211,34 @@ def test_patient_with_two_baselines():
     expect("patient '01' has two baselines: 'Baseline', 'Screening'", raw, **samples(week=rule))
 
 
+def test_the_visit_may_stand_in_a_title_beside_the_state():
+    raw = raw_trial()
+    raw["title"] = raw["tissue"] + " of visit " + raw["time"]
+    rule = {
+        "from": "title",
+        "pattern": "visit (?P<value>.*)$",
+        "values": {"Baseline": 0, "Day 15": 2, "Day 29": 4},
+    }
+    sheet, _ = build_sample_sheet(raw, cohort(**samples(week=rule)))
+    assert sorted(set(sheet["week"])) == [0, 2, 4]
+    rule["values"] = {"Baseline": 0, "Day 15": 0, "Day 29": 4}
+    expect("two baselines: 'Baseline', 'Day 15'", raw, **samples(week=rule))
+
+
+def test_infinite_week():
+    raw = raw_trial().replace({"time": {"Day 29": "inf"}})
+    rule = {"from": "time", "values": {"Baseline": 0, "Day 15": 2, "inf": "inf"}}
+    expect("infinite", raw, **samples(week=rule))
+
+
+def test_reference_only_after_baseline_is_no_reference():
+    raw = raw_trial()
+    raw = raw[~((raw["tissue"] == "NL") & (raw["time"] == "Baseline"))]
+    later = raw[raw["time"] == "Day 15"].assign(tissue="NL")
+    later.index = [f"late{i}" for i in range(len(later))]
+    expect("no sample is nonlesional at baseline", pd.concat([raw, later]))
+
+
 def test_duplicate_samples():
     raw = raw_trial()
     expect("'GSM000'", pd.concat([raw, raw.iloc[:1]]))
@@ -240,6 +292,27 @@ def test_undescribed_treatment_is_told_before_any_work(tmp_path):
         read_cohort(write(tmp_path, broken))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (samples(sex={"from": "sex", "pattern": "sex ([a-z]+)"}), "has no named group"),
+        (samples(sex={"from": "sex", "pattern": "(?P<value>["}), "is not a regular expression"),
+        ({"exclude": [{"from": "a", "pattern": "(", "reason": "r"}]}, "not a regular expression"),
+        (samples(sex={"from": "sex", "scale": 2}), "holds no numbers"),
+        (samples(sex={"from": "sex", "missing": "of_patient"}), "treatment and dose_mg only"),
+        (samples(sex={"from": "sex", "constant": "male"}), "one of the two"),
+        ({"placebo_arm": None}, "write `placebo_arm: placebo`"),
+        (
+            {"treatments": COHORT["treatments"] | {"healthy": {"drug_class": "x"}}},
+            "'healthy' is a word of adnorm",
+        ),
+    ],
+)
+def test_cohort_files_that_cannot_mean_what_they_say(tmp_path, changes, message):
+    with pytest.raises(AdnormError, match=message):
+        read_cohort(write(tmp_path, {**COHORT, **changes}))
+
+
 # ---------------------------------------------------------------- design
 
 
@@ -287,6 +360,17 @@ def test_design_does_not_depend_on_the_order_of_samples(sheet):
     assert [(c.name, c.terms) for c in first.comparisons] == [
         (c.name, c.terms) for c in second.comparisons
     ]
+
+
+def test_arms_and_doses_are_ordered_by_dose(sheet):
+    renamed = sheet.copy()
+    low = renamed["dose_mg"] == 20
+    renamed.loc[low, "dose_mg"] = 2.5
+    renamed.loc[low, "arm"] = "gusacitinib 2.5 mg"
+    names = [c.name for c in derive_design(renamed, "placebo", 3).comparisons]
+    low, high = (names.index(f"change:gusacitinib {d} mg@2") for d in ("2.5", "40"))
+    assert low < high
+    assert "change:gusacitinib 40 mg-gusacitinib 2.5 mg@4" in names
 
 
 def test_no_placebo_and_no_visits_are_reasons(sheet):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.study.comparisons import HEALTHY_ARM, UNTREATED_ARM
+from adnorm.study.mapping import OF_PATIENT
+from adnorm.study.samples import NO_TREATMENT, NUMBERS
 from adnorm.study.schema import check, read_yaml
 
 #: What each route needs to know, as keys of `source:` (or of the cohort file itself).
@@ -67,25 +71,69 @@ def read_cohort(path: Path | str) -> dict:
             problems.add(f"route: '{cohort['route']}' needs `{need.replace('.', ': ')}`")
     if cohort["route"] != "simulated" and cohort.get("simulation"):
         problems.add("simulation: only a cohort with `route: simulated` may have this block")
+    _check_mappings(cohort, problems)
     _check_treatments(cohort, problems)
     problems.stop()
     cohort["where"] = str(path)
     return cohort
 
 
-def _check_treatments(cohort: dict, problems: Problems) -> None:
+def _check_mappings(cohort: dict, problems: Problems) -> None:
+    """Check what the schema cannot: one source a column, patterns, units, `of_patient`."""
     for column, rule in cohort["samples"].items():
+        where = f"samples: {column}"
         if ("from" in rule) == ("constant" in rule):
-            problems.add(f"samples: {column}: give either `from:` or `constant:`, one of the two")
+            problems.add(f"{where}: give either `from:` or `constant:`, one of the two")
+        if "pattern" in rule:
+            _check_pattern(rule["pattern"], f"{where}: pattern", problems, named_group=True)
+        if "scale" in rule and column not in NUMBERS:
+            problems.add(f"{where}: scale: this column holds no numbers; remove the line")
+        given = [*rule.get("values", {}).values(), rule.get("constant"), rule.get("missing")]
+        if OF_PATIENT in given and column not in ("treatment", "dose_mg"):
+            problems.add(
+                f"{where}: `{OF_PATIENT}` works for treatment and dose_mg only, because an arm "
+                f"belongs to a patient; use null for what is not available"
+            )
+    for number, rule in enumerate(cohort["exclude"], 1):
+        if "pattern" in rule:
+            _check_pattern(rule["pattern"], f"exclude: rule {number}: pattern", problems)
+
+
+def _check_pattern(pattern: str, where: str, problems: Problems, named_group: bool = False) -> None:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        problems.add(f"{where}: '{pattern}' is not a regular expression: {error}")
+        return
+    if named_group and not groups:
+        problems.add(
+            f"{where}: '{pattern}' has no named group; put `(?P<value>…)` around the part that is "
+            f"the value"
+        )
+
+
+def _check_treatments(cohort: dict, problems: Problems) -> None:
     rule = cohort["samples"]["treatment"]
     named = {str(v) for v in rule.get("values", {}).values() if v is not None}
     if "constant" in rule:
         named.add(str(rule["constant"]))
-    known = [*cohort["treatments"], "none", "of_patient"]
+    known = [*cohort["treatments"], NO_TREATMENT, OF_PATIENT]
     for name in sorted(named - set(known)):
         problems.add(
             f"samples: treatment: '{name}' is not described under `treatments:`"
             f"{nearest(name, known)}; add it with its drug_class"
+        )
+    for name in sorted({HEALTHY_ARM, UNTREATED_ARM, NO_TREATMENT} & set(cohort["treatments"])):
+        problems.add(
+            f"treatments: '{name}' is a word of adnorm for people without treatment; name the "
+            f"treatment otherwise"
+        )
+    classes = {name: block["drug_class"] for name, block in cohort["treatments"].items()}
+    placebo = sorted(name for name, kind in classes.items() if kind.casefold() == "placebo")
+    if placebo and cohort["placebo_arm"] is None:
+        problems.add(
+            f"placebo_arm: null, but {listing(placebo)} has the drug_class 'placebo'; write "
+            f"`placebo_arm: {placebo[0]}`, so that drugs are compared with it"
         )
 
 
@@ -169,7 +217,9 @@ def _cohort_path(name: str, folder: str, home: Path, problems: Problems) -> Path
 
 
 #: The keys of a cohort file that decide which bytes are fetched.
-_PUBLISHED = ("id", "accession", "platform", "route", "assay", "scale", "title", "source")
+_PUBLISHED = ("id", "accession", "platform", "route", "source")
+#: What the simulator writes into its files besides.
+_SIMULATED = ("assay", "scale", "title", "simulation")
 
 
 def published_part(cohort: dict) -> dict:
@@ -177,8 +227,8 @@ def published_part(cohort: dict) -> dict:
 
     A mended mapping must not download anything again, so the fetch stage sees nothing else.
     """
-    part = {key: cohort[key] for key in _PUBLISHED}
-    return part | {"simulation": cohort["simulation"]} if "simulation" in cohort else part
+    keys = _PUBLISHED + (_SIMULATED if "simulation" in cohort else ())
+    return {key: cohort[key] for key in keys}
 
 
 def local_sources(cohort: dict) -> list[str]:

@@ -80,7 +80,11 @@ class _Sheet:
 
     @property
     def arms(self) -> list[str]:
-        return sorted({arm for arm, _, _ in self.who} - {HEALTHY_ARM})
+        """Arms of patients, by treatment and rising dose."""
+        arms = {arm for arm, _, _ in self.who} - {HEALTHY_ARM}
+        return sorted(
+            arms, key=lambda arm: (self.doses[arm][0], np.nan_to_num(self.doses[arm][1]), arm)
+        )
 
     def weeks(self, state: str, arm: str | None = None) -> list[float]:
         """Visits after baseline at which an arm (or any arm) has samples of a state."""

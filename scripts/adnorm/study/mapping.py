@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -27,9 +28,8 @@ def normalised_key(key: str) -> str:
 
 def find_columns(raw: pd.DataFrame, keys: list[str]) -> list[str]:
     """Return the raw columns that match some keys, in the order of the keys."""
-    known = {normalised_key(c): c for c in raw.columns}
-    found = [known[normalised_key(k)] for k in keys if normalised_key(k) in known]
-    return list(dict.fromkeys(found))
+    wanted = list(dict.fromkeys(normalised_key(k) for k in keys))
+    return [c for key in wanted for c in raw.columns if normalised_key(c) == key]
 
 
 def counted(values: pd.Series) -> str:
@@ -40,12 +40,29 @@ def counted(values: pd.Series) -> str:
     return ", ".join(shown) + more
 
 
-def same_number(left: str, right: str) -> bool:
-    """Whether two texts are the same number, as '01' and '1'."""
-    try:
-        return float(left) == float(right)
-    except ValueError:
-        return False
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+
+
+def find_value(value: str, known: Iterable[object]) -> object | None:
+    """Find a raw value among the values that a cohort file names.
+
+    Case does not matter. A value that stands there as it is wins over one that is only the same
+    number ('01' over 1).
+
+    Examples
+    --------
+    >>> find_value("01", [1, "01"]), find_value("2", ["02"]), find_value("1_2", [12])
+    ('01', '02', None)
+    """
+    known = list(known)
+    for name in known:
+        if str(name).strip().casefold() == value.casefold():
+            return name
+    for name in known:
+        if _NUMBER.fullmatch(value) and _NUMBER.fullmatch(str(name).strip()):
+            if float(value) == float(str(name)):
+                return name
+    return None
 
 
 def raw_values(raw: pd.DataFrame, keys: list[str] | str) -> tuple[pd.Series, str] | None:
@@ -133,25 +150,42 @@ class Rule:
     def _one(self, value: str) -> object:
         if value == "":
             return self.spec.get("missing", _UNCOVERED)
+        values = self.spec.get("values", {})
         if "pattern" in self.spec:
-            match = re.search(self.spec["pattern"], value, flags=re.IGNORECASE)
-            if match is None:
-                return self._lookup(value) if "values" in self.spec else _UNCOVERED
-            groups = [g for g in match.groupdict().values() if g is not None]
-            value = groups[0].strip() if groups else ""
-            if value == "":
+            found = self.extract(value)
+            if found is None:
+                name = find_value(value, values)
+                return _UNCOVERED if name is None else values[name]
+            if found == "":
                 return self.spec.get("missing", _UNCOVERED)
-        if "values" not in self.spec:
-            return value
-        found = self._lookup(value)
-        # With a pattern, `values` may rename some of what the pattern found and leave the rest.
-        return value if found is _UNCOVERED and "pattern" in self.spec else found
+            # `values` may rename some of what the pattern found and leave the rest.
+            name = find_value(found, values)
+            return self._number(found) if name is None else values[name]
+        if not values:
+            return self._number(value)
+        name = find_value(value, values)
+        return _UNCOVERED if name is None else values[name]
 
-    def _lookup(self, value: str) -> object:
-        for raw, canonical in self.spec["values"].items():
-            if str(raw).strip().casefold() == value.casefold() or same_number(str(raw), value):
-                return canonical
-        return _UNCOVERED
+    def extract(self, value: str) -> str | None:
+        """Return what the pattern finds in a raw value: ``None`` if it does not match.
+
+        A group that takes part in the match but is empty gives an empty text: the field is there
+        and says nothing.
+        """
+        match = re.search(self.spec["pattern"], value, flags=re.IGNORECASE)
+        if match is None:
+            return None
+        groups = [g for g in match.groupdict().values() if g is not None]
+        return groups[0].strip() if groups else ""
+
+    def _number(self, text: str) -> object:
+        """Bring a number that was read to the canonical unit; canonical values have it already."""
+        if "scale" not in self.spec:
+            return text
+        try:
+            return float(text) * float(self.spec["scale"])
+        except ValueError:
+            return text
 
     def _uncovered_message(self, key: str, values: pd.Series, uncovered: pd.Series) -> str:
         kinds = sorted(set(uncovered))
@@ -211,8 +245,7 @@ def _exclude_hits(
     if "pattern" in rule:
         hit = values.str.contains(rule["pattern"], case=False, regex=True)
     else:
-        wanted = {str(v).strip().casefold() for v in rule["values"]}
-        hit = values.str.casefold().isin(wanted)
+        hit = values.map(lambda value: find_value(value, rule["values"]) is not None)
     if not hit.any():
         problems.add(f"{where} matches no sample. All raw values of '{key}': {counted(values)}")
     return hit

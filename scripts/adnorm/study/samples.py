@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
-from adnorm.study.mapping import OF_PATIENT, Rule, excluded_samples, find_columns
+from adnorm.study.mapping import OF_PATIENT, Rule, excluded_samples, raw_values
 
 STATES = ("lesional", "nonlesional", "healthy")
 SEXES = ("female", "male")
@@ -85,13 +86,13 @@ def _canonical_columns(
             continue
         values = Rule(column, rules[column], where).apply(raw, problems)
         if column in NUMBERS:
-            sheet[column] = _numbers(values, column, rules[column], problems)
+            sheet[column] = _numbers(values, column, problems)
         else:
             sheet[column] = values.map(lambda v: None if v is None else str(v))
     return sheet
 
 
-def _numbers(values: pd.Series, column: str, rule: dict, problems: Problems) -> pd.Series:
+def _numbers(values: pd.Series, column: str, problems: Problems) -> pd.Series:
     text = values.where(values != OF_PATIENT, None)
     parsed = pd.to_numeric(text, errors="coerce")
     wrong = parsed.isna() & text.notna()
@@ -102,7 +103,10 @@ def _numbers(values: pd.Series, column: str, rule: dict, problems: Problems) -> 
             f"{values.index[wrong][0]}); map such values under `values:` or take the number out "
             f"with `pattern: '(?P<value>[0-9.]+)'`"
         )
-    return parsed.astype(float) * float(rule.get("scale", 1))
+    endless = ~np.isfinite(parsed) & parsed.notna()
+    if endless.any():
+        problems.add(f"samples: {column}: sample {values.index[endless][0]} has an infinite value")
+    return parsed.astype(float)
 
 
 def _check_values(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
@@ -194,12 +198,14 @@ def _check_visits(sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems
             f"of this cohort: {listing(arms)}"
         )
     reference = cohort["reference"]
-    if reference is not None and not (sheet["state"] == reference).any():
-        counts = sheet["state"].value_counts()
+    baseline = sheet[sheet["week"] == BASELINE]
+    if reference is not None and not (baseline["state"] == reference).any():
+        counts = baseline["state"].value_counts()
         found = listing([f"{s}: {counts[s]}" for s in STATES if s in counts])
         problems.add(
-            f"reference: '{reference}', but no sample is {reference} (samples by state: {found}). "
-            f"Choose a state that exists, or `reference: null` for a cohort without one"
+            f"reference: '{reference}', but no sample is {reference} at baseline (baseline samples "
+            f"by state: {found}). Choose a state that exists, or `reference: null` for a cohort "
+            f"without one"
         )
     for arm, rows in sheet.groupby("arm", sort=True):
         if not (rows["week"] == BASELINE).any():
@@ -215,21 +221,23 @@ def _check_two_baselines(
     sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems
 ) -> None:
     """Two different raw visits of a patient that both became week 0 are not one baseline."""
-    rule = cohort["samples"]["week"]
-    if "from" not in rule:
+    spec = cohort["samples"]["week"]
+    found = raw_values(raw, spec["from"]) if "from" in spec else None
+    if found is None:
         return
-    keys = [rule["from"]] if isinstance(rule["from"], str) else rule["from"]
-    columns = find_columns(raw, keys)
-    if not columns:
-        return
-    baseline = sheet[sheet["week"] == BASELINE].assign(raw_visit=raw[columns[0]].astype(str))
+    visits, key = found
+    if "pattern" in spec:
+        # The visit often stands in a title together with the state; only the visit counts.
+        rule = Rule("week", spec, "")
+        visits = visits.map(lambda text: rule.extract(text) or text)
+    baseline = sheet[sheet["week"] == BASELINE].assign(visit=visits)
     for patient, rows in baseline.groupby("patient", sort=True):
-        visits = sorted(set(rows["raw_visit"]))
+        visits = sorted(set(rows["visit"]))
         if len(visits) > 1:
             problems.add(
-                f"patient '{patient}' has two baselines: {listing(visits)} of the key "
-                f"'{columns[0]}' are all week 0 (samples {listing(rows.index, 6)}); map one of "
-                f"them to another week or exclude it"
+                f"patient '{patient}' has two baselines: {listing(visits)} of the key '{key}' are "
+                f"all week 0 (samples {listing(rows.index, 6)}); map one of them to another week "
+                f"or exclude it"
             )
 
 
