@@ -241,7 +241,7 @@ def _effects(inputs: Path, clock: Clock, model: str) -> pd.DataFrame:
         log2=log2_cpm(reads, sizes),
         counts=reads if model == "voom" else None,
         library_sizes=sizes if model == "voom" else None,
-        facts={},
+        facts={"assay": "microarray"},
     )
     with clock:
         plans, _ = plan_fits(combined, derive_design(samples, None, 3).supported)

@@ -15,8 +15,12 @@ start_log(
     snakemake.wildcards.cohort,
     packages=("requests", "numpy"),
 )
+cohort = snakemake.params.cohort
+if snakemake.input.gene_sets:
+    simulation = cohort["simulation"] | {"gene_sets": str(snakemake.input.gene_sets[0])}
+    cohort = cohort | {"simulation": simulation}
 fetch_cohort(
-    snakemake.params.cohort,
+    cohort,
     snakemake.params.settings,
     Path(snakemake.output.manifest).parent,
 )

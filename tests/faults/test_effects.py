@@ -19,7 +19,12 @@ SETTINGS = {
     "confidence": 0.95,
 }
 ENRICHMENT = {"minimum_size": 5, "maximum_size": 500, "inter_gene_correlation": "estimated"}
-FACTS = {"cohort": "trial", "placebo_arm": "placebo", "normalization": "none"}
+FACTS = {
+    "cohort": "trial",
+    "assay": "microarray",
+    "placebo_arm": "placebo",
+    "normalization": "none",
+}
 
 
 def cohort(patients: int = 4, visits: tuple[float, ...] = (0.0, 4.0), genes: int = 120):

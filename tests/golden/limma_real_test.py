@@ -73,7 +73,7 @@ def effects(shared):
         log2=average_rows(genes.to_numpy().T, codes).T,
         counts=None,
         library_sizes=None,
-        facts={},
+        facts={"assay": "microarray"},
     )
     plans, refused = plan_fits(combined, derive_design(samples, None, 3).supported)
     assert refused == {}

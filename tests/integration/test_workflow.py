@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -95,3 +97,24 @@ def test_plan_has_one_job_a_cohort_and_stage(tmp_path, snakemake, configure):
     for stage in ("fetch", "expression", "scores", "effects", "enrichment", "figures"):
         assert f"{stage} " in output
     assert "total" in output and " 13" in output
+
+
+def test_the_workflow_can_be_a_module_of_another_one(tmp_path, repository):
+    (tmp_path / "Snakefile").write_text(
+        f"""
+module adnorm:
+    snakefile: "{repository / "Snakefile"}"
+    config: {{"cohorts": ["{SMALL}"], "results": "results/skin"}}
+
+use rule * from adnorm as adnorm_*
+
+rule all:
+    default_target: True
+    input: rules.adnorm_all.input
+"""
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "-n"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "adnorm_figures" in run.stdout + run.stderr
+    assert f"results/skin/{SMALL}/figures/overview.html" in run.stdout + run.stderr

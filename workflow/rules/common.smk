@@ -4,13 +4,14 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-HOME = Path(workflow.basedir)
+# Also right when another workflow uses this one through `module:`.
+HOME = Path(workflow.current_basedir).parents[1]
 sys.path.insert(0, str(HOME / "scripts"))
 
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
 from adnorm.figures.names import FIGURES
-from adnorm.study.cohort import local_sources, published_part, read_study
+from adnorm.study.cohort import local_sources, locate, published_part, read_study
 
 try:
     STUDY = read_study(config, HOME)
@@ -40,7 +41,9 @@ def cohort_file(wildcards):
     """The checked cohort file, as plain values."""
     if wildcards.cohort not in STUDY.cohorts:
         known = ", ".join(sorted(STUDY.cohorts))
-        raise WorkflowError(f"'{wildcards.cohort}' is not a cohort of this run; cohorts: {known}")
+        raise WorkflowError(
+            f"'{wildcards.cohort}' is not a cohort of this run; cohorts: {known}"
+        )
     return STUDY.cohorts[wildcards.cohort]
 
 
@@ -52,6 +55,12 @@ def fetched_part(wildcards):
 def fetch_inputs(wildcards):
     """Files of the lab that a cohort reads, so that changing one runs the cohort again."""
     return local_sources(cohort_file(wildcards))
+
+
+def simulation_gene_sets(wildcards):
+    """The gene sets that a simulated cohort draws its genes from; nothing for real cohorts."""
+    simulation = cohort_file(wildcards).get("simulation")
+    return [str(locate(simulation["gene_sets"], HOME))] if simulation else []
 
 
 def figure_outputs():

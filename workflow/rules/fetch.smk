@@ -1,7 +1,8 @@
 # Bytes in, proven: the files as published, and a manifest that says where they came from.
 rule fetch:
     input:
-        fetch_inputs,
+        files=fetch_inputs,
+        gene_sets=simulation_gene_sets,
     output:
         manifest="<results>/{cohort}/fetch/manifest.json",
     log:

@@ -111,6 +111,26 @@ def fit_voom(
     return fit_weighted(voomed["E"], voomed["weights"], plan.model, plan.cell_weights)
 
 
+def fit_trended(y: np.ndarray, plan: FitPlan) -> dict:
+    """Weigh log2 RNA-seq values by their mean-variance trend (vooma), then fit as for voom.
+
+    Without the reads the precision of a value cannot be counted, but low values still vary more
+    than high ones; one common variance would find too much among the former and too little among
+    the latter.
+
+    Parameters and returned values are those of `fit_unweighted`.
+
+    References
+    ----------
+    Law C W (2013). PhD thesis, University of Melbourne (vooma, in limma).
+    """
+    import pylimma
+
+    check_rank(plan.model.design, plan.model.columns)
+    weights = pylimma.vooma(y, plan.model.design)["weights"]
+    return fit_weighted(y, np.asarray(weights), plan.model, plan.cell_weights)
+
+
 def moderate(fit: dict, robust: bool) -> dict[str, np.ndarray]:
     """Moderate the variances over genes (empirical Bayes) and test.
 
@@ -181,7 +201,8 @@ def _fit_plan(data: Observations, plan: FitPlan, settings: dict) -> list[pd.Data
     if model == "log2":
         y = data.log2[:, rows]
         use = _usable_genes(y, data.genes)
-        results = moderate(fit_unweighted(y[use], plan), robust)
+        fit = fit_trended if data.facts["assay"] == "rna-seq" else fit_unweighted
+        results = moderate(fit(y[use], plan), robust)
         return _tabulate(data.genes[use], plan, results)
     counts = data.counts[:, rows]
     use = _usable_genes(counts, data.genes)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from adnorm.effects.contrasts import FitPlan, own_differences
-from adnorm.effects.fit import benjamini_hochberg, fit_unweighted
+from adnorm.effects.fit import benjamini_hochberg
 from adnorm.study.biopsies import average_rows
 from adnorm.study.comparisons import Comparison
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 METHODS = ("gsva", "ssgsea", "zscore")
 #: The design of the cohort promised the comparison, but its samples do not identify it.
 NOT_ESTIMABLE = "not_estimable"
+#: Standard deviations below this share of the largest score are rounding, not variation.
+NOISE = 1e-9
 COLUMNS = [
     "contrast",
     "set",
@@ -55,65 +57,64 @@ def small_sample_correction(df: int) -> float:
     return 1.0 - 3.0 / (4.0 * df - 1.0)
 
 
-def effect_sizes(
-    combined: pd.DataFrame, comparison: Comparison, scores: np.ndarray, noise: float = 1e-9
-) -> np.ndarray:
-    """Standardize a comparison by the variation between patients.
+def _spread(values: np.ndarray) -> np.ndarray:
+    """Sum of squares about the mean of each row."""
+    return ((values - values.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
 
-    Comparisons within patients (lesional − nonlesional, change, residual): d_z, the mean of the
-    patients' own differences divided by their standard deviation. Differences of changes: Hedges' g
-    of the changes in the two arms. Against healthy people: Hedges' g of the two groups. All with
-    the small-sample correction. Only patients with both samples count; the model also uses what the
-    others tell, so with missing visits the two may rest on different patients.
+
+def compare_patients(
+    first: np.ndarray, second: np.ndarray | None, confidence: float
+) -> dict[str, np.ndarray]:
+    """Test the mean of patients' own differences, or the difference between two groups of them.
+
+    One residual variance for all comparisons of a cohort, as genes have it, would be wrong here:
+    patients respond differently, so late visits vary more than early ones, and the quiet ones would
+    lend them their small variance. Each comparison therefore rests on its own patients alone.
 
     Parameters
     ----------
-    combined
-        One row for each patient, state and visit.
-    comparison
-        What is compared.
-    scores
-        Shape (sets, rows of `combined`).
-    noise
-        Standard deviations below this share of the largest score are rounding, not variation.
+    first, second
+        Shape (sets, patients), see `own_differences`. ``second`` is ``None`` for a paired
+        comparison.
+    confidence
+        Coverage of the interval.
 
     Returns
     -------
-    ndarray, shape (sets,)
-        NaN where patients do not vary or there are fewer than two.
+    dict of ndarray, shape (sets,)
+        change, lower, upper, p_value: the paired t-test, or Welch's test of two groups, which
+        allows each its own variance. effect_size: the mean difference divided by the standard
+        deviation between patients (d_z), or by the pooled one of both groups (Hedges' g), with the
+        small-sample correction. Missing where patients do not vary.
+
+    References
+    ----------
+    Welch B L (1947). Biometrika 34:28–35. Hedges L V (1981). J Educ Stat 6:107–128.
     """
-    first, second = own_differences(combined, comparison, scores)
     groups = [first] if second is None else [first, second]
-    df = sum(group.shape[1] - 1 for group in groups)
-    if df < 1 or min(group.shape[1] for group in groups) < 1:
-        return np.full(len(scores), np.nan)
-    difference = first.mean(axis=1) - (0.0 if second is None else second.mean(axis=1))
-    squares = sum(
-        ((group - group.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) for group in groups
-    )
-    deviation = np.sqrt(squares / df)
-    varies = deviation > noise * np.abs(scores).max(axis=1)
-    ratio = np.full(len(scores), np.nan)
-    ratio[varies] = difference[varies] / deviation[varies]
-    return ratio * small_sample_correction(df)
-
-
-def _estimate(scores: np.ndarray, plan: FitPlan, confidence: float) -> dict[str, np.ndarray]:
-    """Least squares with ordinary t-tests: sets × contrasts."""
-    fit = fit_unweighted(scores[:, plan.model.rows], plan)
-    change = np.asarray(fit["coefficients"])
-    sigma = np.asarray(fit["sigma"])
-    # Below this the residuals are rounding errors, and t = 0 / 0 would look like a result.
-    sigma = np.where(sigma > 1e-9 * np.abs(scores).max(axis=1), sigma, np.nan)
-    error = np.asarray(fit["stdev_unscaled"]) * sigma[:, None]
-    df = plan.model.df_residual
-    margin = stats.t.ppf(0.5 + confidence / 2, df) * error
-    p_value = 2 * stats.t.sf(np.abs(change / error), df)
+    sizes = np.array([group.shape[1] for group in groups])
+    change = first.mean(axis=1) - (0.0 if second is None else second.mean(axis=1))
+    if sizes.min() < 2:
+        nothing = np.full(len(first), np.nan)
+        return dict.fromkeys(("change", "lower", "upper", "p_value", "effect_size"), nothing)
+    squares = np.array([_spread(group) for group in groups])
+    of_mean = squares / (sizes * (sizes - 1))[:, None]
+    freedom = int(sizes.sum()) - len(groups)
+    deviation = np.sqrt(squares.sum(axis=0) / freedom)
+    # Below this the deviations are rounding errors, and 0 / 0 would look like a result.
+    largest = np.max([np.abs(group).max(axis=1) for group in groups], axis=0)
+    deviation[deviation <= NOISE * largest] = np.nan
+    with np.errstate(invalid="ignore", divide="ignore"):
+        welch = of_mean.sum(axis=0) ** 2 / (of_mean**2 / (sizes - 1)[:, None]).sum(axis=0)
+        error = np.where(np.isnan(deviation), np.nan, np.sqrt(of_mean.sum(axis=0)))
+        margin = stats.t.ppf(0.5 + confidence / 2, welch) * error
+        p_value = 2 * stats.t.sf(np.abs(change / error), welch)
     return {
         "change": change,
         "lower": change - margin,
         "upper": change + margin,
         "p_value": np.maximum(p_value, np.finfo(float).tiny),
+        "effect_size": change / deviation * small_sample_correction(freedom),
     }
 
 
@@ -145,15 +146,14 @@ def _method_rows(
     confidence: float,
 ) -> list[pd.DataFrame]:
     scored = np.isfinite(scores).all(axis=1)
-    estimates = _estimate(scores[scored], plan, confidence) if scored.any() else {}
     frames = []
-    for j, comparison in enumerate(plan.comparisons):
+    for comparison in plan.comparisons:
         rows = _empty_rows(sets, comparison, method)
         if scored.any():
-            for name, values in estimates.items():
-                rows.loc[scored, name] = values[:, j]
+            first, second = own_differences(combined, comparison, scores[scored])
+            for name, values in compare_patients(first, second, confidence).items():
+                rows.loc[scored, name] = values
             rows["fdr"] = benjamini_hochberg(rows["p_value"].to_numpy())
-            rows.loc[scored, "effect_size"] = effect_sizes(combined, comparison, scores[scored])
         flat = scored & rows["p_value"].isna().to_numpy()
         rows.loc[flat, "reason"] = "the scores do not vary within patients or groups"
         silent = ~scored & (rows["reason"] == "").to_numpy()
@@ -190,8 +190,8 @@ def fit_set_effects(
     Returns
     -------
     DataFrame
-        contrast, set, method, change (in units of the score), lower, upper, p_value (ordinary t,
-        not moderated), fdr (over the sets within a contrast and method), pairs, effect_size,
+        contrast, set, method, change (in units of the score), lower, upper, p_value (see
+        `compare_patients`), fdr (over the sets within a contrast and method), pairs, effect_size,
         status, reason; sorted by contrast, set, method. A set that was not scored has a row with
         ``NA`` and the reason.
     """

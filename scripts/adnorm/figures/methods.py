@@ -128,6 +128,9 @@ def _effects(facts: Mapping, settings: Mapping, fdr: float) -> list[tuple[str, l
     elif facts.get("scale") == "counts" and model == "voom":
         text = "Gene effects are from one limma-voom model with patients as blocks"
         fitted = (text, ["limma", "voom"])
+    elif facts.get("assay") == "rna-seq":
+        text = "Gene effects are from one limma model with patients as blocks and vooma weights"
+        fitted = (text, ["limma"])
     else:
         fitted = ("Gene effects are from one limma model with patients as blocks", ["limma"])
     robust = ", robust empirical Bayes" if settings.get("robust") else ""
@@ -139,9 +142,9 @@ def _effects(facts: Mapping, settings: Mapping, fdr: float) -> list[tuple[str, l
             fitted[1],
         ),
         (
-            "Changes of set scores are contrasts of the same model on the scores, with ordinary "
-            f"t-tests and {level:g} % confidence intervals; a comparison needs at least "
-            f"{settings.get('minimum_pairs', 3)} patients.",
+            "Changes of set scores rest on each patient's own differences: paired t-tests, and "
+            f"Welch's test between arms or people, with {level:g} % confidence intervals; a "
+            f"comparison needs at least {settings.get('minimum_pairs', 3)} patients.",
             [],
         ),
         (f"False discovery rates are Benjamini–Hochberg; marks stand for FDR < {fdr:g}.", []),

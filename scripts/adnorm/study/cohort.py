@@ -40,18 +40,20 @@ class Study:
     files: dict[str, Path]
 
 
-def read_cohort(path: Path | str) -> dict:
+def read_cohort(path: Path | str, where: str | None = None) -> dict:
     """Read and check one cohort file.
 
     Parameters
     ----------
     path
         ``COHORT.yaml``; its name must be the cohort's id.
+    where
+        What to call the file in messages and results; the path unless told otherwise.
 
     Returns
     -------
     dict
-        The file's keys with all defaults, and ``where`` (the path, for messages).
+        The file's keys with all defaults, and ``where``.
 
     Raises
     ------
@@ -59,8 +61,9 @@ def read_cohort(path: Path | str) -> dict:
         One message with everything that is wrong with the file.
     """
     path = Path(path)
-    cohort = check(read_yaml(path), "cohort", str(path))
-    problems = Problems(str(path))
+    where = where or str(path)
+    cohort = check(read_yaml(path), "cohort", where)
+    problems = Problems(where)
     if cohort["id"] != path.stem:
         problems.add(f"id: '{cohort['id']}' must be the name of the file, '{path.stem}'")
     for need in ROUTE_NEEDS[cohort["route"]]:
@@ -74,7 +77,7 @@ def read_cohort(path: Path | str) -> dict:
     _check_mappings(cohort, problems)
     _check_treatments(cohort, problems)
     problems.stop()
-    cohort["where"] = str(path)
+    cohort["where"] = where
     return cohort
 
 
@@ -173,11 +176,15 @@ def read_study(config: dict, home: Path = Path(), where: str = "configuration") 
     cohorts: dict[str, dict] = {}
     files: dict[str, Path] = {}
     for name in config["cohorts"]:
-        path = _cohort_path(name, config["cohort_folder"], home, problems)
+        named = (
+            name if name.endswith((".yaml", ".yml")) else f"{config['cohort_folder']}/{name}.yaml"
+        )
+        path = _cohort_path(name, named, config["cohort_folder"], home, problems)
         if path is None:
             continue
         try:
-            cohort = read_cohort(path)
+            # Shipped files are found from anywhere; results must not name the place.
+            cohort = read_cohort(path, where=named)
         except AdnormError as error:
             problems.add(str(error))
             continue
@@ -188,9 +195,6 @@ def read_study(config: dict, home: Path = Path(), where: str = "configuration") 
             )
             continue
         cohorts[cohort["id"]], files[cohort["id"]] = cohort, path
-        if cohort.get("simulation", {}).get("gene_sets"):
-            simulation = cohort["simulation"]
-            simulation["gene_sets"] = str(locate(simulation["gene_sets"], home))
     config["gene_sets"] = [str(locate(path, home)) for path in config["gene_sets"]]
     for path in config["gene_sets"]:
         if not Path(path).is_file():
@@ -202,9 +206,8 @@ def read_study(config: dict, home: Path = Path(), where: str = "configuration") 
     return Study(config, cohorts, files)
 
 
-def _cohort_path(name: str, folder: str, home: Path, problems: Problems) -> Path | None:
-    given_path = name.endswith((".yaml", ".yml"))
-    path = locate(name if given_path else f"{folder}/{name}.yaml", home)
+def _cohort_path(name: str, named: str, folder: str, home: Path, problems: Problems) -> Path | None:
+    path = locate(named, home)
     if path.is_file():
         return path
     shelf = locate(folder, home)
@@ -238,6 +241,4 @@ def local_sources(cohort: dict) -> list[str]:
     # The table of a GEO series is a file name among its supplementary files, not a path.
     if source["table"] and (cohort["route"] == "local" or "/" in source["table"]):
         named.append(source["table"])
-    if "simulation" in cohort:
-        named.append(cohort["simulation"]["gene_sets"])
     return sorted(path for path in named if "://" not in path and not path.startswith("file:"))
