@@ -26,6 +26,10 @@ include: "workflow/rules/figures.smk"
 report: "workflow/report/workflow.rst"
 
 
+onerror:
+    tell_what_stopped()
+
+
 rule all:
     default_target: True
     input:

@@ -18,6 +18,7 @@ start_log(
 build_enrichment(
     Path(snakemake.input.expression),
     Path(snakemake.input.effects),
+    Path(snakemake.input.coverage),
     [Path(p) for p in snakemake.input.gene_sets],
     snakemake.params.settings,
     {name: Path(path) for name, path in snakemake.output.items()},

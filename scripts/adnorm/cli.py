@@ -62,12 +62,13 @@ def _headline(folder: Path) -> tuple[int, str, list[str]] | None:
         flag = "" if row["status"] == "ok" else f" [{row['status'].replace('_', ' ')}]"
         value = (
             f"{row['change']:+.2f} (95 % CI {row['lower']:+.2f} to {row['upper']:+.2f}, "
-            f"FDR {row['fdr']:.2g}, {row['pairs']} pairs)"
+            f"FDR {row['fdr']:.2g})"
             if row["change"] == row["change"]
             else "NA"
         )
         lines.append(f"  {name:<40} {value}{flag}")
-    return rank, f"{folder.name} · {chosen['contrast']} · score in z units of reference skin", lines
+    heading = f"{folder.name} · {chosen['contrast']} · signed z score · {chosen['reason']}"
+    return rank, heading, lines
 
 
 def summarize(results: Path) -> str:
@@ -83,7 +84,8 @@ def summarize(results: Path) -> str:
     AdnormError
         The folder holds no finished cohort.
     """
-    folders = sorted(p.parent.parent for p in results.glob("*/effects/set_effects.tsv"))
+    cohorts = sorted(p.parent for p in results.glob("*/logs") if p.parent.name != "references")
+    folders = [c for c in cohorts if (c / "figures" / "overview.html").is_file()]
     if not folders:
         raise AdnormError(
             f"{results}: no finished cohort is here; run `snakemake --cores all` first"
@@ -93,6 +95,16 @@ def summarize(results: Path) -> str:
     lines = [f"Report: {report}" if report.is_file() else f"Results: {results} (no report yet)"]
     for _, heading, numbers in told[:1]:
         lines += ["", heading, *numbers]
+    others = [heading.split(" · ")[0] for _, heading, _ in told[1:]]
+    if others:
+        lines += ["", f"Other cohorts, in the report: {', '.join(others)}"]
+    unfinished = [c.name for c in cohorts if c not in folders]
+    if unfinished:
+        lines += [
+            "",
+            f"{len(unfinished)} of {len(cohorts)} cohorts did not finish: {', '.join(unfinished)}; "
+            f"their logs say why ({results}/COHORT/logs)",
+        ]
     lines += ["", "These numbers describe data; they are not treatment advice."]
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.tables import read_table
+from adnorm.base.tables import read_table, write_table
 from adnorm.effects.build import build_effects, build_enrichment
 
 SETTINGS = {
@@ -50,7 +50,9 @@ def cohort(patients: int = 4, visits: tuple[float, ...] = (0.0, 4.0), genes: int
 
 def scores_of(data: anndata.AnnData) -> anndata.AnnData:
     values = np.asarray(data.X[:, :2], dtype=float)
-    var = pd.DataFrame({"status": "ok", "reason": ""}, index=["itch", "barrier"])
+    var = pd.DataFrame(
+        {"family": "primary", "status": "ok", "reason": ""}, index=["itch", "barrier"]
+    )
     scores = anndata.AnnData(X=values, obs=data.obs, var=var, layers={"zscore": values})
     scores.uns["adnorm"] = dict(FACTS)
     return scores
@@ -77,9 +79,12 @@ def enrich(run, **changed):
     if not sets.exists():
         names = "\t".join(f"GENE{i}" for i in range(10))
         sets.write_text(f"first\tnote\t{names}\nabsent\tnote\tA1\tB2\tC3\tD4\tE5\n")
+    coverage = pd.DataFrame({"set": ["first", "absent"], "status": "ok", "reason": ""})
+    write_table(coverage, run.folder / "coverage.tsv")
     build_enrichment(
         run.folder / "expression.h5ad",
         run.outputs["effects"],
+        run.folder / "coverage.tsv",
         [sets],
         ENRICHMENT | changed,
         run.outputs,

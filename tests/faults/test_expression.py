@@ -62,6 +62,9 @@ class Bench:
     def write(self):
         self.counts.to_csv(self.folder / "counts.csv")
         self.sheet.to_csv(self.folder / "sheet.csv", index=False)
+        self.write_manifest()
+
+    def write_manifest(self):
         files = [
             {
                 "role": role,
@@ -76,7 +79,8 @@ class Bench:
         (self.folder / "manifest.json").write_text(json.dumps(content))
 
     def run(self):
-        defaults = fill_defaults({}, load_schema("config")["properties"]["expression"])
+        keys = load_schema("config")["properties"]
+        defaults = fill_defaults({"minimum_pairs": 3}, keys["expression"])
         outputs = {name: self.folder / "out" / file for name, file in OUTPUTS.items()}
         build_expression(
             self.folder / "manifest.json",
@@ -171,6 +175,20 @@ def test_misspelt_sample(bench):
     bench.stops("'LS03'", "did you mean", "LS3")
 
 
+def test_a_table_without_a_header(bench):
+    bench.write()
+    path = bench.folder / "counts.csv"
+    path.write_text(path.read_text().split("\n", 1)[1])
+    bench.write_manifest()
+    bench.stops("the first row holds numbers", "no header")
+
+
+def test_numbers_that_are_no_sample(bench):
+    bench.counts.columns = [str(i) for i in range(1, 11)]
+    bench.write()
+    bench.stops("10 of 10 columns belong to no sample", "the first row holds numbers ('1', '2',")
+
+
 def test_the_sheet_is_checked_before_the_values(bench):
     bench.sheet.loc[0, "skin"] = "lesion"
     bench.counts.loc["FLG", "LS0"] = -5
@@ -212,6 +230,38 @@ def test_log2_declared_counts(bench):
     bench.stops("declared is `scale: counts`", "`scale: log2`")
 
 
+def test_expected_counts_name_the_key_first(bench):
+    bench.counts += 0.25
+    bench.write()
+    with pytest.raises(AdnormError) as error:
+        bench.run()
+    text = str(error.value)
+    assert text.index("`round_counts: true`") < text.index("`scale: linear`")
+
+
+def test_log2_values_are_not_rounded_to_counts(bench):
+    bench.counts = np.log2(bench.counts + 1)
+    bench.cohort["source"]["round_counts"] = True
+    bench.write()
+    bench.stops("declared is `scale: counts`", "`scale: log2`")
+
+
+def test_rounding_is_for_counts(bench):
+    bench.counts += 0.25
+    bench.cohort["source"]["round_counts"] = True
+    bench.cohort["scale"] = "linear"
+    bench.write()
+    bench.stops("`source: round_counts: true` is for `scale: counts`", "`scale: linear`")
+
+
+def test_nothing_passes_the_filter_of_linear_values(bench):
+    bench.counts += 0.25
+    bench.cohort["scale"] = "linear"
+    bench.settings["minimum_value"] = 1e6
+    bench.write()
+    bench.stops("no gene has a value of 1e+06 in 5 samples", "minimum_value")
+
+
 def test_sample_of_missing_values(bench):
     bench.counts.loc[GENES[5:], "LS1"] = np.nan
     bench.write()
@@ -249,6 +299,12 @@ def test_ensembl_ids_without_a_table(bench):
     bench.counts.index = [f"ENSG{i:011d}.1" for i in range(40)]
     bench.write()
     bench.stops("Ensembl gene ids", "`identifiers: table:`")
+
+
+def test_symbols_joined_to_entrez_numbers(bench):
+    bench.counts.index = [f"{gene}|{i}" for i, gene in enumerate(GENES)]
+    bench.write()
+    bench.stops("TCGA", "'FLG|0'", "cut the cells at the |")
 
 
 def test_ensembl_ids_that_the_table_does_not_know(bench):

@@ -50,6 +50,8 @@ READERS = [read_series_matrix, read_value_table, read_sheet, read_annotation, re
         (b"PK\x03\x04\x14\x00rest", "save the sheet as csv or tsv"),
         ("gene\ta\nX\t1\n".encode("utf-16"), "UTF-16"),
         (b"\x00\x01\x02\x03", "binary"),
+        (b"gene,a,b\rFLG,1,2\rLOR,3,4\r", "carriage return only"),
+        (b"gene\ta" + b"\rFLG\t1" * 20000, "carriage return only"),
     ],
 )
 def test_files_that_are_no_text_table(fault, reader, content, words):
@@ -171,7 +173,7 @@ def test_columns_of_a_value_table(fault):
     assert "'a' stands 2 times" in fault(read_value_table, "gene,a,a\nX,1,2\n")
     assert "without a name: number '3'" in fault(read_value_table, "gene,a,,b\nX,1,2,3\nY,4,4,4\n")
     assert "no column of numbers" in fault(read_value_table, "gene,note\nX,word\n")
-    assert "has no header" in fault(read_value_table, "FLG,1,2\nLOR,3,4\n")
+    assert "no header" in fault(read_value_table, "FLG,1,1\nLOR,3,4\n")
     assert "no columns found" in fault(read_value_table, "gene a b\nX 1 2\n")
     assert "no row of values" in fault(read_value_table, "gene,a,b\n")
     message = fault(read_value_table, "gene_id,a\nX,1\n", "gene_ids")

@@ -75,7 +75,10 @@ def test_one_broken_cohort_stops_alone_with_one_paragraph(small, snakemake, conf
         ({"cohorts": ["../evil"]}, "does not exist"),
         ({"cohorts": ["demo_jak1"], "efects": {}}, "did you mean 'effects'"),
         ({"cohorts": ["demo_jak"]}, "did you mean 'demo_jak1'"),
-        ({"cohorts": ["demo_jak1"], "gene_sets": ["mine.gmt"]}, "mine.gmt does not exist"),
+        (
+            {"cohorts": ["demo_jak1"], "gene_sets": ["mine.gmt"]},
+            "mine.gmt: this gene-set file does not exist",
+        ),
     ],
 )
 def test_a_wrong_configuration_stops_before_any_work(

@@ -13,8 +13,8 @@ from scipy import stats
 
 from adnorm.base.errors import AdnormError
 from adnorm.effects.contrasts import plan_fits
-from adnorm.effects.enrichment import COLUMNS, enrich, rank_genes, split_sets
-from adnorm.effects.fit import fit_unweighted, moderate
+from adnorm.effects.enrichment import ROWS, enrich, flag_coverage, rank_genes, split_sets
+from adnorm.effects.fit import adjust_by_family, benjamini_hochberg, fit_unweighted, moderate
 from adnorm.effects.gene_set_tests import SMALLEST_P_VALUE
 from adnorm.study.biopsies import combine_biopsies
 from adnorm.study.design import derive_design
@@ -31,6 +31,7 @@ PARTS = {
     ("absent", "up"): ("ABSENT1", "ABSENT2", "ABSENT3"),
     ("huge", "all"): tuple(GENES[300:500]),
 }
+FAMILIES = dict.fromkeys((name for name, _ in PARTS), "curated")
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +53,14 @@ def study():
 def run(study, seed=1, **changed):
     y, plan, t = study
     ranking = rank_genes(GENES, t, "c")
-    table = enrich(ranking, y, GENES, plan, 0, PARTS, SETTINGS | changed, seed)
+    table = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS | changed, seed)
     return table.set_index(["set", "part"])
 
 
 def test_columns_and_one_row_for_each_part(study):
     y, plan, t = study
-    table = enrich(rank_genes(GENES, t, "c"), y, GENES, plan, 0, PARTS, SETTINGS, 1)
-    assert list(table.columns) == COLUMNS
+    table = enrich(rank_genes(GENES, t, "c"), y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    assert list(table.columns) == ROWS
     assert list(zip(table["set"], table["part"], strict=True)) == sorted(PARTS)
     assert set(table["contrast"]) == {"lesional-nonlesional@0"}
 
@@ -116,7 +117,7 @@ def test_p_values_are_never_zero(study):
     extreme = t.copy()
     extreme[:15] = 40 + np.arange(15)
     ranking = rank_genes(GENES, extreme, "c")
-    table = enrich(ranking, y, GENES, plan, 0, PARTS, SETTINGS, 1)
+    table = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
     assert table["p_value"].min() == SMALLEST_P_VALUE
     assert (table["fdr"].dropna() > 0).all()
 
@@ -125,7 +126,15 @@ def test_order_of_genes_does_not_matter(study):
     y, plan, t = study
     order = np.random.default_rng(0).permutation(len(GENES))
     shuffled = enrich(
-        rank_genes(GENES[order], t[order], "c"), y[order], GENES[order], plan, 0, PARTS, SETTINGS, 1
+        rank_genes(GENES[order], t[order], "c"),
+        y[order],
+        GENES[order],
+        plan,
+        0,
+        PARTS,
+        FAMILIES,
+        SETTINGS,
+        1,
     )
     pd.testing.assert_frame_equal(shuffled.set_index(["set", "part"]), run(study), rtol=1e-9)
 
@@ -200,3 +209,29 @@ def test_sets_are_split_by_direction():
         ("b", "up"): ("D",),
         ("c", "all"): ("E", "F", "G", "H", "I"),
     }
+
+
+def test_a_set_with_low_coverage_stays_flagged():
+    coverage = pd.DataFrame(
+        {
+            "set": ["itch", "barrier"],
+            "status": ["low_coverage", "ok"],
+            "reason": ["7 of 28 genes (25 %) found", ""],
+        }
+    )
+    table = pd.DataFrame({"set": ["itch", "barrier", "itch"], "reason": ["", "", "see camera"]})
+    flagged = flag_coverage(table.reindex(columns=ROWS), coverage)
+    assert flagged["status"].tolist() == ["low_coverage", "ok", "low_coverage"]
+    table = table.reindex(columns=ROWS).assign(reason=["", "", "see camera"])
+    assert flag_coverage(table, coverage)["reason"].tolist() == [
+        "7 of 28 genes (25 %) found",
+        "",
+        "see camera",
+    ]
+
+
+def test_added_sets_do_not_change_the_rate_of_the_primary_ones():
+    p_values = np.array([0.001, 0.02, 0.9, 0.8])
+    families = np.array(["primary", "primary", "added", "added"])
+    adjusted = adjust_by_family(p_values, families)
+    assert adjusted[:2].tolist() == benjamini_hochberg(p_values[:2]).tolist() == [0.002, 0.02]

@@ -31,7 +31,9 @@ SYMBOLS = ["FLG", "KRT16", "LOR", "C9ORF26", "SEPT2", "1-Mar", "STAT1", "IL4R", 
 
 
 def default_settings(**changes):
-    return fill_defaults({}, load_schema("config")["properties"]["expression"]) | changes
+    keys = load_schema("config")["properties"]
+    pairs = keys["effects"]["properties"]["minimum_pairs"]["default"]
+    return fill_defaults({"minimum_pairs": pairs}, keys["expression"]) | changes
 
 
 def write_manifest(folder, cohort, route, files):
@@ -243,7 +245,7 @@ def test_samples_that_the_cohort_file_excludes_may_lack_values(tmp_path, reposit
 
 def test_constant_genes_are_kept_and_counted(tmp_path, repository):
     cohort, counts = local_cohort(tmp_path, scale="linear")
-    values = counts / 3 + 0.25
+    values = counts / 3 + 1.25
     values.loc["GENE5"] = 12.5
     values.to_csv(tmp_path / "counts.csv")
     outputs = run_local(tmp_path, repository, cohort)
@@ -253,6 +255,110 @@ def test_constant_genes_are_kept_and_counted(tmp_path, repository):
     assert np.isfinite(data.X).all()
     assert "counts" not in data.layers
     assert np.ptp(data[:, "GENE5"].X) == 0
+
+
+def test_expected_counts_are_rounded_and_it_is_said(tmp_path, repository):
+    cohort, counts = local_cohort(tmp_path)
+    whole = sc.read_h5ad(run_local(tmp_path, repository, cohort, "whole")["expression"])
+    expected = counts.astype(float)
+    expected.iloc[::2] += 0.25
+    expected.iloc[1::2] -= np.where(counts.iloc[1::2] > 0, 0.25, 0)
+    expected.to_csv(tmp_path / "counts.csv")
+    cohort["source"]["round_counts"] = True
+    outputs = run_local(tmp_path, repository, cohort, "rounded")
+    rounded = sc.read_h5ad(outputs["expression"])
+    np.testing.assert_array_equal(rounded.layers["counts"], whole.layers["counts"])
+    steps = read_table(outputs["identifiers"]).set_index("step")
+    found = steps.loc["expected counts rounded to whole numbers"]
+    assert found["count"] == (expected != counts).to_numpy().sum()
+    assert found["detail"] == "of 960 values; asked for by source: round_counts"
+    assert steps.index[0] == found.name
+
+
+def test_samples_may_be_numbers(tmp_path, repository):
+    cohort, counts = local_cohort(tmp_path)
+    numbers = {name: str(i) for i, name in enumerate(counts.columns, 1)}
+    counts.rename(columns=numbers).to_csv(tmp_path / "counts.csv")
+    sheet = pd.read_csv(tmp_path / "sheet.csv", dtype=str)
+    sheet.assign(library=sheet["library"].map(numbers)).to_csv(tmp_path / "sheet.csv", index=False)
+    data = sc.read_h5ad(run_local(tmp_path, repository, cohort)["expression"])
+    assert sorted(data.obs_names) == sorted(numbers.values())
+
+
+def test_ensembl_ids_may_carry_their_symbol(tmp_path, repository):
+    cohort, counts = local_cohort(tmp_path)
+    ids = [f"ENSG{i:011d}.{i}_{gene}" for i, gene in enumerate(counts.index)]
+    counts.set_axis(ids, axis=0).rename_axis("gene_id").to_csv(tmp_path / "counts.csv")
+    table = tmp_path / "genes.tsv"
+    rows = [f"{name[:15]}.9\t{gene}" for name, gene in zip(ids, counts.index, strict=True)]
+    table.write_text("gene_id\tgene_name\n" + "\n".join(rows) + "\n")
+    files = {"table": "counts.csv", "sheet": "sheet.csv"}
+    outputs = {name: tmp_path / "out" / file for name, file in OUTPUTS.items()}
+    build_expression(
+        write_manifest(tmp_path, "own", "local", files),
+        cohort,
+        default_settings(),
+        [repository / GENE_SETS],
+        table,
+        outputs,
+    )
+    data = sc.read_h5ad(outputs["expression"])
+    assert {"FLG", "KRT16", "GENE7"} <= set(data.var_names)
+    assert data.var.loc["FLG", "source_ids"] == "ENSG00000000000.0_FLG"
+
+
+def array_cohort(folder):
+    """The same cohort as log2 values of an array with two probes a gene, on shifted scales."""
+    changes = {"assay": "microarray", "scale": "log2"}
+    cohort, counts = local_cohort(folder, **changes)
+    random = np.random.default_rng(5)
+    probes = [f"p{i}_at" for i in range(120)]
+    level = random.normal(8, 2, size=(120, 1))
+    log2 = (level + random.normal(0, 0.3, size=(120, 16))) * np.linspace(0.8, 1.2, 16)
+    values = pd.DataFrame(log2, index=pd.Index(probes, name="probe"), columns=counts.columns)
+    values.to_csv(folder / "counts.csv")
+    genes = [f"GENE{i // 2}" for i in range(120)]
+    rows = "\n".join(f"{probe}\t{gene}" for probe, gene in zip(probes, genes, strict=True))
+    (folder / "annotation.tsv").write_text(f"ID\tGene symbol\n{rows}\n")
+    return cohort, values
+
+
+def run_arrays(folder, repository, cohort, outdir, **settings):
+    files = {"table": "counts.csv", "sheet": "sheet.csv", "annotation": "annotation.tsv"}
+    outputs = {name: folder / outdir / file for name, file in OUTPUTS.items()}
+    build_expression(
+        write_manifest(folder, "own", "local", files),
+        cohort,
+        default_settings(array_normalization="quantile", **settings),
+        [repository / GENE_SETS],
+        None,
+        outputs,
+    )
+    return outputs
+
+
+def test_quantile_normalization_is_done_on_probes(tmp_path, repository):
+    cohort, values = array_cohort(tmp_path)
+    outputs = run_arrays(tmp_path, repository, cohort, "out")
+    data = sc.read_h5ad(outputs["expression"])
+    reference = np.sort(values.to_numpy(), axis=0).mean(axis=1)
+    ranks = values["LS3"].rank().astype(int) - 1
+    expected = pd.Series(reference[ranks], index=values.index)
+    used = data.var["source_ids"].str.split(";").str[0]
+    np.testing.assert_allclose(data["LS3"].to_df().iloc[0][used.index], expected[used], rtol=1e-5)
+    assert data.uns["adnorm"]["normalization"].startswith("quantile normalization of probes")
+
+
+def test_samples_that_go_do_not_shape_the_distribution(tmp_path, repository):
+    cohort, values = array_cohort(tmp_path)
+    values["LS5"] = np.random.default_rng(6).permutation(values["LS5"].to_numpy()) + 3
+    values.to_csv(tmp_path / "counts.csv")
+    judged = run_arrays(tmp_path, repository, cohort, "judged", exclude_outliers=True)
+    assert read_table(judged["excluded"])["sample"].tolist() == ["LS5"]
+    cohort["exclude"] = [{"samples": ["LS5"], "reason": "an outlier"}]
+    named = run_arrays(tmp_path, repository, cohort, "named")
+    one, other = (sc.read_h5ad(o["expression"]) for o in (judged, named))
+    np.testing.assert_array_equal(one.X, other.X)
 
 
 # ---------------------------------------------------------------- the real series

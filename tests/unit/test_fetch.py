@@ -164,6 +164,17 @@ def test_a_missing_series_says_where_it_was_sought(mirror, tmp_path):
         )
 
 
+def test_a_platform_without_annotation_says_where_it_was_sought(mirror, tmp_path):
+    address = f"file:{mirror}/platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"
+    (mirror / "platforms/GPLnnn/GPL5/annot/GPL5.annot.gz").unlink()
+    plan = cohort(accession="GSE12", platform="GPL5")
+    with pytest.raises(AdnormError) as error:
+        fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out")
+    assert f"annotation: not found at '{address}'" in str(error.value)
+    assert "download the table of GPL5" in str(error.value)
+    assert "(source: annotation:)" in str(error.value)
+
+
 def test_supplementary_and_named_files(mirror, tmp_path):
     table = tmp_path / "own" / "t.tsv"
     table.parent.mkdir()
@@ -174,7 +185,23 @@ def test_supplementary_and_named_files(mirror, tmp_path):
     assert files["table"]["source"] == "geo:series/GSEnnn/GSE12/suppl/GSE12_counts.csv.gz"
     plan["source"]["table"] = str(table)
     files = manifest_of(fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "b"))
-    assert (files["table"]["name"], files["table"]["source"]) == ("t.tsv", str(table))
+    assert (files["table"]["name"], files["table"]["source"]) == ("t.tsv", "t.tsv")
+
+
+def test_the_manifest_keeps_relative_paths_and_no_folder_of_this_machine(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "t.tsv").write_text("gene\ta\nFLG\t1\n")
+    (tmp_path / "data" / "s.tsv").write_text("sample\na\n")
+    monkeypatch.chdir(tmp_path)
+    for folder, address, written in (
+        (tmp_path / "data", f"file://{tmp_path}/data/s.tsv", ("t.tsv", "s.tsv")),
+        ("data", "file:data/s.tsv", ("data/t.tsv", "file:data/s.tsv")),
+    ):
+        plan = cohort("local", None, None, table=f"{folder}/t.tsv", sheet=address)
+        path = fetch_cohort(plan, settings("file:x"), tmp_path / "out")
+        files = manifest_of(path)
+        assert (files["table"]["source"], files["sheet"]["source"]) == written
+        assert str(tmp_path) not in path.read_text()
 
 
 def test_local_files_with_one_name_are_kept_apart(tmp_path):

@@ -41,6 +41,8 @@ def step(found, name):
         (HUMAN, SYMBOLS),
         ([*HUMAN, "1-Mar", "2-Sep"], SYMBOLS),
         (["ENSG00000143631.10", "ENSG00000182378.13_PAR_Y", "ENSG00000113520"], ENSEMBL),
+        (["ENSG00000000003.14_TSPAN6", "ENSG00000182378.13_PAR_Y_PLCXD1"], ENSEMBL),
+        (["ENSG00000000003|TSPAN6", "ENSG00000000005.5|TNMD"], ENSEMBL),
         (["2312", "3868", "7"], ENTREZ),
         (["5S_rRNA", "RP11-34P13.7", "7SK", *HUMAN], SYMBOLS),
     ],
@@ -58,7 +60,9 @@ def test_kind_is_detected(labels, kind):
         (["NM_002016.2", "NM_005557"], "RefSeq"),
         (["207357_s_at", "1552487_a_at"], "annotation"),
         (["ILMN_1762337", "ILMN_2055271"], "annotation"),
-        (["A1BG|1", "A2M|2"], "gene_column"),
+        (["A1BG|1", "A2M|2", "?|100130426"], "cut the cells at the |"),
+        (["ENSMUSG00000102439_Flg", "ENSMUSG00000051439_Cd14"], "another species"),
+        (["ENSG00000143631.10|ENST00000368799.2", "ENST00000368801|FLG"], "transcripts"),
         (["FLG", "KRT16", "2312", "3868"], "several kinds: 2 Entrez gene ids ('2312', '3868')"),
     ],
 )
@@ -210,6 +214,13 @@ def test_ensembl_ids_go_through_the_table():
     assert found.values.index.tolist() == ["FLG", "KRT16"]
     assert step(found, "Ensembl gene ids not in the identifier table dropped")[0] == 1
     assert found.source_ids["FLG"] == "ENSG00000143631.10"
+
+
+@pytest.mark.parametrize("joint", ["_", "|"])
+def test_what_is_joined_to_ensembl_ids_is_stripped(joint):
+    values = table([f"ENSG00000143631.10{joint}OLDNAME", f"ENSG00000186832.8{joint}KRT16"])
+    found = mapped(values, ensembl={"ENSG00000143631": "FLG", "ENSG00000186832": "KRT16"})
+    assert found.values.index.tolist() == ["FLG", "KRT16"]
 
 
 def test_entrez_ids_go_through_the_table():

@@ -10,6 +10,7 @@ from adnorm.base.errors import AdnormError
 from adnorm.expression.normalize import (
     low_count_filter,
     normalize,
+    normalize_probes,
     quantile_normalize,
     samples_required,
     size_factors,
@@ -18,6 +19,7 @@ from adnorm.expression.normalize import (
 SETTINGS = {
     "minimum_count": 10,
     "minimum_samples": None,
+    "minimum_value": 1,
     "count_normalization": "library_size",
     "array_normalization": "none",
 }
@@ -97,11 +99,34 @@ def test_unknown_method_is_refused():
 
 def test_linear_values_become_log2_and_silent_genes_are_undetected():
     found = normalize(
-        frame([[0.0, 1.0], [0.0, 0.0], [3.0, 7.0]]), sheet(2), "linear", "rna-seq", SETTINGS
+        frame([[0.0, 1.0], [0.0, 0.0], [3.0, 7.0]]), sheet(2), "linear", "microarray", SETTINGS
     )
     assert found.log2.to_numpy().tolist() == [[0, 1], [2, 3]]
     assert found.undetected == ["G1"]
     assert found.counts is None
+
+
+def test_low_expression_filter_of_tpm():
+    values = frame(
+        [[1.0, 1.0, 1.0, 0.0], [0.9, 50.0, 0.9, 50.0], [3.0, 7.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]]
+    )
+    found = normalize(values, sheet(4), "linear", "rna-seq", {**SETTINGS, "minimum_samples": 3})
+    assert found.undetected == ["G1", "G3"]
+    np.testing.assert_array_equal(found.log2.loc["G2"], [2, 3, 1, 1])
+    assert "genes with at least 1 in at least 3 samples" in found.method
+    everything = {**SETTINGS, "minimum_value": 0}
+    assert normalize(values, sheet(4), "linear", "rna-seq", everything).undetected == ["G3"]
+    # Intensities have other units, and log2 values are filtered by nobody.
+    for scale, assay, gone in (("linear", "microarray", ["G3"]), ("log2", "rna-seq", [])):
+        assert normalize(values, sheet(4), scale, assay, SETTINGS).undetected == gone
+
+
+def test_the_low_expression_filter_takes_the_smallest_group():
+    values = frame(np.tile([5.0] * 4 + [0.0] * 5, (2, 1)) + [[0.0], [0.5]])
+    assert normalize(values, sheet(4, 5), "linear", "rna-seq", SETTINGS).undetected == []
+    values.iloc[:, 0] = 0.0
+    with pytest.raises(AdnormError, match="no gene has a value of 1 in 4 samples"):
+        normalize(values, sheet(4, 5), "linear", "rna-seq", SETTINGS)
 
 
 def test_log2_values_stay():
@@ -133,8 +158,18 @@ def test_tied_values_get_the_mean_of_their_ranks():
 def test_quantile_is_for_arrays_only():
     values = frame([[5.0, 1.0], [7.0, 9.0]])
     quantile = {**SETTINGS, "array_normalization": "quantile"}
-    array = normalize(values, sheet(2), "log2", "microarray", quantile)
-    assert sorted(array.log2["S0"]) == sorted(array.log2["S1"])
-    assert "quantile" in array.method
-    sequencing = normalize(values, sheet(2), "log2", "rna-seq", quantile)
-    pd.testing.assert_frame_equal(sequencing.log2, values)
+    array = normalize_probes(values, "microarray", quantile)
+    assert sorted(array["S0"]) == sorted(array["S1"])
+    pd.testing.assert_frame_equal(normalize_probes(values, "rna-seq", quantile), values)
+    pd.testing.assert_frame_equal(normalize_probes(values, "microarray", SETTINGS), values)
+    assert "quantile" in normalize(array, sheet(2), "log2", "microarray", quantile).method
+    assert "quantile" not in normalize(values, sheet(2), "log2", "rna-seq", quantile).method
+
+
+def test_quantile_normalization_with_missing_values():
+    values = frame([[5.0, 4.0, np.nan], [2.0, np.nan, np.nan], [3.0, 6.0, np.nan]])
+    found = quantile_normalize(values)
+    assert found.isna().equals(values.isna())
+    # The empty sample leaves the others whole; 2, 3, 5 and 4, 5, 6 (4 and 6 spread) are averaged.
+    np.testing.assert_allclose(found["S0"], [5.5, 3.0, 4.0])
+    np.testing.assert_allclose(found["S1"].dropna(), [3.0, 5.5])

@@ -98,6 +98,7 @@ def test_contract_of_the_container(outputs):
         "category",
         "role",
         "direction",
+        "family",
         "asked",
         "found",
         "status",

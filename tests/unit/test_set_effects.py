@@ -38,6 +38,7 @@ def score(samples: pd.DataFrame, values: np.ndarray) -> anndata.AnnData:
     values[:, SETS.index("lost")] = np.nan
     var = pd.DataFrame(
         {
+            "family": ["primary", "curated", "primary", "curated"],
             "status": ["ok", "low_coverage", "ok", "not_scored"],
             "reason": ["", "3 of 9 genes", "", "no gene on the platform"],
         },
@@ -162,8 +163,8 @@ def test_effect_size_and_p_value_do_not_depend_on_the_unit_of_the_score(noisy):
     np.testing.assert_allclose(change["ssgsea"], 100 * change["zscore"])
 
 
-def test_fdr_is_over_the_scored_sets_of_a_contrast_and_method(noisy):
-    for _, rows in effects_of(*noisy).groupby(["contrast", "method"]):
+def test_fdr_is_over_the_scored_sets_of_a_family(noisy):
+    for _, rows in effects_of(*noisy).groupby(["contrast", "method", "family"]):
         scored = rows.dropna(subset="p_value")
         np.testing.assert_allclose(scored["fdr"], stats.false_discovery_control(scored["p_value"]))
 

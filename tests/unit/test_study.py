@@ -444,8 +444,8 @@ def test_route_needs_are_checked(tmp_path):
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, COHORT)
-    (tmp_path / "sets.tsv").write_text("set\n")
-    return {"cohorts": ["trial.yaml"], "gene_sets": ["sets.tsv"]}
+    (tmp_path / "sets.gmt").write_text("itch\tmine\tIL31\tIL13\n")
+    return {"cohorts": ["trial.yaml"], "gene_sets": ["sets.gmt"]}
 
 
 def test_study_has_defaults(run):
@@ -460,7 +460,8 @@ def test_study_has_defaults(run):
     [
         ({"cohorts": ["trial.yaml", "trial.yaml"]}, "two cohorts have the id 'trial'"),
         ({"cohorts": ["trail"], "cohort_folder": "."}, "did you mean 'trial'"),
-        ({"gene_sets": ["none.tsv"]}, "none.tsv does not exist"),
+        ({"gene_sets": ["none.gmt"]}, "none.gmt: this gene-set file does not exist"),
+        ({"gene_sets": ["trial.yaml"]}, "gene_sets: "),
         ({"identifiers": {"table": "none.tsv"}}, "none.tsv does not exist"),
         ({"scors": {}}, "did you mean 'scores'"),
         ({"scores": {"method": []}}, "did you mean 'methods'"),

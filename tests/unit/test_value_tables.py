@@ -81,6 +81,22 @@ def test_a_gene_column_without_a_name(written):
     assert read_value_table(written('"",a,b\nFLG,1,2\n')).index.tolist() == ["FLG"]
 
 
+def test_names_of_columns_may_be_numbers(written):
+    assert read_value_table(written("gene,1,2\nFLG,5,6\n")).columns.tolist() == ["1", "2"]
+    assert match_samples(["2", "1"], ["1", "2"]) == {"2": "2", "1": "1"}
+    with pytest.raises(AdnormError, match="2 samples have no column.*no header"):
+        match_samples(["1", "2"], ["A", "B"])
+    with pytest.raises(AdnormError) as error:
+        match_samples(["1", "2"], ["1", "3"])
+    assert "header" not in str(error.value)
+
+
+def test_windows_line_ends_at_the_edge_of_the_first_glance(written):
+    text = "gene," + "a" * ((1 << 16) - 6) + "\r\nFLG,1\r\n"
+    assert text[: 1 << 16].endswith("\r")
+    assert read_value_table(written(text)).iloc[0, 0] == 1
+
+
 def test_feature_counts(written):
     text = (
         '# Program:featureCounts v2.0.1; Command:"featureCounts" "-a" "x.gtf"\n'

@@ -77,3 +77,20 @@ def figure_outputs():
         outputs[f"{figure.name}_png"] = f"{stem}.png"
         outputs[f"{figure.name}_tsv"] = f"{stem}.tsv"
     return outputs
+
+
+def tell_what_stopped():
+    """The last lines of a failed run: which cohort stopped, and its own words."""
+    results = Path(SETTINGS["results"])
+    for cohort in sorted(STUDY.cohorts):
+        for log in sorted((results / cohort / "logs").glob("*.log")):
+            stopped = [
+                line
+                for line in log.read_text().splitlines()
+                if line.startswith("ERROR STOPPED")
+            ]
+            if stopped:
+                print(
+                    f"\n{cohort} did not finish: {stopped[-1][len('ERROR STOPPED: '):]}"
+                )
+                print(f"(log: {log})", flush=True)

@@ -28,6 +28,7 @@ rule enrichment:
     input:
         expression="<results>/{cohort}/expression/expression.h5ad",
         effects="<results>/{cohort}/effects/effects.tsv",
+        coverage="<results>/{cohort}/scores/coverage.tsv",
         gene_sets=SETTINGS["gene_sets"],
     output:
         enrichment="<results>/{cohort}/effects/enrichment.tsv",

@@ -100,6 +100,7 @@ def build_effects(expression: Path, scores: Path, settings: dict, outputs: dict[
 def build_enrichment(
     expression: Path,
     effects: Path,
+    coverage: Path,
     gene_set_files: list[Path],
     settings: dict,
     outputs: dict[str, Path],
@@ -113,6 +114,8 @@ def build_enrichment(
         expression.h5ad.
     effects
         effects.tsv of the same cohort.
+    coverage
+        coverage.tsv of the same cohort: a set with low coverage stays flagged here.
     gene_set_files
         Our TSV format or GMT.
     settings
@@ -131,7 +134,9 @@ def build_enrichment(
     table = read_table(effects)
     data = read_observations(expression)
     plans, _ = _plans(data, 2, only=set(table["contrast"]))
-    parts = enrichment.split_sets(read_gene_sets(gene_set_files))
+    sets = read_gene_sets(gene_set_files)
+    parts = enrichment.split_sets(sets)
+    families = {name: gene_set.family for name, gene_set in sets.items()}
     values = data.voom_log2()
     rows = dict(list(table.groupby("contrast")))
     frames = []
@@ -144,14 +149,15 @@ def build_enrichment(
             )
             frames.append(
                 enrichment.enrich(
-                    ranking, of_model, data.genes, plan, position, parts, settings, seed
+                    ranking, of_model, data.genes, plan, position, parts, families, settings, seed
                 )
             )
             if len(frames) % 5 == 0 or len(frames) == len(rows):
                 progress(f"{len(frames)} of {len(rows)} contrasts tested")
     result = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     if not frames:
-        result = pd.DataFrame(columns=enrichment.COLUMNS)
+        result = pd.DataFrame(columns=enrichment.ROWS)
         progress("no contrast to test: the table has no rows")
+    result = enrichment.flag_coverage(result, read_table(coverage))
     order = ["contrast", "set", "part"]
     write_table(result.sort_values(order, kind="stable"), outputs["enrichment"])

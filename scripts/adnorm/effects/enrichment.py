@@ -17,7 +17,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.effects.contrasts import FitPlan
-from adnorm.effects.fit import benjamini_hochberg
+from adnorm.effects.fit import adjust_by_family
 from adnorm.effects.gene_set_tests import Parts, competitive, preranked
 
 if TYPE_CHECKING:
@@ -37,8 +37,13 @@ COLUMNS = [
     "camera_p_value",
     "camera_fdr",
     "inter_gene_correlation",
+    "family",
+    "status",
     "reason",
 ]
+
+#: What one comparison gives; `flag_coverage` adds the rest.
+ROWS = [name for name in COLUMNS if name != "status"]
 
 _NUMBERS = (
     "es",
@@ -144,6 +149,7 @@ def enrich(
     plan: FitPlan,
     position: int,
     parts: Parts,
+    families: Mapping[str, str],
     settings: dict,
     seed: int,
 ) -> pd.DataFrame:
@@ -160,6 +166,8 @@ def enrich(
         The model, and which of its comparisons this is.
     parts
         What `split_sets` returned.
+    families
+        Family of hypotheses of each set.
     settings
         ``minimum_size``, ``maximum_size``, ``inter_gene_correlation`` ("estimated" or a number).
     seed
@@ -168,19 +176,20 @@ def enrich(
     Returns
     -------
     DataFrame
-        The columns of enrichment.tsv, one row for each part, sorted by set and part. Both false
-        discovery rates are over all tested parts of this comparison: one family.
+        `ROWS`, one row for each part, sorted by set and part. Both false discovery rates are over
+        the tested parts of one family in this comparison.
     """
     minimum, maximum = int(settings["minimum_size"]), int(settings["maximum_size"])
     found = _found(parts, ranking.index)
     tested = _tested(found, minimum, maximum)
     index = pd.MultiIndex.from_tuples(sorted(parts), names=["set", "part"])
-    table = pd.DataFrame(index=index, columns=COLUMNS[3:], dtype=object)
+    table = pd.DataFrame(index=index, columns=ROWS[3:], dtype=object)
     table["size"] = [len(found[key]) for key in index]
     table["reason"] = [
         "" if key in tested else _why_not(len(parts[key]), len(found[key]), minimum, maximum)
         for key in index
     ]
+    table["family"] = [families[name] for name, _ in index]
     if tested:
         asked = settings["inter_gene_correlation"]
         correlation = None if asked == "estimated" else float(asked)
@@ -188,12 +197,36 @@ def enrich(
         results = preranked(ranking, tested, seed).join(
             competitive(values[keep], genes[keep], plan, position, tested, correlation)
         )
-        results["fdr"] = benjamini_hochberg(results["p_value"].to_numpy())
-        results["camera_fdr"] = benjamini_hochberg(results["camera_p_value"].to_numpy())
+        family = table.loc[results.index, "family"].to_numpy(dtype=str)
+        for fdr, p_value in (("fdr", "p_value"), ("camera_fdr", "camera_p_value")):
+            results[fdr] = adjust_by_family(results[p_value].to_numpy(dtype=float), family)
         table.loc[results.index, results.columns] = results
         failed = results.index[results["p_value"].isna()]
         table.loc[failed, "reason"] = "GSEA's sampling found no score of this sign; see camera"
     table.insert(0, "contrast", plan.comparisons[position].name)
     numbers = [name for name in COLUMNS if name in _NUMBERS]
     table[numbers] = table[numbers].astype(float)
-    return table.reset_index()[COLUMNS]
+    return table.reset_index()[ROWS]
+
+
+def flag_coverage(table: pd.DataFrame, coverage: pd.DataFrame) -> pd.DataFrame:
+    """Carry the coverage of each set into its rows, so that a flagged set stays flagged.
+
+    Parameters
+    ----------
+    table
+        Rows of enrichment.tsv without ``status``.
+    coverage
+        coverage.tsv: set, status, reason.
+
+    Returns
+    -------
+    DataFrame
+        With ``status``; where nothing else explains a row, ``reason`` says what the coverage is.
+    """
+    known = coverage.set_index("set")
+    flagged = table.assign(status=table["set"].map(known["status"]))
+    why = flagged["set"].map(known["reason"])
+    silent = flagged["reason"].isna() | (flagged["reason"] == "")
+    flagged.loc[silent, "reason"] = why[silent]
+    return flagged[COLUMNS]

@@ -56,6 +56,16 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def adjust_by_family(p_values: np.ndarray, families: np.ndarray) -> np.ndarray:
+    """Adjust p-values within each family of hypotheses (`benjamini_hochberg`)."""
+    p_values = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p_values.shape, np.nan)
+    for family in np.unique(families):
+        members = families == family
+        adjusted[members] = benjamini_hochberg(p_values[members])
+    return adjusted
+
+
 def fit_unweighted(y: np.ndarray, plan: FitPlan) -> dict:
     """Ordinary least squares and contrasts by limma; exact because all genes share the design.
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from adnorm.effects.contrasts import FitPlan, own_differences
-from adnorm.effects.fit import benjamini_hochberg
+from adnorm.effects.fit import adjust_by_family
 from adnorm.study.biopsies import average_rows
 from adnorm.study.comparisons import Comparison
 
@@ -32,6 +32,7 @@ COLUMNS = [
     "fdr",
     "pairs",
     "effect_size",
+    "family",
     "status",
     "reason",
 ]
@@ -131,6 +132,7 @@ def _empty_rows(sets: pd.DataFrame, comparison: Comparison, method: str) -> pd.D
             "fdr": np.nan,
             "pairs": comparison.pairs,
             "effect_size": np.nan,
+            "family": sets["family"].astype(str).to_numpy(),
             "status": sets["status"].astype(str).to_numpy(),
             "reason": sets["reason"].astype(str).to_numpy(),
         }
@@ -153,7 +155,9 @@ def _method_rows(
             first, second = own_differences(combined, comparison, scores[scored])
             for name, values in compare_patients(first, second, confidence).items():
                 rows.loc[scored, name] = values
-            rows["fdr"] = benjamini_hochberg(rows["p_value"].to_numpy())
+            rows["fdr"] = adjust_by_family(
+                rows["p_value"].to_numpy(), rows["family"].to_numpy(dtype=str)
+            )
         flat = scored & rows["p_value"].isna().to_numpy()
         rows.loc[flat, "reason"] = "the scores do not vary within patients or groups"
         silent = ~scored & (rows["reason"] == "").to_numpy()
@@ -191,11 +195,11 @@ def fit_set_effects(
     -------
     DataFrame
         contrast, set, method, change (in units of the score), lower, upper, p_value (see
-        `compare_patients`), fdr (over the sets within a contrast and method), pairs, effect_size,
-        status, reason; sorted by contrast, set, method. A set that was not scored has a row with
-        ``NA`` and the reason.
+        `compare_patients`), fdr (over the sets of one family within a contrast and method), pairs,
+        effect_size, family, status, reason; sorted by contrast, set, method. A set that was not
+        scored has a row with ``NA`` and the reason.
     """
-    sets = scores.var[["status", "reason"]].astype(str).replace("nan", "")
+    sets = scores.var[["family", "status", "reason"]].astype(str).replace("nan", "")
     frames: list[pd.DataFrame] = []
     for method in METHODS:
         if method not in scores.layers:

@@ -12,17 +12,19 @@ from adnorm.base.tables import write_table
 from adnorm.expression.annotation import IdentifierTable, read_identifier_table, split_symbols
 from adnorm.expression.container import build_container, write_container
 from adnorm.expression.genes import GeneTable, to_gene_symbols
-from adnorm.expression.normalize import Normalized, normalize
+from adnorm.expression.normalize import (
+    Normalized,
+    normalize,
+    normalize_probes,
+    quantile_asked,
+)
 from adnorm.expression.quality import assess_quality, below_library_limit, library_table
-from adnorm.expression.scale import verify_scale
+from adnorm.expression.scale import round_counts, verify_scale
 from adnorm.expression.sources import Sources, open_sources
 from adnorm.expression.symbols import Vocabulary
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.gene_sets import previous_symbols, read_gene_sets
 from adnorm.study.samples import build_sample_sheet
-
-#: Fewest patients of a comparison when the settings do not say.
-MINIMUM_PAIRS = 3
 
 
 def build_expression(
@@ -44,7 +46,7 @@ def build_expression(
     cohort
         The checked cohort file with defaults.
     settings
-        The ``expression`` section of the configuration; ``minimum_pairs`` may stand beside it.
+        The ``expression`` section of the configuration, and ``minimum_pairs`` of ``effects``.
     gene_set_files
         Their symbols and retired symbols help to read the platform's.
     identifier_table
@@ -63,26 +65,43 @@ def build_expression(
     progress(f"sample sheet: {len(samples)} samples, {len(excluded)} excluded by the cohort file")
     values = sources.values(samples)
     progress(f"values: {values.shape[0]:,} rows × {values.shape[1]} samples")
-    verify_scale(values, cohort["scale"], sources.values_name, cohort["assay"])
+    values, rounding = _verified(values, sources, cohort)
     genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
     progress(f"identifiers: {len(genes.values):,} genes")
     quality, normalized = _normalize_and_assess(genes, samples, cohort, settings)
     kept = _kept_samples(samples, quality)
+    if len(kept) < len(samples) and quantile_asked(cohort["assay"], settings):
+        # The distribution that the arrays share is that of the samples that stay.
+        values = values[list(kept["sample"])]
+        genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
+        normalized = _normalize(genes, kept, cohort["scale"], cohort["assay"], settings)
     progress(f"{normalized.method}: {normalized.log2.shape[0]:,} genes × {len(kept)} samples")
     excluded = _all_excluded(excluded, quality)
-    minimum_pairs = settings.get("minimum_pairs", MINIMUM_PAIRS)
     design, comparisons = design_tables(
-        derive_design(kept, cohort.get("placebo_arm"), minimum_pairs)
+        derive_design(kept, cohort.get("placebo_arm"), settings["minimum_pairs"])
     )
     flags = quality.set_index("sample")["flags"]
     data = build_container(normalized, genes, kept, flags, cohort, settings["collapse"])
     write_table(kept, outputs["samples"])
     write_table(excluded, outputs["excluded"])
-    write_table(_with_filter(genes.steps, normalized), outputs["identifiers"])
+    write_table(_all_steps(rounding, genes.steps, normalized), outputs["identifiers"])
     write_table(design, outputs["design"])
     write_table(comparisons, outputs["comparisons"])
     write_table(quality, outputs["qc"])
     write_container(data, outputs["expression"])
+
+
+def _verified(
+    values: pd.DataFrame, sources: Sources, cohort: dict
+) -> tuple[pd.DataFrame, list[tuple[str, int, str]]]:
+    """Check the declared scale and round expected counts; note the rounding as a step."""
+    wanted = bool(cohort["source"].get("round_counts"))
+    verify_scale(values, cohort["scale"], sources.values_name, cohort["assay"], wanted)
+    if not wanted:
+        return values, []
+    values, changed = round_counts(values)
+    detail = f"of {values.size} values; asked for by source: round_counts"
+    return values, [("expected counts rounded to whole numbers", changed, detail)]
 
 
 def _map_genes(
@@ -95,7 +114,7 @@ def _map_genes(
 ) -> GeneTable:
     table = read_identifier_table(identifier_table) if identifier_table else None
     return to_gene_symbols(
-        values,
+        normalize_probes(values, cohort["assay"], settings),
         where=sources.values_name,
         scale=cohort["scale"],
         vocabulary=build_vocabulary(gene_set_files, table),
@@ -174,8 +193,10 @@ def _all_excluded(excluded: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame
     return joined.sort_values("sample", kind="stable").reset_index(drop=True)
 
 
-def _with_filter(steps: pd.DataFrame, normalized: Normalized) -> pd.DataFrame:
-    """Add what the low-count filter removed to the steps of the identifiers."""
+def _all_steps(
+    rounding: list[tuple[str, int, str]], steps: pd.DataFrame, normalized: Normalized
+) -> pd.DataFrame:
+    """Put rounding before the steps of the identifiers, and the low-count filter after them."""
     names = normalized.undetected
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     constant = normalized.log2.index[
@@ -186,4 +207,5 @@ def _with_filter(steps: pd.DataFrame, normalized: Normalized) -> pd.DataFrame:
         ("genes without variation kept", len(constant), ", ".join(sorted(constant)[:10])),
         ("genes in the expression", len(normalized.log2), normalized.method),
     ]
-    return pd.concat([steps, pd.DataFrame(rows, columns=steps.columns)], ignore_index=True)
+    before, after = (pd.DataFrame(r, columns=steps.columns) for r in (rounding, rows))
+    return pd.concat([before, steps, after] if rounding else [steps, after], ignore_index=True)

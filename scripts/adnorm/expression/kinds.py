@@ -16,29 +16,42 @@ ENSEMBL = "Ensembl gene ids"
 ENTREZ = "Entrez gene ids"
 SYMBOLS = "gene symbols"
 
-_ENSEMBL = re.compile(r"ENSG\d{11}(\.\d+)?(_PAR_Y)?")
+# RSEM and GENCODE's tables join more to the id: ENSG00000000003.14_TSPAN6, ENSG…|TSPAN6.
+_JOINED = r"([_|].+)?"
+_ENSEMBL = re.compile(r"ENSG\d{11}(\.\d+)?([_|](?!ENS[TP]\d).+)?")
 _ENTREZ = re.compile(r"\d+")
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 # Krt16, Il4ra: first letter upper case, the rest not. Human C9orf72 is the exception.
 _MOUSE_SYMBOL = re.compile(r"[A-Z][a-z][a-z0-9-]*|[A-Z][a-z0-9]*[a-z][a-z0-9-]*")
 _REFUSED = (
     (
-        re.compile(r"ENS[A-Z]{3,}G\d{11}(\.\d+)?"),
+        re.compile(r"ENS[A-Z]{3,}G\d{11}(\.\d+)?" + _JOINED),
         "Ensembl genes of another species (human ones begin with ENSG)",
     ),
-    (re.compile(r"ENS[A-Z]*[TP]\d{11}(\.\d+)?"), "Ensembl transcripts or proteins, not genes"),
+    (
+        re.compile(r"(ENSG\d{11}(\.\d+)?[_|])?ENS[A-Z]*[TP]\d{11}(\.\d+)?" + _JOINED),
+        "Ensembl transcripts or proteins, not genes",
+    ),
     (re.compile(r"[NX][MRP]_\d+(\.\d+)?"), "RefSeq transcripts or proteins, not genes"),
+    (re.compile(r"[^|]+\|\d+"), "symbols and Entrez numbers in one cell, as TCGA writes them"),
     (re.compile(r".+_at|ILMN_\d+|TC\d{8,}\.hg\.\d+|A_\d+_P\d+"), "probes of an array"),
 )
+_HINTS = {
+    "probes": "name the platform's annotation in the cohort file (source: annotation:)",
+    "symbols": "cut the cells at the | so that one of the two is left, and save the table again; "
+    "or name another column in the cohort file (source: gene_column:)",
+}
 
 
 def unversioned(label: str) -> str:
-    """Strip the version (and the pseudo-autosomal mark) from an Ensembl id.
+    """Strip the version and what is joined to it (symbol, pseudo-autosomal mark) from an id.
 
     Examples
     --------
     >>> unversioned("ENSG00000143631.10"), unversioned("ENSG00000182378.13_PAR_Y")
     ('ENSG00000143631', 'ENSG00000182378')
+    >>> unversioned("ENSG00000000003.14_TSPAN6")
+    'ENSG00000000003'
     """
     return label[:15]
 
@@ -113,10 +126,8 @@ def _explain(labels: list[str], counts: dict[str, list[str]]) -> str:
     for pattern, what in _REFUSED:
         hits = [label for label in refused if pattern.fullmatch(label)]
         if len(hits) > 0.5 * len(labels):
-            hint = (
-                "name the platform's annotation in the cohort file (source: annotation:)"
-                if what.startswith("probes")
-                else "give a table of human genes (symbols, Ensembl or Entrez ids)"
+            hint = _HINTS.get(
+                what.split()[0], "give a table of human genes (symbols, Ensembl or Entrez ids)"
             )
             return (
                 f"{len(hits)} of {len(labels)} identifiers are {what}, such as "

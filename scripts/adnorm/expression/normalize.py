@@ -9,6 +9,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.expression.scale import COUNTS, LINEAR
+from adnorm.expression.size_factors import size_factors, tmm_factors
 
 #: Reads per sample after library-size normalization (counts per million).
 MILLION = 1e6
@@ -28,7 +29,7 @@ class Normalized:
     counts
         The counts of the same genes, or ``None`` when the scale is not counts.
     undetected
-        Symbols that the low-count filter removed, sorted.
+        Symbols that the low-count or low-expression filter removed, sorted.
     method
         What was done, in words.
     """
@@ -45,9 +46,10 @@ def normalize(
     """Filter and normalize one cohort.
 
     Counts: low-count filter, then library-size normalization (default), TMM or median of ratios,
-    then log2(counts per million + 1). Linear values (TPM, FPKM, intensities): genes that are 0 in
-    all samples count as undetected, then log2(x + 1). Log2 values stay. Arrays may be quantile
-    normalized in addition.
+    then log2(counts per million + 1). Linear values: TPM and FPKM pass a low-expression filter, of
+    array intensities the genes that are 0 in all samples count as undetected; then log2(x + 1).
+    Log2 values stay. Arrays may be quantile normalized; that is done on their probes, before these
+    become genes (`normalize_probes`).
 
     Parameters
     ----------
@@ -73,17 +75,32 @@ def normalize(
     """
     if scale == COUNTS:
         return _from_counts(values, samples, settings)
-    undetected: list[str] = []
-    log2, method = values.astype(float), "log2 as published"
+    quantile = "quantile normalization of probes, " if quantile_asked(assay, settings) else ""
     if scale == LINEAR:
-        detected = (values > 0).any(axis=1)
-        undetected = sorted(values.index[~detected])
-        log2 = _log2_plus_one(values.loc[detected])
-        method = "log2(x + 1) of linear values"
-    if assay == "microarray" and settings["array_normalization"] == "quantile":
-        log2 = quantile_normalize(log2)
-        method += ", quantile normalization"
-    return Normalized(log2, None, undetected, method)
+        return _from_linear(values, samples, assay, settings, quantile)
+    return Normalized(values.astype(float), None, [], quantile + "log2 as published")
+
+
+def _from_linear(
+    values: pd.DataFrame, samples: pd.DataFrame, assay: str, settings: dict, before: str
+) -> Normalized:
+    detected = (values > 0).any(axis=1).to_numpy()
+    method = before + "log2(x + 1) of linear values"
+    if assay == "rna-seq":
+        minimum_samples = samples_required(samples, settings["minimum_samples"])
+        minimum_value = settings["minimum_value"]
+        detected &= low_count_filter(values, minimum_value, minimum_samples)
+        method = (
+            f"genes with at least {minimum_value:g} in at least {minimum_samples} samples; {method}"
+        )
+        if not detected.any():
+            raise AdnormError(
+                f"no gene has a value of {minimum_value:g} in {minimum_samples} samples (the "
+                f"highest value is {values.to_numpy().max():g}); lower `expression: "
+                "minimum_value:` or `minimum_samples:` in the configuration"
+            )
+    log2 = _log2_plus_one(values.loc[detected])
+    return Normalized(log2, None, sorted(values.index[~detected]), method)
 
 
 def _from_counts(values: pd.DataFrame, samples: pd.DataFrame, settings: dict) -> Normalized:
@@ -159,14 +176,14 @@ def samples_required(samples: pd.DataFrame, minimum_samples: int | None) -> int:
     return min(max(smallest, FEWEST_SAMPLES), MOST_SAMPLES, len(samples))
 
 
-def low_count_filter(counts: pd.DataFrame, minimum_count: int, minimum_samples: int) -> np.ndarray:
-    """Find the genes with at least `minimum_count` reads in at least `minimum_samples` samples.
+def low_count_filter(values: pd.DataFrame, minimum: float, minimum_samples: int) -> np.ndarray:
+    """Find the genes with at least `minimum` (reads, TPM) in at least `minimum_samples` samples.
 
     Returns
     -------
     ndarray of bool, shape (genes,)
     """
-    return (counts.to_numpy() >= minimum_count).sum(axis=1) >= minimum_samples
+    return (values.to_numpy() >= minimum).sum(axis=1) >= minimum_samples
 
 
 def _log2_plus_one(values: pd.DataFrame) -> pd.DataFrame:
@@ -188,95 +205,33 @@ def _scaled(counts: pd.DataFrame, library_sizes: pd.Series) -> pd.DataFrame:
     return _log2_plus_one(counts / library_sizes * MILLION)
 
 
-def tmm_factors(counts: pd.DataFrame) -> pd.Series:
-    """Compute TMM normalization factors (rnanorm), as edgeR's calcNormFactors.
-
-    Parameters
-    ----------
-    counts
-        Genes × samples.
-
-    Returns
-    -------
-    Series
-        One factor per sample; their geometric mean is 1.
-
-    Raises
-    ------
-    AdnormError
-        Samples share too few genes with the reference sample.
-
-    References
-    ----------
-    Robinson MD, Oshlack A (2010) A scaling normalization method for differential expression
-    analysis of RNA-seq data. Genome Biology 11:R25.
-    """
-    from rnanorm import TMM
-
-    matrix = counts.T.to_numpy(dtype=float)
-    with np.errstate(all="ignore"):
-        factors = pd.Series(TMM().fit(matrix).get_norm_factors(matrix), index=counts.columns)
-    _check_factors(factors, "tmm")
-    return factors
-
-
-def size_factors(counts: pd.DataFrame) -> pd.Series:
-    """Compute median-of-ratios size factors (pydeseq2), as DESeq2's estimateSizeFactors.
-
-    Parameters
-    ----------
-    counts
-        Genes × samples.
-
-    Returns
-    -------
-    Series
-        One factor per sample.
-
-    Raises
-    ------
-    AdnormError
-        No gene has reads in all samples.
-
-    References
-    ----------
-    Anders S, Huber W (2010) Differential expression analysis for sequence count data. Genome
-    Biology 11:R106.
-    """
-    from pydeseq2.preprocessing import deseq2_norm
-
-    everywhere = counts.loc[(counts > 0).all(axis=1)]
-    if everywhere.empty:
-        _check_factors(pd.Series(np.nan, index=counts.columns), "median_of_ratios")
-    _, factors = deseq2_norm(everywhere.T.to_numpy(dtype=float))
-    factors = pd.Series(np.asarray(factors, dtype=float), index=counts.columns)
-    _check_factors(factors, "median_of_ratios")
-    return factors
-
-
 def _effective_from_ratios(counts: pd.DataFrame) -> pd.Series:
     """Turn size factors into library sizes of the same geometric mean as the real ones."""
     factors, libraries = np.log(size_factors(counts)), np.log(counts.sum())
     return np.exp(factors - factors.mean() + libraries.mean())
 
 
-def _check_factors(factors: pd.Series, method: str) -> None:
-    wrong = factors.index[~(np.isfinite(factors) & (factors > 0))]
-    if len(wrong):
-        raise AdnormError(
-            f"count_normalization: {method} cannot be computed for {len(wrong)} samples "
-            f"({listing(sorted(wrong), 6)}): too few genes have reads in them and in the others. "
-            "Exclude such samples, or set `expression: count_normalization: library_size`"
-        )
+def quantile_asked(assay: str, settings: dict) -> bool:
+    """Whether the configuration asks to quantile normalize a cohort of this assay."""
+    return assay == "microarray" and settings["array_normalization"] == "quantile"
 
 
-def quantile_normalize(log2: pd.DataFrame) -> pd.DataFrame:
+def normalize_probes(values: pd.DataFrame, assay: str, settings: dict) -> pd.DataFrame:
+    """Do what must precede the step from probes to genes: quantile normalization, if asked for.
+
+    The distribution that arrays share is that of all their probes; which probe then stands for a
+    gene depends on it.
+    """
+    return quantile_normalize(values) if quantile_asked(assay, settings) else values
+
+
+def quantile_normalize(values: pd.DataFrame) -> pd.DataFrame:
     """Give all samples the same distribution (pylimma; ties as in limma's normalizeQuantiles).
 
     Parameters
     ----------
-    log2
-        Genes × samples.
+    values
+        Probes × samples; missing values stay missing.
 
     Returns
     -------
@@ -290,7 +245,9 @@ def quantile_normalize(log2: pd.DataFrame) -> pd.DataFrame:
     """
     from pylimma import normalize_quantiles
 
-    if len(log2) < 2:
-        return log2
-    matrix = normalize_quantiles(log2.to_numpy(dtype=float))
-    return pd.DataFrame(matrix, index=log2.index, columns=log2.columns)
+    matrix = values.to_numpy(dtype=float, copy=True)
+    # A sample without values has no distribution; the next step names it.
+    usable = (~np.isnan(matrix)).sum(axis=0) > 1
+    if usable.any():
+        matrix[:, usable] = normalize_quantiles(matrix[:, usable])
+    return pd.DataFrame(matrix, index=values.index, columns=values.columns)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.expression.delimited import is_missing, is_number
 
 
 def match_samples(
@@ -69,6 +70,19 @@ def match_samples(
     raise AdnormError(_explanation(columns, fields, excluded, where))
 
 
+def no_header(columns: list[str]) -> str:
+    """Say that names of columns look like a row of values; ``""`` when they do not.
+
+    Numbers may be names (samples 1 to 30), so this explains a failure and is no reason for one.
+    """
+    if not columns or not all(is_number(name) or is_missing(name) for name in columns):
+        return ""
+    return (
+        f"the first row holds numbers ({listing(columns, 4)}); if the table has no header, put the "
+        "sample names above the columns"
+    )
+
+
 def _check_unique(columns: list[str], samples: list[str], where: str) -> None:
     problems = Problems(where)
     for what, names in (("columns", columns), ("samples of the sheet", samples)):
@@ -128,7 +142,8 @@ def _explanation(
         parts.append(f"{len(absent)} samples have no column{by}: {listing(absent)}")
     tried = [name for name in fields if name and name != best]
     also = f". Sample fields that were tried too: {listing(tried, 20)}" if tried else ""
+    header = no_header(columns) if not set(columns) & set(fields[best]) else ""
     return (
         f"{where}: {'; '.join(parts)}. Every column must be one sample: rename columns, mend the "
-        f"sheet, or leave samples out with `exclude:`{also}"
+        f"sheet, or leave samples out with `exclude:`{also}" + (header and f". Note: {header}")
     )

@@ -6,16 +6,28 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, Problems
+from adnorm.base.logs import get_logger
 
 COUNTS = "counts"
 LOG2 = "log2"
 LINEAR = "linear"
 SCALES = (COUNTS, LOG2, LINEAR)
 
-#: No assay spans 2^25 (33 million) units, so a larger value is not a log2 value.
+#: Share of the values that the limits below look at: single odd cells do not decide.
+NEARLY_ALL = 0.999
+#: No assay spans 2^25 (33 million) units, so larger values are not log2 values.
 HIGHEST_LOG2 = 25.0
+#: A single log2 value above this is an error of the table.
+IMPOSSIBLE_LOG2 = 50.0
 #: Expression on a linear scale (TPM, FPKM, intensities) always has genes above this.
 LOWEST_LINEAR_MAXIMUM = 50.0
+#: Sums of samples that are normalized for library size differ less than this, as a ratio.
+NORMALIZED_SPREAD = 3.0
+#: Sums of TPM are a million and those of FPKM are less; sums of counts are mostly more, and differ.
+HIGHEST_NORMALIZED_SUM = 2e6
+LIBRARY_SPREAD = 1.5
+#: Sums that differ less than this, as a ratio, are those of TPM.
+TPM_SPREAD = 1.01
 #: Counts are kept as 32-bit integers.
 HIGHEST_COUNT = 2**31 - 1
 
@@ -46,11 +58,29 @@ def _percent(share: float) -> str:
     return f"{min(max(share, 0.001), 0.999):.1%}"
 
 
-def verify_scale(values: pd.DataFrame, scale: str, where: str, assay: str = "") -> None:
+def round_counts(values: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Round expected counts to whole numbers, halves to the even one, as R does.
+
+    Returns
+    -------
+    DataFrame
+        Same shape.
+    int
+        Number of values that changed.
+    """
+    rounded = values.round()
+    return rounded, int(((rounded != values) & values.notna()).to_numpy().sum())
+
+
+def verify_scale(
+    values: pd.DataFrame, scale: str, where: str, assay: str = "", rounded: bool = False
+) -> None:
     """Stop when the values contradict the declared scale.
 
     Counts are whole numbers from 0; log2 values stay below 25 and may be negative (ratios); linear
-    values are never negative and reach beyond 50. Missing values are not judged here.
+    values are never negative and reach beyond 50. Limits look at the 99.9 % quantile. RNA-seq
+    values on a linear scale are normalized for library size (TPM, FPKM): whole numbers whose sums
+    vary as those of libraries are refused, a doubt is logged. Missing values are not judged here.
 
     Parameters
     ----------
@@ -61,7 +91,10 @@ def verify_scale(values: pd.DataFrame, scale: str, where: str, assay: str = "") 
     where
         The file, for messages.
     assay
-        ``microarray`` or ``rna-seq``; whole numbers on a linear scale are counts only in RNA-seq.
+        ``microarray`` or ``rna-seq``.
+    rounded
+        Whether the cohort file asks to round expected counts (`round_counts`), so that counts need
+        not be whole yet.
 
     Raises
     ------
@@ -88,7 +121,12 @@ def verify_scale(values: pd.DataFrame, scale: str, where: str, assay: str = "") 
             f"which the declared `scale: {scale}` cannot have; log2 values and ratios can",
         )
     problems.stop()
-    _check_shape(values, matrix, scale, where, assay)
+    _check_shape(values, matrix, scale, where, rounded)
+    if scale == LOG2:
+        _name_cells(values, matrix > IMPOSSIBLE_LOG2, "above 50", problems, "no log2 value is")
+        problems.stop()
+    if scale == LINEAR and assay == "rna-seq":
+        _check_library_sizes(values, matrix, where)
 
 
 def _as_numbers(values: pd.DataFrame, where: str) -> np.ndarray:
@@ -118,18 +156,24 @@ def _name_cells(
 
 
 def _check_shape(
-    values: pd.DataFrame, matrix: np.ndarray, scale: str, where: str, assay: str
+    values: pd.DataFrame, matrix: np.ndarray, scale: str, where: str, rounded: bool
 ) -> None:
     finite = matrix[np.isfinite(matrix)]
     if not finite.size:
         raise AdnormError(f"{where}: every value is missing")
-    highest, lowest = finite.max(), finite.min()
-    if highest == lowest:
-        raise AdnormError(f"{where}: all values are {highest:g}; there is nothing to compare")
-    whole = bool(np.all(finite == np.floor(finite)))
+    lowest = finite.min()
+    if finite.max() == lowest:
+        raise AdnormError(f"{where}: all values are {lowest:g}; there is nothing to compare")
+    highest = np.quantile(finite, NEARLY_ALL, method="lower")
+    whole = _all_whole(finite)
+    if rounded and scale != COUNTS:
+        raise AdnormError(
+            f"{where}: `source: round_counts: true` is for `scale: counts`, but the cohort file "
+            f"declares `scale: {scale}`; take one of the two lines out"
+        )
     if scale == COUNTS and not whole:
-        _disagree(values, scale, _other_than_counts(highest), where)
-    if scale == COUNTS and highest > HIGHEST_COUNT:
+        _check_expected_counts(values, highest, where, rounded)
+    if scale == COUNTS and finite.max() > HIGHEST_COUNT:
         raise AdnormError(
             f"{where}: declared is `scale: counts`, but {describe_values(values)}; no gene has so "
             "many reads in one sample, this is the wrong table"
@@ -145,20 +189,61 @@ def _check_shape(
         )
     if scale == LINEAR and highest <= LOWEST_LINEAR_MAXIMUM:
         _disagree(values, scale, LOG2, where)
-    if scale == LINEAR and whole and assay == "rna-seq":
-        _disagree(values, scale, COUNTS, where)
 
 
-def _other_than_counts(highest: float) -> str:
-    return LINEAR if highest > LOWEST_LINEAR_MAXIMUM else LOG2
+def _all_whole(finite: np.ndarray) -> bool:
+    return bool(np.all(finite == np.floor(finite)))
 
 
-def _disagree(values: pd.DataFrame, scale: str, other: str, where: str) -> None:
-    extra = ""
-    if scale == COUNTS and other == LINEAR:
-        extra = " (expected counts of RSEM or salmon: round them before, and keep `scale: counts`)"
+def _check_expected_counts(values: pd.DataFrame, highest: float, where: str, rounded: bool) -> None:
+    """Judge counts that are not whole numbers: those that are to be rounded, and all others."""
+    if highest <= HIGHEST_LOG2:
+        _disagree(values, COUNTS, LOG2, where)
+    declared = f"{where}: declared is `scale: counts`, but {describe_values(values)}"
+    if not rounded:
+        raise AdnormError(
+            f"{declared}. Expected counts (RSEM, salmon, tximport) are not whole: if that is what "
+            "they are, write `round_counts: true` below `source:` in the cohort file. If they are "
+            "TPM or FPKM, which is what linear values look like, change the line `scale: counts` "
+            "to `scale: linear`; if neither, this is the wrong table"
+        )
+    sums = values.sum()
+    if len(sums) > 1 and sums.max() <= TPM_SPREAD * sums.min():
+        raise AdnormError(
+            f"{declared}, and all samples have the same sum ({sums.median():.6g}), as TPM have and "
+            "reads have not. If they are TPM, change the line `scale: counts` of the cohort file "
+            "to `scale: linear` and take `round_counts` out; if not, this is the wrong table"
+        )
+
+
+def _check_library_sizes(values: pd.DataFrame, matrix: np.ndarray, where: str) -> None:
+    """Judge whether linear values of RNA-seq are normalized for library size."""
+    sums = np.nansum(matrix, axis=0)
+    spread = sums.max() / sums.min() if sums.min() > 0 else np.inf
+    deep = np.median(sums) > HIGHEST_NORMALIZED_SUM and spread > LIBRARY_SPREAD
+    whole = _all_whole(matrix[np.isfinite(matrix)])
+    found = f"the sums of the samples run from {sums.min():.4g} to {sums.max():.4g}"
+    if whole and (deep or spread > NORMALIZED_SPREAD):
+        _disagree(values, LINEAR, COUNTS, where, f"; {found}, as those of libraries do")
+    if spread > NORMALIZED_SPREAD:
+        get_logger().warning(
+            "%s: declared is `scale: linear`, and %s; linear values are expected to be normalized "
+            "for library size (TPM, FPKM). Expected counts belong under `scale: counts` with "
+            "`source: round_counts: true`",
+            where,
+            found,
+        )
+    elif whole:
+        get_logger().warning(
+            "%s: declared is `scale: linear`, and all values are whole numbers; they are taken "
+            "for rounded TPM or FPKM. If they are counts, declare `scale: counts`",
+            where,
+        )
+
+
+def _disagree(values: pd.DataFrame, scale: str, other: str, where: str, also: str = "") -> None:
     raise AdnormError(
-        f"{where}: declared is `scale: {scale}`, but {describe_values(values)}, which is what "
-        f"{other} values look like. If that is what they are, change the line `scale: {scale}` of "
-        f"the cohort file to `scale: {other}`{extra}; if not, this is the wrong table"
+        f"{where}: declared is `scale: {scale}`, but {describe_values(values)}{also}, which is "
+        f"what {other} values look like. If that is what they are, change the line "
+        f"`scale: {scale}` of the cohort file to `scale: {other}`; if not, this is the wrong table"
     )

@@ -66,7 +66,7 @@ def opening(path: Path) -> bytes:
     Raises
     ------
     AdnormError
-        The file is empty, a workbook, an archive, a web page, binary or UTF-16.
+        The file is empty, a workbook, an archive, a web page, binary, UTF-16, or has old line ends.
     """
     with open_bytes(path) as file:
         text = file.read(_GLANCE)
@@ -82,6 +82,12 @@ def opening(path: Path) -> bytes:
         raise AdnormError(f"{path}: the text is UTF-16; save it again as UTF-8 (csv or tsv)")
     if b"\0" in text[:4096]:
         raise AdnormError(f"{path}: this is a binary file, not a text table")
+    # The glance may end within \r\n.
+    if text[:-1].count(b"\r") > 2 * text.count(b"\n"):
+        raise AdnormError(
+            f"{path}: the lines end as on an old Macintosh (carriage return only), so the file is "
+            "one long line; save it again with the line ends of Unix or Windows (csv or tsv)"
+        )
     if _WEB_PAGE.match(text.removeprefix(b"\xef\xbb\xbf")):
         raise AdnormError(
             f"{path}: a web page (HTML) instead of a table; the server did not send the file. "

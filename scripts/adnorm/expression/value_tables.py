@@ -11,14 +11,12 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.expression.delimited import (
     TEXT,
-    is_missing,
-    is_number,
     kind_of_column,
     numbers_of,
     read_columns,
     refuse_decimal_comma,
 )
-from adnorm.expression.sample_columns import match_samples
+from adnorm.expression.sample_columns import match_samples, no_header
 from adnorm.expression.table_layout import SEPARATORS, Layout, find_layout
 
 __all__ = ["ValueTable", "match_samples", "read_annotated_table", "read_sheet", "read_value_table"]
@@ -260,9 +258,6 @@ def _check_names(layout: Layout, samples: list[int]) -> None:
     blank = [i + 1 for i, name in zip(samples, names, strict=True) if not name]
     if blank:
         problems.add(f"columns without a name: number {listing(blank)}")
-    if names and all(is_number(name) or is_missing(name) for name in names) and len(names) > 1:
-        problems.add(
-            f"the first row holds numbers ({listing(names, 4)}), so the table has no header; put "
-            "the sample names above the columns"
-        )
+    if problems and no_header(names):
+        problems.add(no_header(names))
     problems.stop()

@@ -82,11 +82,11 @@ def _fetch_series_matrix(
             "annotation",
             [geo.annotation_path(platform)],
             settings,
-            hint=f"GEO keeps no annotation for every platform: download the table of {platform} "
-            "from its page and name it in the cohort file (source: annotation:)",
+            hint=f"GEO does not keep one for every platform; download the table of {platform} from "
+            "its page at GEO and name that file in the cohort file (source: annotation:)",
         )
     else:
-        wanted = _as_named("annotation", annotation)
+        wanted = Wanted.named("annotation", annotation)
     return [matrix, _obtain(wanted, settings, outdir, proven)]
 
 
@@ -95,7 +95,7 @@ def _fetch_supplementary(
 ) -> list[dict]:
     table = cohort["source"]["table"]
     if "/" in table or ":" in table:
-        values = _as_named("table", table)
+        values = Wanted.named("table", table)
     else:
         values = _below_geo(
             "table",
@@ -106,7 +106,7 @@ def _fetch_supplementary(
         )
     wanted = [_matrix(cohort, settings), values]
     if cohort["source"].get("annotation"):
-        wanted.append(_as_named("annotation", cohort["source"]["annotation"]))
+        wanted.append(Wanted.named("annotation", cohort["source"]["annotation"]))
     return [_obtain(w, settings, outdir, proven) for w in _distinct(wanted)]
 
 
@@ -127,7 +127,7 @@ def _simulate(cohort: dict, settings: dict, outdir: Path, proven: dict[str, dict
 
 def _matrix(cohort: dict, settings: dict) -> Wanted:
     if cohort["source"].get("matrix"):
-        return _as_named("series_matrix", cohort["source"]["matrix"], SERIES_MATRIX)
+        return Wanted.named("series_matrix", cohort["source"]["matrix"], SERIES_MATRIX)
     hint = "check the accession and the GEO address"
     if not cohort["platform"]:
         hint += ", and name the platform in the cohort file if the series has several"
@@ -140,10 +140,6 @@ def _below_geo(
 ) -> Wanted:
     choices = tuple((f"geo:{path}", geo.below(settings["address"], path)) for path in paths)
     return Wanted(role, name_of(paths[0]), choices, opens_with, hint)
-
-
-def _as_named(role: str, source: str, opens_with: bytes = b"") -> Wanted:
-    return Wanted(role, name_of(source), ((source, source),), opens_with)
 
 
 def _distinct(wanted: list[Wanted]) -> list[Wanted]:

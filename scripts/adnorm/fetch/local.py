@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from adnorm.base.errors import AdnormError
-from adnorm.fetch.download import name_of
 from adnorm.fetch.wanted import Wanted
 
 
@@ -28,11 +27,7 @@ def local_files(cohort: dict) -> list[Wanted]:
                 f"cohort {cohort['id']}: route: 'local' needs `source: {role}:`, the path of "
                 f"the {'table of values' if role == 'table' else 'sample sheet'}"
             )
-        files.append(_named(role, source[role]))
+        files.append(Wanted.named(role, source[role]))
     if source.get("annotation"):
-        files.append(_named("annotation", source["annotation"]))
+        files.append(Wanted.named("annotation", source["annotation"]))
     return files
-
-
-def _named(role: str, source: str) -> Wanted:
-    return Wanted(role=role, name=name_of(source), choices=((source, source),))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adnorm.fetch.download import is_remote, local_path, name_of
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -28,3 +30,14 @@ class Wanted:
     choices: tuple[tuple[str, str], ...]
     opens_with: bytes = b""
     hint: str = ""
+
+    @classmethod
+    def named(cls, role: str, source: str, opens_with: bytes = b"") -> Wanted:
+        """Want a file that the cohort file names: one place, an address or a path.
+
+        The manifest keeps the name alone of an absolute path: folders of one machine mean nothing
+        on another.
+        """
+        name = name_of(source)
+        absolute = not is_remote(source) and local_path(source).is_absolute()
+        return cls(role, name, ((name if absolute else source, source),), opens_with)

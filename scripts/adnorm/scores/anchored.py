@@ -12,7 +12,7 @@ from adnorm.base.errors import AdnormError
 
 ALL_SAMPLES = "all samples"
 #: Below this many reference samples their own spread says too little.
-FEWEST_REFERENCES = 3
+FEWEST_REFERENCES = 6
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Anchor:
 def find_anchor(expression: np.ndarray, samples: pd.DataFrame, reference: str) -> Anchor:
     """Take zero from the reference samples of the cohort before treatment.
 
-    The standard deviation is that of the reference samples when there are at least three, otherwise
+    The standard deviation is that of the reference samples when there are at least six, otherwise
     the pooled one within (state, week, arm); it is moderated over genes by limma's empirical Bayes,
     so that a gene with a small deviation by chance does not dominate a set.
 

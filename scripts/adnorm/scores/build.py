@@ -146,7 +146,7 @@ def _container(
 ) -> anndata.AnnData:
     import anndata
 
-    kinds = ("label", "category", "role", "direction")
+    kinds = ("label", "category", "role", "direction", "family")
     var = pd.DataFrame(
         {
             **{kind: np.array([getattr(s, kind) for s in sets.values()], object) for kind in kinds},

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.study.comparisons import HEALTHY_ARM, UNTREATED_ARM
+from adnorm.study.gene_sets import read_gene_sets
 from adnorm.study.mapping import OF_PATIENT
 from adnorm.study.samples import NO_TREATMENT, NUMBERS
 from adnorm.study.schema import check, read_yaml
@@ -196,9 +197,10 @@ def read_study(config: dict, home: Path = Path(), where: str = "configuration") 
             continue
         cohorts[cohort["id"]], files[cohort["id"]] = cohort, path
     config["gene_sets"] = [str(locate(path, home)) for path in config["gene_sets"]]
-    for path in config["gene_sets"]:
-        if not Path(path).is_file():
-            problems.add(f"gene_sets: the file {path} does not exist")
+    try:
+        read_gene_sets(config["gene_sets"])
+    except AdnormError as error:
+        problems.add(f"gene_sets: {error}")
     table = config["identifiers"]["table"]
     if table and "://" not in table and not Path(table).is_file():
         problems.add(f"identifiers: table: the file {table} does not exist")

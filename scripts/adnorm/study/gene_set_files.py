@@ -8,12 +8,12 @@ from collections import Counter
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
-from adnorm.study.gene_sets import Gene, GeneSet
+from adnorm.study.gene_sets import ADDED, Gene, GeneSet
 
 REQUIRED = ("set", "symbol", "direction")
 FACTS = ("madad_log2_fold_change", "gse193309_log2_fold_change")
 #: One value for a whole set; a set without the column gets the default.
-OF_SET = {"label": "", "category": "own", "role": "context"}
+OF_SET = {"label": "", "category": ADDED, "role": "context"}
 OPTIONAL = (
     *OF_SET,
     "previous_symbols",

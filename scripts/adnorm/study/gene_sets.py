@@ -42,6 +42,10 @@ class Gene:
     low_in_bulk_skin: bool = False
 
 
+#: Category of sets that a file gives no category: those of a GMT, and a user's own.
+ADDED = "own"
+
+
 @dataclass(frozen=True)
 class GeneSet:
     """A named set of genes.
@@ -96,6 +100,16 @@ class GeneSet:
         if self.up and self.down:
             return "mixed"
         return "up" if self.up else "down"
+
+    @property
+    def family(self) -> str:
+        """The family of hypotheses for false discovery rates: primary, curated or added.
+
+        What a user adds must not change the false discovery rate of the sets that adnorm is about.
+        """
+        if self.category == ADDED:
+            return "added"
+        return "primary" if self.role == "primary" else "curated"
 
     @property
     def signs(self) -> dict[str, int]:
@@ -190,6 +204,7 @@ def _bring_up_to_date(
     sets: dict[str, GeneSet], renames: dict[str, str], origin: dict[str, str]
 ) -> dict[str, GeneSet]:
     current: dict[str, GeneSet] = {}
+    touched = 0
     for name, gene_set in sets.items():
         genes: dict[str, Gene] = {}
         renamed = []
@@ -202,11 +217,14 @@ def _bring_up_to_date(
             # An old list may hold a gene under both of its names; it is one gene.
             genes.setdefault(symbol, gene)
         if renamed:
-            get_logger().info(
+            touched += 1
+            get_logger().debug(
                 "%s: set %s: retired symbols brought up to date: %s",
                 origin[name],
                 name,
                 ", ".join(renamed),
             )
         current[name] = replace(gene_set, genes=tuple(genes.values()))
+    if touched:
+        get_logger().info("retired symbols of %d gene sets brought up to date", touched)
     return current

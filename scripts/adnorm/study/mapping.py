@@ -11,6 +11,8 @@ import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
 
+#: Canonical columns that every sample has a value in.
+REQUIRED = ("patient", "state", "treatment", "week")
 #: Says in a mapping: take this from the patient's other samples (an arm is a patient's property).
 OF_PATIENT = "of_patient"
 
@@ -191,11 +193,12 @@ class Rule:
         kinds = sorted(set(uncovered))
         what = listing([k or "(empty)" for k in kinds])
         hint = f"'{kinds[0]}': …" if kinds[0] else "missing: …"
+        hint += " (null when it is not available)" if self.column not in REQUIRED else ""
         place = "missing" if kinds == [""] else "values"
         return (
             f"samples: {self.column}: no mapping covers {what} of the key '{key}' "
             f"({len(uncovered)} samples, first {uncovered.index[0]}). All raw values of "
-            f"'{key}': {counted(values)}. Add a line such as `{hint}` to samples: "
+            f"'{key}': {counted(values)}. Add a line such as {hint} to samples: "
             f"{self.column}: {place if place == 'values' else ''}".rstrip()
             + f" in {self.where}, or leave the samples out with `exclude:`"
         )

@@ -7,12 +7,10 @@ import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
-from adnorm.study.mapping import OF_PATIENT, Rule, excluded_samples, raw_values
+from adnorm.study.mapping import OF_PATIENT, REQUIRED, Rule, excluded_samples, raw_values
 
 STATES = ("lesional", "nonlesional", "healthy")
 SEXES = ("female", "male")
-#: Canonical columns in the order of the sheet; the first five come from the cohort file always.
-REQUIRED = ("patient", "state", "treatment", "week")
 NUMBERS = ("dose_mg", "week", "easi", "scorad", "itch_nrs", "age")
 OPTIONAL = ("easi", "scorad", "itch_nrs", "responder", "batch", "sex", "age", "site")
 NO_TREATMENT = "none"
