@@ -21,6 +21,7 @@ include: "workflow/rules/expression.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/effects.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/index.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -36,3 +37,4 @@ rule all:
         collect(
             "<results>/{cohort}/figures/overview.html", cohort=sorted(STUDY.cohorts)
         ),
+        collect("<results>/{cohort}/index/index.tsv", cohort=sorted(STUDY.cohorts)),

@@ -26,6 +26,8 @@ RIVER = {
     "expression": {"base", "study"},
     "scores": {"base", "study"},
     "effects": {"base", "study", "scores"},
+    # The index uses the model of the effects, and scores the sets that it makes itself.
+    "index": {"base", "study", "scores", "effects"},
     "figures": {"base", "study"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

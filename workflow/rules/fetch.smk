@@ -13,7 +13,7 @@ rule fetch:
     params:
         cohort=fetched_part,
         settings=SETTINGS["geo"],
-        code=code_digest("base", "study", "fetch"),
+        code=code_digest("base", "fetch"),
     message:
         "{wildcards.cohort}: fetching the files"
     script:

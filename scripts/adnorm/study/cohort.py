@@ -13,6 +13,8 @@ from adnorm.study.mapping import OF_PATIENT
 from adnorm.study.samples import NO_TREATMENT, NUMBERS
 from adnorm.study.schema import check, read_yaml
 
+#: Folders of the results that belong to no cohort.
+RESERVED = ("axis", "atlas", "references")
 #: What each route needs to know, as keys of `source:` (or of the cohort file itself).
 ROUTE_NEEDS = {
     "geo_series_matrix": ("accession",),
@@ -65,6 +67,8 @@ def read_cohort(path: Path | str, where: str | None = None) -> dict:
     where = where or str(path)
     cohort = check(read_yaml(path), "cohort", where)
     problems = Problems(where)
+    if cohort["id"] in RESERVED:
+        problems.add(f"id: '{cohort['id']}' is a folder of adnorm's own results; name it otherwise")
     if cohort["id"] != path.stem:
         problems.add(f"id: '{cohort['id']}' must be the name of the file, '{path.stem}'")
     for need in ROUTE_NEEDS[cohort["route"]]:

@@ -1,0 +1,1 @@
+"""The normalization index: how far treatment brings diseased skin back, and where it does not."""

@@ -1,0 +1,175 @@
+"""The stage index: how far each arm is back from disease, per visit, set and gene."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.logs import progress
+from adnorm.base.tables import read_table, write_table
+from adnorm.effects.observations import Observations, read_observations
+from adnorm.index.axis import CONTRAST
+from adnorm.index.estimability import GLOBAL, NOT_SCORED
+from adnorm.index.gene_index import gene_index, residual_profile, write_gmt
+from adnorm.index.global_axis import DiseaseAxis, disease_axis
+from adnorm.index.literal import pct_improvement_literal
+from adnorm.index.normalization import COLUMNS, EXPLORATORY, KEYS, NOT_AVAILABLE
+from adnorm.index.selection import left_out_genes
+from adnorm.index.sensitivities import Asked, exploratory, index_table
+from adnorm.index.sets import read_set_scores
+from adnorm.study.gene_sets import read_gene_sets
+
+WITH_COMPOSITION_GENES, LITERAL = "with_composition_genes", "literal"
+
+
+def build_index(
+    lesional: Path,
+    expression: Path,
+    scores: Path,
+    effects: Path,
+    gene_set_files: list[Path],
+    settings: dict,
+    outputs: dict[str, Path],
+    seed: int,
+) -> None:
+    """Compute the disease axis, the index of sets and genes, and the scores of patients.
+
+    Parameters
+    ----------
+    lesional
+        lesional_effects.tsv of all cohorts.
+    expression, scores, effects
+        expression.h5ad, scores.h5ad and effects.tsv of the cohort.
+    gene_set_files
+        Gene-set files (``.tsv``, ``.gmt``).
+    settings
+        Section ``index`` of the configuration: bootstrap, folds, minimum_effect, fdr, primary,
+        confidence.
+    outputs
+        Where to write: ``axis``, ``index``, ``gene_index``, ``patients`` (tables) and ``residual``
+        (GMT).
+    seed
+        Of the resamples and the folds.
+
+    Raises
+    ------
+    AdnormError
+        A file is missing or does not fit the others.
+    """
+    data = read_observations(expression)
+    sets = read_gene_sets(gene_set_files)
+    table, left_out = read_table(lesional), left_out_genes(sets)
+    axis = disease_axis(data, table, left_out, settings, seed)
+    values, names = read_set_scores(scores, data, sets)
+    asked = _with_axis(Asked(values, names, data.combined, _placebo(data), settings, seed), axis)
+    index = index_table(asked)
+    if len(index):
+        frames = [index, _literal(data, read_table(effects))]
+        if left_out:
+            everything = disease_axis(data, table, {}, settings, seed)
+            frames.append(_with_composition_genes(asked, everything))
+        index = _stack(frames).sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
+        said = index.loc[index["analysis"] == "primary", "status"].value_counts()
+        progress(", ".join(f"{count} rows {status}" for status, count in said.items()))
+    genes = _stack(
+        gene_index(data.log2, data.genes, data.combined, reference, settings)
+        for reference in asked.references()
+    )
+    profile = residual_profile(genes, str(data.facts["cohort"]), float(settings["minimum_effect"]))
+    write_table(axis.table, outputs["axis"])
+    write_table(index, outputs["index"])
+    write_table(genes, outputs["gene_index"])
+    write_gmt(profile, outputs["residual"])
+    write_table(patient_scores(asked.values, data.combined), outputs["patients"])
+
+
+def _stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables one below the other; a header is left if none has rows."""
+    frames = list(frames)
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else frames[0]
+
+
+def _placebo(data: Observations) -> str:
+    return str(data.facts.get("placebo_arm", "") or "")
+
+
+def _with_axis(asked: Asked, axis: DiseaseAxis) -> Asked:
+    """Put the global score before the sets."""
+    row = pd.DataFrame(
+        {"reason_code": axis.reason_code, "reason": axis.reason, "level": GLOBAL, "role": GLOBAL},
+        index=[GLOBAL],
+    )
+    values = asked.values.copy()
+    values.insert(0, GLOBAL, axis.scores)
+    return replace(asked, values=values, names=pd.concat([row, asked.names]))
+
+
+def _with_composition_genes(asked: Asked, axis: DiseaseAxis) -> pd.DataFrame:
+    """Compute the global index once more with the genes that tell composition on the axis."""
+    nothing = replace(asked, values=asked.values.iloc[:, :0], names=asked.names.iloc[:0])
+    alone = _with_axis(nothing, axis)
+    why = "exploratory: genes that tell cell composition are on the axis"
+    return pd.concat(
+        [
+            exploratory(alone.index(reference, WITH_COMPOSITION_GENES), why)
+            for reference in alone.references()
+        ],
+        ignore_index=True,
+    )
+
+
+def _literal(data: Observations, effects: pd.DataFrame) -> pd.DataFrame:
+    """Write the literature's figure as rows of the index table, labelled circular."""
+    disease = effects[effects["contrast"] == CONTRAST]
+    found = pct_improvement_literal(data.log2, data.genes, data.combined, disease)
+    value = found["pct_improvement_literal"].to_numpy(dtype=float) / 100
+    known = np.isfinite(value)
+    counted = found["note"] + " (" + found["genes"].astype(str) + " genes)"
+    rows = pd.DataFrame(
+        {
+            "analysis": LITERAL,
+            "reference": "nonlesional",
+            "arm": found["arm"],
+            "week": found["week"],
+            "level": GLOBAL,
+            "name": "pct_improvement_literal",
+            "ni": value,
+            "family": "none",
+            "pairs": found["pairs"],
+            "status": np.where(known, EXPLORATORY, NOT_AVAILABLE),
+            "reason_code": np.where(known, "", NOT_SCORED),
+            "reason": np.where(
+                known, counted, "too few pairs or no disease gene of its own in this cohort"
+            ),
+        }
+    )
+    rows[["interval", "dni_reason"]] = ""
+    return rows.reindex(columns=COLUMNS)
+
+
+def patient_scores(values: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
+    """List the scores that trajectories of patients are drawn from.
+
+    Parameters
+    ----------
+    values
+        Shape (observations, names).
+    observations
+        patient, arm, week, state of each row.
+
+    Returns
+    -------
+    DataFrame
+        patient, arm, week, state, name, score; names without a score are left out.
+    """
+    keys = ["patient", "arm", "week", "state"]
+    wide = pd.concat(
+        [observations[keys].reset_index(drop=True), values.reset_index(drop=True)], axis=1
+    )
+    table = wide.melt(keys, var_name="name", value_name="score").dropna(subset="score")
+    return table.sort_values(["patient", "week", "state", "name"], ignore_index=True)

@@ -1,0 +1,416 @@
+"""The disease axis: who teaches it, which genes it takes, and that it cannot flatter a drug."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from adnorm.base.errors import AdnormError
+from adnorm.base.tables import read_table, write_table
+from adnorm.effects.fit import benjamini_hochberg
+from adnorm.index.axis import (
+    CONTRAST,
+    LESIONAL_COLUMNS,
+    axis_scores,
+    compile_lesional_effects,
+    train_axis,
+    training_cohorts,
+)
+from adnorm.index.crossfit import deal_folds, fit_crossfit_axis
+from adnorm.index.literal import pct_improvement_literal
+from adnorm.index.selection import AXIS_COLUMNS, left_out_genes, winsorised
+from adnorm.index.shrinkage import moderate_variances
+from adnorm.study.gene_sets import Gene, GeneSet
+
+SETTINGS = {"minimum_effect": 1.0, "fdr": 0.05, "confidence": 0.95, "folds": 5}
+
+
+def lesional_rows(cohort, effects, simulated="yes", disease="atopic dermatitis", error=0.1):
+    return pd.DataFrame(
+        {
+            "cohort": cohort,
+            "disease": disease,
+            "simulated": simulated,
+            "gene": list(effects),
+            "log2_fold_change": list(effects.values()),
+            "standard_error": error,
+            "pairs": 20,
+        }
+    )
+
+
+def trial(rng, disease, patients=9, effect=0.0, noise=0.8, arm="drug"):
+    """Log2 genes × observations of one arm at baseline (LS, NL) and at week 4 (LS)."""
+    own = rng.normal(0, 0.5, (patients, len(disease)))
+    active = disease * (1 + 0.3 * rng.normal(size=(patients, 1)))
+
+    def biopsies(level):
+        return own + level + rng.normal(0, noise, own.shape)
+
+    values = np.vstack([biopsies(active), biopsies(0.0), biopsies(active * (1 - effect))])
+    states = ["lesional", "nonlesional", "lesional"]
+    observations = pd.DataFrame(
+        {
+            "patient": [f"p{i:02d}" for i in range(patients)] * 3,
+            "state": np.repeat(states, patients),
+            "week": np.repeat([0.0, 0.0, 4.0], patients),
+            "arm": arm,
+        }
+    )
+    return values.T, observations
+
+
+def paired_effects(log2, observations, genes, cohort):
+    size = len(observations) // 3
+    pairs = (log2[:, :size] - log2[:, size : 2 * size]).T
+    variance, freedom = moderate_variances(pairs.var(axis=0, ddof=1), size - 1)
+    error = np.sqrt(variance / size)
+    effect = pairs.mean(axis=0)
+    p_value = 2 * stats.t.sf(np.abs(effect) / error, freedom)
+    rows = lesional_rows(cohort, dict(zip(genes, effect, strict=True)), error=error)
+    return rows.assign(pairs=size, p_value=p_value, fdr=benjamini_hochberg(p_value))
+
+
+def index_of(scores, observations):
+    size = len(observations) // 3
+    start, reference, end = scores[:size], scores[size : 2 * size], scores[2 * size :]
+    return (start - end).mean() / (start - reference).mean()
+
+
+# ---------------------------------------------------------------- lesional effects
+
+
+def write_cohort(folder, name, contrasts, simulated=False):
+    import anndata
+
+    rows = [
+        {"contrast": c, "gene": g, "log2_fold_change": 1.5, "standard_error": 0.2, "pairs": 9}
+        for c in contrasts
+        for g in ("B", "A")
+    ]
+    columns = ["contrast", "gene", "log2_fold_change", "standard_error", "pairs"]
+    write_table(pd.DataFrame(rows, columns=columns), folder / name / "effects" / "effects.tsv")
+    obs = pd.DataFrame(
+        {"patient": ["p"], "state": ["lesional"], "week": [0.0], "arm": ["untreated"]}, index=["s"]
+    )
+    data = anndata.AnnData(np.ones((1, 2), dtype=np.float32), obs=obs)
+    data.uns["adnorm"] = {"cohort": name, "disease": "psoriasis", "simulated": simulated}
+    (folder / name / "expression").mkdir()
+    data.write_h5ad(folder / name / "expression" / "expression.h5ad")
+    return folder / name
+
+
+def test_lesional_effects_of_all_cohorts_in_one_sorted_table(tmp_path):
+    folders = [
+        write_cohort(tmp_path, "zeta", [CONTRAST, "change:drug@4"], simulated=True),
+        write_cohort(tmp_path, "alpha", [CONTRAST]),
+        write_cohort(tmp_path, "no_nonlesional", []),
+    ]
+    compile_lesional_effects(folders, tmp_path / "lesional_effects.tsv")
+    table = read_table(tmp_path / "lesional_effects.tsv")
+    assert list(table) == LESIONAL_COLUMNS
+    assert table["cohort"].tolist() == ["alpha", "alpha", "zeta", "zeta"]
+    assert table["gene"].tolist() == ["A", "B", "A", "B"]
+    assert table["simulated"].tolist() == ["no", "no", "yes", "yes"]
+    assert set(table["disease"]) == {"psoriasis"}
+
+
+def test_no_cohort_with_the_comparison_leaves_a_header(tmp_path):
+    compile_lesional_effects([write_cohort(tmp_path, "one", [])], tmp_path / "effects.tsv")
+    assert list(read_table(tmp_path / "effects.tsv")) == LESIONAL_COLUMNS
+
+
+def test_missing_effects_are_named(tmp_path):
+    with pytest.raises(AdnormError, match="effects.tsv"):
+        compile_lesional_effects([tmp_path / "absent"], tmp_path / "effects.tsv")
+
+
+# ---------------------------------------------------------------- training
+
+
+def test_no_cohort_teaches_itself_and_simulated_never_teaches_real():
+    effects = {"A": 2.0}
+    table = pd.concat(
+        [
+            lesional_rows("judged", effects, "no"),
+            lesional_rows("real", effects, "no"),
+            lesional_rows("fake", effects, "yes"),
+            lesional_rows("alopecia", effects, "no", disease="alopecia areata"),
+        ]
+    )
+    assert training_cohorts(table, "judged", False) == ["real"]
+    assert training_cohorts(table, "judged", True) == ["fake"]
+
+
+@pytest.fixture
+def four_cohorts():
+    """Genes that each break one rule, in the cohorts a, b, c and the judged one."""
+    common = {"UP": 2.0, "DOWN": -2.5, "SMALL": 0.9, "NULL": 0.0, "SKIN": 3.0, "ELSEWHERE": 2.0}
+    return pd.concat(
+        [
+            lesional_rows("a", common | {"MIXED": 4.0, "ONCE": 2.0}),
+            lesional_rows("b", common | {"MIXED": 4.1, "NULL": 0.05}),
+            lesional_rows("c", common | {"NULL": -0.05}),
+            lesional_rows("judged", {"UP": -9.0, "ONCE": 9.0, "ONLY_HERE": 9.0}),
+        ],
+        ignore_index=True,
+    )
+
+
+def train(table, **changes):
+    platform = ["UP", "DOWN", "SMALL", "NULL", "SKIN", "MIXED", "ONCE", "ONLY_HERE"]
+    left_out = {"SKIN": "composition: in comp_sebaceous"}
+    axis = train_axis(table, "judged", True, platform, left_out, SETTINGS | changes)
+    return axis.set_index("gene")
+
+
+def test_every_gene_left_out_says_why(four_cohorts):
+    axis = train(four_cohorts)
+    assert axis["reason"].to_dict() == {
+        "DOWN": "",
+        "ELSEWHERE": "not measured in this cohort",
+        "MIXED": "",
+        "NULL": "FDR not below 0.05",
+        "ONCE": "measured in fewer than 2 other cohorts",
+        "ONLY_HERE": "measured in fewer than 2 other cohorts",
+        "SKIN": "composition: in comp_sebaceous",
+        "SMALL": "|log2 fold change| not above 1",
+        "UP": "",
+    }
+    assert (axis.loc[axis["reason"] != "", "weight"] == 0).all()
+    assert axis.reset_index().columns.tolist() == AXIS_COLUMNS
+
+
+def test_the_weight_is_the_effect_over_the_variance(four_cohorts):
+    axis = train(four_cohorts)
+    assert axis.loc["UP", "effect"] == pytest.approx(2.0)
+    assert axis.loc["UP", "weight"] == pytest.approx(2.0 / (0.1**2 * 20))
+    assert axis.loc["DOWN", "weight"] == pytest.approx(-2.5 / (0.1**2 * 20))
+
+
+def test_a_gene_whose_sign_differs_between_cohorts_is_left_out(four_cohorts):
+    extra = pd.concat(
+        [
+            lesional_rows(c, {"MIXED": e}, error=s)
+            for c, e, s in [("d", -3.0, 9.0), ("e", -3.0, 9.0), ("f", -3.0, 9.0)]
+        ]
+    )
+    axis = train(pd.concat([four_cohorts, extra], ignore_index=True))
+    assert axis.loc["MIXED", "reason"] == "sign agrees in 2 of 5 cohorts"
+
+
+def test_the_judged_cohort_has_no_say(four_cohorts):
+    changed = four_cohorts.copy()
+    changed.loc[changed["cohort"] == "judged", "log2_fold_change"] = 0.0
+    pd.testing.assert_frame_equal(train(four_cohorts), train(changed))
+
+
+def test_the_order_of_rows_plays_no_part(four_cohorts):
+    shuffled = four_cohorts.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(train(four_cohorts), train(shuffled))
+
+
+def test_a_gene_twice_in_a_cohort_stops(four_cohorts):
+    doubled = pd.concat([four_cohorts, four_cohorts.iloc[[0]]])
+    with pytest.raises(AdnormError, match="'UP' stand twice"):
+        train(doubled)
+
+
+def test_without_other_cohorts_every_weight_is_zero(four_cohorts):
+    alone = four_cohorts[four_cohorts["cohort"] == "judged"]
+    axis = train(alone)
+    assert (axis["weight"] == 0).all() and (axis["reason"] != "").all()
+
+
+def test_the_largest_weights_are_cut():
+    weights = winsorised(np.append(np.linspace(-1, 1, 199), 50.0))
+    assert np.abs(weights).max() < 1.01 and weights[-1] > 0.98
+    assert len(winsorised(np.empty(0))) == 0
+
+
+def test_composition_genes_are_left_out_with_their_sets():
+    sets = {
+        name: GeneSet(name, name, "x", role, tuple(Gene(symbol=s) for s in symbols))
+        for name, role, symbols in [
+            ("comp_sebaceous", "composition", ["FADS2", "ELOVL3"]),
+            ("comp_adipose", "composition", ["ELOVL3"]),
+            ("itch", "primary", ["IL31"]),
+        ]
+    }
+    assert left_out_genes(sets) == {
+        "ELOVL3": "composition: in comp_sebaceous, comp_adipose",
+        "FADS2": "composition: in comp_sebaceous",
+    }
+
+
+# ---------------------------------------------------------------- scores
+
+
+def test_scores_are_centred_at_nonlesional_skin_and_linear():
+    rng = np.random.default_rng(3)
+    log2, observations = trial(rng, np.full(50, 1.0))
+    weights = rng.normal(size=50)
+    scores = axis_scores(log2, observations, weights)
+    baseline = (observations["state"] == "nonlesional").to_numpy()
+    assert scores[baseline].mean() == pytest.approx(0.0, abs=1e-10)
+    shifted = axis_scores(log2 + rng.normal(size=(50, 1)), observations, weights)
+    np.testing.assert_allclose(shifted, scores, atol=1e-9)
+    np.testing.assert_allclose(axis_scores(3 * log2, observations, weights), 3 * scores, atol=1e-9)
+    order = rng.permutation(50)
+    np.testing.assert_allclose(
+        axis_scores(log2[order], observations, weights[order]), scores, atol=1e-9
+    )
+
+
+def test_healthy_skin_is_the_zero_where_there_is_no_nonlesional_skin():
+    log2, observations = trial(np.random.default_rng(4), np.full(20, 1.0))
+    observations["state"] = observations["state"].replace("nonlesional", "healthy")
+    scores = axis_scores(log2, observations, np.ones(20))
+    assert scores[observations["state"] == "healthy"].mean() == pytest.approx(0.0, abs=1e-10)
+    with pytest.raises(AdnormError, match="neither"):
+        axis_scores(log2, observations.assign(state="lesional"), np.ones(20))
+
+
+# ---------------------------------------------------------------- cross-fitting
+
+
+def test_folds_are_even_in_every_arm_and_do_not_depend_on_order():
+    patients = np.array([f"p{i:02d}" for i in range(23)])
+    arms = np.array(["drug"] * 10 + ["placebo"] * 10 + ["healthy"] * 3)
+    fold = deal_folds(patients, arms, 5, seed=1)
+    assert len(fold) == 20
+    for arm in ("drug", "placebo"):
+        assert np.bincount(fold[patients[arms == arm]]).tolist() == [2] * 5
+    order = np.random.default_rng(0).permutation(23)
+    pd.testing.assert_series_equal(deal_folds(patients[order], arms[order], 5, seed=1), fold)
+    assert not deal_folds(patients, arms, 5, seed=2).equals(fold)
+    assert deal_folds(patients[:3], arms[:3], 5, seed=1).nunique() == 3
+
+
+@pytest.fixture
+def strong_trial():
+    disease = np.zeros(300)
+    disease[:40] = np.repeat([2.0, -2.0], 20)
+    genes = np.array([f"G{i:03d}" for i in range(300)])
+    return genes, *trial(np.random.default_rng(5), disease, patients=12, noise=0.5)
+
+
+def fit(strong_trial, left_out=(), **changes):
+    genes, log2, observations = strong_trial
+    return fit_crossfit_axis(
+        log2, genes, observations, dict.fromkeys(left_out, "composition"), SETTINGS | changes, 1
+    )
+
+
+def test_a_patient_does_not_reach_the_weights_that_judge_him(strong_trial):
+    genes, log2, observations = strong_trial
+    before = fit(strong_trial)
+    patient = "p03"
+    changed = log2 + 5 * np.outer(
+        np.random.default_rng(0).normal(size=len(genes)),
+        (observations["patient"] == patient) & (observations["state"] == "lesional"),
+    )
+    after = fit((genes, changed, observations))
+    own = before.fold[patient]
+    np.testing.assert_array_equal(after.weights[:, own], before.weights[:, own])
+    others = [f for f in range(5) if f != own]
+    assert (after.weights[:, others] != before.weights[:, others]).any(axis=0).all()
+
+
+def test_crossfit_table_says_what_is_used(strong_trial):
+    axis = fit(strong_trial, left_out=["G000"])
+    table = axis.table.set_index("gene")
+    assert list(axis.table) == AXIS_COLUMNS
+    assert table.loc["G000", "reason"] == "composition" and table.loc["G000", "weight"] == 0
+    assert table.loc["G001", "reason"] == "" and table.loc["G001", "weight"] > 0
+    assert table.loc["G025", "weight"] < 0
+    assert table.loc["G200", "reason"] == "not chosen in any fold of the cross-fit"
+
+
+def test_without_signal_or_without_pairs_there_is_no_axis_and_a_reason(strong_trial):
+    genes, log2, observations = strong_trial
+    silent, sheet = trial(np.random.default_rng(6), np.zeros(300))
+    axis = fit((genes, silent, sheet))
+    assert not axis.weights.any() and "no gene" in axis.reason
+    lesional = (observations["state"] == "lesional").to_numpy()
+    axis = fit((genes, log2[:, lesional], observations[lesional].reset_index(drop=True)))
+    assert not axis.weights.any() and axis.reason.startswith("0 patients")
+
+
+def test_healthy_people_stand_on_the_scale_of_the_patients(strong_trial):
+    genes, log2, observations = strong_trial
+    healthy = (observations["state"] == "nonlesional").to_numpy()
+    people = observations[healthy].assign(
+        state="healthy", arm="healthy", patient=lambda o: "h" + o["patient"]
+    )
+    both = pd.concat([observations, people], ignore_index=True)
+    values = np.hstack([log2, log2[:, healthy]])
+    axis = fit((genes, values, both))
+    scores = axis_scores(values, both, axis.weights, axis.fold)
+    assert not set(axis.fold.index) & set(people["patient"])
+    assert scores[(both["state"] == "healthy").to_numpy()].mean() == pytest.approx(0, abs=1e-9)
+
+
+# ---------------------------------------------------------------- a useless drug
+
+
+@pytest.fixture(scope="module")
+def useless_drug():
+    """Index (in points) of a drug without effect, by share of diseased genes and by method."""
+    found = {}
+    genes = np.array([f"G{i:04d}" for i in range(2000)])
+    for share in (0.02, 0.10):
+        rows = []
+        for run in range(50):
+            rng = np.random.default_rng(run)
+            disease = np.zeros(len(genes))
+            many = int(share * len(genes))
+            disease[:many] = rng.choice([-1, 1], many) * rng.gamma(4, 1.5 / 4, many)
+            teachers = []
+            for name in "abc":
+                differs = disease * rng.lognormal(0, 0.2, len(genes))
+                teachers.append(paired_effects(*trial(rng, differs, 15), genes, name))
+            log2, observations = trial(rng, disease)
+            axis = train_axis(pd.concat(teachers), "judged", True, genes, {}, SETTINGS)
+            weights = axis.set_index("gene")["weight"].reindex(genes).to_numpy()
+            inside = fit_crossfit_axis(log2, genes, observations, {}, SETTINGS, run)
+            own = paired_effects(log2, observations, genes, "judged")
+            literal = {
+                by: pct_improvement_literal(log2, genes, observations, own, by).iloc[0]
+                for by in ("fdr", "p_value")
+            }
+            rows.append(
+                {
+                    "external": 100
+                    * index_of(axis_scores(log2, observations, weights), observations),
+                    "crossfit": np.nan
+                    if inside.reason
+                    else 100
+                    * index_of(
+                        axis_scores(log2, observations, inside.weights, inside.fold), observations
+                    ),
+                    "literal_fdr": literal["fdr"]["pct_improvement_literal"],
+                    "literal_p_value": literal["p_value"]["pct_improvement_literal"],
+                    "note": literal["fdr"]["note"],
+                }
+            )
+        found[share] = pd.DataFrame(rows)
+    return found
+
+
+@pytest.mark.parametrize("share", [0.02, 0.10])
+@pytest.mark.parametrize("axis", ["external", "crossfit"])
+def test_a_useless_drug_has_an_index_near_zero(useless_drug, share, axis):
+    values = useless_drug[share][axis]
+    assert values.notna().mean() > 0.9
+    assert abs(values.median()) < 3
+
+
+def test_the_literal_index_flatters_a_useless_drug_and_says_so(useless_drug):
+    rare = useless_drug[0.02]
+    assert rare["literal_p_value"].median() > 15
+    for share in (0.02, 0.10):
+        assert (useless_drug[share]["literal_fdr"] > 0).mean() > 0.6
+        assert useless_drug[share]["note"].str.startswith("circular").all()

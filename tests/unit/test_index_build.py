@@ -1,0 +1,371 @@
+"""The stage index as a whole: on the simulated trials and on the real series."""
+
+from __future__ import annotations
+
+import shutil
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from adnorm.base.errors import AdnormError
+from adnorm.base.tables import read_table
+from adnorm.effects.build import build_effects
+from adnorm.expression.build import build_expression
+from adnorm.fetch.build import fetch_cohort
+from adnorm.index.axis import compile_lesional_effects
+from adnorm.index.build import build_index
+from adnorm.scores.build import build_scores
+from adnorm.study.cohort import read_study
+
+SETTINGS = {
+    "bootstrap": 2000,
+    "folds": 5,
+    "minimum_effect": 1.0,
+    "fdr": 0.05,
+    "confidence": 0.95,
+    "primary": [
+        "global",
+        "itch_core_skin_up",
+        "barrier_terminal_differentiation_down",
+        "barrier_hyperproliferation_up",
+    ],
+}
+EXPRESSION = ["samples", "excluded", "identifiers", "design", "comparisons", "qc"]
+TABLES = ["axis", "index", "gene_index", "patients"]
+TRIALS = ["demo_jak1", "demo_biologic"]
+
+
+def paths(folder):
+    outputs = {name: folder / "index" / f"{name}.tsv" for name in TABLES}
+    return outputs | {"residual": folder / "index" / "residual.gmt"}
+
+
+def index_of(folder, sets, settings=None, outputs=None, seed=1):
+    build_index(
+        folder.parent / "lesional_effects.tsv",
+        folder / "expression" / "expression.h5ad",
+        folder / "scores" / "scores.h5ad",
+        folder / "effects" / "effects.tsv",
+        sets,
+        settings or SETTINGS,
+        outputs or paths(folder),
+        seed,
+    )
+
+
+def run(folder, repository, config):
+    """Run the stages up to the index with the package's own functions."""
+    study = read_study(config, repository)
+    config = study.config
+    sets = [repository / path for path in config["gene_sets"]]
+    table = config["identifiers"]["table"]
+    for name, cohort in study.cohorts.items():
+        place = folder / name
+        manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, place / "fetch")
+        outputs = {key: place / "expression" / f"{key}.tsv" for key in EXPRESSION}
+        outputs["expression"] = place / "expression" / "expression.h5ad"
+        settings = config["expression"] | {"minimum_pairs": 3}
+        build_expression(manifest, cohort, settings, sets, table, outputs)
+        scores = {key: place / "scores" / f"{key}.tsv" for key in ("coverage", "agreement")}
+        scores["scores"] = place / "scores" / "scores.h5ad"
+        settings = config["scores"] | {"methods": ["zscore"]}
+        build_scores(outputs["expression"], sets, settings, scores)
+        effects = {key: place / "effects" / f"{key}.tsv" for key in ("effects", "set_effects")}
+        settings = config["effects"] | {"count_model": "log2"}
+        build_effects(outputs["expression"], scores["scores"], settings, effects)
+    compile_lesional_effects(
+        [folder / name for name in study.cohorts], folder / "lesional_effects.tsv"
+    )
+    for name in study.cohorts:
+        index_of(folder / name, sets)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sets(repository):
+    return [repository / "config" / "gene_sets" / "adnorm.tsv"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory, repository):
+    config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    return run(tmp_path_factory.mktemp("demo"), repository, config)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory, repository, shared):
+    config = yaml.safe_load((repository / "config" / "real.yaml").read_text())
+    config["geo"] = {"address": f"file:{shared / 'geo'}"}
+    config["identifiers"] = {"table": str(shared / "reference" / "gencode_v26_annotation.tsv.gz")}
+    return run(tmp_path_factory.mktemp("real"), repository, config)
+
+
+def index_table(folder, cohort, **wanted):
+    table = read_table(folder / cohort / "index" / "index.tsv")
+    table["status"] = table["status"].fillna("NA")
+    for column, value in wanted.items():
+        table = table[table[column] == value]
+    return table
+
+
+# ---------------------------------------------------------------- simulated trials
+
+
+def planted(folder, cohort):
+    """Share of the planted effect that is gone, by arm, week and name."""
+    truth = read_table(folder / cohort / "fetch" / "truth.tsv")
+    effect = truth[truth["kind"] == "set_effect"].set_index("name")["value"]
+    sets = truth[truth["kind"] == "signed_set_change"].copy()
+    sets["planted"] = -sets["value"] / sets["name"].map(effect)
+    axis = truth[(truth["kind"] == "reversal") & (truth["name"] == "other")]
+    axis = axis.assign(name="global", planted=axis["value"])
+    columns = ["arm", "week", "name", "planted"]
+    return pd.concat([sets, axis], ignore_index=True)[columns]
+
+
+@pytest.mark.parametrize("cohort", TRIALS)
+@pytest.mark.parametrize("analysis", ["primary", "completers"])
+def test_planted_reversal_is_inside_the_interval(demo, cohort, analysis):
+    table = index_table(demo, cohort, analysis=analysis)
+    found = table[table["status"] == "ok"].merge(planted(demo, cohort), on=["arm", "week", "name"])
+    assert found["name"].nunique() >= 16
+    inside = (found["lower"] <= found["planted"]) & (found["planted"] <= found["upper"])
+    assert inside.mean() >= 0.9
+    axis = found[found["name"] == "global"]
+    assert len(axis) == len(found[["arm", "week"]].drop_duplicates())
+    assert inside[axis.index].mean() >= 0.75
+    assert np.median(np.abs(axis["ni"] - axis["planted"])) < 0.05
+
+
+@pytest.mark.parametrize("name", ["global", "itch_core_skin_up", "th2"])
+def test_the_higher_dose_normalizes_more(demo, name):
+    table = index_table(demo, "demo_jak1", analysis="primary", name=name, week=12)
+    ni = table.set_index("arm")["ni"]
+    assert ni["placebo"] < ni["JAK1 inhibitor 100 mg"] < ni["JAK1 inhibitor 200 mg"]
+    drugs = table[table["arm"] != "placebo"]
+    assert (drugs["dni_lower"] > 0).all()
+    assert (drugs["dni"] < drugs["ni"]).all()
+
+
+def test_every_set_has_a_row_with_a_number_or_a_reason(demo):
+    scores = anndata.read_h5ad(demo / "demo_jak1" / "scores" / "scores.h5ad")
+    table = index_table(demo, "demo_jak1", analysis="primary")
+    for _, rows in table.groupby(["arm", "week"]):
+        assert set(rows["name"]) == {*scores.var_names, "global", "itch_minus_th2"}
+    refused = table["status"] == "NA"
+    assert table.loc[refused, "ni"].isna().all()
+    assert (table.loc[refused, "reason_code"] != "").all()
+    assert (table.loc[refused, "reason"].str.len() > 20).all()
+    assert table.loc[~refused, ["ni", "lower", "upper", "p_value"]].notna().all(axis=None)
+    unsigned = scores.var_names[scores.var["direction"] == "unsigned"]
+    codes = table[table["name"].isin(unsigned)]["reason_code"]
+    assert set(codes) <= {"UNSIGNED", "NOT_SCORED"}
+
+
+@pytest.mark.parametrize("name", ["housekeeping", "housekeeping_classic", "sex_check"])
+def test_control_sets_have_no_index(demo, name):
+    assert set(index_table(demo, "demo_jak1", name=name)["status"]) == {"NA"}
+
+
+def test_sensitivity_analyses_where_they_make_sense(demo):
+    expected = {
+        "primary",
+        "completers",
+        "composition_adjusted",
+        "with_composition_genes",
+        "literal",
+    }
+    assert set(index_table(demo, "demo_jak1")["analysis"]) == expected
+    table = index_table(demo, "demo_biologic")
+    assert set(table["analysis"]) == expected | {"time_matched"}
+    matched = table[table["analysis"] == "time_matched"]
+    assert set(matched["week"]) == {16}
+    for analysis in ("composition_adjusted", "with_composition_genes", "literal"):
+        rows = table[(table["analysis"] == analysis) & (table["status"] != "NA")]
+        assert set(rows["status"]) == {"exploratory"}
+    literal = table[table["analysis"] == "literal"]
+    assert literal["reason"].str.startswith("circular").all()
+    assert literal[["lower", "upper", "p_value"]].isna().all(axis=None)
+    assert not table.duplicated(["analysis", "reference", "arm", "week", "name"]).any()
+
+
+def test_itch_minus_th2_is_the_score_without_the_shared_genes(demo, sets):
+    """Against its definition, from the expression file."""
+    from adnorm.study.gene_sets import read_gene_sets
+
+    place = demo / "demo_jak1"
+    data = anndata.read_h5ad(place / "expression" / "expression.h5ad")
+    gene_sets = read_gene_sets(sets)
+    th2 = {gene.symbol for gene in gene_sets["th2"].genes}
+    signs = {
+        gene: sign
+        for gene, sign in gene_sets["itch_core_skin_up"].signs.items()
+        if gene not in th2 and gene in data.var_names
+    }
+    assert 5 <= len(signs) <= 18
+    frame = data[:, list(signs)].to_df() * list(signs.values())
+    patients = read_table(place / "index" / "patients.tsv")
+    mine = patients[patients["name"] == "itch_minus_th2"].set_index(["patient", "state", "week"])
+    keys = list(zip(data.obs["patient"], data.obs["state"], data.obs["week"], strict=True))
+    correlation = np.corrcoef(frame.mean(axis=1), mine.loc[keys, "score"])[0, 1]
+    assert correlation > 0.97
+
+
+def test_patient_scores_give_the_index(demo):
+    """The table that trajectories are drawn from holds the very scores of the index."""
+    place = demo / "demo_biologic"
+    scores = read_table(place / "index" / "patients.tsv")
+    wide = scores[scores["name"] == "global"].pivot(
+        index=["patient", "arm"], columns=["state", "week"], values="score"
+    )
+    disease = (wide["lesional", 0] - wide["nonlesional", 0]).mean()
+    row = index_table(place.parent, place.name, analysis="primary", name="global", week=16)
+    for arm, ni in row.set_index("arm")["ni"].items():
+        change = (wide["lesional", 0] - wide["lesional", 16]).xs(arm, level="arm").dropna()
+        assert change.mean() / disease == pytest.approx(ni, rel=1e-4)
+
+
+def test_axis_of_a_trial_comes_from_the_others_without_composition_genes(demo, sets):
+    from adnorm.study.gene_sets import read_gene_sets
+
+    axis = read_table(demo / "demo_jak1" / "index" / "axis.tsv")
+    assert set(axis["source"]) == {"other cohorts"}
+    used = set(axis.loc[axis["weight"] != 0, "gene"])
+    assert len(used) > 30
+    cells = {g.symbol for s in read_gene_sets(sets).values() if s.role == "composition"
+             for g in s.genes}  # fmt: skip
+    assert not used & cells
+
+
+def test_cohort_without_visits_has_empty_tables_with_headers(demo):
+    assert index_table(demo, "demo_reference_array").empty
+    assert read_table(demo / "demo_reference_array" / "index" / "gene_index.tsv").empty
+    assert (demo / "demo_reference_array" / "index" / "residual.gmt").read_text() == ""
+
+
+def test_same_bytes_again(demo, sets, tmp_path):
+    place = demo / "demo_biologic"
+    again = {name: tmp_path / path.name for name, path in paths(place).items()}
+    index_of(place, sets, outputs=again)
+    for name, path in paths(place).items():
+        assert again[name].read_bytes() == path.read_bytes(), name
+
+
+# ---------------------------------------------------------------- faults
+
+
+@pytest.fixture
+def copied(demo, tmp_path):
+    place = tmp_path / "demo_biologic"
+    shutil.copytree(demo / "demo_biologic", place)
+    shutil.copy(demo / "lesional_effects.tsv", tmp_path)
+    return place
+
+
+def change_scores(place, change):
+    path = place / "scores" / "scores.h5ad"
+    data = anndata.read_h5ad(path)
+    change(data).write_h5ad(path)
+
+
+def test_scores_without_zscore_are_refused(copied, sets):
+    def drop(data):
+        data.layers["gsva"] = data.layers.pop("zscore")
+        return data
+
+    change_scores(copied, drop)
+    with pytest.raises(AdnormError, match="add zscore to scores: methods"):
+        index_of(copied, sets)
+
+
+def test_scores_of_other_samples_are_refused(copied, sets):
+    change_scores(copied, lambda data: data[::-1].copy())
+    with pytest.raises(AdnormError, match="run the scores stage again"):
+        index_of(copied, sets)
+
+
+def test_swapped_labels_give_no_number(copied, sets):
+    """Lesional and non-lesional exchanged at baseline: refused, set by set and for the axis."""
+    other = {"lesional": "nonlesional", "nonlesional": "lesional"}
+    for name in ("expression", "scores"):
+        path = copied / name / f"{name}.h5ad"
+        data = anndata.read_h5ad(path)
+        state = data.obs["state"].astype(str)
+        start = data.obs["week"] == 0
+        data.obs["state"] = pd.Categorical(state.where(~start, state.map(other)))
+        data.write_h5ad(path)
+    index_of(copied, sets)
+    table = index_table(copied.parent, copied.name, analysis="primary")
+    assert set(table["status"]) == {"NA"}
+    by_name = table.groupby("name")["reason_code"].first()
+    for name in ("global", "th2", "itch_core_skin_up", "barrier_hyperproliferation_up"):
+        assert by_name[name] == "DIRECTION_CONTRADICTED"
+
+
+# ---------------------------------------------------------------- real series
+
+
+def test_ruxolitinib_against_nonlesional_skin_has_no_index_and_a_reason(real):
+    table = index_table(real, "gse80342", reference="nonlesional", analysis="primary")
+    assert set(table["status"]) == {"NA"}
+    signed = table[table["name"].isin(["th1_ifn", "itch_core_skin_up"])]
+    assert set(signed["reason_code"]) == {"NO_REFERENCE"}
+    assert signed["reason"].str.contains("no nonlesional samples at baseline").all()
+
+
+@pytest.mark.parametrize("name", ["th1_ifn", "jak_stat_targets"])
+def test_ruxolitinib_normalizes_its_targets_against_healthy_skin(real, name):
+    row = index_table(
+        real, "gse80342", reference="healthy", analysis="primary", name=name
+    ).iloc[0]  # fmt: skip
+    assert row["status"] == "exploratory"
+    assert "3 people" in row["reason"]
+    assert row["lower"] > 0.5
+    assert 0.8 < row["ni"] < 1.1
+    assert row["p_value"] == pytest.approx(2 / 2**9, rel=1e-3)
+    assert (row["pairs"], row["lost"]) == (9, 0)
+    assert "uncontrolled" in row["dni_reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("barrier_terminal_differentiation_down", "DENOM_NOT_ESTIMABLE"),
+        ("barrier_hyperproliferation_up", "DIRECTION_CONTRADICTED"),
+        ("housekeeping", "UNSIGNED"),
+        ("global", "NOT_SCORED"),
+    ],
+)
+def test_ruxolitinib_has_no_index_where_the_cohort_cannot_say(real, name, code):
+    row = index_table(
+        real, "gse80342", reference="healthy", analysis="primary", name=name
+    ).iloc[0]  # fmt: skip
+    assert (row["status"], row["reason_code"]) == ("NA", code)
+    assert np.isnan(row["ni"])
+    assert len(row["reason"]) > 20
+
+
+def test_itch_stands_beside_itch_minus_th2(real):
+    table = index_table(real, "gse80342", reference="healthy", analysis="primary")
+    itch = table.set_index("name").loc[["itch_core_skin_up", "itch_minus_th2"]]
+    assert np.isfinite(itch["denominator"].astype(float)).all()
+
+
+def test_untreated_tape_strips_never_show_an_index(real):
+    table = index_table(real, "gse199046")
+    table = table[table["analysis"] != "literal"]
+    assert {1, 2, 3, 4} == set(table["week"])
+    assert not ((table["lower"] > 0) | (table["upper"] < 0)).any()
+    assert not ((table["dni_lower"] > 0) | (table["dni_upper"] < 0)).any()
+    assert table.loc[table["reference"] == "nonlesional", "ni"].isna().all()
+    itch = table[(table["name"] == "itch_core_skin_up") & (table["analysis"] == "primary")]
+    assert set(itch["reason_code"]) == {"LOW_COVERAGE"}
+    assert itch["reason"].str.contains("7 of 28 genes").all()
+
+
+def test_series_without_visits_has_no_index(real):
+    assert index_table(real, "gse193309").empty
+    assert not read_table(real / "gse193309" / "index" / "patients.tsv").empty

@@ -1,0 +1,51 @@
+# How far each arm is back from disease: the axis is trained on the other cohorts of the run.
+rule lesional_effects:
+    input:
+        effects=collect("<results>/{cohort}/effects/effects.tsv", cohort=sorted(STUDY.cohorts)),
+        expression=collect(
+            "<results>/{cohort}/expression/expression.h5ad", cohort=sorted(STUDY.cohorts)
+        ),
+    output:
+        lesional_effects="<results>/axis/lesional_effects.tsv",
+    log:
+        "<results>/axis/logs/lesional_effects.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        code=code_digest("base", "study", "effects", "index"),
+    message:
+        "lesional against non-lesional skin in all cohorts"
+    script:
+        "../../scripts/lesional_effects.py"
+
+
+rule index:
+    input:
+        lesional_effects="<results>/axis/lesional_effects.tsv",
+        expression="<results>/{cohort}/expression/expression.h5ad",
+        scores="<results>/{cohort}/scores/scores.h5ad",
+        effects="<results>/{cohort}/effects/effects.tsv",
+        gene_sets=SETTINGS["gene_sets"],
+    output:
+        axis="<results>/{cohort}/index/axis.tsv",
+        index=report(
+            "<results>/{cohort}/index/index.tsv",
+            caption="../report/index_table.rst",
+            category="Tables",
+            labels={"cohort": "{cohort}", "figure": "normalization index"},
+        ),
+        gene_index="<results>/{cohort}/index/gene_index.tsv",
+        residual="<results>/{cohort}/index/residual.gmt",
+        patients="<results>/{cohort}/index/patients.tsv",
+    log:
+        "<results>/{cohort}/logs/index.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        settings=SETTINGS["index"],
+        seed=SETTINGS["seed"],
+        code=code_digest("base", "study", "scores", "effects", "index"),
+    message:
+        "{wildcards.cohort}: normalization index"
+    script:
+        "../../scripts/index.py"
