@@ -123,6 +123,30 @@ def test_changed_file(bench):
     bench.stops("counts.csv has changed since it was fetched", "fetch again")
 
 
+def test_messages_name_the_file_of_the_cohort_and_not_its_copy(bench):
+    # The manifest keeps the name alone of an absolute path.
+    bench.cohort["source"] = {"table": "/lab/a/counts.csv", "sheet": "lab/sheet.csv"}
+    bench.sheet.loc[1, "library"] = bench.sheet.loc[0, "library"]
+    bench.write()
+    with pytest.raises(AdnormError) as error:
+        bench.run()
+    assert str(error.value).startswith("lab/sheet.csv: column 'library': 1 sample stands in")
+    assert str(bench.folder) not in str(error.value)
+    assert str(bench.folder) in str(error.value.__cause__)
+    bench.sheet["library"] = NAMES
+    bench.counts = bench.counts.astype(object)
+    bench.counts.iloc[3, 2] = "many"
+    bench.write()
+    with pytest.raises(
+        AdnormError, match=r"^/lab/a/counts\.csv: 2 problems\n.*'many': is not a number"
+    ):
+        bench.run()
+    bench.counts.iloc[3, 2] = 5
+    bench.counts.columns = [f"X{name}" for name in NAMES]
+    bench.write()
+    bench.stops("cohort own: /lab/a/counts.csv: no column has the name of a sample", "'X'")
+
+
 def test_missing_file(bench):
     bench.write()
     (bench.folder / "sheet.csv").unlink()
@@ -166,7 +190,7 @@ def test_sample_without_values(bench):
 def test_values_without_a_sample(bench):
     bench.sheet = bench.sheet.iloc[:-1]
     bench.write()
-    bench.stops("1 of 10 columns belong to no sample", "'NL4'")
+    bench.stops("1 of 10 columns belongs to no sample", "'NL4'")
 
 
 def test_misspelt_sample(bench):
@@ -186,7 +210,7 @@ def test_a_table_without_a_header(bench):
 def test_numbers_that_are_no_sample(bench):
     bench.counts.columns = [str(i) for i in range(1, 11)]
     bench.write()
-    bench.stops("10 of 10 columns belong to no sample", "the first row holds numbers ('1', '2',")
+    bench.stops("The 10 columns: '1', '2'", "the first row holds numbers ('1', '2',")
 
 
 def test_the_sheet_is_checked_before_the_values(bench):

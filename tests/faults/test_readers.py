@@ -125,20 +125,20 @@ def test_rows_of_unequal_length(fault):
 
 def test_probes_twice_and_without_a_name(fault):
     message = fault(read_series_matrix, HEAD + '"p"\t1\t2\n"p"\t1\t3\n\t1\t2\n"q"\t1\t2\n' + END)
-    assert "1 probes stand twice in the table: 'p'" in message
-    assert "1 rows have no probe id (first: line 7)" in message
+    assert "1 probe stands twice in the table: 'p'" in message
+    assert "1 row has no probe id (first: line 7)" in message
 
 
 def test_columns_that_are_not_the_samples(fault):
     text = (HEAD + '"p"\t1\t2\n' + END).replace('"ID_REF"\t"A"\t"B"', '"ID_REF"\t"A"\t"C"')
     message = fault(read_series_matrix, text)
-    assert "1 columns of the table are no samples of the series: 'C'" in message
-    assert "1 samples have no column in the table: 'B'" in message
+    assert "1 column of the table is no sample of the series: 'C'" in message
+    assert "1 sample has no column in the table: 'B'" in message
 
 
 def test_sample_fields_of_unequal_number_and_samples_twice(fault):
     text = HEAD.replace("!series", '!Sample_title\t"one"\n!series', 1) + END
-    assert "line 3: '!Sample_title' has 1 fields for 2 samples" in fault(read_series_matrix, text)
+    assert "line 3: '!Sample_title' has 1 field for 2 samples" in fault(read_series_matrix, text)
     assert "stand twice: 'A'" in fault(read_series_matrix, HEAD.replace('"B"', '"A"', 1) + END)
     no_samples = '!Series_title\t"x"\n!series_matrix_table_begin\n' + END
     assert "names no sample" in fault(read_series_matrix, no_samples)
@@ -183,7 +183,11 @@ def test_columns_of_a_value_table(fault):
 def test_sheets(fault):
     text = "library,patient\nL1,P1\nL1,P2\n,P3\n"
     message = fault(read_sheet, text, "library")
-    assert "stand twice: 'L1'" in message and "1 rows name no sample (row '3')" in message
+    assert "1 sample stands in more than one row: 'L1' (lines 2 and 3)" in message
+    assert "delete the surplus rows" in message and "without repetition is 'patient'" in message
+    assert "1 row names no sample (line 4); fill in" in message
+    message = fault(read_sheet, "# note\nid,x\n" + "A,1\n,\n" * 8, "id")
+    assert "'A' (lines 3, 5, 7, 9, 11, 13 and 2 more)" in message and "repetition" not in message
     assert "no column 'libary'; did you mean 'library'?" in fault(read_sheet, text, "libary")
     assert "'a' stands 2 times" in fault(read_sheet, "a,a\n1,2\n")
     assert "header but no row" in fault(read_sheet, "a,b\n,\n")
@@ -200,7 +204,9 @@ def test_annotation_without_symbols(fault):
 
 def test_annotation_cut_off(fault):
     text = "^Annotation\n!platform_table_begin\nID\tGene symbol\np\tFLG\n"
-    assert "truncated" in fault(read_annotation, text)
+    message = fault(read_annotation, text)
+    assert "truncated" in message and "after 1 row;" in message
+    assert "export or copy your own once more, or delete the fetched copy" in message
 
 
 def test_identifier_tables(fault):

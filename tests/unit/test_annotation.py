@@ -92,7 +92,7 @@ def test_gene_assignment_of_whole_transcript_arrays(written):
 
 def test_probe_twice(written):
     assert read_annotation(written("ID\tSymbol\np\tFLG\np\tFLG\n")).to_dict() == {"p": "FLG"}
-    with pytest.raises(AdnormError, match="1 probes stand twice with different symbols: 'p'"):
+    with pytest.raises(AdnormError, match="1 probe stands twice with different symbols: 'p'"):
         read_annotation(written("ID\tSymbol\np\tFLG\np\tLOR\n"))
 
 

@@ -20,6 +20,8 @@ SOURCE = dict.fromkeys(
     ("matrix", "annotation", "table", "sheet", "sheet_key", "gene_column", "symbol_column")
 )
 
+TABLE_END = "!series_matrix_table_end\n"
+
 
 def cohort(route="geo_series_matrix", accession="GSE80342", platform="GPL570", **source):
     return {
@@ -173,6 +175,24 @@ def test_a_platform_without_annotation_says_where_it_was_sought(mirror, tmp_path
     assert f"annotation: not found at '{address}'" in str(error.value)
     assert "download the table of GPL5" in str(error.value)
     assert "(source: annotation:)" in str(error.value)
+
+
+@pytest.mark.parametrize("header", ["", '"ID_REF"\t"A"\t"B"\n'])
+@pytest.mark.parametrize("named", [None, "absent.txt"])
+def test_a_series_without_values_stops_before_its_annotation(mirror, tmp_path, header, named):
+    path = mirror / "series/GSEnnn/GSE12/matrix/GSE12_series_matrix.txt.gz"
+    (mirror / "platforms/GPLnnn/GPL5/annot/GPL5.annot.gz").unlink()
+    text = gzip.decompress(matrix_text("GPL5", "GPL5")).decode()
+    listed = '!Series_supplementary_file\t"ftp://example.org/suppl/GSE12_counts.csv.gz"\n'
+    path.write_bytes(gzip.compress((listed + text + header + TABLE_END).encode()))
+    plan = cohort(accession="GSE12", platform="GPL5", annotation=named)
+    with pytest.raises(AdnormError) as error:
+        fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out")
+    assert "Use `route: geo_supplementary`" in str(error.value)
+    assert "The series lists: 'GSE12_counts.csv.gz'" in str(error.value)
+    assert "annotation" not in str(error.value) and "GPL5" not in str(error.value)
+    plan = cohort("geo_supplementary", "GSE12", None, table="GSE12_counts.csv.gz")
+    assert fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out").is_file()
 
 
 def test_supplementary_and_named_files(mirror, tmp_path):

@@ -167,8 +167,9 @@ def test_an_absent_local_file_names_the_nearest(tmp_path):
 
 def test_a_local_truncated_gzip_is_refused(tmp_path):
     (tmp_path / "a.gz").write_bytes(PACKED[:-9])
-    with pytest.raises(AdnormError, match="truncated"):
+    with pytest.raises(AdnormError, match="truncated.*put a whole one in its place") as error:
         fetch_file(str(tmp_path / "a.gz"), tmp_path / "b.gz")
+    assert "fetch it again" not in str(error.value)
     assert not (tmp_path / "b.gz").exists()
 
 
@@ -178,6 +179,23 @@ def test_a_damaged_gzip_is_refused(tmp_path):
     (tmp_path / "a.gz").write_bytes(broken)
     with pytest.raises(AdnormError, match="damaged"):
         fetch_file(str(tmp_path / "a.gz"), tmp_path / "b.gz")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_local_web_page_gets_no_advice_about_servers(tmp_path, pack):
+    (tmp_path / "a.csv").write_bytes(pack(b"<html><table><tr><td>FLG</td></tr></table></html>"))
+    with pytest.raises(
+        AdnormError, match=r"a\.csv: this file is a web page.*save it as csv"
+    ) as error:
+        fetch_file(f"file:{tmp_path / 'a.csv'}", tmp_path / "b.csv")
+    assert "mirror" not in str(error.value) and "try again" not in str(error.value)
+
+
+def test_other_local_files_that_are_no_data(tmp_path):
+    for content, words in ((b"", "export or copy it again"), (b"a,b\n", "copy the file again")):
+        (tmp_path / "a.gz").write_bytes(content)
+        with pytest.raises(AdnormError, match=words):
+            fetch_file(str(tmp_path / "a.gz"), tmp_path / "b.gz")
 
 
 def test_gzip_in_several_members_is_whole(tmp_path):

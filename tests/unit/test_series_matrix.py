@@ -157,7 +157,7 @@ def test_an_empty_table(written, rows):
 def test_several_platforms(written):
     fields = [f"!Sample_platform_id\t{quoted('GPL5', 'GPL96')}"]
     path = written(text_of(fields=fields))
-    with pytest.raises(AdnormError, match=r"several platforms: 'GPL5' \(1 samples\), 'GPL96'"):
+    with pytest.raises(AdnormError, match=r"several platforms: 'GPL5' \(1 sample\), 'GPL96'"):
         read_series_matrix(path)
     matrix = read_series_matrix(path, "GPL96")
     assert matrix.samples.index.tolist() == matrix.values.columns.tolist() == ["B"]

@@ -84,7 +84,7 @@ def test_a_gene_column_without_a_name(written):
 def test_names_of_columns_may_be_numbers(written):
     assert read_value_table(written("gene,1,2\nFLG,5,6\n")).columns.tolist() == ["1", "2"]
     assert match_samples(["2", "1"], ["1", "2"]) == {"2": "2", "1": "1"}
-    with pytest.raises(AdnormError, match="2 samples have no column.*no header"):
+    with pytest.raises(AdnormError, match="the 2 samples: 'A', 'B'.*no header"):
         match_samples(["1", "2"], ["A", "B"])
     with pytest.raises(AdnormError) as error:
         match_samples(["1", "2"], ["1", "3"])
@@ -203,14 +203,57 @@ def test_excluded_names_may_lack_a_counterpart():
 
 def test_nothing_is_matched_in_part():
     raw = fields(title=["a", "b", ""])
-    with pytest.raises(AdnormError, match="3 samples have no column"):
+    with pytest.raises(AdnormError, match="the 3 samples: 'G1', 'G2', 'G3'"):
         match_samples(["a", "b"], raw.index, raw)
-    with pytest.raises(AdnormError, match=r"1 of 3 columns.*'G4'.*1 samples have no column: 'G3'"):
+    with pytest.raises(
+        AdnormError, match=r"1 of 3 columns belongs.*'G4'.*1 sample has no column: 'G3'"
+    ):
         match_samples(["G1", "G2", "G4"], raw.index, raw)
     raw = fields(title=["case_a", "case_b", "case_c"])
     with pytest.raises(
-        AdnormError, match=r"sample field 'title'\): 'case_d' \('case_d'; did you mean 'case_c'\?\)"
+        AdnormError,
+        match=r"sample field 'title'\): 'case_d' \('case_d': did you mean 'case_c'\?\);",
     ):
         match_samples(["case_a", "case_b", "case_d"], raw.index, raw)
     with pytest.raises(AdnormError, match="stand twice: 'G1'"):
         match_samples(["G1", "G1"], ["G1"])
+
+
+NUMBERS = range(1, 41)
+
+
+@pytest.mark.parametrize(
+    ("columns", "samples", "note"),
+    [
+        ("run/S{}.bam", "S{}", "all columns begin with 'run/S' and end with '.bam'"),
+        ("X{}", "{}", "all columns begin with 'X'; without that they are sample names"),
+        ("{}", "P{}", "all sample names begin with 'P'; without that they are columns"),
+        ("s_{}", "S-{}", "columns and sample names differ in case or punctuation only"),
+        ("AD{}", "GSM{}", "all columns begin with 'AD', the others do not"),
+    ],
+)
+def test_names_that_differ_throughout_are_explained_in_short(columns, samples, note):
+    columns, samples = ([form.format(i) for i in NUMBERS] for form in (columns, samples))
+    with pytest.raises(AdnormError) as error:
+        match_samples(columns, samples)
+    message = str(error.value)
+    assert note.replace("run/S", "run/") in message
+    assert f"'{columns[2]}' and 37 more" in message and f"'{samples[2]}' and 37 more" in message
+    assert "did you mean" not in message and "?." not in message and len(message) < 450
+
+
+def test_a_prefix_is_told_by_the_field_that_it_hides():
+    raw = fields(title=["a", "b", "c"], sex=["F", "F", "M"])
+    with pytest.raises(AdnormError, match=r"'X\.'; .* values of the sample field 'title'"):
+        match_samples(["X.a", "X.b", "X.c"], raw.index, raw)
+    with pytest.raises(AdnormError, match=r"'X\.'; .* values of the sample field 'title'"):
+        match_samples(["X.a", "X.b", "pool"], raw.index, raw, excluded=["G3", "pool"])
+
+
+def test_several_suggestions_are_separate_sentences():
+    with pytest.raises(AdnormError) as error:
+        match_samples(["case_one", "trial_twos", "other_3s"], ["case_one", "trial_two", "other_3"])
+    assert (
+        "('trial_twos': did you mean 'trial_two'? 'other_3s': did you mean 'other_3'?); 2 samples "
+        "have no column: 'trial_two', 'other_3'" in str(error.value)
+    )

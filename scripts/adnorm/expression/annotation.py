@@ -10,6 +10,7 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.expression.annotation_rows import NO_SYMBOL, column_key, find_column, read_rows
 from adnorm.expression.identifier_table import IdentifierTable, read_identifier_table
+from adnorm.expression.wording import counted
 
 __all__ = ["IdentifierTable", "read_annotation", "read_identifier_table", "split_symbols"]
 
@@ -80,8 +81,8 @@ def read_annotation(path: Path | str, symbol_column: str | None = None) -> pd.Se
             conflicts.append(name)
     if conflicts:
         raise AdnormError(
-            f"{path}: {len(conflicts)} probes stand twice with different symbols: "
-            f"{listing(conflicts)}"
+            f"{path}: {counted(len(conflicts), 'probe stands', 'probes stand')} twice with "
+            f"different symbols: {listing(conflicts)}; keep one row for each probe"
         )
     series = pd.Series(symbols, dtype=object, name=names[position]).rename_axis("probe")
     if column_key(names[position]) == "geneassignment":
@@ -89,8 +90,8 @@ def read_annotation(path: Path | str, symbol_column: str | None = None) -> pd.Se
     if not series.map(split_symbols).map(bool).any():
         raise AdnormError(
             f"{path}: annotation without symbols: the column '{names[position]}' names no gene "
-            f"for any of {len(series)} probes; columns: {listing(names, 40)}. Name another one "
-            "in the cohort file (source: symbol_column:)"
+            f"for any of {counted(len(series), 'probe')}; columns: {listing(names, 40)}. "
+            "Name another one in the cohort file (source: symbol_column:)"
         )
     return series
 

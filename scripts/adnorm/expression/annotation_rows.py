@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError
 from adnorm.expression.text_file import decode, open_bytes, opening, split_line
+from adnorm.expression.wording import GET_AGAIN, counted
 
 #: What stands where there is no symbol.
 NO_SYMBOL = frozenset({"", "---", "--", "-", "NA", "N/A", "null", "None", "nan"})
@@ -66,7 +67,7 @@ def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     if begun and not ended:
         raise AdnormError(
             f"{path}: the table is truncated: the line '!platform_table_end' is missing after "
-            f"{len(rows)} rows; fetch the file again"
+            f"{counted(len(rows), 'row')}; {GET_AGAIN}"
         )
     if len(names) < 2 or not rows:
         raise AdnormError(

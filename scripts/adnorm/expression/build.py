@@ -22,6 +22,7 @@ from adnorm.expression.quality import assess_quality, below_library_limit, libra
 from adnorm.expression.scale import round_counts, verify_scale
 from adnorm.expression.sources import Sources, open_sources
 from adnorm.expression.symbols import Vocabulary
+from adnorm.expression.wording import counted
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.gene_sets import previous_symbols, read_gene_sets
 from adnorm.study.samples import build_sample_sheet
@@ -62,12 +63,15 @@ def build_expression(
     """
     sources = open_sources(manifest, cohort)
     samples, excluded = build_sample_sheet(sources.raw, cohort)
-    progress(f"sample sheet: {len(samples)} samples, {len(excluded)} excluded by the cohort file")
+    progress(
+        f"sample sheet: {counted(len(samples), 'sample')}, {len(excluded)} excluded by the "
+        "cohort file"
+    )
     values = sources.values(samples)
-    progress(f"values: {values.shape[0]:,} rows × {values.shape[1]} samples")
+    progress(f"values: {counted(values.shape[0], 'row')} × {counted(values.shape[1], 'sample')}")
     values, rounding = _verified(values, sources, cohort)
     genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
-    progress(f"identifiers: {len(genes.values):,} genes")
+    progress(f"identifiers: {counted(len(genes.values), 'gene')}")
     quality, normalized = _normalize_and_assess(genes, samples, cohort, settings)
     kept = _kept_samples(samples, quality)
     if len(kept) < len(samples) and quantile_asked(cohort["assay"], settings):
@@ -75,7 +79,8 @@ def build_expression(
         values = values[list(kept["sample"])]
         genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
         normalized = _normalize(genes, kept, cohort["scale"], cohort["assay"], settings)
-    progress(f"{normalized.method}: {normalized.log2.shape[0]:,} genes × {len(kept)} samples")
+    shape = f"{counted(len(normalized.log2), 'gene')} × {counted(len(kept), 'sample')}"
+    progress(f"{normalized.method}: {shape}")
     excluded = _all_excluded(excluded, quality)
     design, comparisons = design_tables(
         derive_design(kept, cohort.get("placebo_arm"), settings["minimum_pairs"])

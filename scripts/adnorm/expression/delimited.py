@@ -15,6 +15,7 @@ import numpy as np
 from adnorm.base.errors import AdnormError, Problems, listing
 from adnorm.expression.table_layout import Layout
 from adnorm.expression.text_file import decode, open_bytes, split_line, truncated
+from adnorm.expression.wording import counted
 
 if TYPE_CHECKING:
     import polars
@@ -173,9 +174,13 @@ def _check_field_counts(layout: Layout) -> None:
                 continue
             wrong += 1
             if wrong <= _SHOWN:
-                problems.add(f"line {number}, row '{name}': {found} fields instead of {count}")
+                problems.add(
+                    f"line {number}, row '{name}': {counted(found, 'field')} instead of {count}"
+                )
     if wrong > _SHOWN:
-        problems.add(f"{wrong - _SHOWN} more rows with too many or too few fields")
+        problems.add(
+            counted(wrong - _SHOWN, "more row", "more rows") + " with too many or too few fields"
+        )
     if wrong:
         problems.add("if the file was cut off while it was copied or fetched, get it again")
     problems.stop()
@@ -217,7 +222,11 @@ def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
         wrong += len(bad)
         columns.append(number)
     if wrong > _SHOWN:
-        problems.add(f"{wrong - _SHOWN} more cells that are not numbers")
+        problems.add(
+            counted(
+                wrong - _SHOWN, "more cell that is no number", "more cells that are not numbers"
+            )
+        )
     if wrong:
         problems.add(f"allowed are numbers, empty cells and {listing(MISSING)}")
     problems.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -9,6 +11,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.expression.delimited import is_missing, is_number
+from adnorm.expression.wording import counted
 
 
 def match_samples(
@@ -88,7 +91,9 @@ def _check_unique(columns: list[str], samples: list[str], where: str) -> None:
     for what, names in (("columns", columns), ("samples of the sheet", samples)):
         twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
-            problems.add(f"these {what} stand twice: {listing(twice)}")
+            problems.add(
+                f"these {what} stand twice: {listing(twice)}; each name must be one sample"
+            )
     problems.stop()
 
 
@@ -129,21 +134,107 @@ def _explanation(
 ) -> str:
     """Say what does not match, by the field that matches best."""
     best = max(fields, key=lambda name: len(set(columns) & set(fields[name])))
+    if not set(columns) & set(fields[best]):
+        return _nothing_matches(columns, fields, excluded, where)
     strange, absent = _unmatched(columns, fields[best], excluded)
     by = f" (compared with the sample field '{best}')" if best else ""
     parts = []
     if strange:
-        close = [f"'{c}'{nearest(c, absent)}" for c in strange[:5] if nearest(c, absent)]
+        near = [(c, nearest(c, absent).removeprefix("; ")) for c in strange[:5]]
+        close = [f"'{c}': {question}" for c, question in near if question]
+        belong = "belongs" if len(strange) == 1 else "belong"
         parts.append(
-            f"{len(strange)} of {len(columns)} columns belong to no sample{by}: "
-            f"{listing(strange)}" + (f" ({'. '.join(close)})" if close else "")
+            f"{len(strange)} of {counted(len(columns), 'column')} {belong} to no sample{by}: "
+            f"{listing(strange)}" + (f" ({' '.join(close)})" if close else "")
         )
     if absent:
-        parts.append(f"{len(absent)} samples have no column{by}: {listing(absent)}")
-    tried = [name for name in fields if name and name != best]
-    also = f". Sample fields that were tried too: {listing(tried, 20)}" if tried else ""
-    header = no_header(columns) if not set(columns) & set(fields[best]) else ""
+        lacking = counted(len(absent), "sample has", "samples have")
+        parts.append(f"{lacking} no column{by}: {listing(absent)}")
     return (
         f"{where}: {'; '.join(parts)}. Every column must be one sample: rename columns, mend the "
-        f"sheet, or leave samples out with `exclude:`{also}" + (header and f". Note: {header}")
+        f"sheet, or leave samples out with `exclude:`{_tried(fields, best)}"
     )
+
+
+def _nothing_matches(
+    columns: list[str], fields: dict[str, dict[str, str]], excluded: set[str], where: str
+) -> str:
+    """Show a few names of either side, and what tells the two sides apart if that is simple."""
+    strange, absent = _unmatched(columns, fields[""], excluded)
+    pattern = next(
+        (
+            sentence
+            for name, lookup in fields.items()
+            if (sentence := _difference(strange, _needed(lookup, excluded), name))
+        ),
+        "",
+    )
+    hint = pattern or _common_affix(strange, absent) or no_header(columns)
+    return (
+        f"{where}: no column has the name of a sample. The {counted(len(strange), 'column')}: "
+        f"{listing(strange, 3)}; the {counted(len(absent), 'sample')}: {listing(absent, 3)}. "
+        + (f"Note: {hint}. " if hint else "")
+        + "Rename the columns of the table, or the samples of the sheet, so that they agree"
+        + _tried(fields, "")
+    )
+
+
+def _needed(lookup: dict[str, str], excluded: set[str]) -> list[str]:
+    return [label for label, sample in lookup.items() if not {label, sample} & excluded]
+
+
+def _tried(fields: dict[str, dict[str, str]], best: str) -> str:
+    # The column of a sheet that holds the names is no other field.
+    tried = [name for name in fields if name != best and fields[name] != fields[""]]
+    return f". Sample fields that were tried too: {listing(tried, 5)}" if tried else ""
+
+
+def _difference(columns: list[str], samples: list[str], field: str) -> str:
+    """Say the one change that makes every column a sample; ``""`` when there is none."""
+    names = f"values of the sample field '{field}'" if field else "sample names"
+    for these, those, others, target in (
+        ("columns", columns, samples, names),
+        (names, samples, columns, "columns"),
+    ):
+        known, (front, back) = set(others), _affixes(those)
+        for start in range(len(front) + 1):
+            for end in range(len(back) + 1):
+                stripped = [name[start : len(name) - end] for name in those]
+                if start + end and all(name in known for name in stripped):
+                    what = _affix_words(front[:start], back[len(back) - end :])
+                    return f"all {these} {what}; without that they are {target}"
+    spelt = {_spelling(name) for name in samples}
+    if columns and all(_spelling(name) in spelt for name in columns):
+        return f"columns and {names} differ in case or punctuation only"
+    return ""
+
+
+def _common_affix(columns: list[str], samples: list[str]) -> str:
+    """Say how all names of one side begin or end when no name of the other does."""
+    for these, those, others in (("columns", columns, samples), ("samples", samples, columns)):
+        front, back = _affixes(those)
+        # Leading digits of a number are no prefix: GSM1001 and GSM1002 share "GSM".
+        front, back = re.sub(r"\d+$", "", front), re.sub(r"^\d+", "", back)
+        front = "" if any(name.startswith(front) for name in others) else front
+        back = "" if any(name.endswith(back) for name in others) else back
+        if front or back:
+            return f"all {these} {_affix_words(front, back)}, the others do not"
+    return ""
+
+
+def _affixes(names: list[str]) -> tuple[str, str]:
+    """Give the longest prefix and suffix that at least two names share, not overlapping."""
+    if len(names) < 2:
+        return "", ""
+    front = os.path.commonprefix(names)
+    back = os.path.commonprefix([name[len(front) :][::-1] for name in names])[::-1]
+    return front, back
+
+
+def _affix_words(front: str, back: str) -> str:
+    words = [f"begin with '{front}'"] * bool(front) + [f"end with '{back}'"] * bool(back)
+    return " and ".join(words)
+
+
+def _spelling(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", name.casefold()).strip()

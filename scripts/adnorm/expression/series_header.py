@@ -11,6 +11,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, Problems, listing
 from adnorm.expression.text_file import decode, open_bytes, opening
+from adnorm.expression.wording import GET_AGAIN, counted
 from adnorm.study.mapping import normalised_key
 
 TABLE_BEGIN, TABLE_END = "!series_matrix_table_begin", "!series_matrix_table_end"
@@ -74,7 +75,7 @@ def read_header(path: Path) -> Header:
         )
     raise AdnormError(
         f"{path}: a series matrix without a table: the line '{TABLE_BEGIN}' is missing, so the "
-        "file is cut off or not a series matrix; fetch it again"
+        f"file is cut off or not a series matrix; {GET_AGAIN}"
     )
 
 
@@ -118,8 +119,8 @@ def sample_frame(path: Path, header: Header) -> pd.DataFrame:
     for key, fields, line in header.samples:
         if len(fields) != len(accessions):
             problems.add(
-                f"line {line}: '!Sample_{key}' has {len(fields)} fields for {len(accessions)} "
-                "samples"
+                f"line {line}: '!Sample_{key}' has {counted(len(fields), 'field')} for "
+                f"{counted(len(accessions), 'sample')}"
             )
     problems.stop()
     names: dict[str, str] = {}

@@ -19,6 +19,7 @@ from adnorm.expression.series_header import (
     series_fields,
 )
 from adnorm.expression.table_layout import Layout
+from adnorm.expression.wording import GET_AGAIN, counted
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,9 @@ def _unknown_platform(path: Path, platform: str, counts: dict[str, int]) -> Adno
 
 
 def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"'{name}' ({count} samples)" for name, count in sorted(counts.items()))
+    return ", ".join(
+        f"'{name}' ({counted(count, 'sample')})" for name, count in sorted(counts.items())
+    )
 
 
 def _read_values(path: Path, header: Header, accessions: list[str]) -> pd.DataFrame | None:
@@ -126,7 +129,7 @@ def _read_values(path: Path, header: Header, accessions: list[str]) -> pd.DataFr
     if not header.first_row:
         raise AdnormError(
             f"{path}: the table is truncated: it has no row and the line '{TABLE_END}' is missing; "
-            "fetch the file again"
+            f"{GET_AGAIN}"
         )
     layout = Layout(path, "\t", header.lines, columns, last_row=TABLE_END)
     frame = read_columns(layout, [TEXT] + [NUMBER] * len(accessions))
@@ -136,7 +139,7 @@ def _read_values(path: Path, header: Header, accessions: list[str]) -> pd.DataFr
     if not probes or probes[-1] != TABLE_END:
         raise AdnormError(
             f"{path}: the table is truncated: the line '{TABLE_END}' is missing after "
-            f"{len(probes)} probes; fetch the file again"
+            f"{counted(len(probes), 'probe')}; {GET_AGAIN}"
         )
     probes.pop()
     if not probes:
@@ -159,11 +162,16 @@ def _check_columns(path: Path, columns: list[str], accessions: list[str]) -> Non
         problems.add(f"these columns stand twice in the table: {listing(twice)}")
     if without:
         problems.add(
-            f"{len(without)} columns of the table are no samples of the series: {listing(without)}"
-            f"{nearest(without[0], absent)}"
+            counted(
+                len(without),
+                "column of the table is no sample of the series",
+                "columns of the table are no samples of the series",
+            )
+            + f": {listing(without)}{nearest(without[0], absent)}"
         )
     if absent:
-        problems.add(f"{len(absent)} samples have no column in the table: {listing(absent)}")
+        without_column = counted(len(absent), "sample has", "samples have")
+        problems.add(f"{without_column} no column in the table: {listing(absent)}")
     problems.stop()
 
 
@@ -175,11 +183,13 @@ def _check_probes(path: Path, probes: list, first_line: int) -> None:
     blank = [i for i, name in enumerate(probes) if name is None]
     if blank:
         problems.add(
-            f"{len(blank)} rows have no probe id (first: line {first_line + blank[0] + 1})"
+            f"{counted(len(blank), 'row has', 'rows have')} no probe id "
+            f"(first: line {first_line + blank[0] + 1})"
         )
     twice = [str(name) for name, count in counts.items() if count > 1 and name is not None]
     if twice:
-        problems.add(f"{len(twice)} probes stand twice in the table: {listing(twice)}")
+        standing = counted(len(twice), "probe stands", "probes stand")
+        problems.add(f"{standing} twice in the table: {listing(twice)}")
     problems.stop()
 
 

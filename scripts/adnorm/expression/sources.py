@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, Problems
+from adnorm.base.logs import get_logger
 from adnorm.base.tables import read_json
 from adnorm.expression.annotation import read_annotation
 from adnorm.expression.sample_columns import match_samples
@@ -31,6 +34,8 @@ class Sources:
 
     Attributes
     ----------
+    written
+        Role → file as the cohort file wrote it, or its place at GEO: what people know it by.
     raw
         Raw metadata, one row per sample; the index holds the sample ids.
     """
@@ -38,20 +43,23 @@ class Sources:
     cohort: dict
     route: str
     files: dict[str, Path]
+    written: dict[str, str]
     raw: pd.DataFrame
 
     @property
     def values_name(self) -> str:
-        """Cohort and name of the file that holds the values, for messages."""
+        """Cohort and source of the file that holds the values, for messages."""
         role = "series_matrix" if self.route == "geo_series_matrix" else "table"
-        return f"cohort {self.cohort['id']}: {self.files[role].name}"
+        return f"cohort {self.cohort['id']}: {self.written[role]}"
 
     def annotation(self) -> pd.Series | None:
         """Probe → symbol text of the platform; ``None`` when the rows are genes already."""
         if "annotation" not in self.files:
             return None
         column = self.cohort["source"].get("symbol_column")
-        return read_annotation(self.files["annotation"], column)
+        path = self.files["annotation"]
+        with _under_the_name(path, self.written["annotation"]):
+            return read_annotation(path, column)
 
     def values(self, samples: pd.DataFrame) -> pd.DataFrame:
         """Read the values of the samples of a sheet.
@@ -74,7 +82,9 @@ class Sources:
         wanted = list(samples["sample"])
         if self.route == "geo_series_matrix":
             return self._matrix_values()[wanted]
-        table = read_value_table(self.files["table"], self.cohort["source"].get("gene_column"))
+        path = self.files["table"]
+        with _under_the_name(path, self.written["table"]):
+            table = read_value_table(path, self.cohort["source"].get("gene_column"))
         excluded = sorted(set(self.raw.index.astype(str)) - set(wanted))
         names = match_samples(
             table.columns, self.raw.index, self.raw, excluded, where=self.values_name
@@ -84,7 +94,9 @@ class Sources:
         return values.set_axis(pd.Index(wanted, dtype=object), axis=1)
 
     def _matrix_values(self) -> pd.DataFrame:
-        matrix = read_series_matrix(self.files["series_matrix"], self.cohort.get("platform"))
+        path = self.files["series_matrix"]
+        with _under_the_name(path, self.written["series_matrix"]):
+            matrix = read_series_matrix(path, self.cohort.get("platform"))
         if matrix.values is None:
             raise AdnormError(
                 f"{self.values_name}: the table of the series matrix is empty, as GEO leaves it "
@@ -120,9 +132,11 @@ def open_sources(manifest: Path, cohort: dict) -> Sources:
     if content.get("cohort") != cohort["id"]:
         problems.add(f"belongs to cohort '{content.get('cohort')}', not '{cohort['id']}'")
     files: dict[str, Path] = {}
+    written: dict[str, str] = {}
     for entry in content.get("files", []):
         path = manifest.parent / entry["name"]
         files[entry["role"]] = path
+        written[entry["role"]] = _as_written(entry, cohort)
         if not path.is_file():
             problems.add(f"{entry['name']} is missing; {FETCH_AGAIN}")
         elif _sha256(path) != entry["sha256"]:
@@ -132,7 +146,32 @@ def open_sources(manifest: Path, cohort: dict) -> Sources:
         if role not in files:
             problems.add(f"no file has the role '{role}'; {FETCH_AGAIN}")
     problems.stop()
-    return Sources(cohort, route, files, _read_metadata(route, files, cohort))
+    raw = _read_metadata(route, files, written, cohort)
+    return Sources(cohort, route, files, written, raw)
+
+
+def _as_written(entry: dict, cohort: dict) -> str:
+    """Name a file as the cohort file does; the manifest shortens paths of one machine."""
+    role, source = entry["role"], entry.get("source", "")
+    if cohort["route"] == "simulated" or not source:
+        return entry["name"]
+    if source.startswith("geo:"):
+        return source
+    key = "matrix" if role == "series_matrix" else role
+    return cohort["source"].get(key) or source
+
+
+@contextmanager
+def _under_the_name(path: Path, name: str) -> Iterator[None]:
+    """Let the messages of a reader name the file that a person can mend, not its copy."""
+    try:
+        yield
+    except AdnormError as error:
+        message = str(error)
+        if not message.startswith(f"{path}: "):
+            raise
+        get_logger().debug("%s was read from its copy %s", name, path)
+        raise AdnormError(name + message.removeprefix(str(path))) from error
 
 
 def _effective_route(route: str, files: dict[str, Path]) -> str:
@@ -142,14 +181,17 @@ def _effective_route(route: str, files: dict[str, Path]) -> str:
     return "geo_supplementary" if "table" in files else "geo_series_matrix"
 
 
-def _read_metadata(route: str, files: dict[str, Path], cohort: dict) -> pd.DataFrame:
+def _read_metadata(
+    route: str, files: dict[str, Path], written: dict[str, str], cohort: dict
+) -> pd.DataFrame:
     if route == "local":
         path = files["sheet"]
-        key = cohort["source"].get("sheet_key") or read_sheet(path).columns[0]
-        return read_sheet(path, key).rename_axis(index=None)
-    matrix = read_series_matrix(
-        files["series_matrix"], cohort.get("platform"), read_metadata_only=True
-    )
+        with _under_the_name(path, written["sheet"]):
+            key = cohort["source"].get("sheet_key") or read_sheet(path).columns[0]
+            return read_sheet(path, key).rename_axis(index=None)
+    path = files["series_matrix"]
+    with _under_the_name(path, written["series_matrix"]):
+        matrix = read_series_matrix(path, cohort.get("platform"), read_metadata_only=True)
     return matrix.samples.rename_axis(index=None)
 
 

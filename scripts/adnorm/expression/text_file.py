@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adnorm.base.errors import AdnormError
+from adnorm.expression.wording import GET_AGAIN
 
 _GLANCE = 1 << 16
 # The header of a table with thousands of samples is longer than the module's default allows.
@@ -50,14 +51,12 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     except EOFError as error:
         raise truncated(path) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise AdnormError(f"{path}: the gzip file is damaged ({error}); fetch it again") from error
+        raise AdnormError(f"{path}: the gzip file is damaged ({error}); {GET_AGAIN}") from error
 
 
 def truncated(path: Path) -> AdnormError:
     """Make the error for a gzip file that is cut off."""
-    return AdnormError(
-        f"{path}: the gzip file is truncated (it ends in the middle); fetch it again"
-    )
+    return AdnormError(f"{path}: the gzip file is truncated (it ends in the middle); {GET_AGAIN}")
 
 
 def opening(path: Path) -> bytes:
@@ -90,8 +89,9 @@ def opening(path: Path) -> bytes:
         )
     if _WEB_PAGE.match(text.removeprefix(b"\xef\xbb\xbf")):
         raise AdnormError(
-            f"{path}: a web page (HTML) instead of a table; the server did not send the file. "
-            "Delete it and fetch again"
+            f"{path}: this is a web page (HTML) instead of a table, perhaps a captcha, a login or "
+            "an error page that was saved under this name; download the file itself, or save the "
+            "table as csv or tsv"
         )
     return text
 

@@ -1,4 +1,4 @@
-"""Reads tables of counts or expression, and sample sheets, as labs and GEO hold them."""
+"""Reads tables of counts or expression, as labs and GEO hold them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from adnorm.expression.delimited import (
     refuse_decimal_comma,
 )
 from adnorm.expression.sample_columns import match_samples, no_header
+from adnorm.expression.sample_table import read_sheet
 from adnorm.expression.table_layout import SEPARATORS, Layout, find_layout
 
 __all__ = ["ValueTable", "match_samples", "read_annotated_table", "read_sheet", "read_value_table"]
@@ -130,66 +131,6 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
         {layout.names[i]: frame[:, i].fill_null("").to_list() for i in texts}, index=ids
     )
     return ValueTable(values, annotation, [layout.names[i] for i in facts])
-
-
-def read_sheet(path: Path | str, key: str | None = None) -> pd.DataFrame:
-    """Read a sample sheet, one row a sample.
-
-    Parameters
-    ----------
-    path
-        csv, tsv or txt, gzip or not.
-    key
-        Column that holds the sample names; it becomes the index (and stays a column). With
-        ``None`` the rows are numbered.
-
-    Returns
-    -------
-    DataFrame
-        All cells as text, stripped; ``""`` where a cell is empty.
-
-    Raises
-    ------
-    AdnormError
-        Not a text table, no such key column, a key that is missing or stands twice, columns that
-        stand twice, rows with too many or too few fields.
-    """
-    path = Path(path)
-    layout, _ = find_layout(path)
-    frame = read_columns(layout, [TEXT] * len(layout.names))
-    problems = Problems(str(path))
-    for name, count in Counter(layout.names).items():
-        if count > 1 and name:
-            problems.add(f"the column '{name}' stands {count} times")
-    problems.stop()
-    columns = {
-        name: [(cell or "").strip() for cell in frame[:, i].to_list()]
-        for i, name in enumerate(layout.names)
-        if name
-    }
-    sheet = pd.DataFrame(columns, dtype=object)
-    # Spreadsheets append lines of empty cells.
-    sheet = sheet[(sheet != "").any(axis=1)].reset_index(drop=True)
-    if sheet.empty:
-        raise AdnormError(f"{path}: the sheet has a header but no row")
-    return sheet if key is None else _by_key(sheet, key, problems)
-
-
-def _by_key(sheet: pd.DataFrame, key: str, problems: Problems) -> pd.DataFrame:
-    if key not in sheet:
-        problems.add(
-            f"there is no column '{key}'{nearest(key, sheet.columns)}; columns: "
-            f"{listing(sheet.columns, 40)}"
-        )
-        problems.stop()
-    empty = [i + 1 for i, name in enumerate(sheet[key]) if not name]
-    twice = sorted(n for n, count in Counter(sheet[key]).items() if n and count > 1)
-    if empty:
-        problems.add(f"column '{key}': {len(empty)} rows name no sample (row {listing(empty, 6)})")
-    if twice:
-        problems.add(f"column '{key}': these samples stand twice: {listing(twice)}")
-    problems.stop()
-    return sheet.set_index(pd.Index(sheet[key], name="sample", dtype=object))
 
 
 def _gene_position(layout: Layout, rows: list[list[str]], gene_column: str | None) -> int:

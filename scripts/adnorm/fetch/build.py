@@ -74,6 +74,8 @@ def _fetch_series_matrix(
     cohort: dict, settings: dict, outdir: Path, proven: dict[str, dict]
 ) -> list[dict]:
     matrix = _obtain(_matrix(cohort, settings), settings, outdir, proven)
+    # Before the annotation: without values, a search for that leads nowhere.
+    geo.refuse_empty_table(outdir / matrix["name"], f"cohort {cohort['id']}: {matrix['source']}")
     annotation = cohort["source"].get("annotation")
     if annotation is None:
         found = geo.platforms_in(outdir / matrix["name"])

@@ -1,4 +1,4 @@
-"""Looks at the bytes of a fetched file: servers answer with web pages and status 200."""
+"""Looks at the bytes of a file: servers answer with web pages and status 200."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def is_web_page(opening: bytes) -> bool:
     return bool(_WEB_PAGE.match(opening[:4096]))
 
 
-def check_content(path: Path, name: str, source: str, opens_with: bytes = b"") -> None:
+def check_content(
+    path: Path, name: str, source: str, opens_with: bytes = b"", on_disk: bool = False
+) -> None:
     """Refuse a file whose bytes cannot be what its name says.
 
     Parameters
@@ -67,6 +69,8 @@ def check_content(path: Path, name: str, source: str, opens_with: bytes = b"") -
         Where it came from, for messages.
     opens_with
         Bytes that must occur in the first 64 KiB of the (inflated) text, such as `SERIES_MATRIX`.
+    on_disk
+        Whether the source is a file on this machine, so that no server is to blame.
 
     Raises
     ------
@@ -76,21 +80,23 @@ def check_content(path: Path, name: str, source: str, opens_with: bytes = b"") -
     with open(path, "rb") as file:
         opening = file.read(_OPENING)
     if not opening:
-        raise BrokenContentError(f"{source}: the file is empty (0 bytes)", passing=True)
+        what_to_do = "; export or copy it again" if on_disk else ""
+        raise BrokenContentError(f"{source}: the file is empty (0 bytes){what_to_do}", passing=True)
     if is_web_page(opening):
-        raise BrokenContentError(_web_page_message(source))
+        raise BrokenContentError(_web_page_message(source, on_disk))
     packed = opening.startswith(GZIP_MAGIC)
     if name.endswith(".gz") and not packed:
         raise BrokenContentError(
             f"{source}: the name ends in .gz but the bytes are not gzip (they begin with "
-            f"{opening[:16]!r}); ask for the file again, or rename it if it is plain text"
+            f"{opening[:16]!r}); {'copy' if on_disk else 'ask for'} the file again, or rename it "
+            "if it is plain text"
         )
     if packed:
-        opening = _inflate_through(path, source)
+        opening = _inflate_through(path, source, on_disk)
         if not opening:
             raise BrokenContentError(f"{source}: the gzip file holds nothing")
         if is_web_page(opening):
-            raise BrokenContentError(_web_page_message(source))
+            raise BrokenContentError(_web_page_message(source, on_disk))
     if opens_with and opens_with not in opening:
         raise BrokenContentError(
             f"{source}: this is not a series matrix: no line begins with '!Series_'; it begins "
@@ -98,7 +104,14 @@ def check_content(path: Path, name: str, source: str, opens_with: bytes = b"") -
         )
 
 
-def _web_page_message(source: str) -> str:
+def _web_page_message(source: str, on_disk: bool) -> str:
+    if on_disk:
+        return (
+            f"{source}: this file is a web page (HTML), not the data. If a browser saved it, it "
+            "is the page of a captcha, a login or an error: download the file itself and put it "
+            "in this place. If a program exported it as HTML (some .xls files are), save it "
+            "as csv or tsv"
+        )
     return (
         f"{source}: a web page instead of a file came back (HTML, perhaps a captcha, a login or "
         "an error page). Open the address in a browser, wait and try again, or name a mirror "
@@ -106,8 +119,13 @@ def _web_page_message(source: str) -> str:
     )
 
 
-def _inflate_through(path: Path, source: str) -> bytes:
+def _inflate_through(path: Path, source: str, on_disk: bool) -> bytes:
     """Inflate a whole gzip file, keeping only its first 64 KiB."""
+    what_to_do = (
+        "put a whole one in its place (copy or download it again, or compress the original again)"
+        if on_disk
+        else "it was not kept, fetch it again"
+    )
     opening = b""
     try:
         with open(path, "rb") as file:
@@ -125,13 +143,13 @@ def _inflate_through(path: Path, source: str) -> bytes:
                         inflater = zlib.decompressobj(wbits=31)
     except zlib.error as error:
         raise BrokenContentError(
-            f"{source}: the gzip file is damaged ({error}); it was not kept, fetch it again",
+            f"{source}: the gzip file is damaged ({error}); {what_to_do}",
             passing=True,
         ) from error
     if not inflater.eof:
         raise BrokenContentError(
             f"{source}: the gzip file is truncated: it ends in the middle, after "
-            f"{path.stat().st_size} bytes; it was not kept, fetch it again",
+            f"{path.stat().st_size} bytes; {what_to_do}",
             passing=True,
         )
     return opening

@@ -155,7 +155,7 @@ def _copy(source: str, target: Path, opens_with: bytes) -> None:
         raise AbsentFileError(f"{source}: this file does not exist{nearest(path.name, beside)}")
     with atomic(target) as temporary:
         shutil.copyfile(path, temporary)
-        check_content(temporary, target.name, source, opens_with)
+        check_content(temporary, target.name, source, opens_with, on_disk=True)
 
 
 def pause(seconds: float) -> None:

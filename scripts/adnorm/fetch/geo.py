@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.fetch.content import GZIP_MAGIC
 from adnorm.fetch.download import is_remote
 
 _ACCESSION = re.compile(r"(GSE|GPL)(\d+)")
+_TABLE_BEGIN, _TABLE_END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
 
 
 def stub(accession: str) -> str:
@@ -85,9 +87,7 @@ def platforms_in(path: Path) -> list[str]:
     """List the platforms that the samples of a series matrix were measured on, sorted."""
     samples: set[str] = set()
     series: set[str] = set()
-    with open(path, "rb") as file:
-        packed = file.read(2) == GZIP_MAGIC
-    with (gzip.open if packed else open)(path, "rb") as file:
+    with _opened(path) as file:
         for line in file:
             if line.startswith(b"!series_matrix_table_begin"):
                 break
@@ -96,6 +96,46 @@ def platforms_in(path: Path) -> list[str]:
             elif line.startswith(b"!Series_platform_id"):
                 series.update(re.findall(r"GPL\d+", line.decode("utf-8", "replace")))
     return sorted(samples or series, key=lambda name: int(name[3:]))
+
+
+def refuse_empty_table(path: Path, where: str) -> None:
+    """Stop at a series matrix without values, as GEO writes it for sequencing.
+
+    Parameters
+    ----------
+    path
+        The series matrix, gzip or not. One that is cut off passes: its reader says so.
+    where
+        What to call it in the message.
+
+    Raises
+    ------
+    AdnormError
+        The table has no row; the message names the supplementary files that the series lists.
+    """
+    tables: list[str] = []
+    with _opened(path) as file:
+        for line in file:
+            if line.startswith(b"!Series_supplementary_file"):
+                addresses = re.findall(r'[^"\s]+', line.decode("utf-8", "replace"))[1:]
+                tables += [address.rsplit("/", 1)[-1] for address in addresses]
+            elif line.lower().startswith(_TABLE_BEGIN):
+                break
+        below_header = (file.readline() + file.readline()).lower()
+    if _TABLE_END not in below_header:
+        return
+    listed = f" The series lists: {listing(tables)}" if tables else ""
+    raise AdnormError(
+        f"{where}: the table of the series matrix is empty, as GEO leaves it for sequencing. Use "
+        "`route: geo_supplementary` in the cohort file and name the supplementary table of counts "
+        f"or expression (source: table:).{listed}"
+    )
+
+
+def _opened(path: Path) -> BinaryIO:
+    with open(path, "rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+    return (gzip.open if packed else open)(path, "rb")
 
 
 def choose_platform(wanted: str | None, found: list[str], where: str) -> str:
