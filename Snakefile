@@ -22,6 +22,7 @@ include: "workflow/rules/scores.smk"
 include: "workflow/rules/effects.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/index.smk"
+include: "workflow/rules/atlas.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -37,4 +38,11 @@ rule all:
         collect(
             "<results>/{cohort}/figures/overview.html", cohort=sorted(STUDY.cohorts)
         ),
-        collect("<results>/{cohort}/index/index.tsv", cohort=sorted(STUDY.cohorts)),
+        collect(
+            "<results>/{cohort}/figures/normalization.svg",
+            cohort=sorted(STUDY.cohorts),
+        ),
+        collect(
+            "<results>/{cohort}/index/trajectories.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+        "<results>/atlas/classes.tsv",

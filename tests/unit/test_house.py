@@ -28,6 +28,7 @@ RIVER = {
     "effects": {"base", "study", "scores"},
     # The index uses the model of the effects, and scores the sets that it makes itself.
     "index": {"base", "study", "scores", "effects"},
+    "atlas": {"base", "study", "index"},
     "figures": {"base", "study"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -10,7 +10,7 @@ sys.path.insert(0, str(HOME / "scripts"))
 
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
-from adnorm.figures.names import FIGURES
+from adnorm.figures.names import FIGURES, INDEX_FIGURES
 from adnorm.study.cohort import local_sources, locate, published_part, read_study
 
 try:
@@ -35,6 +35,25 @@ IDENTIFIERS = (
 wildcard_constraints:
     # As in the cohort schema; spelling out 500 names would cost seconds of planning.
     cohort="[A-Za-z0-9][A-Za-z0-9_-]*",
+
+
+# What figures are drawn from, below a cohort's results.
+DRAWN = {
+    "manifest": "fetch/manifest.json",
+    "samples": "expression/samples.tsv",
+    "excluded": "expression/excluded.tsv",
+    "identifiers": "expression/identifiers.tsv",
+    "design": "expression/design.tsv",
+    "comparisons": "expression/comparisons.tsv",
+    "qc": "expression/qc.tsv",
+    "expression": "expression/expression.h5ad",
+    "scores": "scores/scores.h5ad",
+    "coverage": "scores/coverage.tsv",
+    "agreement": "scores/agreement.tsv",
+    "effects": "effects/effects.tsv",
+    "set_effects": "effects/set_effects.tsv",
+    "enrichment": "effects/enrichment.tsv",
+}
 
 
 def cohort_file(wildcards):
@@ -63,10 +82,16 @@ def simulation_gene_sets(wildcards):
     return [str(locate(simulation["gene_sets"], HOME))] if simulation else []
 
 
-def figure_outputs():
+def figure_inputs():
+    """The tables and containers that figures draw."""
+    files = {name: f"<results>/{{cohort}}/{path}" for name, path in DRAWN.items()}
+    return files | {"gene_sets": SETTINGS["gene_sets"]}
+
+
+def figure_outputs(figures):
     """Every figure as SVG (shown in the report), PNG and the TSV behind it."""
     outputs = {}
-    for figure in FIGURES:
+    for figure in figures:
         stem = f"<results>/{{cohort}}/figures/{figure.name}"
         outputs[f"{figure.name}_svg"] = report(
             f"{stem}.svg",

@@ -1,9 +1,12 @@
 # How far each arm is back from disease: the axis is trained on the other cohorts of the run.
 rule lesional_effects:
     input:
-        effects=collect("<results>/{cohort}/effects/effects.tsv", cohort=sorted(STUDY.cohorts)),
+        effects=collect(
+            "<results>/{cohort}/effects/effects.tsv", cohort=sorted(STUDY.cohorts)
+        ),
         expression=collect(
-            "<results>/{cohort}/expression/expression.h5ad", cohort=sorted(STUDY.cohorts)
+            "<results>/{cohort}/expression/expression.h5ad",
+            cohort=sorted(STUDY.cohorts),
         ),
     output:
         lesional_effects="<results>/axis/lesional_effects.tsv",
@@ -49,3 +52,56 @@ rule index:
         "{wildcards.cohort}: normalization index"
     script:
         "../../scripts/index.py"
+
+
+rule trajectories:
+    input:
+        patients="<results>/{cohort}/index/patients.tsv",
+        samples="<results>/{cohort}/expression/samples.tsv",
+        index="<results>/{cohort}/index/index.tsv",
+    output:
+        trajectories=report(
+            "<results>/{cohort}/index/trajectories.tsv",
+            caption="../report/trajectories_table.rst",
+            category="Tables",
+            labels={"cohort": "{cohort}", "figure": "patients on the index"},
+        ),
+        concordance=report(
+            "<results>/{cohort}/index/concordance.tsv",
+            caption="../report/concordance_table.rst",
+            category="Tables",
+            labels={"cohort": "{cohort}", "figure": "scores and the clinic"},
+        ),
+    log:
+        "<results>/{cohort}/logs/trajectories.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        settings=SETTINGS["index"],
+        seed=SETTINGS["seed"],
+        code=code_digest("base", "study", "effects", "index"),
+    message:
+        "{wildcards.cohort}: patients and the clinic"
+    script:
+        "../../scripts/trajectories.py"
+
+
+rule normalization:
+    input:
+        **figure_inputs(),
+        index="<results>/{cohort}/index/index.tsv",
+    output:
+        **figure_outputs(INDEX_FIGURES),
+    log:
+        "<results>/{cohort}/logs/normalization.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        settings=SETTINGS["figures"]
+        | {"fdr": SETTINGS["effects"]["fdr"], "index": SETTINGS["index"]},
+        cohort=cohort_file,
+        code=code_digest("base", "study", "figures"),
+    message:
+        "{wildcards.cohort}: figure of the normalization index"
+    script:
+        "../../scripts/normalization.py"

@@ -15,10 +15,12 @@ from adnorm.figures.coverage import draw_coverage
 from adnorm.figures.enrichment import draw_enrichment
 from adnorm.figures.heatmaps import draw_genes, draw_sets_samples
 from adnorm.figures.material import Material, read_material
-from adnorm.figures.names import FIGURES
+from adnorm.figures.names import FIGURES, INDEX_FIGURES, FigureName
+from adnorm.figures.normalization import draw_normalization
 from adnorm.figures.page import write_page
 from adnorm.figures.patients import draw_patients
-from adnorm.figures.samples import draw_pca, draw_quality
+from adnorm.figures.quality import draw_quality
+from adnorm.figures.samples import draw_pca
 from adnorm.figures.theme import RC, savefig
 
 DRAWERS: dict[str, Callable[[Material], tuple[Figure, pd.DataFrame]]] = {
@@ -32,6 +34,7 @@ DRAWERS: dict[str, Callable[[Material], tuple[Figure, pd.DataFrame]]] = {
     "pca": draw_pca,
     "quality": draw_quality,
     "coverage": draw_coverage,
+    "normalization": draw_normalization,
 }
 
 
@@ -61,9 +64,25 @@ def build_figures(
     """
     folder = Path(outputs["folder"])
     material = read_material(inputs, settings)
-    for figure in FIGURES:
+    _draw(material, FIGURES, folder)
+    write_page(material, folder / "overview.html")
+
+
+def build_index_figures(
+    inputs: dict[str, Path | list[Path]], settings: dict, outputs: dict[str, Path]
+) -> None:
+    """Draw the figures of the normalization index.
+
+    Parameters are those of `build_figures`, with the path of index.tsv as input ``index`` and the
+    section ``index`` of the configuration among the settings.
+    """
+    material = read_material(inputs, settings)
+    _draw(material, INDEX_FIGURES, Path(outputs["folder"]))
+
+
+def _draw(material: Material, figures: tuple[FigureName, ...], folder: Path) -> None:
+    for figure in figures:
         with mpl.rc_context(RC):
             drawn, table = DRAWERS[figure.name](material)
             savefig(drawn, folder, figure.name, table)
-    progress(f"{len(FIGURES)} figures of {material.n}")
-    write_page(material, folder / "overview.html")
+    progress(f"{len(figures)} figures of {material.n}")

@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.figures.contrasts import (
-    DISEASE,
+    CHANGE_KINDS,
     Column,
     any_supported,
+    count_notes,
     draw_contrast_header,
     grid_width,
     list_columns,
@@ -18,21 +19,22 @@ from adnorm.figures.contrasts import (
     unsupported_notes,
 )
 from adnorm.figures.grid import draw_grid, empty_note
-from adnorm.figures.heatmaps import (
+from adnorm.figures.heatmaps import missing_genes
+from adnorm.figures.labels import (
     DIRECTION_NOTE,
-    SIGNED_NOTE,
+    SIGNED_BAR,
     category_blocks,
     mark_label,
-    missing_genes,
     set_notes,
+    signed_note,
 )
 from adnorm.figures.material import Material
 from adnorm.figures.names import TITLES
 from adnorm.figures.rows import effect_order, expand
+from adnorm.figures.selection import shown_effects, shown_sets
 from adnorm.figures.sheet import Sheet, message_sheet, text_width
 from adnorm.figures.theme import counted, limit_of
 
-CHANGE_KINDS = (*DISEASE, "change", "change-difference")
 HEAD = ["contrast", "kind", "group", "week"]
 SET_COLUMNS = [
     *HEAD,
@@ -115,18 +117,25 @@ def draw_set_changes(material: Material) -> tuple[Figure, pd.DataFrame]:
     columns = list_columns(material, CHANGE_KINDS)
     if not any_supported(columns):
         return impossible(material, "set_changes", SET_COLUMNS)
-    effects = material.tables["set_effects"]
-    effects = effects[effects["method"] == material.method]
+    effects = shown_effects(material, [c.contrast for c in columns])
     values = effects[["contrast", "set", "change", "lower", "upper", "fdr", "pairs", "reason"]]
     names = list(material.sets.index)
     table = cross(columns, pd.DataFrame({"set": names}), values)
     table["label"] = table["set"].map(material.sets["label"])
     table["status"] = table["set"].map(material.sets["status"])
     table["mark"] = [mark(f, material.fdr) for f in table["fdr"]]
+    names, left_out = shown_sets(material, effects)
+    labels = {name: mark_label(material, name, sign=True) for name in names}
     sheet, width, left = changes_sheet(
-        material, "set_changes", columns, [mark_label(material, n) for n in names], "gene set"
+        material, "set_changes", columns, list(labels.values()), "gene set"
     )
-    notes = [star_note(material.fdr), SIGNED_NOTE, *unsupported_notes(columns)]
+    notes = [
+        star_note(material.fdr, "a comparison and a family of sets: primary, curated, added"),
+        signed_note(material, names),
+        *left_out,
+        *unsupported_notes(columns, material.arms),
+    ]
+    signed = SIGNED_BAR if any("±" in label for label in labels.values()) else ""
     draw_matrix(
         sheet,
         material,
@@ -137,9 +146,9 @@ def draw_set_changes(material: Material) -> tuple[Figure, pd.DataFrame]:
         category_blocks(material, names),
         width,
         left,
-        (f"Mean difference of the\n{material.unit}", 1.0),
-        [*notes, *set_notes(material)],
-        label=lambda s: mark_label(material, s),
+        (f"Mean difference of the\n{material.unit}", material.limits, signed),
+        [*notes, *set_notes(material, names)],
+        label=labels.__getitem__,
     )
     return sheet.figure, table[SET_COLUMNS]
 
@@ -149,7 +158,8 @@ def changes_sheet(
 ) -> tuple[Sheet, float, float]:
     width = grid_width(columns)
     left = -text_width(labels, 7) - 0.3
-    shown = f"{counted(labels, noun)}; {counted(columns, 'comparison')}; n = patients behind each"
+    counts = ", ".join(["n = patients", *count_notes(columns)])
+    shown = f"{counted(labels, noun)}; {counted(columns, 'comparison')}; {counts}"
     return Sheet(TITLES[name], material.facts, shown, left=left), width, left
 
 
@@ -163,20 +173,24 @@ def draw_matrix(
     blocks: list,
     width: float,
     left: float,
-    scale: tuple[str, float],
+    scale: tuple[str, tuple[float, float], str],
     notes: list[str],
     **style: object,
 ) -> None:
     """Draw one matrix of comparisons with header, colour bar and notes."""
     matrix, lines = expand(_matrix(table, columns, row, value), blocks)
     marks, _ = _expand_marks(_matrix(table, columns, row, "mark"), lines)
-    title, least = scale
-    limit = limit_of(matrix, least, 98)
+    title, limits, note = scale
+    judged = table[table[row].isin([name for kind, name in lines if kind == "row"])]
+    if "set" in judged:
+        judged = judged[~judged["set"].isin(material.controls)]
+    limit = limit_of(judged[value].to_numpy(dtype=float), *limits)
     y, cuts = draw_contrast_header(sheet, material, columns, width)
     axes, end = draw_grid(sheet, y, width, matrix, lines, limit, marks=marks, **style)
     for position, thickness in cuts:
         axes.axvline(position, color="white", linewidth=thickness, zorder=2)
-    sheet.colour_bar(width + 0.3, y, limit, title, "grey = not available")
+    explained = "\n".join(filter(None, [note, "grey = not available"]))
+    sheet.colour_bar(width + 0.3, y, limit, title, explained)
     sheet.notes(left, end + 0.12, max(width - left, 6.0), notes)
 
 
@@ -223,11 +237,11 @@ def draw_gene_changes(material: Material) -> tuple[Figure, pd.DataFrame]:
     notes = [
         star_note(material.fdr),
         f"{DIRECTION_NOTE} Opposite colours in the disease column and in a change = reversal.",
-        *unsupported_notes(columns),
-        *empty_note(absent, "Absent from the platform"),
+        *unsupported_notes(columns, material.arms),
+        *empty_note(absent, material.absent.capitalize()),
         *empty_note(undetected, "Measured but not detected"),
     ]
-    scale = ("log2 fold change", 1.0)
+    scale = ("log2 fold change", (1.5, 4.0), "")
     style = {"direction": lambda g: directions[g]}
     draw_matrix(
         sheet,
@@ -247,7 +261,7 @@ def draw_gene_changes(material: Material) -> tuple[Figure, pd.DataFrame]:
     table["direction"] = table["gene"].map(directions).replace("", "none")
     lost = [
         {"set": home[g], "gene": g, "direction": directions[g] or "none", "reason": reason}
-        for some, reason in ((absent, "absent from the platform"), (undetected, "not detected"))
+        for some, reason in ((absent, material.absent), (undetected, "not detected"))
         for g in some
     ]
     return sheet.figure, pd.concat([table, pd.DataFrame(lost)]).reindex(columns=GENE_COLUMNS)

@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 
 from adnorm.figures.material import Material
 from adnorm.figures.sheet import Sheet, text_width, wrap_words
-from adnorm.figures.theme import FAINT, STATES, shorten
+from adnorm.figures.theme import FAINT, STATES, short_names, shorten
 
 STRIP = 0.13
 #: Beyond this many samples their names cannot be read.
@@ -65,15 +65,21 @@ def draw_header(sheet: Sheet, material: Material, width: float) -> float:
         else:
             sheet.text(middle, y - 0.05, text, va="baseline", **style)
     y = _draw_counts(sheet, groups, cell, y)
-    strips = (
-        ("state", STATES),
-        ("arm", material.arm_colours),
-        ("week", material.week_colours),
-    )
-    for column, colours in strips:
+    for column, colours in _varying(material).items():
         _draw_strip(sheet, y, width, list(samples[column]), colours, column)
         y += STRIP + 0.02
     return y + 0.03
+
+
+def _varying(material: Material) -> dict[str, Mapping]:
+    """Colours of the fields that differ between samples; the others need no strip."""
+    present = set(material.samples["state"])
+    fields: dict[str, Mapping] = {
+        "state": {s: c for s, c in STATES.items() if s in present},
+        "arm": material.arm_colours,
+        "week": material.week_colours,
+    }
+    return {name: colours for name, colours in fields.items() if len(colours) > 1}
 
 
 def _draw_counts(sheet: Sheet, groups: list, cell: float, y: float) -> float:
@@ -126,7 +132,7 @@ def draw_group_lines(axes: Axes, material: Material) -> None:
 
 def draw_sample_names(sheet: Sheet, material: Material, y: float, width: float) -> float:
     """Write the samples below the columns if they can be read; return the lower edge."""
-    names = [shorten(name, 24) for name in material.samples.index]
+    names, _ = short_names(list(material.samples.index))
     if len(names) > MOST_NAMED:
         return y
     cell = width / len(names)
@@ -137,10 +143,16 @@ def draw_sample_names(sheet: Sheet, material: Material, y: float, width: float) 
     return y + 0.06 + text_width(names, 5.5)
 
 
+def name_note(material: Material) -> list[str]:
+    """Say what is dropped from the names of the samples."""
+    _, prefix = short_names(list(material.samples.index))
+    shown = prefix and len(material.samples) <= MOST_NAMED
+    return [f"Sample names are without their common beginning {prefix}"] if shown else []
+
+
 def draw_legends(sheet: Sheet, material: Material, x: float, y: float = 0.0) -> float:
-    """Draw the legends of state, arm and week; return the lower edge."""
-    present = set(material.samples["state"])
-    y = sheet.legend(x, y, "State", {s: c for s, c in STATES.items() if s in present})
-    y = sheet.legend(x, y, "Arm", material.arm_colours)
-    weeks = {f"{week:g}": colour for week, colour in material.week_colours.items()}
-    return sheet.legend(x, y, "Week", weeks)
+    """Draw the legends of the strips; return the lower edge."""
+    for column, colours in _varying(material).items():
+        named = {f"{k:g}" if column == "week" else k: c for k, c in colours.items()}
+        y = sheet.legend(x, y, column.capitalize(), named)
+    return y

@@ -10,17 +10,17 @@ import pandas as pd
 from adnorm.figures.material import Material
 from adnorm.figures.sheet import Sheet, text_width, wrap_words
 from adnorm.figures.theme import ALERT, FAINT, INK, STATES, shorten
+from adnorm.figures.words import (
+    DISEASE,
+    KINDS,
+    count_text,
+    in_words,
+    later_title,
+    split_arms,
+    split_contrast,
+)
 
-KINDS = {
-    "lesional-nonlesional": "lesional −\nnonlesional",
-    "lesional-healthy": "lesional −\nhealthy",
-    "nonlesional-healthy": "nonlesional −\nhealthy",
-    "change": "change",
-    "change-difference": "difference of changes",
-    "residual": "left of the disease",
-    "residual-healthy": "left, against healthy",
-}
-DISEASE = ("lesional-nonlesional", "lesional-healthy", "nonlesional-healthy")
+CHANGE_KINDS = (*DISEASE, "change", "change-difference")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Column:
         The visit.
     supported, pairs, reason
         As in comparisons.tsv.
+    count
+        The patients in words, both sides of a comparison of two groups.
     """
 
     contrast: str
@@ -46,25 +48,25 @@ class Column:
     supported: bool
     pairs: int
     reason: str
+    count: str = ""
+
+    @property
+    def family(self) -> str:
+        """What stands above its block: disease (at baseline), later (visits), or its kind."""
+        if self.kind not in DISEASE:
+            return self.kind
+        return "later" if ":" in self.contrast else "disease"
 
 
 def grid_width(columns: list[Column]) -> float:
     """Inches for the columns: wide for few, so that headings fit, narrow for many."""
-    return len(columns) * float(np.clip(3.0 / max(len(columns), 1), 0.34, 0.75))
-
-
-def split_contrast(name: str) -> tuple[str, float]:
-    """Split the name of a contrast into what changes and when.
-
-    Examples
-    --------
-    >>> split_contrast("change:gusacitinib 40 mg-placebo@4")
-    ('gusacitinib 40 mg-placebo', 4.0)
-    >>> split_contrast("lesional-nonlesional@0")
-    ('lesional-nonlesional', 0.0)
-    """
-    head, _, week = name.rpartition("@")
-    return head.partition(":")[2] or head, float(week)
+    count = max(len(columns), 1)
+    cell = float(np.clip(3.0 / count, 0.36, 0.75))
+    later = sum(c.family == "later" for c in columns)
+    if later:
+        # The heading of these columns has the longest words.
+        cell = max(cell, min(0.85 / later, 9.0 / count, 0.75))
+    return len(columns) * cell
 
 
 def list_columns(material: Material, kinds: tuple[str, ...]) -> list[Column]:
@@ -85,17 +87,19 @@ def list_columns(material: Material, kinds: tuple[str, ...]) -> list[Column]:
         supported = row.supported == "yes"
         if not supported and (row.kind in DISEASE or row.kind == "change-difference"):
             continue
-        group = KINDS[row.kind] if row.kind in DISEASE and ":" not in row.contrast else what
+        disease = row.kind in DISEASE and ":" not in row.contrast
+        group = KINDS[row.kind].replace("− ", "−\n") if disease else what
         reason = "" if pd.isna(row.reason) else str(row.reason)
-        column = Column(row.contrast, row.kind, group, week, supported, int(row.pairs), reason)
-        found.append(column)
+        pairs = int(row.pairs)
+        count = count_text(material, row.contrast, row.kind, pairs) if supported else ""
+        found.append(Column(row.contrast, row.kind, group, week, supported, pairs, reason, count))
     arms = material.arms
 
     def key(column: Column) -> tuple:
         first, second = split_arms(column.group, arms)
         rank = [arms.index(a) if a in arms else len(arms) for a in (second, first)]
         # Baseline before later visits of one arm; placebo before dose against dose.
-        later = column.kind in DISEASE and ":" in column.contrast
+        later = column.family == "later"
         family = kinds.index(column.kind) if column.kind not in DISEASE else -1
         return (
             family,
@@ -110,21 +114,13 @@ def list_columns(material: Material, kinds: tuple[str, ...]) -> list[Column]:
     return sorted(found, key=key)
 
 
-def split_arms(group: str, arms: list[str]) -> tuple[str, str]:
-    """Split the heading of a difference into its two arms, whose names may hold hyphens.
-
-    Examples
-    --------
-    >>> split_arms("anti-IL13-placebo", ["placebo", "anti-IL13"])
-    ('anti-IL13', 'placebo')
-    >>> split_arms("placebo", ["placebo"])
-    ('placebo', '')
-    """
-    for first in arms:
-        second = group.removeprefix(f"{first}-")
-        if second != group and second in arms:
-            return first, second
-    return group, ""
+def count_notes(columns: list[Column]) -> list[str]:
+    """Explain the counts of two groups, if there are any."""
+    explained = {
+        " v ": "a v b = patients against healthy people",
+        "+": "a+b = patients of two arms",
+    }
+    return [text for sign, text in explained.items() if any(sign in c.count for c in columns)]
 
 
 def any_supported(columns: list[Column]) -> bool:
@@ -150,9 +146,9 @@ def mark(fdr: float, level: float) -> str:
     )
 
 
-def star_note(level: float) -> str:
+def star_note(level: float, within: str = "a comparison") -> str:
     """Explain the stars."""
-    return f"* FDR < {level:g}, ** < 0.01, *** < 0.001 (Benjamini–Hochberg within a comparison)."
+    return f"* FDR < {level:g}, ** < 0.01, *** < 0.001 (Benjamini–Hochberg within {within})."
 
 
 def draw_contrast_header(
@@ -182,19 +178,18 @@ def draw_contrast_header(
         strip.set(xticks=[], yticks=[])
         strip.spines[:].set_visible(False)
         if a:
-            new_kind = _family(columns[a - 1].kind) != _family(column.kind)
+            new_kind = columns[a - 1].family != column.family
             cuts.append((a, 5.0 if new_kind else 2.4))
     y += 0.09
-    for position, column in enumerate(columns):
-        text = f"wk {column.week:g}\n{f'n={column.pairs}' if column.supported else 'no'}"
+    counts = [f"n={c.count}" if c.supported else "no" for c in columns]
+    if text_width(counts, 6) > cell - 0.06:
+        counts = [text.removeprefix("n=") for text in counts]
+    for position, (column, count) in enumerate(zip(columns, counts, strict=True)):
+        text = f"wk {column.week:g}\n{count}"
         colour = FAINT if column.supported else ALERT
         middle = cell * (position + 0.5)
         sheet.text(middle, y, text, size=6, color=colour, ha="center", va="top", linespacing=1.2)
     return y + 0.26, cuts
-
-
-def _family(kind: str) -> str:
-    return "disease" if kind in DISEASE else kind
 
 
 def _kind_colour(column: Column) -> str:
@@ -204,8 +199,6 @@ def _kind_colour(column: Column) -> str:
 def _heading(column: Column, arms: list[str], room: float) -> tuple[str, int, float]:
     """Fit a heading over its columns: text, rotation and height in inches."""
     group = column.group
-    if column.kind in DISEASE and group in arms:
-        group = f"{group}, {KINDS[column.kind]}"
     first, second = split_arms(group, arms)
     name = f"{first} − {second}" if second else group.replace("\n", " ")
     wrapped = wrap_words(name, 7, room)
@@ -229,15 +222,10 @@ def _blocks(columns: list[Column]) -> list[tuple[Column, int, int]]:
 
 def _draw_kinds(sheet: Sheet, columns: list[Column], cell: float) -> float:
     """Write what is compared above the blocks of one kind; return the height used."""
-    titles = {
-        "disease": "Disease",
-        "change": "Change from baseline",
-        "change-difference": "Difference of changes",
-        "residual": "Left against nonlesional",
-        "residual-healthy": "Left against healthy",
-    }
-    families = [_family(c.kind) for c in columns]
-    if len(set(families)) < 2:
+    later = later_title([c.group for c in columns if c.family == "later"])
+    titles = KINDS | {"disease": "Disease", "later": later}
+    families = [c.family for c in columns]
+    if set(families) <= {"disease"}:
         return 0.0
     starts = [i for i, f in enumerate(families) if not i or f != families[i - 1]]
     spans = list(zip(starts, [*starts[1:], len(columns)], strict=True))
@@ -253,7 +241,7 @@ def _draw_kinds(sheet: Sheet, columns: list[Column], cell: float) -> float:
     return height + 0.08
 
 
-def unsupported_notes(columns: list[Column]) -> list[str]:
+def unsupported_notes(columns: list[Column], arms: list[str]) -> list[str]:
     """Say why columns are grey."""
-    whys = [f"{c.contrast}: {c.reason}" for c in columns if not c.supported]
+    whys = [f"{in_words(c.contrast, c.kind, arms)}: {c.reason}" for c in columns if not c.supported]
     return ["Grey columns (no): " + "; ".join(whys)] if whys else []

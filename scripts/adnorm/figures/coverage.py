@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.figures.grid import ROW
-from adnorm.figures.heatmaps import category_blocks, mark_label
+from adnorm.figures.labels import category_blocks, mark_label
 from adnorm.figures.material import Material
 from adnorm.figures.names import TITLES
+from adnorm.figures.selection import MOST_ADDED, added_sets
 from adnorm.figures.sheet import Sheet, text_width
 from adnorm.figures.theme import ALERT, COVERAGE, FAINT, counted
 
@@ -18,21 +19,26 @@ LABELS = {
     "found": "found by its symbol",
     "renamed": "found by an older symbol",
     "undetected": "measured, not detected",
-    "absent": "absent from the platform",
 }
 
 
 def draw_coverage(material: Material) -> tuple[Figure, pd.DataFrame]:
     """Draw one bar a set: found, found by an older symbol, not detected, absent.
 
+    Hundreds of added sets are only counted.
+
     Returns
     -------
     figure : Figure
     table : DataFrame
-        One row per set, in the order of the figure.
+        One row per set, in the order of the figure, those that are only counted too.
     """
     table = material.tables["coverage"].set_index("set")
-    names = [name for name in material.sets.index if name in table.index]
+    listed = [name for name in material.sets.index if name in table.index]
+    added = set(added_sets(material)) & set(listed)
+    counts = table.loc[sorted(added), "status"].value_counts()
+    hidden = added if len(added) > MOST_ADDED else set()
+    names = [name for name in listed if name not in hidden]
     blocks = category_blocks(material, names)
     lines = [
         line
@@ -41,7 +47,7 @@ def draw_coverage(material: Material) -> tuple[Figure, pd.DataFrame]:
     ]
     labels = [mark_label(material, n) for n in names]
     left, width = -text_width(labels, 7) - 0.15, 4.2
-    low = int((table["status"] != "ok").sum())
+    low = int((table.loc[names, "status"] != "ok").sum())
     shown_text = (
         f"{counted(names, 'gene set')}, {low} flagged; numbers are genes found of genes asked"
     )
@@ -59,19 +65,26 @@ def draw_coverage(material: Material) -> tuple[Figure, pd.DataFrame]:
         sheet.text(
             -0.07, middle, mark_label(material, text), size=7, ha="right", va="center", color=colour
         )
-        counts = f"{int(row['found'])}/{int(row['asked'])}"
-        sheet.text(width + 0.08, middle, counts, size=7, va="center", color=colour)
+        found = f"{int(row['found'])}/{int(row['asked'])}"
+        sheet.text(width + 0.08, middle, found, size=7, va="center", color=colour)
     _draw_bars(axes, table, lines)
     axes.set(ylim=(len(lines), 0), xlim=(0, 100), yticks=[], xlabel="% of the genes asked")
     axes.spines["left"].set_visible(False)
     least = 100 * float(material.settings.get("scores", {}).get("minimum_fraction", 0.5))
     axes.axvline(least, color=ALERT, linewidth=0.9, linestyle=(0, (4, 2)), zorder=4)
     x = width + 0.75
-    y = sheet.legend(x, 0, "Genes", {LABELS[k]: c for k, c in COVERAGE.items()})
+    y = sheet.legend(
+        x, 0, "Genes", {LABELS.get(k, material.absent): c for k, c in COVERAGE.items()}
+    )
     text = f"Dashed line: {least:g} % found,\nthe least that is not flagged"
     sheet.text(x, y, text, size=6.5, color=FAINT, va="top", linespacing=1.35)
-    sheet.notes(left, height + 0.5, width - left + 1.5, _notes(low, least))
-    drawn = table.loc[[n for kind, n in lines if kind == "row"]].reset_index()
+    notes = _notes(low, least)
+    if hidden:
+        words = {"ok": "ok", "low_coverage": "low coverage", "not_scored": "not scored"}
+        parts = ", ".join(f"{counts.get(key, 0):,} {word}" for key, word in words.items())
+        notes.append(f"{len(added):,} added sets, not drawn: {parts}; all are in the TSV.")
+    sheet.notes(left, height + 0.5, width - left + 1.5, notes)
+    drawn = table.loc[listed].reset_index()
     drawn["label"] = drawn["set"].map(material.sets["label"])
     return sheet.figure, drawn.reindex(columns=COLUMNS)
 

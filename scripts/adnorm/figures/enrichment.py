@@ -9,16 +9,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.figures.changes import (
-    CHANGE_KINDS,
     HEAD,
     changes_sheet,
     cross,
     draw_matrix,
     impossible,
 )
-from adnorm.figures.contrasts import list_columns
-from adnorm.figures.heatmaps import category_blocks, mark_label, set_notes
+from adnorm.figures.contrasts import CHANGE_KINDS, list_columns
+from adnorm.figures.labels import category_blocks, mark_label, set_notes
 from adnorm.figures.material import Material
+from adnorm.figures.selection import shown_sets
 
 COLUMNS = [
     *HEAD,
@@ -81,10 +81,15 @@ def draw_enrichment(material: Material) -> tuple[Figure, pd.DataFrame]:
         sign = {"up": " ▲", "down": " ▼"}.get(part, "")
         return f"{mark_label(material, name)}{sign}"
 
-    keys = list((rows["set"] + "\t" + rows["part"]).unique())
+    # Camera ranks the added sets: it does not overstate those whose genes move together.
+    chosen, left_out = shown_sets(material, table, "camera_fdr")
+    rows = rows[rows["set"].isin(chosen)]
+    names = list(rows["set"].unique())
+    of_set = {s: [f"{s}\t{p}" for p in parts] for s, parts in rows.groupby("set")["part"]}
+    keys = [key for name in names for key in of_set[name]]
     blocks = [
-        (heading, [k for s in shown for k in keys if k.split("\t")[0] == s])
-        for heading, shown in category_blocks(material, list(rows["set"].unique()))
+        (heading, [key for name in shown for key in of_set[name]])
+        for heading, shown in category_blocks(material, names)
     ]
     sheet, width, left = changes_sheet(
         material, "enrichment", columns, [label(k) for k in keys], "tested part"
@@ -94,10 +99,11 @@ def draw_enrichment(material: Material) -> tuple[Figure, pd.DataFrame]:
         "genes, which overstates sets whose genes move together; camera allows for it.",
         "▲ genes of the set that go up in lesional skin of atopic dermatitis, ▼ that go down; "
         "colour is their own movement, not turned.",
-        *_untested_notes(table, label),
-        *set_notes(material, list(rows["set"].unique())),
+        *left_out,
+        *_untested_notes(table[table["key"].isin(keys)], label),
+        *set_notes(material, names),
     ]
-    scale = ("Normalized\nenrichment score", 1.5)
+    scale = ("Normalized\nenrichment score", (1.5, 4.0), "")
     draw_matrix(
         sheet,
         material,
@@ -111,5 +117,6 @@ def draw_enrichment(material: Material) -> tuple[Figure, pd.DataFrame]:
         scale,
         notes,
         label=label,
+        outlined=True,
     )
     return sheet.figure, table[COLUMNS]

@@ -8,6 +8,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from adnorm.figures.sheet import Sheet
 from adnorm.figures.theme import INK, diverging
@@ -27,6 +28,7 @@ def draw_grid(
     label: Callable[[str], str] = str,
     direction: Callable[[str], str] | None = None,
     marks: np.ndarray | None = None,
+    outlined: bool = False,
 ) -> tuple[Axes, float]:
     """Draw a matrix whose rows stand in blocks.
 
@@ -46,6 +48,8 @@ def draw_grid(
         Row name → up, down or anything else (no sign).
     marks
         Texts in the cells, the shape of `matrix`.
+    outlined
+        Draw the marks dark with a white edge in every cell; else they are dark or white.
 
     Returns
     -------
@@ -55,6 +59,10 @@ def draw_grid(
         Lower edge in inches.
     """
     height = ROW * len(lines)
+    ink: dict[str, object] = {"size": 6, "va": "center_baseline"}
+    if outlined:
+        edge = withStroke(linewidth=1.6, foreground="white")
+        ink |= {"size": 6.5, "color": INK, "path_effects": [edge]}
     axes = sheet.axes(0, y, width, height)
     sns.heatmap(
         matrix,
@@ -68,7 +76,7 @@ def draw_grid(
         yticklabels=False,
         annot=marks,
         fmt="",
-        annot_kws={"size": 6, "va": "center_baseline"},
+        annot_kws=ink,
         # A mesh of thousands of vector cells makes an SVG that browsers open slowly.
         rasterized=True,
     )

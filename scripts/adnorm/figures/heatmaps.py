@@ -12,11 +12,22 @@ from adnorm.figures.columns import (
     draw_legends,
     draw_sample_names,
     heatmap_width,
+    name_note,
 )
-from adnorm.figures.grid import draw_grid, empty_note
+from adnorm.figures.contrasts import CHANGE_KINDS, list_columns
+from adnorm.figures.grid import DIRECTIONS, draw_grid, empty_note
+from adnorm.figures.labels import (
+    DIRECTION_NOTE,
+    SIGNED_BAR,
+    category_blocks,
+    mark_label,
+    set_notes,
+    signed_note,
+)
 from adnorm.figures.material import Material
 from adnorm.figures.names import TITLES
 from adnorm.figures.rows import effect_order, expand, scale_rows, similar_order
+from adnorm.figures.selection import shown_effects, shown_sets
 from adnorm.figures.sheet import Sheet, message_sheet, text_width
 from adnorm.figures.theme import counted, limit_of
 
@@ -34,11 +45,7 @@ GENE_COLUMNS = [
     "z",
     "reason",
 ]
-DIRECTION_NOTE = "▲▼ direction expected in lesional skin of atopic dermatitis."
-SIGNED_NOTE = (
-    "Signed sets: higher = further in the direction of lesional skin of atopic dermatitis, also "
-    "where the genes of the set go down there. Unsigned sets: higher = more expression."
-)
+COLUMN_NOTE = "one column a sample, n = samples of a group"
 SET_COLUMNS = ["set", "sample", "patient", "state", "arm", "week", "score", "status", "reason"]
 
 
@@ -64,7 +71,7 @@ def order_genes(
 
 
 def missing_genes(material: Material, genes: list[str]) -> tuple[list[str], list[str]]:
-    """Split the genes that no row shows into undetected and absent from the platform."""
+    """Split the genes that no row shows into undetected and those that the data do not have."""
     undetected = set(map(str, np.atleast_1d(material.facts.get("undetected", []))))
     lost = [g for g in genes if g not in material.expression.var_names]
     return [g for g in lost if g in undetected], [g for g in lost if g not in undetected]
@@ -107,7 +114,7 @@ def draw_genes(material: Material, name: str, topic: str) -> tuple[Figure, pd.Da
         return message_sheet(TITLES[name], material.facts, reason), table
     matrix, lines = expand(scaled, blocks)
     width = heatmap_width(values.shape[1])
-    shown_text = f"{material.n}; {counted(values.index, 'gene')}; each sample is one column"
+    shown_text = f"{material.n}; {counted(values.index, 'gene')}; {COLUMN_NOTE}"
     sheet = Sheet(TITLES[name], material.facts, shown_text, left=-0.85)
     top = draw_header(sheet, material, width)
     limit = 2.5
@@ -119,17 +126,20 @@ def draw_genes(material: Material, name: str, topic: str) -> tuple[Figure, pd.Da
     x = width + 0.3
     below = draw_legends(sheet, material, x)
     below = sheet.colour_bar(x, below, limit, "Expression (z per gene)")
-    _direction_legend(sheet, x, below)
+    _direction_legend(sheet, x, below, {directions[g] for g in values.index})
     sheet.notes(-0.85, end + 0.12, width + 0.85, _gene_notes(material, asked, scaled))
     return sheet.figure, table
 
 
-def _direction_legend(sheet: Sheet, x: float, y: float) -> None:
-    sheet.text(x, y, "Direction in lesional\natopic dermatitis skin", size=7.5, va="top")
-    sheet.text(x, y + 0.33, "▲", size=7, color="#A9373B", va="top")
-    sheet.text(x + 0.16, y + 0.33, "up", size=7, va="top")
-    sheet.text(x, y + 0.49, "▼", size=7, color="#2369BD", va="top")
-    sheet.text(x + 0.16, y + 0.49, "down", size=7, va="top")
+def _direction_legend(sheet: Sheet, x: float, y: float, present: set[str]) -> None:
+    shown = [name for name in DIRECTIONS if name in present]
+    if shown:
+        sheet.text(x, y, "Direction in lesional\natopic dermatitis skin", size=7.5, va="top")
+    for position, name in enumerate(shown):
+        sign, colour = DIRECTIONS[name]
+        below = y + 0.33 + 0.16 * position
+        sheet.text(x, below, sign, size=7, color=colour, va="top")
+        sheet.text(x + 0.16, below, name, size=7, va="top")
 
 
 def _gene_notes(material: Material, asked: list[str], scaled: pd.DataFrame) -> list[str]:
@@ -138,9 +148,10 @@ def _gene_notes(material: Material, asked: list[str], scaled: pd.DataFrame) -> l
     ordered = "their lesional change" if len(disease_effects(material)) else "similarity"
     return [
         f"Rows: genes of each set, ordered by {ordered}; {DIRECTION_NOTE}",
-        *empty_note(absent, "Absent from the platform"),
+        *empty_note(absent, material.absent.capitalize()),
         *empty_note(undetected, "Measured but not detected"),
         *empty_note(flat, "Grey, no variation between samples"),
+        *name_note(material),
     ]
 
 
@@ -160,7 +171,7 @@ def _gene_table(
             done.add(gene)
             head = {"set": gene_set.name, "gene": gene, "direction": directions[gene] or "none"}
             if gene not in values.index:
-                lost = "not detected" if gene in undetected else "absent from the platform"
+                lost = "not detected" if gene in undetected else material.absent
                 frames.append(pd.DataFrame([head | {"reason": lost}]))
                 continue
             flat = bool(scaled.loc[gene].isna().all())
@@ -182,36 +193,6 @@ def _gene_table(
     return pd.concat(frames, ignore_index=True).reindex(columns=GENE_COLUMNS)
 
 
-def mark_label(material: Material, name: str) -> str:
-    """Write the label of a set, with a dagger if its coverage is low or it has no score."""
-    row = material.sets.loc[name]
-    # The block's heading already says "Itch" or "Cells".
-    label = str(row["label"]).partition(": ")[2] or str(row["label"])
-    label = label[:1].upper() + label[1:]
-    return f"{label} †" if row["status"] != "ok" else label
-
-
-def set_notes(material: Material, names: list[str] | None = None) -> list[str]:
-    """Write why sets carry a dagger."""
-    sets = material.sets if names is None else material.sets.loc[names]
-    flagged = sets[sets["status"] != "ok"]
-    counts = material.tables["coverage"].set_index("set")
-    whys = [
-        f"{row['label']} {counts.loc[name, 'found']}/{counts.loc[name, 'asked']}"
-        for name, row in flagged.iterrows()
-    ]
-    if not whys:
-        return []
-    return ["† low coverage or not scored; genes found of genes asked: " + "; ".join(whys) + "."]
-
-
-def category_blocks(material: Material, names: list[str]) -> list[tuple[str, list[str]]]:
-    """Group sets under the heading of their category, in display order."""
-    sets = material.sets.loc[[n for n in material.sets.index if n in set(names)]]
-    headings = sets["category"].map(material.heading)
-    return [(heading, list(rows.index)) for heading, rows in sets.groupby(headings, sort=False)]
-
-
 def draw_sets_samples(material: Material) -> tuple[Figure, pd.DataFrame]:
     """Draw sets × samples.
 
@@ -222,25 +203,30 @@ def draw_sets_samples(material: Material) -> tuple[Figure, pd.DataFrame]:
         One row per set and sample.
     """
     scores = material.score_values()
-    matrix, lines = expand(scores, category_blocks(material, list(scores.index)))
+    contrasts = [c.contrast for c in list_columns(material, CHANGE_KINDS)]
+    names, left_out = shown_sets(material, shown_effects(material, contrasts))
+    matrix, lines = expand(scores, category_blocks(material, names))
+    labels = {name: mark_label(material, name, sign=True) for name in names}
     width = heatmap_width(scores.shape[1])
-    shown = f"{material.n}; {counted(scores.index, 'gene set')}; each sample is one column"
-    left = -text_width([mark_label(material, n) for n in scores.index], 7) - 0.12
+    shown = f"{material.n}; {counted(names, 'gene set')}; {COLUMN_NOTE}"
+    left = -text_width(labels.values(), 7) - 0.12
     sheet = Sheet(TITLES["sets_samples"], material.facts, shown, left=left)
     top = draw_header(sheet, material, width)
-    limit = limit_of(scores.to_numpy(), 1.0)
-    axes, end = draw_grid(
-        sheet, top, width, matrix, lines, limit, label=lambda s: mark_label(material, s)
-    )
+    judged = scores.loc[[name for name in names if name not in material.controls]]
+    limit = limit_of(judged.to_numpy(), *material.limits)
+    axes, end = draw_grid(sheet, top, width, matrix, lines, limit, label=labels.__getitem__)
     draw_group_lines(axes, material)
     end = draw_sample_names(sheet, material, end, width)
     x = width + 0.3
     below = draw_legends(sheet, material, x)
-    note = "\n".join(filter(None, [material.zero, "grey = no score"]))
+    signed = SIGNED_BAR if any("±" in label for label in labels.values()) else ""
+    note = "\n".join(filter(None, [material.zero, signed, "grey = no score"]))
     sheet.colour_bar(x, below, limit, material.unit[:1].upper() + material.unit[1:], note)
     notes = [
-        SIGNED_NOTE,
-        *set_notes(material),
+        signed_note(material, names),
+        *left_out,
+        *name_note(material),
+        *set_notes(material, names),
     ]
     sheet.notes(left, end + 0.12, width - left, notes)
     return sheet.figure, _score_table(material, scores)

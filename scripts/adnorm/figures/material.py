@@ -13,6 +13,7 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.tables import read_json, read_table
 from adnorm.figures.theme import arm_colours, order_arms, week_colours
+from adnorm.study.gene_sets import ADDED
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -34,6 +35,7 @@ CATEGORIES = {
     "composition": "Cell composition",
     "safety_context": "Context for safety",
     "control": "Controls",
+    ADDED: "Added sets",
 }
 #: Scoring methods, the one that figures prefer first, with the unit of their scores.
 METHODS = {"zscore": "signed z score", "ssgsea": "ssGSEA score", "gsva": "GSVA score"}
@@ -95,6 +97,17 @@ class Material:
         )
         return sheet.loc[ranks.sort_values(list(ranks.columns), kind="stable").index]
 
+    @property
+    def absent(self) -> str:
+        """What a gene is that no row of the data holds."""
+        rna = self.facts.get("assay") == "rna-seq"
+        return "not in the deposited table" if rna else "absent from the platform"
+
+    @property
+    def flagged(self) -> int:
+        """How many of the samples that are drawn quality control flagged."""
+        return int((self.samples["qc_flags"] != "").sum())
+
     @cached_property
     def arms(self) -> list[str]:
         """Arms in display order."""
@@ -115,7 +128,7 @@ class Material:
     def n(self) -> str:
         """How many samples and patients the figures rest on."""
         people = self.samples["patient"].nunique()
-        return f"n = {len(self.samples)} samples of {people} people"
+        return f"{len(self.samples)} samples of {people} people"
 
     def gene_values(self, genes: list[str]) -> pd.DataFrame:
         """Log2 expression, genes × samples in display order; only genes that are measured."""
@@ -135,6 +148,11 @@ class Material:
     def unit(self) -> str:
         """What a score is called on axes and colour bars."""
         return METHODS[self.method]
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Smallest and largest limit of colours; only z scores have a scale known beforehand."""
+        return (1.5, 4.0) if self.method == "zscore" else (0.5, np.inf)
 
     def score_values(self) -> pd.DataFrame:
         """Scores, sets × samples in display order."""
@@ -170,6 +188,12 @@ class Material:
         primary = (sets["role"] != "primary").astype(int)
         ranks = pd.DataFrame({"order": order, "category": sets["category"], "primary": primary})
         return sets.loc[ranks.sort_values(list(ranks.columns), kind="stable").index]
+
+    @property
+    def controls(self) -> set[str]:
+        """Sets that no disease or drug should move; they do not choose the limits of colours."""
+        sets = self.sets
+        return set(sets.index[(sets["category"] == "control") | (sets["role"] == "control")])
 
     def heading(self, category: str) -> str:
         """Write a category for people."""
@@ -207,6 +231,8 @@ TABLES = (
     "set_effects",
     "enrichment",
 )
+#: Only the figures of the index have it.
+OPTIONAL = ("index",)
 
 
 def read_material(inputs: dict[str, Path | list[Path]], settings: dict) -> Material:
@@ -233,16 +259,25 @@ def read_material(inputs: dict[str, Path | list[Path]], settings: dict) -> Mater
             f"scores.h5ad does not belong to expression.h5ad (samples in only one of them: "
             f"{listing(odd)}); run the scores stage again"
         )
-    return Material(
+    material = Material(
         facts=dict(expression.uns["adnorm"]),
         expression=expression,
         scores=scores,
-        tables={name: read_table(inputs[name]) for name in TABLES},
+        tables={
+            name: read_table(inputs[name])
+            for name in (*TABLES, *OPTIONAL)
+            if name in TABLES or name in inputs
+        },
         manifest=read_json(inputs["manifest"]),
         gene_sets=read_gene_sets(inputs["gene_sets"]),
         settings=settings,
         score_facts=dict(scores.uns.get("adnorm", {})),
     )
+    if material.flagged:
+        # Stands above every figure.
+        count = f"{material.flagged} of {len(material.samples)} samples"
+        material.facts["quality"] = f"{count} flagged by quality control"
+    return material
 
 
 def _read_h5ad(path: Path) -> AnnData:

@@ -36,4 +36,9 @@ FIGURES: tuple[FigureName, ...] = (
     FigureName("coverage", "Coverage of the gene sets", "Quality"),
 )
 
-TITLES = {figure.name: figure.title for figure in FIGURES}
+#: Drawn from the index, which needs all cohorts of a run, and therefore apart from the others.
+INDEX_FIGURES: tuple[FigureName, ...] = (
+    FigureName("normalization", "How far back to normal: the normalization index", "Normalization"),
+)
+
+TITLES = {figure.name: figure.title for figure in FIGURES + INDEX_FIGURES}

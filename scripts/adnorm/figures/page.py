@@ -5,39 +5,34 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from adnorm.base.tables import atomic
-from adnorm.figures.changes import CHANGE_KINDS
-from adnorm.figures.contrasts import KINDS, Column, list_columns, mark, split_arms
-from adnorm.figures.heatmaps import SIGNED_NOTE
+from adnorm.figures.contrasts import count_notes
+from adnorm.figures.labels import signed_note
 from adnorm.figures.material import Material
 from adnorm.figures.methods import REFERENCES, cited_keys, methods_sentences, versions
 from adnorm.figures.names import TITLES
+from adnorm.figures.quality import flag_words
+from adnorm.figures.results import (
+    describe_columns,
+    placebo_note,
+    result_table,
+    supported_columns,
+    warnings,
+)
+from adnorm.figures.selection import MOST_ADDED, added_sets
 from adnorm.figures.template import PAGE, STYLE
 from adnorm.figures.theme import counted
+from adnorm.figures.words import in_words
 
 #: Figures that stand on the page itself; the report has all of them.
 SHOWN = ("set_changes", "patients", "genes_itch", "genes_barrier")
 
 
-def _columns(**titles: str) -> list[dict]:
-    """Describe the columns of a table: key=title, a title that starts with # is of numbers."""
-    return [
-        {"key": key, "title": title.lstrip("#"), "number": title.startswith("#")}
-        for key, title in titles.items()
-    ]
-
-
 def _rows(table: pd.DataFrame) -> list[dict]:
     plain = table.astype(object).where(table.notna(), "")
     return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
-
-
-def _signed(value: float) -> str:
-    text = f"{value:+.2f}"
-    return "0.00" if float(text) == 0 else text.replace("-", "−")
 
 
 def _about(material: Material) -> list[tuple[str, object]]:
@@ -64,48 +59,6 @@ def _about(material: Material) -> list[tuple[str, object]]:
     return [(name, value) for name, value in lines if value]
 
 
-def _what(column: Column, arms: list[str]) -> str:
-    """Write a comparison for people."""
-    first, second = split_arms(column.group, arms)
-    return {
-        "change": f"Change: {first}",
-        "change-difference": f"Difference: {first} − {second}",
-    }.get(column.kind, f"Disease: {KINDS[column.kind]}".replace("\n", " "))
-
-
-def _results(material: Material) -> dict:
-    """Lay out the itch and barrier sets: one row a comparison, one column a set."""
-    sets = [s for s in material.heatmap_sets("itch", "barrier") if s.name in material.sets.index]
-    columns = [c for c in list_columns(material, CHANGE_KINDS) if c.supported]
-    effects = material.tables["set_effects"]
-    effects = effects[effects["method"] == material.method]
-    known = effects.set_index(["contrast", "set"])
-    rows = []
-    for column in columns:
-        row: dict[str, object] = {
-            "what": _what(column, material.arms),
-            "week": f"{column.week:g}",
-            "pairs": column.pairs,
-        }
-        for gene_set in sets:
-            key = (column.contrast, gene_set.name)
-            row[gene_set.name] = _result(known.loc[key], material) if key in known.index else ""
-        rows.append(row)
-    titles = {"what": "Comparison", "week": "#Week", "pairs": "#Patients"}
-    labels = {s.name: f"#{material.sets.loc[s.name, 'label']}" for s in sets}
-    reason = "" if rows else material.why_no()
-    return {"rows": rows, "columns": _columns(**titles, **labels), "reason": reason}
-
-
-def _result(row: pd.Series, material: Material) -> str:
-    if not np.isfinite(row["change"]):
-        return f"not available: {row['reason']}"
-    stars = mark(row["fdr"], material.fdr)
-    interval = f"{_signed(row['lower'])} to {_signed(row['upper'])}"
-    flag = "" if material.sets.loc[row.name[1], "status"] == "ok" else " †"
-    return f"{_signed(row['change'])} ({interval}) {stars}{flag}".strip()
-
-
 def _design(material: Material) -> dict:
     table = material.tables["design"]
     weeks = sorted(table["week"].unique())
@@ -126,16 +79,18 @@ def _design(material: Material) -> dict:
                     row[f"w{week:g}"] = f"{people}{more}"
             rows.append(row)
     titles = {"arm": "Arm", "state": "Skin"} | {f"w{w:g}": f"#Week {w:g}" for w in weeks}
-    return {"rows": rows, "columns": _columns(**titles)}
+    return {"rows": rows, "columns": describe_columns(**titles)}
 
 
 def _comparisons(material: Material) -> tuple[dict, dict]:
-    table = material.tables["comparisons"]
+    table = material.tables["comparisons"].copy()
+    names = zip(table["contrast"], table["kind"], strict=True)
+    table["words"] = [in_words(contrast, kind, material.arms) for contrast, kind in names]
     yes = table[table["supported"] == "yes"]
     no = table[table["supported"] != "yes"]
     return (
-        {"rows": _rows(yes), "columns": _columns(contrast="Comparison", reason="Rests on")},
-        {"rows": _rows(no), "columns": _columns(contrast="Comparison", reason="Reason")},
+        {"rows": _rows(yes), "columns": describe_columns(words="Comparison", reason="Rests on")},
+        {"rows": _rows(no), "columns": describe_columns(words="Comparison", reason="Reason")},
     )
 
 
@@ -143,6 +98,7 @@ def _quality(material: Material) -> tuple[dict, dict]:
     qc, excluded = material.tables["qc"], material.tables["excluded"]
     flags = qc["flags"].fillna("").astype(str)
     flagged = qc[flags != ""].copy()
+    flagged["flags"] = flagged["flags"].map(flag_words)
     flagged["excluded_flag"] = flagged["excluded"] == "yes"
     gone = int(flagged["excluded_flag"].sum())
     sentence = (
@@ -150,10 +106,10 @@ def _quality(material: Material) -> tuple[dict, dict]:
         f"{gone}. Left out of the analysis in all: {len(excluded)}."
     )
     titles = {"sample": "Sample", "flags": "Flags", "reason": "Reason", "excluded": "Excluded"}
-    quality = {"sentence": sentence, "rows": _rows(flagged), "columns": _columns(**titles)}
+    quality = {"sentence": sentence, "rows": _rows(flagged), "columns": describe_columns(**titles)}
     return quality, {
         "rows": _rows(excluded),
-        "columns": _columns(sample="Sample", reason="Reason"),
+        "columns": describe_columns(sample="Sample", reason="Reason"),
     }
 
 
@@ -162,6 +118,8 @@ def _coverage(material: Material) -> dict:
     table["flag"] = table["status"] != "ok"
     table["label"] = table["set"].map(material.sets["label"]).fillna(table["set"])
     table["status"] = table["status"].str.replace("_", " ")
+    added = set(added_sets(material))
+    hidden = added if len(added) > MOST_ADDED else set()
     order = {name: i for i, name in enumerate(material.sets.index)}
     table = table.sort_values("set", key=lambda s: s.map(order), kind="stable")
     flagged = int(table["flag"].sum())
@@ -175,9 +133,19 @@ def _coverage(material: Material) -> dict:
         "status": "Status",
         "reason": "Reason",
     }
-    sentence = f"{len(table)} gene sets, {flagged} of them flagged for low coverage or not scored."
-    rows, small = _rows(table), len(table) <= 15
-    return {"rows": rows, "columns": _columns(**titles), "sentence": sentence, "open": small}
+    sentence = (
+        f"{len(table):,} gene sets, {flagged} of them flagged for low coverage or not scored."
+    )
+    if hidden:
+        sentence += f" The {len(hidden):,} added sets are not listed here: see coverage.tsv."
+    rows = _rows(table[~table["set"].isin(hidden)])
+    small = len(rows) <= 15
+    return {
+        "rows": rows,
+        "columns": describe_columns(**titles),
+        "sentence": sentence,
+        "open": small,
+    }
 
 
 def _agreement(material: Material) -> str:
@@ -203,7 +171,7 @@ def _files(material: Material) -> dict:
         for file in material.manifest.get("files", [])
     ]
     titles = {"name": "File", "role": "Role", "source": "Source", "bytes": "#Bytes"}
-    return {"rows": rows, "columns": _columns(**titles, sha256="SHA-256 (first 16 digits)")}
+    return {"rows": rows, "columns": describe_columns(**titles, sha256="SHA-256 (first 16 digits)")}
 
 
 def _references(keys: list[str]) -> dict[str, dict]:
@@ -231,6 +199,8 @@ def write_page(material: Material, path: Path) -> None:
     supported, refused = _comparisons(material)
     quality, excluded = _quality(material)
     people = material.samples["patient"].nunique()
+    topics = [s.name for s in material.heatmap_sets("itch", "barrier")]
+    shown = [name for name in topics if name in material.sets.index]
     effects = material.settings.get("effects", {})
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     text = page.from_string(PAGE.lstrip()).render(
@@ -240,11 +210,14 @@ def write_page(material: Material, path: Path) -> None:
         simulated=bool(facts.get("simulated")),
         style=Markup(STYLE),
         about=_about(material),
-        results=_results(material),
+        results=result_table(material),
+        warnings=warnings(material),
+        placebo_note=placebo_note(material),
+        count_note="; ".join(count_notes(supported_columns(material))),
         unit=material.unit,
         zero=material.zero,
         confidence=f"{100 * float(effects.get('confidence', 0.95)):g}",
-        signed_note=SIGNED_NOTE,
+        signed_note=signed_note(material, shown),
         stars=f"* FDR < {material.fdr:g}, ** < 0.01, *** < 0.001",
         figures=_embedded(path.parent),
         design=_design(material),
@@ -254,7 +227,7 @@ def write_page(material: Material, path: Path) -> None:
         excluded=excluded,
         identifiers={
             "rows": _rows(material.tables["identifiers"]),
-            "columns": _columns(step="Step", count="#Count", detail="Detail"),
+            "columns": describe_columns(step="Step", count="#Count", detail="Detail"),
         },
         coverage=_coverage(material),
         agreement=_agreement(material),

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from adnorm.figures.heatmaps import SIGNED_NOTE, set_notes
+from adnorm.figures.labels import set_notes, signed_note
 from adnorm.figures.material import Material
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import Sheet, message_sheet
@@ -17,6 +17,8 @@ from adnorm.figures.theme import FAINT, INK, STATES, shorten
 
 COLUMNS = ["set", "arm", "patient", "state", "week", "score", "biopsies", "reason"]
 PANEL = (1.9, 1.55)
+#: A mean of fewer patients says no more than their lines.
+FEWEST_AVERAGED = 3
 
 
 def draw_patients(material: Material) -> tuple[Figure, pd.DataFrame]:
@@ -44,9 +46,8 @@ def draw_patients(material: Material) -> tuple[Figure, pd.DataFrame]:
         return message_sheet(TITLES["patients"], material.facts, reason), empty
     reference = _reference(material, table)
     arms = [a for a in material.arms if a in set(lesional["arm"])]
-    sheet = Sheet(
-        TITLES["patients"], material.facts, f"{material.n}; n = patients of a panel", left=-0.75
-    )
+    what = "lines are lesional skin of one patient" if over_time else "lines join skin of a patient"
+    sheet = Sheet(TITLES["patients"], material.facts, f"{material.n}; {what}", left=-0.75)
     for i, name in enumerate(sets):
         rows = table[table["set"] == name]
         limits = _limits(rows["score"])
@@ -61,6 +62,7 @@ def draw_patients(material: Material) -> tuple[Figure, pd.DataFrame]:
                 axes.tick_params(labelleft=False)
             else:
                 label = textwrap.fill(shorten(str(material.sets.loc[name, "label"]), 60), 26)
+                label += "" if material.sets.loc[name, "status"] == "ok" else " †"
                 axes.set_ylabel(f"{label}\n({material.unit})", fontsize=7)
             if not i:
                 title = textwrap.fill(arm, 24)
@@ -69,12 +71,25 @@ def draw_patients(material: Material) -> tuple[Figure, pd.DataFrame]:
                 axes.set_xlabel("week" if over_time else "")
             else:
                 axes.tick_params(labelbottom=False)
-            count = mine.loc[mine["state"] == "lesional", "patient"].nunique()
-            axes.text(1, 1.01, f"n = {count}", transform=axes.transAxes, ha="right", size=6.5)
+            count = _count(mine, over_time)
+            axes.text(1, 1.01, count, transform=axes.transAxes, ha="right", size=6.5)
     below = 0.3 + len(sets) * (PANEL[1] + 0.3) + 0.3
     width = max(len(arms) * (PANEL[0] + 0.25) + 0.5, 5.5)
     sheet.notes(-0.75, below, width, _notes(material, reference, over_time, sets))
     return sheet.figure, table[COLUMNS]
+
+
+def _count(rows: pd.DataFrame, over_time: bool) -> str:
+    """Count the patients that a panel shows, and the lines if some have one value only."""
+    if over_time:
+        drawn = rows[(rows["state"] == "lesional") & rows["score"].notna()]
+    else:
+        skin = rows["state"].isin(["lesional", "nonlesional"])
+        drawn = rows[(rows["week"] == 0) & skin & rows["score"].notna()]
+    values = drawn.groupby("patient").size()
+    people, lines = len(values), int((values > 1).sum())
+    text = f"{people} patient{'' if people == 1 else 's'}"
+    return text if lines == people else f"{text}, {lines} line{'' if lines == 1 else 's'}"
 
 
 def _patient_table(material: Material, sets: list[str]) -> pd.DataFrame:
@@ -124,7 +139,8 @@ def _draw_weeks(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.DataFram
     for _, own in lesional.sort_values("week").groupby("patient"):
         style = {"color": colour, "lw": 0.7, "alpha": 0.55, "marker": "o", "ms": 1.8}
         axes.plot(own["week"], own["score"], **style)
-    mean = lesional.groupby("week")["score"].mean()
+    visits = lesional.groupby("week")["score"]
+    mean = visits.mean()[visits.count() >= FEWEST_AVERAGED]
     axes.plot(mean.index, mean, color="white", lw=3.6, zorder=4)
     axes.plot(mean.index, mean, color=INK, lw=2, marker="o", ms=3.5, zorder=5)
     pad = 0.06 * max(weeks[-1], 1) if weeks else 1
@@ -142,17 +158,21 @@ def _draw_states(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.DataFra
         axes.plot([0, 1], own, color=FAINT, lw=0.6, alpha=0.5, zorder=1)
     for x, state in enumerate(order):
         axes.plot([x] * len(wide), wide[state], "o", ms=3, color=STATES[state], zorder=2)
-    axes.plot([0, 1], wide.mean(), color=INK, lw=2, marker="o", ms=4, zorder=3)
+    if wide.count().min() >= FEWEST_AVERAGED:
+        axes.plot([0, 1], wide.mean(), color=INK, lw=2, marker="o", ms=4, zorder=3)
     axes.set_xlim(-0.4, 1.4)
     axes.set_xticks([0, 1], order)
 
 
 def _notes(material: Material, reference: str, over_time: bool, sets: list[str]) -> list[str]:
-    notes = ["Thin lines: patients; bold line: mean of those seen at a visit."]
+    notes = [
+        "Thin lines: patients; bold line: mean of those seen at a visit, where they are at least "
+        f"{FEWEST_AVERAGED}."
+    ]
     if over_time and reference:
         notes[0] += f" Band: mean ± standard deviation of {reference} skin at baseline, all arms."
     if not over_time:
         notes.append("The cohort has no visit after baseline.")
     if material.zero:
         notes.append(f"{material.zero}.")
-    return [*notes, SIGNED_NOTE, *set_notes(material, sets)]
+    return [*notes, signed_note(material, sets), *set_notes(material, sets)]

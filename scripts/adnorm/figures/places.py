@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from adnorm.figures.sheet import text_width
 from adnorm.figures.theme import ALERT, shorten
 
-#: With more names than this a panel would hold nothing else; the table lists them all.
-MOST_NAMES = 12
+#: With more names than this a panel would hold nothing else; they are listed below or in the table.
+MOST_NAMES = 6
 _SHIFTS = [
     (s * dx, dy) for r in (1, 2, 3, 4) for dy in (0, r, -r) for dx in (1, 0) for s in (1, -1)
 ]
@@ -21,8 +21,8 @@ def name_points(
     points: Sequence[tuple[float, float, str]],
     inches: tuple[float, float],
     others: Sequence[tuple[float, float]] = (),
-) -> int:
-    """Ring points and write their names; return how many names had no place.
+) -> list[str]:
+    """Ring points and write their names; return the names that had no place.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def name_points(
     inches
         Width and height of the axes.
     others
-        All points (data); names keep off them where they can.
+        All points (data); names keep off them.
     """
     taken: list[tuple[float, float, float, float]] = []
     seats = []
@@ -45,18 +45,17 @@ def name_points(
         taken.append((across - 0.07, up - 0.07, across + 0.07, up + 0.07))
         seats.append((across, up, shorten(name, 22)))
     if many:
-        return len(points)
+        return [name for _, _, name in points]
     crowd = []
     for x, y in others:
         across, up = _place(axes, x, y, inches)
         crowd.append((across - 0.03, up - 0.03, across + 0.03, up + 0.03))
-    homeless = 0
+    homeless = []
     for across, up, name in seats:
         size = text_width([name], 6.5) * 1.05
         box = _free_box(across, up, size, taken + crowd, inches)
-        box = box or _free_box(across, up, size, taken, inches)
         if box is None:
-            homeless += 1
+            homeless.append(name)
             continue
         taken.append(box)
         _lead(axes, (across, up), box, inches)
@@ -94,7 +93,7 @@ def _free_box(
         left = across + 0.09 if dx > 0 else across - 0.09 - width if dx < 0 else across - width / 2
         low = up + dy * 0.13 - 0.05
         box = (left, low, left + width, low + 0.11)
-        inside = box[0] >= 0 and box[1] >= 0 and box[2] <= inches[0] + 0.4 and box[3] <= inches[1]
+        inside = box[0] >= 0 and box[1] >= 0 and box[2] <= inches[0] and box[3] <= inches[1]
         if inside and not any(_overlap(box, other) for other in taken):
             return box
     return None

@@ -86,6 +86,7 @@ class Sheet:
             self.text(left + shift, -0.33, cohort, size=8.5, va="bottom")
         else:
             self.text(left, -0.33, cohort, size=8.5, va="bottom")
+        subtitle = "; ".join(filter(None, [subtitle, str(facts.get("quality", ""))]))
         self.text(left, -0.15, subtitle, size=7.5, color=FAINT, va="bottom")
 
     def _at(self, x: float, y: float) -> tuple[float, float]:

@@ -15,15 +15,18 @@ p, ul { max-width: 78ch; } a { color: var(--link); }
 .lead { color: var(--faint); margin: 0 0 1rem; }
 .alert { border: 2px solid var(--alert); color: var(--alert); padding: .6rem .9rem;
   font-weight: 600; border-radius: 4px; max-width: none; }
+.caution { border-left: 5px solid var(--alert); background: #fdf3f1; padding: .5rem .9rem;
+  margin: 0 0 1rem; }
+.caution p { margin: .3rem 0; max-width: none; }
 nav { font-size: .92rem; margin: 1rem 0; } nav a { margin-right: 1rem; white-space: nowrap; }
 .scroll { overflow-x: auto; margin: .6rem 0 1rem; }
 table { border-collapse: collapse; font-size: .875rem; line-height: 1.4; }
 caption { text-align: left; color: var(--faint); padding: 0 0 .4rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem .55rem;
   border-bottom: 1px solid var(--line); }
-thead th { background: var(--head); white-space: nowrap; }
+thead th { background: var(--head); vertical-align: bottom; }
 tbody th { font-weight: 500; min-width: 9rem; }
-td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 tr.flag td, tr.flag th { background: #fdf3f1; } .no { color: var(--alert); }
 td.empty { color: var(--faint); }
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .2rem 1rem;
@@ -103,11 +106,17 @@ about any real drug or patient.</p>
 </section>
 
 <section aria-labelledby="results"><h2 id="results">Results: itch and skin barrier</h2>
+{% if warnings %}
+<div class="caution" role="note">
+{% for warning in warnings %}
+<p>{{ warning }}</p>
+{% endfor %}
+</div>
+{% endif %}
 {% if results.rows %}
 <p>Mean difference of the {{ unit }} with its {{ confidence }} % confidence interval
-{%- if zero %} ({{ zero }}){% endif %}. {{ signed_note }} Scores also fall without any drug
-(regression to the mean), so a change in a drug arm means little without the difference to
-placebo.</p>
+{%- if zero %} ({{ zero }}){% endif %}. {{ signed_note }} {{ placebo_note }}
+{% if count_note %}Patients: {{ count_note }}.{% endif %}</p>
 {{ table(results.rows, results.columns, "Itch and barrier sets; " ~ stars ~ ", † low coverage") }}
 {% else %}<p>No result: {{ results.reason }}.</p>{% endif %}
 {% for figure in figures %}

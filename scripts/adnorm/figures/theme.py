@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from os.path import commonprefix
 from pathlib import Path
 
 import matplotlib as mpl
@@ -29,7 +30,7 @@ COVERAGE = {
 }
 #: Marker of each visit, in the order of the visits.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
-DPI = 200
+DPI = 160
 
 RC = {
     "font.family": "sans-serif",
@@ -151,22 +152,25 @@ def diverging() -> Colormap:
     return sns.color_palette("vlag", as_cmap=True).with_extremes(bad=MISSING)
 
 
-def limit_of(values: np.ndarray, least: float, percentile: float = 99.0) -> float:
+def limit_of(
+    values: np.ndarray, least: float, most: float = np.inf, percentile: float = 97.5
+) -> float:
     """Choose the symmetric limit of a colour scale, robust against a few large values.
 
     Parameters
     ----------
     values
         What is drawn; missing values are ignored.
-    least
-        Smallest limit, so that noise is not blown up to full colour.
+    least, most
+        Smallest and largest limit, so that noise is not blown up to full colour and a few huge
+        values do not leave the rest pale.
     percentile
         Of the absolute values; larger ones are drawn in the last colour.
     """
     finite = np.abs(values[np.isfinite(values)])
     if not finite.size:
         return least
-    return max(least, float(np.ceil(np.percentile(finite, percentile) * 2) / 2))
+    return float(np.clip(np.ceil(np.percentile(finite, percentile) * 2) / 2, least, most))
 
 
 def new_figure() -> Figure:
@@ -190,16 +194,48 @@ def savefig(figure: Figure, folder: Path, name: str, table: pd.DataFrame) -> Non
     """
     # Two passes would measure the page twice; one measurement serves both files.
     page = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.12)
-    undated: dict[str, dict[str, None]] = {"svg": {"Date": None}, "png": {"Software": None}}
-    for kind, metadata in undated.items():
+    # Packing a PNG as tightly as possible takes as long as drawing it.
+    kinds: dict[str, dict] = {
+        "svg": {"metadata": {"Date": None}},
+        "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
+    }
+    for kind, options in kinds.items():
         with atomic(folder / f"{name}.{kind}") as temporary, mpl.rc_context(RC):
-            figure.savefig(temporary, format=kind, dpi=DPI, bbox_inches=page, metadata=metadata)
+            figure.savefig(temporary, format=kind, dpi=DPI, bbox_inches=page, **options)
     write_table(table, folder / f"{name}.tsv")
 
 
 def shorten(text: str, limit: int) -> str:
     """Cut a text that is too long for its place, visibly."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def short_names(names: Sequence[str], limit: int = 24) -> tuple[list[str], str]:
+    """Shorten names that are too long, so that they still differ.
+
+    Returns
+    -------
+    short : list of str
+        Without what all names begin with, if that is needed.
+    prefix : str
+        What was dropped, or empty.
+
+    Examples
+    --------
+    >>> short_names(["trial_a_1", "trial_a_22"], 5)
+    (['1', '22'], 'trial_a_')
+    >>> short_names(["trial_a_1", "trial_a_22"])
+    (['trial_a_1', 'trial_a_22'], '')
+    """
+    prefix = ""
+    if len(names) > 1 and max(map(len, names)) > limit:
+        # Cut at a separator, or a number that all share would be torn apart.
+        prefix = re.sub(r"[^\W_]*$", "", commonprefix(list(names)))
+    rest = [name.removeprefix(prefix) for name in names]
+    short = [shorten(name, limit) for name in rest]
+    if len(set(short)) < len(set(rest)):
+        short = [n if len(n) <= limit else f"…{n[1 - limit :]}" for n in rest]
+    return short, prefix
 
 
 def counted(values: Sequence, noun: str) -> str:

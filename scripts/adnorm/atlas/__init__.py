@@ -1,0 +1,1 @@
+"""The stage atlas: dose, time and drug classes, over all cohorts of a run."""

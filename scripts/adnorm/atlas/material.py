@@ -1,0 +1,177 @@
+"""What the atlas knows of a cohort: its index table, the scores of its patients, its arms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.errors import AdnormError
+from adnorm.base.tables import read_table
+from adnorm.index.groups import LESIONAL, PRIMARY, PatientTable
+from adnorm.index.normalization import EXPLORATORY, OK
+from adnorm.index.ratio import FIELLER, Ratio
+from adnorm.study.comparisons import HEALTHY_ARM, UNTREATED_ARM
+
+NOT_AVAILABLE, DESCRIPTIVE, PUBLISHED_ONLY = "NA", "descriptive", "published_only"
+
+
+@dataclass(frozen=True)
+class CohortResults:
+    """Results of one cohort.
+
+    Attributes
+    ----------
+    cohort, disease
+        As the cohort file names them.
+    simulated
+        Whether no patient stands behind the values.
+    placebo_arm
+        Empty without one.
+    index
+        index.tsv, the primary analysis only.
+    patients
+        patients.tsv: patient, arm, week, state, name, score.
+    samples
+        samples.tsv.
+    """
+
+    cohort: str
+    disease: str
+    simulated: bool
+    placebo_arm: str
+    index: pd.DataFrame = field(repr=False)
+    patients: pd.DataFrame = field(repr=False)
+    samples: pd.DataFrame = field(repr=False)
+
+    def keys(self) -> dict[str, str]:
+        """Columns that open every row of this cohort."""
+        return {"cohort": self.cohort, "simulated": "yes" if self.simulated else "no"}
+
+    def drug_arms(self) -> pd.DataFrame:
+        """Arms that got a drug: arm, treatment, drug_class, dose_mg; by drug and rising dose."""
+        arms = self.samples[["arm", "treatment", "drug_class", "dose_mg"]].drop_duplicates("arm")
+        idle = arms["arm"].isin([self.placebo_arm, HEALTHY_ARM, UNTREATED_ARM])
+        return arms[~idle].sort_values(["treatment", "dose_mg", "arm"], ignore_index=True)
+
+    def references(self) -> list[str]:
+        """What the index was measured against."""
+        return sorted(set(self.index["reference"]), reverse=True)
+
+    def weeks(self, arms: list[str]) -> list[float]:
+        """Visits at which any of the arms has lesional samples after baseline."""
+        return sorted(set(self.index.loc[self.index["arm"].isin(arms), "week"]))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Patients of a cohort arranged for ratios against one reference.
+
+    Attributes
+    ----------
+    table
+        Of the names that have an index.
+    usable
+        By name: level.
+    refused
+        By name: level, reason_code, reason of the names without an index.
+    """
+
+    table: PatientTable
+    usable: pd.DataFrame
+    refused: pd.DataFrame
+
+
+def read_cohort(folder: Path) -> CohortResults:
+    """Read the results of one cohort.
+
+    Parameters
+    ----------
+    folder
+        results/COHORT, with index/index.tsv, index/patients.tsv, expression/samples.tsv and
+        expression/expression.h5ad (of which only the facts are read).
+
+    Raises
+    ------
+    AdnormError
+        A file is missing.
+    """
+    import h5py
+    from anndata.io import read_elem
+
+    folder = Path(folder)
+    expression = folder / "expression" / "expression.h5ad"
+    if not expression.is_file():
+        raise AdnormError(f"{expression}: this file is missing; run the stage expression again")
+    with h5py.File(expression) as store:
+        facts = read_elem(store["uns/adnorm"])
+    index = read_table(folder / "index" / "index.tsv")
+    return CohortResults(
+        str(facts["cohort"]),
+        str(facts["disease"]),
+        bool(facts["simulated"]),
+        str(facts.get("placebo_arm", "") or ""),
+        index[index["analysis"] == PRIMARY].reset_index(drop=True),
+        read_table(folder / "index" / "patients.tsv"),
+        read_table(folder / "expression" / "samples.tsv"),
+    )
+
+
+def has_number(index: pd.DataFrame) -> pd.Series:
+    """Which rows of an index table carry a number."""
+    return index["status"].isin([OK, EXPLORATORY])
+
+
+def arrange(cohort: CohortResults, reference: str) -> Scored:
+    """Arrange the patients of a cohort for ratios against one reference.
+
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    reference
+        ``nonlesional`` or ``healthy``.
+    """
+    index = cohort.index[cohort.index["reference"] == reference]
+    known = set(index.loc[has_number(index), "name"])
+    said = index.drop_duplicates("name").set_index("name")[["level", "reason_code", "reason"]]
+    usable = said[said.index.isin(known)]
+    wide = cohort.patients.pivot_table(
+        "score", ["patient", "arm", "week", "state"], "name", observed=True
+    )
+    table = PatientTable.of(
+        wide[list(usable.index)].to_numpy(dtype=float), wide.index.to_frame(index=False)
+    )
+    return Scored(table, usable, said[~said.index.isin(known)])
+
+
+def interval_columns(ratio: Ratio) -> dict[str, np.ndarray | str]:
+    """Estimate, interval and status of a ratio; a number with an unbounded interval is none."""
+    bounded = np.isfinite(ratio.lower) & np.isfinite(ratio.upper)
+    few = ratio.interval == FIELLER
+    return {
+        "estimate": np.where(bounded, ratio.value, np.nan),
+        "lower": np.where(bounded, ratio.lower, np.nan),
+        "upper": np.where(bounded, ratio.upper, np.nan),
+        "standard_error": np.where(bounded, ratio.standard_error, np.nan),
+        "interval": ratio.interval,
+        "status": np.where(bounded, EXPLORATORY if few else OK, NOT_AVAILABLE),
+        "reason_code": np.where(bounded, "", "DENOM_NOT_ESTIMABLE"),
+        "reason": np.where(
+            bounded,
+            "exploratory: a group has fewer than 6 people; the interval is Fieller's"
+            if few
+            else "",
+            "the interval is unbounded: with so few patients the denominator may be 0",
+        ),
+    }
+
+
+def has_visit(table: PatientTable, arm: str, weeks: list[float]) -> np.ndarray:
+    """Rows of the patients of an arm with lesional samples at all the weeks."""
+    mine = table.arm == arm
+    for week in weeks:
+        mine = mine & table.has(LESIONAL, week)
+    return np.flatnonzero(mine)

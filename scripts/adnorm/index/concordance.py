@@ -1,0 +1,240 @@
+"""Statistics that relate a score of the skin to what the clinic measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from adnorm.index.resample import (
+    bca_interval,
+    bootstrap_weights,
+    influence,
+    small_sample_quantile,
+)
+
+
+@dataclass(frozen=True)
+class Association:
+    """An estimate with its interval.
+
+    Attributes
+    ----------
+    estimate, lower, upper, p_value
+        NaN where the values do not vary, so that nothing can be estimated.
+    n
+        Patients that it rests on.
+    """
+
+    estimate: float
+    lower: float
+    upper: float
+    p_value: float
+    n: int
+
+
+def partial_spearman(
+    first: np.ndarray,
+    second: np.ndarray,
+    covariates: np.ndarray,
+    arm: np.ndarray,
+    confidence: float,
+    draws: int,
+    seed: int,
+) -> Association:
+    """Rank correlation of two quantities given covariates and arm.
+
+    All values are ranked; the ranks are centred within arms and freed of the ranks of the
+    covariates; what is left is correlated. The interval is a BCa bootstrap of patients within arms
+    that ranks every resample anew; the p-value is that of the t distribution.
+
+    Parameters
+    ----------
+    first, second
+        Shape (patients,).
+    covariates
+        Shape (patients, k); k may be 0.
+    arm
+        Shape (patients,); with one arm it changes nothing.
+    confidence
+        Coverage of the interval.
+    draws, seed
+        Of the resamples.
+
+    References
+    ----------
+    Kendall M G (1942). Biometrika 32:277–283; Efron B (1987). J Am Stat Assoc 82:171–185.
+    """
+    data = np.column_stack([first, second, covariates]).astype(float).T
+    arms, strata = np.unique(arm.astype(str), return_inverse=True)
+    n = data.shape[1]
+    point = _partial(data, strata, np.arange(n)[None, :])
+    df = n - 2 - covariates.shape[1] - (len(arms) - 1)
+    if df < 1 or not np.isfinite(point[0]):
+        return Association(np.nan, np.nan, np.nan, np.nan, n)
+    weights = bootstrap_weights(strata, draws, np.random.default_rng(seed)).astype(int)
+    drawn = np.repeat(np.tile(np.arange(n), draws), weights.ravel()).reshape(draws, n)
+    estimates = _partial(data, strata, drawn)[:, None]
+    others = np.arange(n)[None, :].repeat(n, axis=0)[~np.eye(n, dtype=bool)].reshape(n, n - 1)
+    left_out = _partial(data, strata, others)[:, None]
+    # Where leaving out a patient leaves nothing that varies, it says nothing about acceleration.
+    left_out = np.where(np.isfinite(left_out), left_out, point[0])
+    influences, acceleration = influence(left_out, strata)
+    quantile, _ = small_sample_quantile(influences, strata, np.bincount(strata), confidence)
+    lower, upper = bca_interval(estimates, point, acceleration, quantile)
+    p_value = _correlation_p(point[0], df)
+    return Association(float(point[0]), float(lower[0]), float(upper[0]), p_value, n)
+
+
+def _partial(data: np.ndarray, strata: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Partial rank correlation of the first two rows of `data` for each row of chosen patients."""
+    ranks = stats.rankdata(data[:, chosen], axis=-1)
+    of_arm = strata[chosen]
+    for code in np.unique(strata):
+        mine = of_arm == code
+        count = np.maximum(mine.sum(axis=-1, keepdims=True), 1)
+        ranks -= mine * ((ranks * mine).sum(axis=-1, keepdims=True) / count)
+    scale = (ranks.shape[-1] ** 3) * 1e-12
+    covariates = list(ranks[2:])
+    for i, direction in enumerate(covariates):
+        length = (direction**2).sum(axis=-1, keepdims=True)
+        # A covariate that does not vary, or repeats another, has nothing to take away.
+        safe = np.where(length > scale, length, np.inf)
+        for other in (*ranks[:2], *covariates[i + 1 :]):
+            other -= (other * direction).sum(axis=-1, keepdims=True) / safe * direction
+    first, second = ranks[0], ranks[1]
+    squares = (first**2).sum(axis=-1), (second**2).sum(axis=-1)
+    varies = (squares[0] > scale) & (squares[1] > scale)
+    product = np.sqrt(np.where(varies, squares[0] * squares[1], 1.0))
+    return np.where(varies, np.clip((first * second).sum(axis=-1) / product, -1, 1), np.nan)
+
+
+def _correlation_p(value: float, df: int) -> float:
+    """Two-sided p-value of a correlation by the t distribution."""
+    if abs(value) >= 1:
+        return 0.0
+    return float(2 * stats.t.sf(abs(value) * np.sqrt(df / (1 - value**2)), df))
+
+
+def repeated_measures_correlation(
+    first: np.ndarray, second: np.ndarray, patient: np.ndarray, confidence: float
+) -> Association:
+    """Correlation within patients over visits: do the two rise and fall together?
+
+    Parameters
+    ----------
+    first, second, patient
+        Shape (observations,); patients with one observation say nothing and are left out.
+    confidence
+        Coverage of the interval (Fisher's transformation).
+
+    References
+    ----------
+    Bland J M, Altman D G (1995). BMJ 310:446; Bakdash J Z, Marusich L R (2017). Front Psychol
+    8:456.
+    """
+    _, code, counts = np.unique(patient.astype(str), return_inverse=True, return_counts=True)
+    kept = counts[code] > 1
+    patients, code = np.unique(code[kept], return_inverse=True)
+    n, df = len(patients), int(kept.sum()) - len(patients) - 1
+    if df < 2:
+        return Association(np.nan, np.nan, np.nan, np.nan, n)
+    size = np.bincount(code)
+    x, y = (v[kept] - (np.bincount(code, v[kept]) / size)[code] for v in (first, second))
+    noise = [1e-20 * max((v**2).sum(), 1e-300) for v in (first, second)]
+    if (x**2).sum() <= noise[0] or (y**2).sum() <= noise[1]:
+        return Association(np.nan, np.nan, np.nan, np.nan, n)
+    r = float(np.clip((x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum()), -1, 1))
+    margin = stats.norm.ppf(0.5 + confidence / 2) / np.sqrt(df - 1)
+    centre = np.arctanh(np.clip(r, -1 + 1e-15, 1 - 1e-15))
+    lower, upper = np.tanh(centre - margin), np.tanh(centre + margin)
+    return Association(r, float(lower), float(upper), _correlation_p(r, df), n)
+
+
+def standardized_slope(
+    outcome: np.ndarray,
+    predictor: np.ndarray,
+    given: np.ndarray,
+    arm: np.ndarray,
+    confidence: float,
+) -> Association:
+    """Slope of an outcome on a predictor beyond other predictors and arm, by least squares.
+
+    Parameters
+    ----------
+    outcome, predictor
+        Shape (patients,); both are divided by their standard deviation.
+    given
+        Shape (patients, k).
+    arm
+        Shape (patients,).
+    confidence
+        Coverage of the interval (t distribution).
+    """
+    n, codes = len(outcome), np.unique(arm.astype(str), return_inverse=True)[1]
+    spreads = np.std(outcome, ddof=1), np.std(predictor, ddof=1)
+    if min(spreads) <= 0:
+        return Association(np.nan, np.nan, np.nan, np.nan, n)
+    others = np.column_stack([np.eye(codes.max() + 1)[codes], given])
+    both = np.column_stack([outcome, predictor]) / spreads
+    coefficients, _, rank, _ = np.linalg.lstsq(others, both, rcond=None)
+    y, x = (both - others @ coefficients).T
+    df = n - int(rank) - 1
+    if df < 1 or (x**2).sum() < 1e-12:
+        return Association(np.nan, np.nan, np.nan, np.nan, n)
+    slope = float((x * y).sum() / (x**2).sum())
+    error = np.sqrt(((y - slope * x) ** 2).sum() / df / (x**2).sum())
+    margin = stats.t.ppf(0.5 + confidence / 2, df) * error
+    p_value = float(2 * stats.t.sf(abs(slope) / error, df)) if error > 0 else 0.0
+    return Association(slope, slope - margin, slope + margin, p_value, n)
+
+
+def kappa(first: np.ndarray, second: np.ndarray, confidence: float) -> Association:
+    """Cohen's kappa of two yes/no judgements of the same patients.
+
+    Parameters
+    ----------
+    first, second
+        Booleans, shape (patients,).
+    confidence
+        Coverage of the interval (large-sample standard error). The p-value is Fisher's exact one.
+
+    References
+    ----------
+    Fleiss J L, Cohen J, Everitt B S (1969). Psychol Bull 72:323–327.
+    """
+    n = len(first)
+    table = np.array([[np.mean((first == a) & (second == b)) for b in (0, 1)] for a in (0, 1)])
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    expected, observed = float(rows @ columns), float(np.trace(table))
+    if n == 0 or rows.min() == 0 or columns.min() == 0:
+        return Association(np.nan, np.nan, np.nan, np.nan, n)
+    value = (observed - expected) / (1 - expected)
+    on = sum(table[i, i] * (1 - (rows[i] + columns[i]) * (1 - value)) ** 2 for i in (0, 1))
+    crossed = columns[:, None] + rows[None, :]
+    off = (1 - value) ** 2 * sum(table[i, 1 - i] * crossed[i, 1 - i] ** 2 for i in (0, 1))
+    variance = on + off - (value - expected * (1 - value)) ** 2
+    error = np.sqrt(max(variance, 0) / n) / (1 - expected)
+    margin = stats.norm.ppf(0.5 + confidence / 2) * error
+    p_value = float(stats.fisher_exact(np.rint(table * n).astype(int)).pvalue)
+    limits = max(value - margin, -1.0), min(value + margin, 1.0)
+    return Association(value, *limits, p_value, n)
+
+
+def proportion(yes: np.ndarray, confidence: float) -> Association:
+    """Share of patients with Wilson's interval.
+
+    Parameters
+    ----------
+    yes
+        Booleans, shape (patients,).
+    confidence
+        Coverage of the interval.
+    """
+    n = len(yes)
+    if n == 0:
+        return Association(np.nan, np.nan, np.nan, np.nan, 0)
+    test = stats.binomtest(int(yes.sum()), n)
+    limits = test.proportion_ci(confidence, method="wilson")
+    return Association(float(yes.mean()), limits.low, limits.high, np.nan, n)

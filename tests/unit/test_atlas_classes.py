@@ -1,0 +1,248 @@
+"""Drug classes: matched windows only, one trial is descriptive, nothing is mixed in."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from adnorm.atlas.build import build_atlas
+from adnorm.atlas.classes import COLUMNS, class_table, family
+from adnorm.atlas.entries import window_of
+from adnorm.atlas.material import CohortResults, read_cohort
+from adnorm.atlas.published import read_published
+from adnorm.base.errors import AdnormError
+from adnorm.base.tables import read_table, write_table
+from adnorm.index.meta import combine_studies
+from adnorm.index.normalization import COLUMNS as INDEX_COLUMNS
+
+SETTINGS = {"confidence": 0.95}
+JAKI, BIOLOGIC = "JAK inhibitor", "anti-IL-13"
+NOTHING = pd.DataFrame(
+    columns=["drug", "drug_class", "dose", "week", "measure", "value", "unit", "source", "note"]
+)
+
+
+def cohort(name, kind, arms, simulated=False, disease="atopic dermatitis", placebo=True):
+    """A cohort whose index table says `arms`: (dose, week, dNI, standard error) of ``global``."""
+    index = pd.DataFrame(
+        [
+            {
+                "arm": f"{name} drug {dose} mg",
+                "week": float(week),
+                "reference": "nonlesional",
+                "level": "global",
+                "name": "global",
+                "dni": dni if placebo else np.nan,
+                "dni_lower": dni - 2 * error if placebo else np.nan,
+                "dni_upper": dni + 2 * error if placebo else np.nan,
+                "dni_standard_error": error if placebo else np.nan,
+                "dni_reason": "" if placebo else "no placebo arm: the index is uncontrolled",
+                "pairs": 10,
+                "status": "ok",
+                "reason_code": "",
+                "reason": "",
+            }
+            for dose, week, dni, error in arms
+        ]
+    )
+    samples = pd.DataFrame(
+        [(f"{name} drug {dose} mg", f"{name} drug", kind, float(dose)) for dose, *_ in arms]
+        + [("placebo", "placebo", "placebo", np.nan)],
+        columns=["arm", "treatment", "drug_class", "dose_mg"],
+    )
+    return CohortResults(
+        name, disease, simulated, "placebo" if placebo else "", index, pd.DataFrame(), samples
+    )
+
+
+def ask(*cohorts, published=NOTHING):
+    return class_table(list(cohorts), published, SETTINGS)
+
+
+def test_one_trial_a_class_is_descriptive_and_says_that_it_is_confounded():
+    table = ask(
+        cohort("one", JAKI, [(100, 4, 0.5, 0.1)]), cohort("two", BIOLOGIC, [(300, 4, 0.2, 0.1)])
+    )
+    assert list(table.columns) == COLUMNS
+    first = table.iloc[0]
+    assert (first["question"], first["drug_class"], first["other_class"]) == (
+        "difference",
+        "JAK inhibitor",
+        "biologic",
+    )
+    assert first["dni"] == pytest.approx(0.3)
+    assert first["standard_error"] == pytest.approx(np.sqrt(0.02))
+    classes = table[table["question"] == "class"]
+    for _, row in pd.concat([classes, table.iloc[:1]]).iterrows():
+        assert row["status"] == "descriptive"
+        assert "confounded with the trial" in row["reason"]
+    assert classes["tau2"].isna().all() and classes["prediction_lower"].isna().all()
+    assert classes["dni"].tolist() == [0.5, 0.2, 0.2]  # the class and its family
+
+
+def test_several_trials_are_combined_by_random_effects():
+    effects, errors = [0.5, 0.3, 0.7], [0.1, 0.12, 0.09]
+    trials = [
+        cohort(f"t{i}", JAKI, [(100, 4, e, s)])
+        for i, (e, s) in enumerate(zip(effects, errors, strict=True))
+    ]
+    table = ask(*trials)
+    row = table[table["question"] == "class"].iloc[0]
+    expected = combine_studies(np.array([effects]), np.array([errors]) ** 2)
+    for column, value in (
+        ("dni", expected.effect),
+        ("lower", expected.lower),
+        ("upper", expected.upper),
+        ("tau2", expected.tau2),
+        ("i2", expected.i2),
+    ):
+        assert row[column] == pytest.approx(value[0])
+    assert row["status"] == "ok" and row["trials"] == 3 and row["cohorts"] == "t0;t1;t2"
+    # One degree of freedom: tau2 and the error of the mean under the t quantile 12.7.
+    spread = np.sqrt(expected.tau2[0] + expected.standard_error[0] ** 2)
+    assert row["prediction_upper"] == pytest.approx(row["dni"] + 12.7062047362 * spread)
+
+
+def test_leave_one_out_is_the_meta_analysis_of_the_rest():
+    trials = [cohort(f"t{i}", JAKI, [(1, 4, 0.2 * i, 0.1)]) for i in range(1, 4)]
+    rows = ask(*trials).query("question == 'leave_one_out'").set_index("left_out")
+    assert sorted(rows.index) == ["t1", "t2", "t3"]
+    rest = ask(*trials[1:]).query("question == 'class'").iloc[0]
+    assert rows.loc["t1", "dni"] == pytest.approx(rest["dni"])
+    assert rows.loc["t1", "cohorts"] == "t2;t3"
+
+
+def test_different_windows_are_refused_with_the_reason():
+    table = ask(
+        cohort("one", JAKI, [(100, 4, 0.5, 0.1)]), cohort("two", BIOLOGIC, [(300, 16, 0.9, 0.1)])
+    )
+    refused = table[table["question"] == "difference"]
+    assert set(refused["reason_code"]) == {"UNMATCHED_WINDOW"} and len(refused) == 2
+    assert refused["dni"].isna().all()
+    assert "week 4" in refused["reason"].iloc[0] and "only at week 16" in refused["reason"].iloc[0]
+
+
+def test_simulated_and_real_trials_are_never_joined():
+    table = ask(
+        cohort("real", JAKI, [(1, 4, 0.5, 0.1)]),
+        cohort("demo", JAKI, [(1, 4, 0.1, 0.1)], simulated=True),
+        cohort("demo2", BIOLOGIC, [(1, 4, 0.1, 0.1)], simulated=True),
+    )
+    assert (table.loc[table["question"] == "class", "trials"] == 1).all()
+    differences = table[table["question"] == "difference"].set_index("simulated")
+    assert differences.loc["yes", "cohorts"] == "demo against demo2"
+    assert differences.loc["no", "reason_code"] == "NO_TRIAL"
+
+
+def test_other_diseases_stay_out_with_the_reason():
+    trial = cohort("areata", JAKI, [(1, 4, 0.5, 0.1)], disease="alopecia areata")
+    table = ask(trial, cohort("two", BIOLOGIC, [(300, 4, 0.2, 0.1)]))
+    row = table[table["reason_code"] == "OTHER_DISEASE"].iloc[0]
+    assert "alopecia areata" in row["reason"] and np.isnan(row["dni"])
+    assert JAKI not in set(table.loc[table["question"] == "class", "drug_class"])
+
+
+def test_highest_dose_and_nearest_visit_enter_whatever_they_say():
+    arms = [(100, 12, 0.9, 0.1), (200, 8, 0.8, 0.1), (200, 12, 0.1, 0.1), (200, 6.5, 0.7, 0.1)]
+    table = ask(cohort("one", JAKI, arms))
+    row = table[table["question"] == "class"].iloc[0]
+    assert row["dni"] == pytest.approx(0.1) and row["weeks"] == "12"
+    outside = table[table["reason_code"] == "NO_WINDOW"].iloc[0]
+    assert "week 6.5" in outside["reason"]
+
+
+def test_a_trial_without_placebo_is_refused():
+    table = ask(cohort("one", JAKI, [(100, 4, 0.5, 0.1)], placebo=False))
+    assert table["question"].tolist() == ["trial"]
+    assert table["reason_code"].tolist() == ["NO_PLACEBO"]
+    assert "uncontrolled" in table["reason"].iloc[0]
+
+
+def test_order_of_cohorts_does_not_matter():
+    cohorts = [
+        cohort(f"t{i}", k, [(1, 4, 0.1 * i, 0.1)]) for i, k in enumerate([JAKI, BIOLOGIC] * 2)
+    ]
+    pd.testing.assert_frame_equal(ask(*cohorts), ask(*cohorts[::-1]))
+
+
+def test_windows_and_families():
+    assert [window_of(w) for w in (0.5, 2, 4, 7, 12, 16, 20)] == [
+        "",
+        "weeks 1-3",
+        "weeks 4-6",
+        "",
+        "weeks 8-14",
+        "weeks 15-18",
+        "",
+    ]
+    assert family("JAK1 inhibitor") == "JAK inhibitor" and family("anti-IL-4Ra") == "biologic"
+    assert family("calcineurin inhibitor") == "calcineurin inhibitor"
+
+
+# ---------------------------------------------------------------- published results
+
+
+def test_published_results_stand_apart(repository):
+    published = read_published(repository / "config" / "published.tsv")
+    trials = cohort("one", JAKI, [(100, 4, 0.5, 0.1)]), cohort("two", BIOLOGIC, [(1, 4, 0.2, 0.1)])
+    table, without = ask(*trials, published=published), ask(*trials)
+    rows = table[table["question"] == "published"]
+    assert set(rows["status"]) == {"published_only"} and len(rows) == len(published)
+    assert rows["dni"].isna().all() and (rows["source"] != "").all()
+    computed = table[table["question"] != "published"]
+    assert computed["dni"].tolist() == without["dni"].tolist()
+    dupilumab = rows[(rows["drug"] == "dupilumab") & rows["measure"].str.startswith("mean")]
+    assert dupilumab["value"].tolist() == [68.8, 110.8]
+    assert {"abrocitinib", "upadacitinib", "tralokinumab"} <= set(rows["drug"])
+
+
+def test_published_table_with_faults_names_all_of_them(tmp_path):
+    path = tmp_path / "published.tsv"
+    header = "\t".join(NOTHING.columns)
+    path.write_text(
+        f"{header}\nx\tJAK inhibitor\tNA\t4\tmean\thalf\tpercent\tpaper\tNA\n"
+        "y\tJAK inhibitor\tNA\t4\tmean\t5\tNA\tNA\tNA\n"
+    )
+    with pytest.raises(AdnormError) as caught:
+        read_published(path)
+    for said in ("value 'half' is no number", "line 3: source is empty", "has no unit"):
+        assert said in str(caught.value)
+    path.write_text(header.replace("source", "sorce") + "\n")
+    with pytest.raises(AdnormError, match="did you mean 'source'"):
+        read_published(path)
+
+
+# ---------------------------------------------------------------- the stage
+
+
+def write_cohort(folder, name, index, patients, samples):
+    facts = {"cohort": name, "disease": "atopic dermatitis", "simulated": True, "placebo_arm": ""}
+    (folder / "expression").mkdir(parents=True)
+    ad.AnnData(np.zeros((1, 1)), uns={"adnorm": facts}).write_h5ad(
+        folder / "expression" / "expression.h5ad"
+    )
+    write_table(index, folder / "index" / "index.tsv")
+    write_table(patients, folder / "index" / "patients.tsv")
+    write_table(samples, folder / "expression" / "samples.tsv")
+
+
+def test_stage_writes_headers_for_cohorts_that_answer_nothing(repository, tmp_path):
+    patients = pd.DataFrame(columns=["patient", "arm", "week", "state", "name", "score"])
+    samples = pd.DataFrame(
+        [("untreated", "none", "none", np.nan)],
+        columns=["arm", "treatment", "drug_class", "dose_mg"],
+    )
+    write_cohort(tmp_path / "a", "a", pd.DataFrame(columns=INDEX_COLUMNS), patients, samples)
+    outputs = {name: tmp_path / f"{name}.tsv" for name in ("dose", "time", "classes")}
+    settings = {"bootstrap": 200, "confidence": 0.95, "primary": ["global"]}
+    published = repository / "config" / "published.tsv"
+    build_atlas([tmp_path / "a"], published, settings, outputs, 1)
+    assert read_table(outputs["dose"]).empty and read_table(outputs["time"]).empty
+    assert set(read_table(outputs["classes"])["status"]) == {"published_only"}
+
+
+def test_missing_expression_says_which_stage_to_run(tmp_path):
+    with pytest.raises(AdnormError, match="run the stage expression again"):
+        read_cohort(tmp_path)

@@ -1,0 +1,338 @@
+"""The normalization heatmap: it shows what its table says, and says why where it shows nothing."""
+
+from __future__ import annotations
+
+import re
+
+import anndata
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+
+from adnorm.base.tables import read_table, write_table
+from adnorm.figures.index_cells import DERIVED, SHORT
+from adnorm.figures.index_notes import _shared
+from adnorm.figures.material import Material
+from adnorm.figures.normalization import COLUMNS, cell_colour, colours, draw_normalization
+from adnorm.figures.theme import MISSING, RC, savefig
+from adnorm.index.normalization import normalization_index
+from adnorm.study.gene_sets import read_gene_sets
+
+PRIMARY = ["global", "itch_core_skin_up", "barrier_hyperproliferation_up"]
+SETTINGS = {"bootstrap": 200, "confidence": 0.95, "primary": PRIMARY}
+#: Level of every score in lesional skin; 0 has no index.
+EFFECTS = {
+    "global": 2.0,
+    "itch_core_skin_up": 1.5,
+    "itch_minus_th2": 1.4,
+    "barrier_hyperproliferation_up": 1.0,
+    "barrier_lipid_ceramide_down": 1.2,
+    "th2": 0.0,
+    "th1_ifn": 1.0,
+    "jak_stat_targets": -1.0,
+}
+RESPONSE = {"placebo": 0.1, "drug 10 mg": 0.5, "drug 20 mg": 1.1, "drug": 0.8, "untreated": 0.0}
+TRIAL = {"placebo": 8, "drug 10 mg": 8, "drug 20 mg": 7}
+
+
+def sheet_of(arms, weeks, states):
+    rows = [
+        (f"{arm}{number}", state, week, arm)
+        for arm, patients in arms.items()
+        for number in range(patients)
+        for state, week in [
+            *(
+                ("healthy" if arm == "healthy" else s, 0.0)
+                for s in states[: 1 + (arm != "healthy")]
+            ),
+            *(("lesional", w) for w in weeks if arm != "healthy"),
+        ]
+    ]
+    return pd.DataFrame(rows, columns=["patient", "state", "week", "arm"]).drop_duplicates()
+
+
+def make(repository, tmp_path, arms=None, weeks=(2.0, 12.0), nonlesional=True, effects=None):
+    """Material of a made-up cohort whose index was computed by the package itself."""
+    arms, effects = arms or TRIAL, effects or EFFECTS
+    states = ["lesional", "nonlesional"] if nonlesional else ["lesional"]
+    sheet = sheet_of(arms, weeks, states)
+    placebo = "placebo" if "placebo" in arms else ""
+    rng = np.random.default_rng(5)
+    share = np.where(sheet["week"] > 0, 1 - sheet["arm"].map(RESPONSE).fillna(0), 1.0)
+    share = np.where(sheet["state"] == "lesional", share, 0.0)
+    values = pd.DataFrame(
+        {n: e * share + rng.normal(0, 0.35, len(sheet)) for n, e in effects.items()}
+    )
+    sets = read_gene_sets([repository / "config" / "gene_sets" / "adnorm.tsv"])
+    shown = {n: s for n, s in sets.items() if n in effects or n in ("comp_tcell", "th17_th22")}
+    names = pd.DataFrame({"level": "set", "reason_code": "", "reason": ""}, index=values.columns)
+    names.loc["global", "level"] = "global"
+    for name, code, reason in [
+        ("th17_th22", "LOW_COVERAGE", "9 of 27 genes (33 %) found; at least 50 % are asked"),
+        ("comp_tcell", "UNSIGNED", "its genes have no direction"),
+    ]:
+        values[name], names.loc[name] = np.nan, ["set", code, reason]
+    tables = [
+        normalization_index(values, sheet, reference, placebo, SETTINGS, 1, names)
+        for reference in ["nonlesional", *(["healthy"] if "healthy" in arms else [])]
+    ]
+    index = pd.concat(tables, ignore_index=True)
+    # A sensitivity analysis, which the figure must not show.
+    index = pd.concat([index, index.assign(analysis="completers", ni=9.0)], ignore_index=True)
+    write_table(index, tmp_path / "index.tsv")
+    return material_of(sheet, shown, placebo, read_table(tmp_path / "index.tsv"))
+
+
+def material_of(sheet, sets, placebo, index):
+    obs = sheet.set_index(pd.Index([f"S{i}" for i in range(len(sheet))]))
+    var = pd.DataFrame(
+        [(s.label, s.category, s.role, s.direction, "ok", "") for s in sets.values()],
+        columns=["label", "category", "role", "direction", "status", "reason"],
+        index=list(sets),
+    )
+    zeros = np.zeros((len(obs), len(var)))
+    facts = {"cohort": "trial", "title": "Made up", "simulated": True, "placebo_arm": placebo}
+    comparisons = pd.DataFrame(
+        {"contrast": ["change"], "kind": ["change"], "supported": ["no"], "reason": ["one visit"]}
+    )
+    return Material(
+        facts=facts,
+        expression=anndata.AnnData(np.zeros((len(obs), 1)), obs=obs),
+        scores=anndata.AnnData(zeros, obs=obs, var=var),
+        tables={"index": index, "comparisons": comparisons},
+        manifest={},
+        gene_sets=sets,
+        settings={"heatmap_sets": {}},
+    )
+
+
+@pytest.fixture
+def draw(repository, tmp_path):
+    def drawn(**plan):
+        with mpl.rc_context(RC):
+            return draw_normalization(make(repository, tmp_path, **plan))
+
+    return drawn
+
+
+def panel(figure):
+    """The axes with the cells."""
+    return max(figure.axes, key=lambda axes: len(axes.texts))
+
+
+def words(figure):
+    return "\n".join(t.get_text() for t in figure.texts)
+
+
+def number(value):
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
+KEYS = ["reference", "measure", "arm", "week"]
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def test_every_cell_is_drawn_where_and_as_the_table_says(draw):
+    figure, table = draw()
+    axes = panel(figure)
+    columns = list(table[KEYS].drop_duplicates().itertuples(index=False, name=None))
+    # Three arms and two drugs at two visits.
+    assert len(columns) == 10
+    cells = table.set_index([*KEYS, "set"])
+    texts = [t for t in axes.texts if re.fullmatch(r"−?\d+\.\d\d", t.get_text())]
+    boxes = [p for p in axes.patches if isinstance(p, Rectangle)]
+    expected = [
+        cells.loc[(*column, name)]
+        for name in table["set"].unique()
+        for column in columns
+        if np.isfinite(cells.loc[(*column, name)]["value"])
+    ]
+    assert len(texts) == len(expected) == 60
+    middles = sorted({round(t.get_position()[0], 6) for t in texts})
+    assert len(middles) == 10
+    for text, row in zip(texts, expected, strict=True):
+        assert text.get_text() == number(row["value"])
+        assert middles.index(round(text.get_position()[0], 6)) == columns.index(row.name[:4])
+        assert (text.get_weight() == "bold") == (row["lower"] > 0 or row["upper"] < 0)
+        box = next(b for b in boxes if b.get_bbox().contains(*text.get_position()))
+        colour = cell_colour(row["value"], row["lower"], row["upper"])
+        assert box.get_facecolor()[:3] == pytest.approx(colour)
+    intervals = [t.get_text() for t in axes.texts if re.search(r"\d(–| to )", t.get_text())]
+    assert intervals == [
+        f"{number(r['lower'])}{'–' if r['lower'] > -0.005 else ' to '}{number(r['upper'])}"
+        for r in expected
+    ]
+
+
+def test_values_are_those_of_the_primary_analysis(repository, tmp_path):
+    material = make(repository, tmp_path)
+    _, table = draw_normalization(material)
+    index = material.tables["index"]
+    index = index[index["analysis"] == "primary"].rename(columns={"name": "set"})
+    for measure, value in (("NI", "ni"), ("dNI", "dni")):
+        merged = table[table["measure"] == measure].merge(index, on=["arm", "week", "set"])
+        assert len(merged) == (table["measure"] == measure).sum() > 0
+        np.testing.assert_array_equal(merged["value"], merged[value].astype(float))
+    assert set(table.loc[table["measure"] == "dNI", "arm"]) == {"drug 10 mg", "drug 20 mg"}
+    assert list(table.columns) == COLUMNS
+
+
+def test_rows_primary_family_first_and_no_set_without_direction(draw):
+    figure, table = draw()
+    names = list(table["set"].unique())
+    assert names[:3] == PRIMARY
+    # Itch stands before barrier, and the derived itch score with the itch sets.
+    assert names.index("itch_minus_th2") < names.index("barrier_lipid_ceramide_down")
+    assert "comp_tcell" not in names
+    assert "1 set without a direction" in words(figure)
+    assert set(DERIVED) <= set(names)
+    assert "SIMULATED DATA" in words(figure)
+
+
+def test_reasons_stand_in_the_cells_and_in_full_below(draw):
+    figure, table = draw()
+    inside = {t.get_text().replace("\n", " ") for t in panel(figure).texts}
+    refused = table[table["value"].isna()]
+    assert set(refused["reason_code"]) == {
+        "LOW_COVERAGE", "DENOM_NOT_ESTIMABLE", "DIRECTION_CONTRADICTED"
+    }  # fmt: skip
+    assert {SHORT[code] for code in refused["reason_code"]} <= inside
+    below = " ".join(words(figure).split())
+    assert "9 of 27 genes (33 %) found; at least 50 % are asked): Th17 and Th22" in below
+    assert "Effect unclear (lesional − nonlesional at baseline is" in below
+    assert refused["reason"].str.len().gt(10).all()
+
+
+def test_few_patients_are_italic_and_explained(draw):
+    figure, table = draw(arms={"drug": 5})
+    known = table[table["value"].notna()]
+    assert set(known["status"]) == {"exploratory"}
+    numbers = [t for t in panel(figure).texts if re.fullmatch(r"−?\d+\.\d\d", t.get_text())]
+    assert {t.get_style() for t in numbers} == {"italic"}
+    assert "the smallest group has 5 people" in words(figure)
+
+
+def test_cohort_without_placebo_has_no_difference_and_says_so(draw):
+    figure, table = draw(arms={"drug 10 mg": 8, "drug 20 mg": 7})
+    assert set(table["measure"]) == {"NI"}
+    assert "No placebo arm: the index is uncontrolled." in words(figure)
+    assert "NI of placebo" not in words(figure)
+
+
+def test_visit_without_placebo_is_left_out_with_the_reason(repository, tmp_path):
+    material = make(repository, tmp_path)
+    index = material.tables["index"]
+    lost = (index["week"] == 12) & (index["arm"] != "placebo")
+    index.loc[lost, ["dni", "dni_lower", "dni_upper"]] = np.nan
+    index.loc[lost, "dni_reason"] = "placebo has 2 patients"
+    figure, table = draw_normalization(material)
+    assert set(table.loc[table["measure"] == "dNI", "week"]) == {2.0}
+    assert "No dNI: drug 10 mg week 12: placebo has 2 patients" in words(figure)
+
+
+def test_number_without_an_interval_is_not_drawn(repository, tmp_path):
+    material = make(repository, tmp_path)
+    index = material.tables["index"]
+    row = (index["name"] == "th1_ifn") & (index["arm"] == "drug 20 mg") & (index["week"] == 12)
+    index.loc[row, "dni_lower"] = np.nan
+    _, table = draw_normalization(material)
+    cell = table[(table["set"] == "th1_ifn") & (table["reason_code"] == "UNBOUNDED")]
+    assert len(cell) == 1
+    assert cell["measure"].tolist() == ["dNI"]
+    assert cell["value"].isna().all()
+
+
+# ---------------------------------------------------------------- references
+
+
+def test_both_references_side_by_side_or_below_each_other(draw):
+    figure, table = draw(arms={"drug": 8, "healthy": 8})
+    assert list(table["reference"].unique()) == ["nonlesional", "healthy"]
+    assert "NI against healthy skin" in words(figure).replace("\nskin", " skin")
+    assert sum(len(axes.texts) > 5 for axes in figure.axes) == 1
+    figure, _ = draw(arms={**TRIAL, "healthy": 8})
+    assert sum(len(axes.texts) > 5 for axes in figure.axes) == 2
+
+
+def test_reference_that_a_cohort_does_not_have_is_one_sentence(draw):
+    figure, table = draw(arms={"drug": 8, "healthy": 8}, nonlesional=False)
+    assert set(table["reference"]) == {"healthy"}
+    assert "Not shown against nonlesional skin: no nonlesional samples" in words(figure)
+
+
+# ---------------------------------------------------------------- nothing to draw
+
+
+def test_nothing_estimable_is_one_sentence_and_a_table_of_reasons(draw):
+    figure, table = draw(arms={"drug": 2})
+    said = " ".join(words(figure).split())
+    assert "no score of this cohort has an index" in said
+    assert "against nonlesional skin: disease effect unclear in 8, low coverage in 1 of 9" in said
+    assert table["value"].isna().all()
+    assert (table["reason"].str.len() > 10).all()
+
+
+def test_cohort_without_reference_says_which_samples_are_missing(draw):
+    figure, table = draw(arms={"drug": 6}, nonlesional=False)
+    assert "no nonlesional samples at baseline in this cohort" in " ".join(words(figure).split())
+    assert set(table["reason_code"]) == {"NO_REFERENCE", "LOW_COVERAGE"}
+
+
+def test_cohort_without_visits_says_so(repository, tmp_path):
+    material = make(repository, tmp_path)
+    material.tables["index"] = material.tables["index"].iloc[:0]
+    figure, table = draw_normalization(material)
+    assert "an index needs lesional skin before and after treatment; one visit" in " ".join(
+        words(figure).split()
+    )
+    assert list(table.columns) == COLUMNS
+    assert len(table) == 1
+
+
+# ---------------------------------------------------------------- colours, words, bytes
+
+
+def lightness(colour):
+    return float(np.dot(to_rgb(colour), [0.2126, 0.7152, 0.0722]))
+
+
+def test_colours_tell_no_change_from_normal_and_from_beyond():
+    at = {v: colours()((v + 0.5) / 2)[:3] for v in (-0.5, 0.0, 0.5, 1.0, 1.5)}
+    assert at[0.0] == pytest.approx((1, 1, 1), abs=0.02)
+    shades = [lightness(at[v]) for v in (0.0, 0.5, 1.0, 1.5)]
+    # Without any hue the order is still seen.
+    assert all(a - b > 0.2 for a, b in zip(shades, shades[1:], strict=False))
+    assert at[-0.5][0] > at[-0.5][2] + 0.3
+    assert at[1.0][2] > at[1.0][0] + 0.3
+    assert cell_colour(7.0, 6.0, 8.0) == pytest.approx(at[1.5])
+    assert lightness(cell_colour(0.9, -1.0, 2.0)) > lightness(cell_colour(0.9, 0.4, 2.0)) + 0.2
+    assert MISSING not in {tuple(c) for c in at.values()}
+
+
+@pytest.mark.parametrize(
+    ("reasons", "shared"),
+    [
+        (["7 of 28 (25 %) found", "3 of 7 (42 %) found"], ("", " found")),
+        (["D is 2 (n = 9)", "D is 3 (n = 9)"], ("D is ", " (n = 9)")),
+        (["the same", "the same"], ("", "")),
+        (["one thing", "another"], ("", "")),
+        (["a b", "a b c"], ("a b ", "")),
+    ],
+)
+def test_shared_words(reasons, shared):
+    assert _shared(reasons) == shared
+
+
+def test_same_bytes_again(repository, tmp_path):
+    for again in ("first", "second"):
+        with mpl.rc_context(RC):
+            figure, table = draw_normalization(make(repository, tmp_path))
+            savefig(figure, tmp_path / again, "normalization", table)
+    for kind in ("svg", "png", "tsv"):
+        name = f"normalization.{kind}"
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()

@@ -1,0 +1,48 @@
+# All cohorts joined: dose, time course, drug classes.
+rule atlas:
+    input:
+        index=collect(
+            "<results>/{cohort}/index/index.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+        patients=collect(
+            "<results>/{cohort}/index/patients.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+        samples=collect(
+            "<results>/{cohort}/expression/samples.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+        expression=collect(
+            "<results>/{cohort}/expression/expression.h5ad",
+            cohort=sorted(STUDY.cohorts),
+        ),
+        published=str(locate("config/published.tsv", HOME)),
+    output:
+        dose=report(
+            "<results>/atlas/dose.tsv",
+            caption="../report/atlas_dose.rst",
+            category="Atlas",
+            labels={"cohort": "all", "figure": "dose"},
+        ),
+        time=report(
+            "<results>/atlas/time.tsv",
+            caption="../report/atlas_time.rst",
+            category="Atlas",
+            labels={"cohort": "all", "figure": "time course"},
+        ),
+        classes=report(
+            "<results>/atlas/classes.tsv",
+            caption="../report/atlas_classes.rst",
+            category="Atlas",
+            labels={"cohort": "all", "figure": "drug classes"},
+        ),
+    log:
+        "<results>/atlas/logs/atlas.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        settings=SETTINGS["index"],
+        seed=SETTINGS["seed"],
+        code=code_digest("base", "study", "scores", "effects", "index", "atlas"),
+    message:
+        "dose, time course and drug classes over all cohorts"
+    script:
+        "../../scripts/atlas.py"
