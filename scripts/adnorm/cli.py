@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adnorm import __version__
 from adnorm.base.errors import AdnormError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: The sets that the project is about, in the order in which they are told.
 HEADLINE_SETS = (
@@ -51,6 +55,11 @@ def _headline(folder: Path) -> tuple[int, str, list[str]] | None:
         if disease.empty:
             return None
         chosen, rank = disease.iloc[0], 2
+    index = folder / "index" / "index.tsv"
+    if chosen["kind"] != "lesional-nonlesional" and index.is_file():
+        told = _index_lines(read_table(index), drug, float(chosen["contrast"].rpartition("@")[2]))
+        if told:
+            return rank, f"{folder.name} · normalization index · {told[0]}", told[1:]
     effects = read_table(folder / "effects" / "set_effects.tsv")
     found = effects[(effects["contrast"] == chosen["contrast"]) & (effects["method"] == "zscore")]
     found = found.set_index("set")
@@ -71,6 +80,27 @@ def _headline(folder: Path) -> tuple[int, str, list[str]] | None:
     return rank, heading, lines
 
 
+def _index_lines(index: pd.DataFrame, arm: str, week: float) -> list[str]:
+    """Tell the index of an arm at a visit: a heading, then a line for each headline set."""
+    rows = index[(index["analysis"] == "primary") & (index["arm"] == arm) & (index["week"] == week)]
+    rows = rows[rows["name"].isin(HEADLINE_SETS) & rows["ni"].notna()]
+    if rows.empty:
+        return []
+    reference = rows["reference"].iloc[0]
+    lines = [f"{arm}, week {week:g} · 0 = as before treatment, 1 = as {reference} skin"]
+    for row in rows[rows["reference"] == reference].set_index("name").itertuples():
+        adjusted = ""
+        if row.dni == row.dni:
+            adjusted = (
+                f"; beyond placebo {row.dni:.2f} ({row.dni_lower:.2f} to {row.dni_upper:.2f})"
+            )
+        lines.append(
+            f"  {row.Index:<40} {row.ni:.2f} (95 % CI {row.lower:.2f} to {row.upper:.2f})"
+            f"{adjusted}; {row.pairs} pairs"
+        )
+    return lines
+
+
 def summarize(results: Path) -> str:
     """Say where the report is and the most important numbers of a run.
 
@@ -84,7 +114,9 @@ def summarize(results: Path) -> str:
     AdnormError
         The folder holds no finished cohort.
     """
-    cohorts = sorted(p.parent for p in results.glob("*/logs") if p.parent.name != "references")
+    from adnorm.study.cohort import RESERVED
+
+    cohorts = sorted(p.parent for p in results.glob("*/logs") if p.parent.name not in RESERVED)
     folders = [c for c in cohorts if (c / "figures" / "overview.html").is_file()]
     if not folders:
         raise AdnormError(

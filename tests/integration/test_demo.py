@@ -112,6 +112,35 @@ def test_the_dose_order_and_the_placebo_are_found(demo):
         assert adjusted["upper"] < 0 and adjusted["fdr"] < 0.05
 
 
+def test_the_planted_reversal_lies_inside_the_interval_of_the_index(demo):
+    """Whole axis and primary sets, drug arms and placebo, every visit."""
+    programmes = {
+        "itch_core_skin_up": "itch",
+        "barrier_terminal_differentiation_down": "barrier",
+        "barrier_hyperproliferation_up": "barrier",
+    }
+    inside = []
+    for cohort in ("demo_jak1", "demo_biologic"):
+        index = read_table(demo / cohort / "index" / "index.tsv")
+        index = index[(index["analysis"] == "primary") & index["name"].isin(programmes)]
+        planted = truth(demo, cohort)["reversal"]
+        assert len(index) >= 12 and index["ni"].notna().all()
+        for row in index.itertuples():
+            true = planted[row.arm, row.week, programmes[row.name]]
+            inside.append(row.lower <= true <= row.upper)
+    assert np.mean(inside) >= 0.9
+
+
+def test_the_atlas_finds_the_dose_order_and_says_that_classes_are_confounded(demo):
+    dose = read_table(demo / "atlas" / "dose.tsv")
+    trend = dose[(dose["question"] == "trend") & (dose["name"] == "global") & (dose["week"] == 12)]
+    assert (trend["p_value"] < 0.01).all() and (trend["estimate"] > 0).all() and len(trend) == 1
+    classes = read_table(demo / "atlas" / "classes.tsv")
+    first = classes[classes["question"] == "difference"]
+    assert set(first["status"]) <= {"descriptive", "NA", "refused"} | {np.nan}
+    assert first["reason"].str.contains("confounded").any()
+
+
 def test_negative_controls_stay_quiet(demo):
     """Housekeeping genes do not move; the interval of the drug's effect on them covers 0."""
     table = set_changes(demo, "demo_jak1")
@@ -156,7 +185,8 @@ def test_report_is_self_contained(demo):
 def test_summary_tells_the_main_numbers(demo):
     text = summarize(demo)
     assert "report.html" in text
-    assert "change:JAK1 inhibitor 200 mg-placebo@12" in text
+    assert "JAK1 inhibitor 200 mg, week 12" in text
+    assert "beyond placebo" in text and "13 pairs" in text
     assert "not treatment advice" in text
 
 

@@ -214,7 +214,9 @@ def test_the_page_warns_when_controls_move_or_many_samples_are_flagged(healthy):
     assert results.warnings(healthy) == []
     effects = healthy.tables["set_effects"]
     one = (effects["set"] == "housekeeping") & (effects["contrast"] == "lesional-healthy@0")
-    effects.loc[one, ["change", "lower", "upper"]] = [0.4, 0.1, 0.7]
+    effects.loc[one, ["change", "lower", "upper", "fdr"]] = [0.4, 0.1, 0.7, 0.2]
+    assert results.warnings(healthy) == []
+    effects.loc[one, "fdr"] = 0.01
     (warning,) = results.warnings(healthy)
     assert "Negative controls move: read the results with care" in warning
     assert "housekeeping +0.40 (Disease: lesional − healthy, baseline)" in warning

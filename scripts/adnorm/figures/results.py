@@ -125,7 +125,9 @@ def _moved_controls(material: Material) -> tuple[list[str], int]:
     effects = shown_effects(material, list(names))
     rows = effects[effects["set"].isin(controls) & effects["change"].notna()]
     # An interval alone excludes 0 in one of twenty comparisons by chance.
-    moved = rows[rows["fdr"] < material.fdr].sort_values("change", key=lambda c: -c.abs(), kind="stable")
+    moved = rows[rows["fdr"] < material.fdr].sort_values(
+        "change", key=lambda c: -c.abs(), kind="stable"
+    )
     texts = []
     for row in moved.itertuples(index=False):
         words = in_words(row.contrast, names[row.contrast].kind, material.arms)
