@@ -135,11 +135,6 @@ def arm_colours(arms: Iterable[str], placebo_arm: str = "") -> dict[str, str]:
     return {arm: colours[arm] for arm in ordered}
 
 
-def state_colours() -> dict[str, str]:
-    """Return the fixed colour of each state."""
-    return dict(STATES)
-
-
 def week_colours(weeks: Iterable[float]) -> dict[float, str]:
     """Give visits shades of grey, later ones darker."""
     ordered = sorted(set(weeks))
