@@ -23,3 +23,8 @@ def shared() -> Path:
     if not (folder / "geo" / "series").is_dir():
         pytest.skip(f"real GEO data not found at {folder} (set ADNORM_SHARED to the folder)")
     return folder
+
+
+def pytest_make_parametrize_id(val, argname):
+    """Name bytes by their argument: packed bytes carry the second of packing, workers then differ."""
+    return argname if isinstance(val, bytes) else None
