@@ -1,0 +1,1 @@
+"""Simulated trials with a known truth, and what adnorm says of them."""

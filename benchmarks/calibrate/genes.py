@@ -1,0 +1,223 @@
+"""Questions that need genes: both axes, the literature's figure, the index of single genes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.fit import fit_effects
+from adnorm.effects.observations import Observations
+from adnorm.index.axis import CONTRAST, DISEASE, LESIONAL_COLUMNS
+from adnorm.index.estimability import GLOBAL
+from adnorm.index.gene_index import gene_index
+from adnorm.index.global_axis import CROSSFIT, OTHER_COHORTS, DiseaseAxis, disease_axis
+from adnorm.index.literal import pct_improvement_literal
+from adnorm.index.normalization import NOT_AVAILABLE, normalization_index
+from adnorm.study.comparisons import list_comparisons
+from calibrate.scores import CHUNK, SETTINGS
+from calibrate.trials import WEEK, draw_disease, gene_trial
+from calibrate.verdicts import (
+    BIASED,
+    POINTS,
+    REFUSED,
+    Row,
+    coverage_row,
+    inside,
+    judge,
+    median_row,
+    not_available,
+    share_row,
+)
+
+EFFECTS = {"count_model": "voom", "robust": False}
+#: Trials that share the disease and the cohorts that teach its axis.
+BLOCK = 5
+GENES, JUDGED, TEACHERS, TEACHING = 2000, 9, ("first", "second", "third"), 15
+
+
+def gene_names() -> np.ndarray:
+    return np.array([f"G{i:05d}" for i in range(GENES)])
+
+
+def observed(cohort: str, log2: np.ndarray, observations: pd.DataFrame) -> Observations:
+    facts = {"cohort": cohort, "simulated": True, "disease": DISEASE, "assay": "array"}
+    return Observations(observations, observations, gene_names(), log2, None, None, facts)
+
+
+def lesional_effects(data: Observations) -> pd.DataFrame:
+    """Compute the paired lesional − non-lesional effects of a cohort, as the effects stage does."""
+    asked = [c for c in list_comparisons(data.combined, None, 3) if c.supported]
+    plans, _ = plan_fits(data.combined, asked)
+    effects = fit_effects(data, plans, EFFECTS)
+    return effects[effects["contrast"] == CONTRAST].assign(
+        cohort=data.facts["cohort"], disease=DISEASE, simulated="yes"
+    )
+
+
+def teach(rng: np.random.Generator, disease: np.ndarray) -> pd.DataFrame:
+    """Draw the other cohorts, in which the disease is like this one up to a factor per gene."""
+    return pd.concat(
+        [
+            lesional_effects(observed(name, *gene_trial(rng, disease * factor, TEACHING)))
+            for name in TEACHERS
+            for factor in [rng.lognormal(0, 0.2, len(disease))]
+        ]
+    )
+
+
+def global_indices(
+    trials: int,
+    seed: int,
+    share: float,
+    true: float,
+    patients: int = JUDGED,
+    here: bool = True,
+    sources: tuple[str, ...] = (CROSSFIT, OTHER_COHORTS),
+    figure: bool = False,
+) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
+    """Compute the global index of single-arm trials on both axes that adnorm takes.
+
+    Parameters
+    ----------
+    trials, seed
+        How many, and the source of chance.
+    share
+        Part of the genes that is diseased.
+    true
+        The true index.
+    patients
+        In the one arm.
+    here
+        Whether the judged cohort has the disease too, or only the others.
+    sources
+        Axes that are asked.
+    figure
+        Whether the literature's figure is asked too.
+
+    Returns
+    -------
+    tables : dict
+        By axis: one row a trial, as `normalization_index` gives it.
+    literal : ndarray
+        The literature's figure in points, one a trial; empty unless it was asked.
+    """
+    scores = {source: [] for source in sources}
+    literal = []
+    for trial in range(trials):
+        rng = np.random.default_rng([seed, trial])
+        if trial % BLOCK == 0:
+            disease = draw_disease(rng, GENES, share)
+            lesional = {
+                CROSSFIT: pd.DataFrame(columns=LESIONAL_COLUMNS),
+                OTHER_COHORTS: teach(rng, disease),
+            }
+        data = observed("judged", *gene_trial(rng, here * disease, patients, true))
+        for source in sources:
+            scores[source].append(disease_axis(data, lesional[source], {}, SETTINGS, trial))
+        if figure:
+            found = pct_improvement_literal(
+                data.log2, data.genes, data.combined, lesional_effects(data), "p_value"
+            )
+            literal.append(found["pct_improvement_literal"].iloc[0])
+    tables = {source: _judge_axes(axes, data, seed) for source, axes in scores.items()}
+    return tables, np.array(literal, dtype=float)
+
+
+def _judge_axes(axes: list[DiseaseAxis], data: Observations, seed: int) -> pd.DataFrame:
+    """Compute the indices of trials that have the same layout, some at a time."""
+    frames = []
+    for start in range(0, len(axes), CHUNK):
+        part = {f"trial {start + i:04d}": a for i, a in enumerate(axes[start : start + CHUNK])}
+        names = pd.DataFrame(
+            [(GLOBAL, axis.reason_code, axis.reason) for axis in part.values()],
+            columns=["level", "reason_code", "reason"],
+            index=list(part),
+        )
+        values = pd.DataFrame({name: axis.scores for name, axis in part.items()})
+        frames.append(
+            normalization_index(
+                values, data.combined, "nonlesional", None, SETTINGS, seed + start, names
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def null_drug(trials: int) -> Iterator[Row]:
+    """Give a drug without effect: index on both axes, and the literature's figure."""
+    for share in (0.02, 0.10):
+        tables, literal = global_indices(trials, 11 + int(100 * share), share, 0.0, figure=True)
+        where = f"true 0, {JUDGED} patients, {share:.0%} of {GENES:,} genes diseased"
+        for source, table in tables.items():
+            yield median_row(
+                "a null drug, median NI",
+                f"axis: {source}; {where}{not_available(table)}",
+                100 * table["ni"].to_numpy(),
+                -POINTS,
+                POINTS,
+                f"0, at most {POINTS:g} points off",
+            )
+        least = BIASED if share == 0.02 else POINTS
+        yield median_row(
+            "a null drug, literal index (circular)",
+            f"own genes, fold change > 2 and P < .05; {where}",
+            literal,
+            least,
+            None,
+            f"biased: above {least:g} points",
+        )
+
+
+def coverage_from_genes(trials: int) -> Iterator[Row]:
+    """Coverage of the intervals of the global index on both axes."""
+    for share in (0.0, 0.5, 1.0):
+        tables, _ = global_indices(trials, 21 + int(2 * share), 0.10, share, JUDGED + 3)
+        for source, table in tables.items():
+            where = f"true NI {share:g}; {JUDGED + 3} patients in one arm; axis: {source}"
+            yield coverage_row("b coverage, from genes", where, table, share)
+
+
+def no_signal_in_genes(trials: int) -> Iterator[Row]:
+    """No disease effect here: how often the global index is refused."""
+    expected = f"NA in at least {REFUSED:g} %"
+    for share, sources, said in (
+        (0.0, (CROSSFIT, OTHER_COHORTS), "no gene is diseased in any cohort"),
+        (0.10, (OTHER_COHORTS,), "10 % diseased in the other cohorts, none here"),
+    ):
+        tables, _ = global_indices(
+            trials, 31 + int(100 * share), share, 0.0, here=False, sources=sources
+        )
+        for source in sources:
+            yield share_row(
+                "c no signal, global",
+                f"axis: {source}; {JUDGED} patients; {said}",
+                (tables[source]["status"] == NOT_AVAILABLE).to_numpy(),
+                REFUSED,
+                None,
+                expected,
+            )
+
+
+def single_genes(trials: int) -> Iterator[Row]:
+    """Coverage of the intervals of single genes; a tenth of the genes is diseased."""
+    for share in (0.0, 0.5, 1.0):
+        hits, known = [], []
+        for trial in range(max(trials // 5, 2)):
+            rng = np.random.default_rng([90, int(2 * share), trial])
+            disease = draw_disease(rng, GENES, 0.10)
+            log2, observations = gene_trial(rng, disease, JUDGED, share)
+            table = gene_index(log2, gene_names(), observations, "nonlesional", SETTINGS)
+            mine = table[(disease != 0) & (table["week"] == WEEK).to_numpy()]
+            known.append(mine["ni"].notna().mean())
+            hits.append(inside(mine, "lower", "upper", share).mean())
+        error = 100 * np.std(hits, ddof=1) / np.sqrt(len(hits))
+        yield judge(
+            "g single genes, coverage of NI_g",
+            f"true {share:g}; {JUDGED} patients; {np.mean(known):.0%} of diseased genes estimable",
+            100 * float(np.mean(hits)),
+            error,
+            "%",
+            expected="95 % (no criterion)",
+        )
