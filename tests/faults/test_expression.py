@@ -325,12 +325,6 @@ def test_ensembl_ids_without_a_table(bench):
     bench.stops("Ensembl gene ids", "`identifiers: table:`")
 
 
-def test_symbols_joined_to_entrez_numbers(bench):
-    bench.counts.index = [f"{gene}|{i}" for i, gene in enumerate(GENES)]
-    bench.write()
-    bench.stops("TCGA", "'FLG|0'", "cut the cells at the |")
-
-
 def test_ensembl_ids_that_the_table_does_not_know(bench):
     bench.counts.index = [f"ENSG{i:011d}.1" for i in range(40)]
     bench.identifiers = bench.folder / "genes.tsv"

@@ -106,6 +106,11 @@ def test_hgnc(written):
     assert table.approved == {"LORICRIN", "CXCL8", "AAA1", "AAA2", "FLG"}
 
 
+def test_withdrawn_entries_of_hgnc_name_no_gene(written):
+    table = read_identifier_table(written(HGNC))
+    assert "GONE" not in table.approved and "WENT" not in table.previous
+
+
 def test_ncbi_annotation(written):
     text = (
         "GeneID\tSymbol\tDescription\tSynonyms\tGeneType\tEnsemblGeneID\n"

@@ -173,7 +173,7 @@ def test_a_platform_without_annotation_says_where_it_was_sought(mirror, tmp_path
     with pytest.raises(AdnormError) as error:
         fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out")
     assert f"annotation: not found at '{address}'" in str(error.value)
-    assert "download the table of GPL5" in str(error.value)
+    assert "download the full table of GPL5" in str(error.value)
     assert "(source: annotation:)" in str(error.value)
 
 
@@ -259,6 +259,35 @@ def test_proven_files_are_kept_and_missing_ones_fetched(web, tmp_path):
     fetch_cohort(plan, settings(web.address), tmp_path / "out")
     assert len(web.asked) == asked + 2
     assert path.read_bytes() == before
+
+
+def test_what_came_before_a_run_stopped_is_kept(web, mirror, tmp_path):
+    plan = cohort(accession="GSE12", platform="GPL5")
+    annotation = mirror / "platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"
+    whole = annotation.read_bytes()
+    annotation.unlink()
+    with pytest.raises(AdnormError, match="annotation: not found"):
+        fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    annotation.write_bytes(whole)
+    asked = len(web.asked)
+    manifest = fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    assert web.asked[asked:] == ["/geo/platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"]
+    manifest.unlink()  # as Snakemake does before it runs the stage again
+    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    assert len(web.asked) == asked + 1
+
+
+def test_a_file_that_a_pinned_digest_refuses_is_fetched_again(web, mirror, tmp_path):
+    matrix = mirror / "series/GSEnnn/GSE12/matrix/GSE12_series_matrix.txt.gz"
+    right = matrix.read_bytes()
+    _, digest = digest_of(matrix)
+    matrix.write_bytes(matrix_text("GPL5"))
+    plan = cohort(accession="GSE12", platform="GPL5", sha256={"series_matrix": digest})
+    with pytest.raises(AdnormError, match=f"pinned is {digest}"):
+        fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    matrix.write_bytes(right)
+    found = manifest_of(fetch_cohort(plan, settings(web.address), tmp_path / "out"))
+    assert found["series_matrix"]["sha256"] == digest
 
 
 def test_a_broken_manifest_proves_nothing(web, tmp_path):

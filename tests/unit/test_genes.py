@@ -10,7 +10,7 @@ from adnorm.base.errors import AdnormError
 from adnorm.expression.collapse import collapse_rows
 from adnorm.expression.excel import read_date, repair_date
 from adnorm.expression.genes import to_gene_symbols
-from adnorm.expression.kinds import ENSEMBL, ENTREZ, SYMBOLS, detect_kind
+from adnorm.expression.kinds import ENSEMBL, ENTREZ, JOINED, SYMBOLS, detect_kind
 from adnorm.expression.symbols import Vocabulary, approve_symbols
 
 HUMAN = ["FLG", "KRT16", "IL4R", "CCL18", "STAT1", "HLA-DRA", "C9orf72", "S100A9", "TSLP", "OSMR"]
@@ -60,7 +60,6 @@ def test_kind_is_detected(labels, kind):
         (["NM_002016.2", "NM_005557"], "RefSeq"),
         (["207357_s_at", "1552487_a_at"], "annotation"),
         (["ILMN_1762337", "ILMN_2055271"], "annotation"),
-        (["A1BG|1", "A2M|2", "?|100130426"], "cut the cells at the |"),
         (["ENSMUSG00000102439_Flg", "ENSMUSG00000051439_Cd14"], "another species"),
         (["ENSG00000143631.10|ENST00000368799.2", "ENST00000368801|FLG"], "transcripts"),
         (["FLG", "KRT16", "2312", "3868"], "several kinds: 2 Entrez gene ids ('2312', '3868')"),
@@ -149,7 +148,7 @@ def test_a_retired_symbol_that_another_gene_now_has_is_left():
         curated={"ELA2": "ELANE", "A": "B", "B": "C"},
         approved=frozenset({"ELA2", "ELANE", "FLG"}),
         previous={"FLG": "OTHER", "OLD": "NEW"},
-        ambiguous=frozenset({"TWO"}),
+        ambiguous={"TWO": ["ONE", "OTHER"]},
     )
     verdicts = approve_symbols(["ELA2", "A", "FLG", "OLD", "TWO", "UNKNOWN"], known)
     assert {old: new for old, (new, _) in verdicts.items()} == {
@@ -160,6 +159,66 @@ def test_a_retired_symbol_that_another_gene_now_has_is_left():
         "TWO": "TWO",
         "UNKNOWN": "UNKNOWN",
     }
+
+
+def test_what_stays_ambiguous_is_listed_with_its_candidates():
+    known = Vocabulary(
+        curated={"ELA2": "ELANE", "CLASH": "FLG"},
+        approved=frozenset({"ELA2", "ELANE", "A1", "B1", "FLG"}),
+        previous={"p40": "A1", "P40": "B1"},
+        ambiguous={"NAF": ["A1", "B1"], "CLASH": ["A1", "B1"]},
+    )
+    found = mapped(table(["NAF", "p40", "ELA2", "CLASH", "IL4R"]), vocabulary=known)
+    assert step(found, "ambiguous retired symbol left as it is") == (
+        4,
+        "CLASH (A1 or B1 or FLG), ELA2 (ELA2 or ELANE), NAF (A1 or B1), p40 (A1 or B1)",
+    )
+    assert set(found.values.index) == {"NAF", "p40", "ELA2", "CLASH", "IL4R"}
+
+
+def test_the_gene_sets_may_choose_among_the_candidates():
+    known = Vocabulary(curated={"NAF": "CXCL8"}, ambiguous={"NAF": ["AAA1", "CXCL8"]})
+    assert approve_symbols(["NAF"], known)["NAF"] == ("CXCL8", "renamed by the gene sets")
+
+
+def test_all_that_is_ambiguous_is_listed():
+    names = [f"OLD{i:02d}" for i in range(30)]
+    known = Vocabulary(ambiguous={name: ["A1", "B1"] for name in names})
+    count, detail = step(
+        mapped(table(names), vocabulary=known), "ambiguous retired symbol left as it is"
+    )
+    assert count == 30 and all(name in detail for name in names)
+
+
+def test_an_id_of_several_genes_is_dropped_and_said():
+    ids = ["ENSG00000143631", "ENSG00000000007", "ENSG00000000008"]
+    found = mapped(
+        table(ids),
+        ensembl={"ENSG00000143631": "FLG", "ENSG00000000008": "IL4R"},
+        vocabulary=Vocabulary(ambiguous={"ENSG00000000007": ["X1", "X2"]}),
+    )
+    assert found.values.index.tolist() == ["FLG", "IL4R"]
+    assert step(found, "Ensembl gene ids of several genes dropped") == (
+        1,
+        "ENSG00000000007 (X1 or X2)",
+    )
+    assert step(found, "Ensembl gene ids not in the identifier table dropped")[0] == 0
+
+
+def test_symbols_joined_to_entrez_numbers_are_taken_apart():
+    values = table(["FLG|2312", "OLD|3868", "?|100130426", "IL4R|3566"])
+    found = mapped(values, entrez={"3868": "KRT16"})
+    assert found.values.index.tolist() == ["FLG", "IL4R", "KRT16"]
+    assert found.values.loc["KRT16", "S1"] == 2.0
+    assert step(found, "rows without a symbol (?|…) dropped") == (1, "?|100130426")
+    assert step(found, "kind of identifier") == (4, JOINED)
+    alone = mapped(values)
+    assert alone.values.index.tolist() == ["FLG", "IL4R", "OLD"]
+
+
+def test_mouse_symbols_joined_to_numbers_are_refused():
+    with pytest.raises(AdnormError, match="written as mouse genes are"):
+        mapped(table(["Flg|14246", "Krt16|16666", "Il4ra|16190"]))
 
 
 def test_an_old_identifier_table_does_not_block_the_gene_sets():

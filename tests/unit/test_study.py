@@ -65,6 +65,16 @@ def cohort(**changes):
     return check({**COHORT, **changes}, "cohort", "trial.yaml") | {"where": "trial.yaml"}
 
 
+JOINED = ["patient_id", "lesion"]
+UNITS = {"samples": COHORT["samples"] | {"patient": {"from_all": JOINED}}}
+#: A table of counts with one column for each lane.
+LANES = {
+    "route": "geo_supplementary",
+    "scale": "counts",
+    "source": {"table": "x", "libraries": "(?P<library>.+)_"},
+}
+
+
 def write(folder, value, name="trial"):
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(value))
@@ -205,6 +215,20 @@ def test_patient_in_two_arms():
     expect(r"patient '01' is in several arms: 'gusacitinib 40 mg', 'placebo'", raw)
 
 
+def test_keys_can_be_joined():
+    raw = raw_trial()
+    raw["lesion"] = "left"
+    sheet, _ = build_sample_sheet(raw, cohort(**samples(patient={"from_all": JOINED})))
+    assert set(sheet.loc[sheet["arm"] == "placebo", "patient"]) == {
+        f"{patient:02d} left" for patient in range(1, 5)
+    }
+    raw.loc["GSM000", "lesion"] = ""
+    expect(
+        r"'\(empty\)' of the key 'Patient ID \+ lesion' \(1 samples, first GSM000\)", raw, **UNITS
+    )
+    expect("samples: patient: from_all: 'lesion' is not a key of this series", **UNITS)
+
+
 def test_patient_with_two_baselines():
     raw = raw_trial().replace({"time": {"Day 15": "Screening"}})
     rule = {"from": "time", "values": {"Baseline": 0, "Screening": 0, "Day 29": 4}}
@@ -300,7 +324,21 @@ def test_undescribed_treatment_is_told_before_any_work(tmp_path):
         ({"exclude": [{"from": "a", "pattern": "(", "reason": "r"}]}, "not a regular expression"),
         (samples(sex={"from": "sex", "scale": 2}), "holds no numbers"),
         (samples(sex={"from": "sex", "missing": "of_patient"}), "treatment and dose_mg only"),
-        (samples(sex={"from": "sex", "constant": "male"}), "one of the two"),
+        (samples(sex={"from": "sex", "constant": "male"}), "give one of `from:`"),
+        (samples(sex={"from": "sex", "from_all": ["a", "b"]}), "give one of `from:`"),
+        ({"source": {"layer": "counts"}}, "source: layer: only a cohort with `route: h5ad`"),
+        (
+            {"route": "h5ad", "source": {"table": "a.h5ad", "sheet": "b.csv"}},
+            "source: sheet: `route: h5ad` reads the samples from obs",
+        ),
+        ({"route": "h5ad"}, "route: 'h5ad' needs `source: table`"),
+        ({"route": "ncbi_counts"}, "write `scale: counts` and `assay: rna-seq`"),
+        ({"route": "ncbi_counts", "accession": None}, "'ncbi_counts' needs `accession`"),
+        (LANES | {"scale": "log2"}, "lanes are summed as counts"),
+        (LANES | {"route": "geo_series_matrix"}, "not with `route: geo_series_matrix`"),
+        (LANES | {"source": {"table": "x", "libraries": "(.+)_"}}, "called `library`"),
+        (LANES | {"source": {"table": "x", "libraries": "("}}, "is not a regular expression"),
+        ({"source": {"sha256": {"table": "abc"}}}, "64 hexadecimal digits"),
         ({"placebo_arm": None}, "write `placebo_arm: placebo`"),
         (
             {"treatments": COHORT["treatments"] | {"healthy": {"drug_class": "x"}}},
@@ -478,6 +516,10 @@ def test_mending_a_mapping_does_not_fetch_again(tmp_path):
     first = read_cohort(write(tmp_path, COHORT))
     mended = {**COHORT, "samples": {**COHORT["samples"], "sex": {"constant": "female"}}}
     assert published_part(first) == published_part(read_cohort(write(tmp_path, mended)))
+    read_otherwise = read_cohort(write(tmp_path, {**COHORT, "source": {"symbol_column": "gene"}}))
+    assert published_part(first) == published_part(read_otherwise)
+    pinned = {**COHORT, "source": {"sha256": {"series_matrix": "0" * 64}}}
+    assert published_part(first) != published_part(read_cohort(write(tmp_path, pinned)))
 
 
 @pytest.mark.parametrize("name", ["gse80342", "gse193309", "gse199046"])

@@ -25,7 +25,7 @@ from adnorm.expression.symbols import Vocabulary
 from adnorm.expression.wording import counted
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.gene_sets import previous_symbols, read_gene_sets
-from adnorm.study.samples import build_sample_sheet
+from adnorm.study.pinned import check_pinned_table
 
 
 def build_expression(
@@ -47,7 +47,8 @@ def build_expression(
     cohort
         The checked cohort file with defaults.
     settings
-        The ``expression`` section of the configuration, and ``minimum_pairs`` of ``effects``.
+        The ``expression`` section of the configuration, ``minimum_pairs`` of ``effects``, and as
+        ``identifiers_sha256`` the digest that is pinned for the identifier table, if one is.
     gene_set_files
         Their symbols and retired symbols help to read the platform's.
     identifier_table
@@ -61,15 +62,17 @@ def build_expression(
         Anything about the files, the mapping, the identifiers, the scale or the samples that a
         person must mend. Nothing is written then.
     """
+    if identifier_table:
+        pinned = settings.get("identifiers_sha256")
+        check_pinned_table(identifier_table, str(identifier_table), pinned)
     sources = open_sources(manifest, cohort)
-    samples, excluded = build_sample_sheet(sources.raw, cohort)
-    progress(
-        f"sample sheet: {counted(len(samples), 'sample')}, {len(excluded)} excluded by the "
-        "cohort file"
-    )
+    samples, excluded = sources.sample_sheet()
+    progress(f"sample sheet: {counted(len(samples), 'sample')}, {len(excluded)} excluded")
     values = sources.values(samples)
+    summed = values.attrs.pop("summed", {})
     progress(f"values: {counted(values.shape[0], 'row')} × {counted(values.shape[1], 'sample')}")
-    values, rounding = _verified(values, sources, cohort)
+    values, before = _verified(values, sources, cohort)
+    before = _lane_steps(summed) + before
     genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
     progress(f"identifiers: {counted(len(genes.values), 'gene')}")
     quality, normalized = _normalize_and_assess(genes, samples, cohort, settings)
@@ -89,9 +92,12 @@ def build_expression(
     data = build_container(normalized, genes, kept, flags, cohort, settings["collapse"])
     write_table(kept, outputs["samples"])
     write_table(excluded, outputs["excluded"])
-    write_table(_all_steps(rounding, genes.steps, normalized), outputs["identifiers"])
+    write_table(_all_steps(before, genes.steps, normalized), outputs["identifiers"])
     write_table(design, outputs["design"])
     write_table(comparisons, outputs["comparisons"])
+    if summed:
+        lanes = {sample: " + ".join(columns) for sample, columns in summed.items()}
+        quality = quality.assign(summed_columns=quality["sample"].map(lanes))
     write_table(quality, outputs["qc"])
     write_container(data, outputs["expression"])
 
@@ -109,6 +115,15 @@ def _verified(
     return values, [("expected counts rounded to whole numbers", changed, detail)]
 
 
+def _lane_steps(summed: dict[str, list[str]]) -> list[tuple[str, int, str]]:
+    """Note the columns of lanes that were summed; qc.tsv names them for each sample."""
+    if not summed:
+        return []
+    numbers = sorted({len(columns) for columns in summed.values()})
+    detail = f"to {counted(len(summed), 'sample')} of {' or '.join(map(str, numbers))} columns each"
+    return [("columns of lanes summed", sum(map(len, summed.values())), detail)]
+
+
 def _map_genes(
     values: pd.DataFrame,
     sources: Sources,
@@ -118,15 +133,17 @@ def _map_genes(
     identifier_table: Path | None,
 ) -> GeneTable:
     table = read_identifier_table(identifier_table) if identifier_table else None
+    own = sources.identifiers()
+    entrez = (own.entrez if own else {}) | (table.entrez if table else {})
     return to_gene_symbols(
         normalize_probes(values, cohort["assay"], settings),
         where=sources.values_name,
         scale=cohort["scale"],
-        vocabulary=build_vocabulary(gene_set_files, table),
+        vocabulary=build_vocabulary(gene_set_files, table or own),
         annotation=sources.annotation(),
         split_symbols=split_symbols,
         ensembl=dict(table.ensembl) if table else None,
-        entrez=dict(table.entrez) if table else None,
+        entrez=entrez if table or own else None,
         collapse=settings["collapse"],
     )
 
@@ -151,7 +168,7 @@ def build_vocabulary(gene_set_files: list[Path], table: IdentifierTable | None) 
         curated=previous_symbols(sets),
         approved=frozenset(table.approved) if table else frozenset(),
         previous=dict(table.previous) if table else {},
-        ambiguous=frozenset(table.ambiguous) if table else frozenset(),
+        ambiguous=dict(table.ambiguous) if table else {},
     )
 
 
@@ -199,9 +216,9 @@ def _all_excluded(excluded: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame
 
 
 def _all_steps(
-    rounding: list[tuple[str, int, str]], steps: pd.DataFrame, normalized: Normalized
+    first: list[tuple[str, int, str]], steps: pd.DataFrame, normalized: Normalized
 ) -> pd.DataFrame:
-    """Put rounding before the steps of the identifiers, and the low-count filter after them."""
+    """Put what was done to the values around the steps of the identifiers."""
     names = normalized.undetected
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     constant = normalized.log2.index[
@@ -212,5 +229,5 @@ def _all_steps(
         ("genes without variation kept", len(constant), ", ".join(sorted(constant)[:10])),
         ("genes in the expression", len(normalized.log2), normalized.method),
     ]
-    before, after = (pd.DataFrame(r, columns=steps.columns) for r in (rounding, rows))
-    return pd.concat([before, steps, after] if rounding else [steps, after], ignore_index=True)
+    before, after = (pd.DataFrame(r, columns=steps.columns) for r in (first, rows))
+    return pd.concat([before, steps, after] if first else [steps, after], ignore_index=True)

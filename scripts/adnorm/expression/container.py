@@ -138,7 +138,16 @@ def _describe_study(
     )
     texts = {
         key: str(cohort.get(key) or "")
-        for key in ("title", "disease", "tissue", "assay", "platform", "scale", "route")
+        for key in (
+            "title",
+            "disease",
+            "tissue",
+            "assay",
+            "platform",
+            "scale",
+            "route",
+            "accession",
+        )
     }
     return {
         "cohort": cohort["id"],

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.expression.collapse import collapse_rows
-from adnorm.expression.kinds import ENSEMBL, ENTREZ, SYMBOLS, detect_kind, unversioned
+from adnorm.expression.kinds import ENSEMBL, ENTREZ, JOINED, SYMBOLS, detect_kind, unversioned
+from adnorm.expression.steps import Steps
 from adnorm.expression.symbols import (
     AMBIGUOUS,
     DATE,
@@ -21,31 +22,17 @@ from adnorm.expression.symbols import (
     TABLE,
     Vocabulary,
     approve_symbols,
+    candidates,
 )
 
 #: Share of the rows that an annotation or identifier table must know, else it is the wrong one.
 KNOWN = 0.5
+#: Names listed where none may be left out.
+_ALL = 1000
 #: Share of missing values from which a sample is broken, not the rows.
 BROKEN_SAMPLE = 0.5
 _SUMMARY_ROWS = (r"__\w+", r"N_(unmapped|multimapping|noFeature|ambiguous)")
 _RENAMED = (GENE_SETS, TABLE, FAMILY, SPELLING, DATE)
-
-
-@dataclass
-class Steps:
-    """What became of the identifiers, in order; the table identifiers.tsv."""
-
-    rows: list[tuple[str, int, str]] = field(default_factory=list)
-
-    def add(self, step: str, count: int, examples: Iterable[str] = (), note: str = "") -> None:
-        """Note a step: how many, a note, and the first ten examples in alphabetical order."""
-        shown = sorted(dict.fromkeys(str(e) for e in examples))
-        text = ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")
-        self.rows.append((step, int(count), ": ".join(part for part in (note, text) if part)))
-
-    def table(self) -> pd.DataFrame:
-        """Return the steps as a table with the columns step, count, detail."""
-        return pd.DataFrame(self.rows, columns=["step", "count", "detail"])
 
 
 @dataclass(frozen=True)
@@ -125,13 +112,16 @@ def to_gene_symbols(
     if annotation is not None:
         labels = _through_annotation(labels, annotation, split_symbols, where, steps)
     labels = labels[labels != ""]
+    vocabulary = vocabulary or Vocabulary()
     kind = detect_kind(labels, where)
     steps.add("kind of identifier", labels.nunique(), note=kind)
     if kind == ENSEMBL:
-        labels = _translate(labels.map(unversioned), ensembl, ENSEMBL, where, steps)
+        labels = _translate(labels.map(unversioned), ensembl, kind, where, steps, vocabulary)
     elif kind == ENTREZ:
-        labels = _translate(labels, entrez, ENTREZ, where, steps)
-    approved = _approve(labels, vocabulary or Vocabulary(), kind, steps)
+        labels = _translate(labels, entrez, kind, where, steps, vocabulary)
+    elif kind == JOINED:
+        labels = _split_joined(labels, entrez or {}, steps)
+    approved = _approve(labels, vocabulary, kind, steps)
     genes, sources, renamed_from = _collapse(
         values, labels, approved, collapse, scale, where, steps
     )
@@ -194,8 +184,22 @@ def _split(text: object, split_symbols: Callable[[str], Iterable[str]] | None) -
     return [part for part in found if part and part != "---"]
 
 
+def _split_joined(labels: pd.Series, entrez: dict[str, str], steps: Steps) -> pd.Series:
+    """Take ``SYMBOL|ENTREZ`` apart: the number says more, if a table knows it, than the symbol."""
+    parts = labels.str.split("|", n=1, expand=True)
+    symbols = parts[1].map(entrez).fillna(parts[0])
+    nameless = symbols.isin(["?", ""])
+    steps.add("rows without a symbol (?|…) dropped", nameless.sum(), labels[nameless])
+    return symbols[~nameless]
+
+
 def _translate(
-    labels: pd.Series, table: dict[str, str] | None, kind: str, where: str, steps: Steps
+    labels: pd.Series,
+    table: dict[str, str] | None,
+    kind: str,
+    where: str,
+    steps: Steps,
+    vocabulary: Vocabulary,
 ) -> pd.Series:
     """Translate Ensembl or Entrez ids with the identifier table."""
     if not table:
@@ -214,27 +218,46 @@ def _translate(
             "configuration names the wrong table"
         )
     steps.add(f"{kind} translated", (~lost).sum(), note="by the identifier table")
-    steps.add(f"{kind} not in the identifier table dropped", lost.sum(), labels[lost])
+    several = lost & labels.isin(set(vocabulary.ambiguous))
+    if several.any():
+        told = [_candidates(name, vocabulary.ambiguous[name]) for name in labels[several]]
+        steps.add(f"{kind} of several genes dropped", several.sum(), told, limit=_ALL)
+    absent = lost & ~several
+    steps.add(f"{kind} not in the identifier table dropped", absent.sum(), labels[absent])
     return symbols[~lost]
 
 
 def _approve(labels: pd.Series, vocabulary: Vocabulary, kind: str, steps: Steps) -> pd.Series:
     """Replace symbols by approved ones; note every kind of change."""
     verdicts = approve_symbols(dict.fromkeys(labels), vocabulary)
+    may_be = candidates(vocabulary)
+    curated = {name.casefold(): symbol for name, symbol in vocabulary.curated.items()}
     changes: dict[str, list[str]] = {}
     for old, (new, what) in verdicts.items():
         if what in _RENAMED:
             changes.setdefault(what, []).append(f"{old}>{new}")
-        elif what in (REFUSED_DATE, AMBIGUOUS):
+        elif what == REFUSED_DATE:
             changes.setdefault(what, []).append(old)
+        elif what == AMBIGUOUS:
+            genes = {*may_be.get(old.casefold(), ()), *({old} & vocabulary.approved)}
+            if old.casefold() in curated:
+                genes.add(curated[old.casefold()])
+            changes.setdefault(what, []).append(_candidates(old, genes))
     reported = [*_RENAMED, REFUSED_DATE, AMBIGUOUS]
     if kind != SYMBOLS:
         reported = [what for what in reported if what not in (DATE, REFUSED_DATE)]
     for what in reported:
         note = "may stand for two genes" if what == REFUSED_DATE and what in changes else ""
-        steps.add(what, len(changes.get(what, [])), changes.get(what, []), note)
+        # What is left undecided is for a person to decide, so all of it is listed.
+        limit = _ALL if what == AMBIGUOUS else 10
+        steps.add(what, len(changes.get(what, [])), changes.get(what, []), note, limit)
     approved = labels.map({old: new for old, (new, _) in verdicts.items()})
     return approved[approved != ""]
+
+
+def _candidates(name: str, genes: Iterable[str]) -> str:
+    """Name the genes that an identifier may stand for."""
+    return f"{name} ({' or '.join(sorted(genes))})"
 
 
 def _collapse(

@@ -15,11 +15,14 @@ AGREEMENT = 0.9
 ENSEMBL = "Ensembl gene ids"
 ENTREZ = "Entrez gene ids"
 SYMBOLS = "gene symbols"
+JOINED = "gene symbols with Entrez gene ids (SYMBOL|ID)"
 
 # RSEM and GENCODE's tables join more to the id: ENSG00000000003.14_TSPAN6, ENSG…|TSPAN6.
 _JOINED = r"([_|].+)?"
 _ENSEMBL = re.compile(r"ENSG\d{11}(\.\d+)?([_|](?!ENS[TP]\d).+)?")
 _ENTREZ = re.compile(r"\d+")
+# As TCGA writes them; ? stands for a gene without a symbol.
+_JOINED_SYMBOL = re.compile(r"((?!ENS[A-Z]*\d)[A-Za-z0-9][A-Za-z0-9._@-]*|\?)\|\d+")
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 # Krt16, Il4ra: first letter upper case, the rest not. Human C9orf72 is the exception.
 _MOUSE_SYMBOL = re.compile(r"[A-Z][a-z][a-z0-9-]*|[A-Z][a-z0-9]*[a-z][a-z0-9-]*")
@@ -33,13 +36,10 @@ _REFUSED = (
         "Ensembl transcripts or proteins, not genes",
     ),
     (re.compile(r"[NX][MRP]_\d+(\.\d+)?"), "RefSeq transcripts or proteins, not genes"),
-    (re.compile(r"[^|]+\|\d+"), "symbols and Entrez numbers in one cell, as TCGA writes them"),
     (re.compile(r".+_at|ILMN_\d+|TC\d{8,}\.hg\.\d+|A_\d+_P\d+"), "probes of an array"),
 )
 _HINTS = {
     "probes": "name the platform's annotation in the cohort file (source: annotation:)",
-    "symbols": "cut the cells at the | so that one of the two is left, and save the table again; "
-    "or name another column in the cohort file (source: gene_column:)",
 }
 
 
@@ -70,6 +70,8 @@ def kind_of(label: str) -> str:
         return ENSEMBL
     if _ENTREZ.fullmatch(label):
         return ENTREZ
+    if _JOINED_SYMBOL.fullmatch(label):
+        return JOINED
     if read_date(label) is not None:
         return SYMBOLS
     if any(pattern.fullmatch(label) for pattern, _ in _REFUSED):
@@ -90,7 +92,7 @@ def detect_kind(labels: pd.Index | pd.Series, where: str) -> str:
     Returns
     -------
     str
-        `ENSEMBL`, `ENTREZ` or `SYMBOLS`.
+        `ENSEMBL`, `ENTREZ`, `SYMBOLS` or `JOINED`.
 
     Raises
     ------
@@ -105,8 +107,8 @@ def detect_kind(labels: pd.Index | pd.Series, where: str) -> str:
         counts.setdefault(kind_of(label), []).append(label)
     best = max(sorted(counts), key=lambda kind: len(counts[kind]))
     if best and len(counts[best]) >= AGREEMENT * len(labels):
-        if best == SYMBOLS:
-            _refuse_mouse(counts[best], where)
+        if best in (SYMBOLS, JOINED):
+            _refuse_mouse([label.split("|")[0] for label in counts[best]], where)
         return best
     raise AdnormError(f"{where}: {_explain(labels, counts)}")
 

@@ -109,10 +109,22 @@ def _fields(
     lookups = {}
     for field in rows.columns:
         values = rows[field].fillna("").astype(str).str.strip()
-        filled = values[values != ""]
-        if filled.is_unique and needed <= set(filled.index):
-            lookups[str(field)] = dict(zip(filled, filled.index, strict=True))
+        for name, filled in _readings(str(field), values).items():
+            if filled.is_unique and needed <= set(filled.index):
+                lookups[name] = dict(zip(filled, filled.index, strict=True))
     return lookups
+
+
+def _readings(field: str, values: pd.Series) -> dict[str, pd.Series]:
+    """List what a field may say: all of its text, or the lines ``Library name: A7`` within it."""
+    readings = {field: values[values != ""]}
+    lines: dict[str, dict[str, str]] = {}
+    for sample, text in readings[field].items():
+        for line in text.split("; "):
+            key, colon, value = line.partition(":")
+            if colon and value.strip():
+                lines.setdefault(f"{field}: {key.strip()}", {})[sample] = value.strip()
+    return readings | {name: pd.Series(found, dtype=object) for name, found in lines.items()}
 
 
 def _unmatched(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,9 +14,15 @@ from adnorm.base.errors import AdnormError, Problems
 from adnorm.base.logs import get_logger
 from adnorm.base.tables import read_json
 from adnorm.expression.annotation import read_annotation
+from adnorm.expression.generated import samples_without_counts
+from adnorm.expression.h5ad import read_obs, read_values, refuse_cells
+from adnorm.expression.identifier_table import IdentifierTable, read_identifier_table
+from adnorm.expression.lanes import sum_lanes
 from adnorm.expression.sample_columns import match_samples
 from adnorm.expression.series_matrix import read_series_matrix
+from adnorm.expression.species import refuse_other_species
 from adnorm.expression.value_tables import read_sheet, read_value_table
+from adnorm.study.samples import build_sample_sheet
 
 #: What a person does when the fetched files are not those of the manifest.
 FETCH_AGAIN = "run the stage fetch again"
@@ -24,7 +30,9 @@ FETCH_AGAIN = "run the stage fetch again"
 _NEEDS = {
     "geo_series_matrix": ("series_matrix", "annotation"),
     "geo_supplementary": ("series_matrix", "table"),
+    "ncbi_counts": ("series_matrix", "table", "annotation"),
     "local": ("table", "sheet"),
+    "h5ad": ("table",),
 }
 
 
@@ -38,6 +46,8 @@ class Sources:
         Role → file as the cohort file wrote it, or its place at GEO: what people know it by.
     raw
         Raw metadata, one row per sample; the index holds the sample ids.
+    without_values
+        Samples of `raw` that the table of values lacks for a reason that is known, and the reason.
     """
 
     cohort: dict
@@ -45,16 +55,58 @@ class Sources:
     files: dict[str, Path]
     written: dict[str, str]
     raw: pd.DataFrame
+    without_values: dict[str, str] = field(default_factory=dict)
 
     @property
     def values_name(self) -> str:
         """Cohort and source of the file that holds the values, for messages."""
         role = "series_matrix" if self.route == "geo_series_matrix" else "table"
-        return f"cohort {self.cohort['id']}: {self.written[role]}"
+        name = f"cohort {self.cohort['id']}: {self.written[role]}"
+        if self.route == "h5ad":
+            layer = self.cohort["source"].get("layer")
+            name += f" (layer '{layer}')" if layer else " (X)"
+        return name
+
+    def sample_sheet(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Make the canonical sample sheet and the list of excluded samples.
+
+        Samples without values are excluded with their reason, whatever else is wrong with them;
+        samples of other species and rows that are cells stop the run.
+
+        Returns
+        -------
+        samples, excluded : DataFrame
+            See `adnorm.study.samples.build_sample_sheet`.
+        """
+        where = f"cohort {self.cohort['id']}"
+        refuse_other_species(self.raw, where, all_of_them=True)
+        rules = [
+            {
+                "samples": sorted(
+                    name for name, why in self.without_values.items() if why == reason
+                ),
+                "reason": reason,
+            }
+            for reason in sorted(set(self.without_values.values()))
+        ]
+        cohort = self.cohort | {"exclude": [*self.cohort["exclude"], *rules]}
+        samples, excluded = build_sample_sheet(self.raw, cohort)
+        refuse_other_species(self.raw.loc[list(samples["sample"])], where)
+        if self.route == "h5ad":
+            refuse_cells(samples, f"{where}: {self.written['table']}")
+        return samples, excluded
+
+    def identifiers(self) -> IdentifierTable | None:
+        """NCBI's table of the genes that it counts; ``None`` for other routes."""
+        if self.route != "ncbi_counts":
+            return None
+        path = self.files["annotation"]
+        with _under_the_name(path, self.written["annotation"]):
+            return read_identifier_table(path)
 
     def annotation(self) -> pd.Series | None:
         """Probe → symbol text of the platform; ``None`` when the rows are genes already."""
-        if "annotation" not in self.files:
+        if "annotation" not in self.files or self.route == "ncbi_counts":
             return None
         column = self.cohort["source"].get("symbol_column")
         path = self.files["annotation"]
@@ -72,7 +124,8 @@ class Sources:
         Returns
         -------
         DataFrame
-            Rows (probes or gene ids) × samples, in the order of the sheet.
+            Rows (probes or gene ids) × samples, in the order of the sheet. Where lanes were
+            summed, ``attrs["summed"]`` says for each sample of which columns.
 
         Raises
         ------
@@ -82,16 +135,26 @@ class Sources:
         wanted = list(samples["sample"])
         if self.route == "geo_series_matrix":
             return self._matrix_values()[wanted]
-        path = self.files["table"]
+        path, source = self.files["table"], self.cohort["source"]
         with _under_the_name(path, self.written["table"]):
-            table = read_value_table(path, self.cohort["source"].get("gene_column"))
+            if self.route == "h5ad":
+                return read_values(path, source.get("layer"), source.get("gene_column"))[wanted]
+            table = read_value_table(path, source.get("gene_column"))
+        if self.route == "ncbi_counts":
+            return table[wanted]
+        lanes: dict[str, list[str]] = {}
+        if source.get("libraries"):
+            table, lanes = sum_lanes(table, source["libraries"], self.values_name)
         excluded = sorted(set(self.raw.index.astype(str)) - set(wanted))
         names = match_samples(
             table.columns, self.raw.index, self.raw, excluded, where=self.values_name
         )
         columns = {sample: column for column, sample in names.items()}
         values = table[[columns[sample] for sample in wanted]]
-        return values.set_axis(pd.Index(wanted, dtype=object), axis=1)
+        values = values.set_axis(pd.Index(wanted, dtype=object), axis=1)
+        if lanes:
+            values.attrs["summed"] = {sample: lanes[columns[sample]] for sample in wanted}
+        return values
 
     def _matrix_values(self) -> pd.DataFrame:
         path = self.files["series_matrix"]
@@ -147,7 +210,12 @@ def open_sources(manifest: Path, cohort: dict) -> Sources:
             problems.add(f"no file has the role '{role}'; {FETCH_AGAIN}")
     problems.stop()
     raw = _read_metadata(route, files, written, cohort)
-    return Sources(cohort, route, files, written, raw)
+    sources = Sources(cohort, route, files, written, raw)
+    if route != "ncbi_counts":
+        return sources
+    with _under_the_name(files["table"], written["table"]):
+        absent = samples_without_counts(files["table"], files["series_matrix"], raw)
+    return replace(sources, without_values=absent)
 
 
 def _as_written(entry: dict, cohort: dict) -> str:
@@ -189,6 +257,9 @@ def _read_metadata(
         with _under_the_name(path, written["sheet"]):
             key = cohort["source"].get("sheet_key") or read_sheet(path).columns[0]
             return read_sheet(path, key).rename_axis(index=None)
+    if route == "h5ad":
+        with _under_the_name(files["table"], written["table"]):
+            return read_obs(files["table"])
     path = files["series_matrix"]
     with _under_the_name(path, written["series_matrix"]):
         matrix = read_series_matrix(path, cohort.get("platform"), read_metadata_only=True)

@@ -23,14 +23,14 @@ class Vocabulary:
     previous
         Retired symbol or alias → approved symbol, from the identifier table.
     ambiguous
-        Retired symbols that the identifier table gives to several genes.
+        Retired symbol, alias or id → the several genes that the identifier table gives it to.
     """
 
     asked: frozenset[str] = frozenset()
     curated: Mapping[str, str] = field(default_factory=dict)
     approved: frozenset[str] = frozenset()
     previous: Mapping[str, str] = field(default_factory=dict)
-    ambiguous: frozenset[str] = frozenset()
+    ambiguous: Mapping[str, Iterable[str]] = field(default_factory=dict)
 
 
 #: What can become of a symbol.
@@ -53,6 +53,23 @@ def _folded(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {key: symbol for key, symbol in result.items() if symbol is not None}
 
 
+def candidates(vocabulary: Vocabulary) -> dict[str, list[str]]:
+    """Say which genes each retired symbol or alias of the identifier table may mean.
+
+    Returns
+    -------
+    dict of str to list of str
+        Case-folded name → at least two approved symbols, sorted. Names that differ in case only
+        (``ABC`` of one gene, ``abc`` of another) count as one, as they are matched in any case.
+    """
+    genes: dict[str, set[str]] = {}
+    for name, symbol in vocabulary.previous.items():
+        genes.setdefault(name.casefold(), set()).add(symbol)
+    for name, symbols in vocabulary.ambiguous.items():
+        genes.setdefault(name.casefold(), set()).update(symbols)
+    return {name: sorted(found) for name, found in genes.items() if len(found) > 1}
+
+
 def approve_symbols(symbols: Iterable[str], vocabulary: Vocabulary) -> dict[str, tuple[str, str]]:
     """Give every symbol its approved form and say how that was found.
 
@@ -63,8 +80,9 @@ def approve_symbols(symbols: Iterable[str], vocabulary: Vocabulary) -> dict[str,
     matched in any case.
 
     A retired symbol is *not* renamed when it could mean two genes: when the identifier table gives
-    it to several, when it is itself the approved symbol of another gene of that table, or when the
-    approved symbol is itself listed as a retired one.
+    it to several (unless the gene sets name one of those), when it is itself the approved symbol of
+    another gene of that table, or when the approved symbol is itself listed as a retired one.
+    `candidates` names those genes.
 
     Parameters
     ----------
@@ -88,7 +106,7 @@ def approve_symbols(symbols: Iterable[str], vocabulary: Vocabulary) -> dict[str,
     previous = _folded(vocabulary.previous.items())
     spelling = _folded((s, s) for s in sorted(vocabulary.approved | vocabulary.asked))
     family = _folded(RETIRED.items())
-    ambiguous = {s.casefold() for s in vocabulary.ambiguous}
+    ambiguous = candidates(vocabulary)
 
     def approve(symbol: str) -> tuple[str, str]:
         date = repair_date(symbol)
@@ -99,7 +117,8 @@ def approve_symbols(symbols: Iterable[str], vocabulary: Vocabulary) -> dict[str,
         if target is not None and target != symbol:
             # Two genes of the table: the old name has been given to another gene since.
             both = symbol in vocabulary.approved and target in vocabulary.approved
-            if both or target.casefold() in curated:
+            elsewhere = key in ambiguous and target not in ambiguous[key]
+            if both or elsewhere or target.casefold() in curated:
                 return symbol, AMBIGUOUS
             return target, GENE_SETS
         if symbol in vocabulary.asked:

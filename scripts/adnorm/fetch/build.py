@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from adnorm.base.errors import AdnormError, listing
+from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.logs import progress
 from adnorm.base.tables import read_json, write_json
 from adnorm.fetch import geo
-from adnorm.fetch.content import SERIES_MATRIX, digest_of
+from adnorm.fetch.content import (
+    H5AD,
+    NCBI_TABLE,
+    SERIES_MATRIX,
+    BrokenContentError,
+    digest_of,
+)
 from adnorm.fetch.download import (
     AbsentFileError,
     Patience,
@@ -18,16 +25,21 @@ from adnorm.fetch.download import (
 )
 from adnorm.fetch.local import local_files
 from adnorm.fetch.wanted import Wanted
+from adnorm.study.pinned import check_pinned, check_pinned_table
 
 MANIFEST = "manifest.json"
+#: What has been fetched so far. It outlives a run that stops, and the manifest, which Snakemake
+#: removes before it runs the stage again.
+PROOF = ".fetched.json"
 
 
 def fetch_cohort(cohort: dict, settings: dict, outdir: Path | str) -> Path:
     """Bring the files of a cohort into a folder and list them in ``manifest.json``.
 
-    The manifest is written last; files that it proves (same source, same SHA-256) are kept, only
-    the others are fetched. Files on this machine are always copied again: that is cheap, and they
-    may have changed under the same name.
+    The manifest is written last; files that an earlier run fetched (same source, same SHA-256, not
+    refused by a pinned one) are kept, also if that run stopped; only the others are fetched. Files
+    on this machine are always copied again: that is cheap, and they may have changed under the
+    same name.
 
     Parameters
     ----------
@@ -46,7 +58,7 @@ def fetch_cohort(cohort: dict, settings: dict, outdir: Path | str) -> Path:
     Raises
     ------
     AdnormError
-        A file is not to be had, or what came is not the file.
+        A file is not to be had, what came is not the file, or it is not the pinned one.
     """
     outdir = Path(outdir)
     outdir.mkdir(parents=True, exist_ok=True)
@@ -54,20 +66,44 @@ def fetch_cohort(cohort: dict, settings: dict, outdir: Path | str) -> Path:
     fetch = {
         "geo_series_matrix": _fetch_series_matrix,
         "geo_supplementary": _fetch_supplementary,
+        "ncbi_counts": _fetch_ncbi_counts,
         "local": _fetch_local,
+        "h5ad": _fetch_h5ad,
         "simulated": _simulate,
     }.get(cohort["route"])
     if fetch is None:
         raise AdnormError(f"cohort {cohort['id']}: route: '{cohort['route']}' is not known")
-    entries = fetch(cohort, settings, outdir, _proven(manifest))
+    pinned = cohort["source"].get("sha256", {})
+    proven = _proven(manifest if manifest.is_file() else outdir / PROOF)
+    proven = {
+        role: entry
+        for role, entry in proven.items()
+        if all(pinned.get(k, entry["sha256"]) == entry["sha256"] for k in (role, entry["name"]))
+    }
+    entries = fetch(cohort, settings, outdir, proven)
     entries = sorted(entries, key=lambda entry: (entry["role"], entry["name"]))
+    check_pinned(entries, pinned, f"cohort {cohort['id']}")
     write_json({"cohort": cohort["id"], "route": cohort["route"], "files": entries}, manifest)
     return manifest
 
 
-def fetch_single(source: str, settings: dict, target: Path | str) -> Path:
-    """Bring one file that belongs to no cohort, such as the identifier table, under a name."""
-    return fetch_file(source, target, Patience.from_settings(settings)).path
+def fetch_single(
+    source: str, settings: dict, target: Path | str, sha256: str | None = None
+) -> Path:
+    """Bring the identifier table, which belongs to no cohort, under a name.
+
+    Parameters
+    ----------
+    source, target
+        Where it is and its final name.
+    settings
+        The ``geo:`` section of the configuration.
+    sha256
+        The digest that the configuration pins; ``None`` takes any bytes.
+    """
+    path = fetch_file(source, target, Patience.from_settings(settings)).path
+    check_pinned_table(path, source, sha256)
+    return path
 
 
 def _fetch_series_matrix(
@@ -80,13 +116,7 @@ def _fetch_series_matrix(
     if annotation is None:
         found = geo.platforms_in(outdir / matrix["name"])
         platform = geo.choose_platform(cohort["platform"], found, f"cohort {cohort['id']}")
-        wanted = _below_geo(
-            "annotation",
-            [geo.annotation_path(platform)],
-            settings,
-            hint=f"GEO does not keep one for every platform; download the table of {platform} from "
-            "its page at GEO and name that file in the cohort file (source: annotation:)",
-        )
+        wanted = _annotation(platform, settings["address"])
     else:
         wanted = Wanted.named("annotation", annotation)
     return [matrix, _obtain(wanted, settings, outdir, proven)]
@@ -109,7 +139,48 @@ def _fetch_supplementary(
     wanted = [_matrix(cohort, settings), values]
     if cohort["source"].get("annotation"):
         wanted.append(Wanted.named("annotation", cohort["source"]["annotation"]))
+    first, values, *rest = _distinct(wanted)
+    matrix = _obtain(first, settings, outdir, proven)
+    listed = geo.supplementary_files(outdir / matrix["name"])
+    if values.hint and listed:
+        values = replace(
+            values,
+            hint=f"{values.hint}. The series lists {listing(listed)}{nearest(table, listed)}",
+        )
+    return [matrix, *(_obtain(w, settings, outdir, proven) for w in (values, *rest))]
+
+
+def _fetch_ncbi_counts(
+    cohort: dict, settings: dict, outdir: Path, proven: dict[str, dict]
+) -> list[dict]:
+    source, accession, address = cohort["source"], cohort["accession"], settings["address"]
+    hint = (
+        f"NCBI counts the reads of many human series, not of all: see whether the page of "
+        f"{accession} at GEO offers 'NCBI-generated data'. If it does, download the files there "
+        "and name them in the cohort file (source: table: and annotation:); if not, take the "
+        "table of the authors with `route: geo_supplementary`"
+    )
+    wanted = [_matrix(cohort, settings)]
+    for role, places in (
+        ("table", geo.generated_counts(accession, address)),
+        ("annotation", geo.generated_annotation(accession, address)),
+    ):
+        if source.get(role):
+            wanted.append(Wanted.named(role, source[role], NCBI_TABLE))
+        else:
+            name = name_of(places[-1][1])
+            wanted.append(Wanted(role, name, tuple(places), NCBI_TABLE, hint))
     return [_obtain(w, settings, outdir, proven) for w in _distinct(wanted)]
+
+
+def _fetch_h5ad(cohort: dict, settings: dict, outdir: Path, proven: dict[str, dict]) -> list[dict]:
+    table = cohort["source"]["table"]
+    if table.endswith(".gz"):
+        raise AdnormError(
+            f"cohort {cohort['id']}: source: table: {table} is compressed; an .h5ad is compressed "
+            "inside: unpack it (gunzip) and name the .h5ad"
+        )
+    return [_obtain(Wanted.named("table", table, H5AD), settings, outdir, proven)]
 
 
 def _fetch_local(cohort: dict, settings: dict, outdir: Path, proven: dict[str, dict]) -> list[dict]:
@@ -135,6 +206,19 @@ def _matrix(cohort: dict, settings: dict) -> Wanted:
         hint += ", and name the platform in the cohort file if the series has several"
     paths = geo.series_matrix_paths(cohort["accession"], cohort["platform"])
     return _below_geo("series_matrix", paths, settings, SERIES_MATRIX, hint)
+
+
+def _annotation(platform: str, address: str) -> Wanted:
+    """Want the annotation that GEO keeps of a platform, or else the platform's full table."""
+    path = geo.annotation_path(platform)
+    places = [(f"geo:{path}", geo.below(address, path)), *geo.platform_table(platform, address)]
+    hint = (
+        f"GEO keeps an annotation of some platforms only; download the full table of {platform} "
+        "from its page at GEO, or its family file (GPL…_family.soft.gz), and name that file in the "
+        "cohort file (source: annotation:), with the column of the symbols if its name is unusual "
+        "(source: symbol_column:)"
+    )
+    return Wanted("annotation", name_of(path), tuple(places), hint=hint)
 
 
 def _below_geo(
@@ -175,8 +259,15 @@ def _obtain(wanted: Wanted, settings: dict, outdir: Path, proven: dict[str, dict
         except AbsentFileError as error:
             absent.append((address, error))
             continue
+        except BrokenContentError as error:
+            # NCBI answers with a page when it has no such file.
+            if wanted.hint and label == address:
+                raise AdnormError(f"{error}. {wanted.hint}") from error
+            raise
         progress(f"{name}: {fetched.bytes / 1e6:.1f} MB")
-        return _entry(wanted.role, name, label, fetched.bytes, fetched.sha256)
+        proven[wanted.role] = _entry(wanted.role, name, label, fetched.bytes, fetched.sha256)
+        write_json({"files": list(proven.values())}, outdir / PROOF)
+        return proven[wanted.role]
     if len(absent) == 1 and not wanted.hint:
         raise absent[0][1]
     tried = listing([address for address, _ in absent])

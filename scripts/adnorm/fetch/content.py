@@ -10,8 +10,15 @@ from pathlib import Path
 from adnorm.base.errors import AdnormError
 
 GZIP_MAGIC = b"\x1f\x8b"
-#: What a series matrix must have among its first characters.
+#: What each kind of file must have among its first characters, and its name in words.
 SERIES_MATRIX = b"!Series_"
+NCBI_TABLE = b"GeneID"
+H5AD = b"\x89HDF"
+_KINDS = {
+    SERIES_MATRIX: "a series matrix: no line begins with '!Series_'",
+    NCBI_TABLE: "a table of NCBI: it has no column 'GeneID'",
+    H5AD: "an .h5ad: its bytes are not HDF5",
+}
 _WEB_PAGE = re.compile(
     rb"^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?(<!doctype|<html|<head|<\?xml)", re.I | re.S
 )
@@ -68,7 +75,8 @@ def check_content(
     source
         Where it came from, for messages.
     opens_with
-        Bytes that must occur in the first 64 KiB of the (inflated) text, such as `SERIES_MATRIX`.
+        Bytes that must occur in the first 64 KiB of the (inflated) text, such as `SERIES_MATRIX`,
+        `NCBI_TABLE` or `H5AD`.
     on_disk
         Whether the source is a file on this machine, so that no server is to blame.
 
@@ -99,8 +107,8 @@ def check_content(
             raise BrokenContentError(_web_page_message(source, on_disk))
     if opens_with and opens_with not in opening:
         raise BrokenContentError(
-            f"{source}: this is not a series matrix: no line begins with '!Series_'; it begins "
-            f"with {opening[:40].decode('utf-8', 'replace')!r}"
+            f"{source}: this is not {_KINDS[opens_with]}; it begins with "
+            f"{opening[:40].decode('utf-8', 'replace')!r}"
         )
 
 

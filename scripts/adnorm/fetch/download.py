@@ -7,7 +7,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from adnorm.base.errors import AdnormError, nearest
 from adnorm.base.logs import get_logger, progress
@@ -91,15 +91,27 @@ def local_path(source: str) -> Path:
 
 
 def name_of(source: str) -> str:
-    """Take the file name from a source, without query or folder.
+    """Take the file name from a source, without folder.
+
+    NCBI's pages for downloads name the file, or the accession, in the query.
 
     Examples
     --------
     >>> name_of("https://example.org/x/GSE1_counts.csv.gz?download=1"), name_of("data/counts.tsv")
     ('GSE1_counts.csv.gz', 'counts.tsv')
+    >>> name_of("https://www.ncbi.nlm.nih.gov/geo/download/?acc=GSE1&format=file&file=GSE1.tsv.gz")
+    'GSE1.tsv.gz'
     """
-    name = Path(unquote(urlsplit(source).path)).name if is_remote(source) else None
-    name = local_path(source).name if name is None else name
+    if not is_remote(source):
+        name = local_path(source).name
+    else:
+        address = urlsplit(source)
+        asked = parse_qs(address.query)
+        name = Path(unquote(address.path)).name
+        if "file" in asked:
+            name = Path(asked["file"][0]).name
+        elif name == "acc.cgi" and "acc" in asked:
+            name = f"{Path(asked['acc'][0]).name}.txt"
     if not name:
         raise AdnormError(f"{source}: this address names a folder, not a file")
     return name

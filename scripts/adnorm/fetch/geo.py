@@ -11,6 +11,11 @@ from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.fetch.content import GZIP_MAGIC
 from adnorm.fetch.download import is_remote
 
+#: NCBI's own address of GEO; what is not below it lies behind two of NCBI's pages.
+NCBI = "ncbi.nlm.nih.gov/geo"
+_PAGES = "https://www.ncbi.nlm.nih.gov/geo"
+#: The genome that NCBI counts reads on; its name stands in the names of the files.
+_GENOME = "GRCh38.p13"
 _ACCESSION = re.compile(r"(GSE|GPL)(\d+)")
 _TABLE_BEGIN, _TABLE_END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
 
@@ -67,6 +72,64 @@ def annotation_path(platform: str) -> str:
     return f"platforms/{stub(_platform(platform))}/{platform}/annot/{platform}.annot.gz"
 
 
+def generated_counts(accession: str, address: str) -> list[tuple[str, str]]:
+    """Say where the raw counts that NCBI generates for a series may be, best first.
+
+    Returns
+    -------
+    list of (str, str)
+        What the manifest says and the address to use.
+
+    Examples
+    --------
+    >>> generated_counts("GSE12", "https://ftp.ncbi.nlm.nih.gov/geo")[0][1]
+    'https://www.ncbi.nlm.nih.gov/geo/download/?type=rnaseq_counts&acc=GSE12&format=file&file=GSE12_raw_counts_GRCh38.p13_NCBI.tsv.gz'
+    >>> generated_counts("GSE12", "file:mirror")[0][0]
+    'geo:series/GSEnnn/GSE12/suppl/GSE12_raw_counts_GRCh38.p13_NCBI.tsv.gz'
+    """
+    name = f"{accession}_raw_counts_{_GENOME}_NCBI.tsv.gz"
+    path = supplementary_path(accession, name)
+    return _below_or_page(path, f"acc={accession}&format=file&file={name}", address)
+
+
+def generated_annotation(accession: str, address: str) -> list[tuple[str, str]]:
+    """Say where NCBI's table of the genes that it counts may be, best first.
+
+    It is one file for all series; a mirror may keep it beside the counts of a series or once,
+    beside the folders ``series`` and ``platforms``.
+    """
+    name = f"Human.{_GENOME}.annot.tsv.gz"
+    places = _below_or_page(name, f"format=file&file={name}", address)
+    if NCBI in address:
+        return places
+    path = supplementary_path(accession, name)
+    return [(f"geo:{path}", below(address, path)), *places]
+
+
+def _below_or_page(path: str, query: str, address: str) -> list[tuple[str, str]]:
+    """List a path below a mirror, and NCBI's page for downloads as the address has it."""
+    places = [] if NCBI in address else [(f"geo:{path}", below(address, path))]
+    if is_remote(address):
+        base = _PAGES if NCBI in address else address.rstrip("/")
+        page = f"{base}/download/?type=rnaseq_counts&{query}"
+        places.append((page, page))
+    return places
+
+
+def platform_table(platform: str, address: str) -> list[tuple[str, str]]:
+    """Say where the full table of a platform is when GEO keeps no annotation of it.
+
+    Examples
+    --------
+    >>> platform_table("GPL5", "file:mirror"), platform_table("GPL5", "https://ftp.ncbi.nlm.nih.gov/geo")[0][0]
+    ([], 'https://www.ncbi.nlm.nih.gov/geo/query/acc.cgi?targ=self&acc=GPL5&form=text&view=data')
+    """
+    if NCBI not in address:
+        return []
+    page = f"{_PAGES}/query/acc.cgi?targ=self&acc={_platform(platform)}&form=text&view=data"
+    return [(page, page)]
+
+
 def below(address: str, path: str) -> str:
     """Join the base address of GEO (https, a mirror or ``file:FOLDER``) and a path below it.
 
@@ -98,6 +161,19 @@ def platforms_in(path: Path) -> list[str]:
     return sorted(samples or series, key=lambda name: int(name[3:]))
 
 
+def supplementary_files(path: Path) -> list[str]:
+    """List the names of the supplementary files that a series matrix tells of."""
+    names: list[str] = []
+    with _opened(path) as file:
+        for line in file:
+            if line.startswith(b"!Series_supplementary_file"):
+                addresses = re.findall(r'[^"\s]+', line.decode("utf-8", "replace"))[1:]
+                names += [address.rsplit("/", 1)[-1] for address in addresses]
+            elif line.lower().startswith(_TABLE_BEGIN):
+                break
+    return names
+
+
 def refuse_empty_table(path: Path, where: str) -> None:
     """Stop at a series matrix without values, as GEO writes it for sequencing.
 
@@ -113,17 +189,14 @@ def refuse_empty_table(path: Path, where: str) -> None:
     AdnormError
         The table has no row; the message names the supplementary files that the series lists.
     """
-    tables: list[str] = []
     with _opened(path) as file:
         for line in file:
-            if line.startswith(b"!Series_supplementary_file"):
-                addresses = re.findall(r'[^"\s]+', line.decode("utf-8", "replace"))[1:]
-                tables += [address.rsplit("/", 1)[-1] for address in addresses]
-            elif line.lower().startswith(_TABLE_BEGIN):
+            if line.lower().startswith(_TABLE_BEGIN):
                 break
         below_header = (file.readline() + file.readline()).lower()
     if _TABLE_END not in below_header:
         return
+    tables = supplementary_files(path)
     listed = f" The series lists: {listing(tables)}" if tables else ""
     raise AdnormError(
         f"{where}: the table of the series matrix is empty, as GEO leaves it for sequencing. Use "

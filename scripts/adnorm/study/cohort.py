@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
-from adnorm.study.comparisons import HEALTHY_ARM, UNTREATED_ARM
+from adnorm.study.axis_genes import read_axis_genes
+from adnorm.study.cohort_checks import RESERVED as RESERVED
+from adnorm.study.cohort_checks import check_parts
 from adnorm.study.gene_sets import read_gene_sets
-from adnorm.study.mapping import OF_PATIENT
-from adnorm.study.samples import NO_TREATMENT, NUMBERS
-from adnorm.study.schema import check, read_yaml
-
-#: Folders of the results that belong to no cohort.
-RESERVED = ("axis", "atlas", "references")
-#: What each route needs to know, as keys of `source:` (or of the cohort file itself).
-ROUTE_NEEDS = {
-    "geo_series_matrix": ("accession",),
-    "geo_supplementary": ("accession", "source.table"),
-    "local": ("source.table", "source.sheet"),
-    "simulated": ("simulation",),
-}
+from adnorm.study.schema import check, fill_defaults, load_schema, note_faults, read_yaml
 
 
 @dataclass(frozen=True)
@@ -65,84 +54,14 @@ def read_cohort(path: Path | str, where: str | None = None) -> dict:
     """
     path = Path(path)
     where = where or str(path)
-    cohort = check(read_yaml(path), "cohort", where)
+    value = read_yaml(path)
     problems = Problems(where)
-    if cohort["id"] in RESERVED:
-        problems.add(f"id: '{cohort['id']}' is a folder of adnorm's own results; name it otherwise")
-    if cohort["id"] != path.stem:
-        problems.add(f"id: '{cohort['id']}' must be the name of the file, '{path.stem}'")
-    for need in ROUTE_NEEDS[cohort["route"]]:
-        value: object = cohort
-        for key in need.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        if not value:
-            problems.add(f"route: '{cohort['route']}' needs `{need.replace('.', ': ')}`")
-    if cohort["route"] != "simulated" and cohort.get("simulation"):
-        problems.add("simulation: only a cohort with `route: simulated` may have this block")
-    _check_mappings(cohort, problems)
-    _check_treatments(cohort, problems)
+    faults = note_faults(value, "cohort", problems)
+    cohort = fill_defaults(value, load_schema("cohort"))
+    check_parts(cohort, faults, path.stem, problems)
     problems.stop()
     cohort["where"] = where
     return cohort
-
-
-def _check_mappings(cohort: dict, problems: Problems) -> None:
-    """Check what the schema cannot: one source a column, patterns, units, `of_patient`."""
-    for column, rule in cohort["samples"].items():
-        where = f"samples: {column}"
-        if ("from" in rule) == ("constant" in rule):
-            problems.add(f"{where}: give either `from:` or `constant:`, one of the two")
-        if "pattern" in rule:
-            _check_pattern(rule["pattern"], f"{where}: pattern", problems, named_group=True)
-        if "scale" in rule and column not in NUMBERS:
-            problems.add(f"{where}: scale: this column holds no numbers; remove the line")
-        given = [*rule.get("values", {}).values(), rule.get("constant"), rule.get("missing")]
-        if OF_PATIENT in given and column not in ("treatment", "dose_mg"):
-            problems.add(
-                f"{where}: `{OF_PATIENT}` works for treatment and dose_mg only, because an arm "
-                f"belongs to a patient; use null for what is not available"
-            )
-    for number, rule in enumerate(cohort["exclude"], 1):
-        if "pattern" in rule:
-            _check_pattern(rule["pattern"], f"exclude: rule {number}: pattern", problems)
-
-
-def _check_pattern(pattern: str, where: str, problems: Problems, named_group: bool = False) -> None:
-    try:
-        groups = re.compile(pattern).groupindex
-    except re.error as error:
-        problems.add(f"{where}: '{pattern}' is not a regular expression: {error}")
-        return
-    if named_group and not groups:
-        problems.add(
-            f"{where}: '{pattern}' has no named group; put `(?P<value>…)` around the part that is "
-            f"the value"
-        )
-
-
-def _check_treatments(cohort: dict, problems: Problems) -> None:
-    rule = cohort["samples"]["treatment"]
-    named = {str(v) for v in rule.get("values", {}).values() if v is not None}
-    if "constant" in rule:
-        named.add(str(rule["constant"]))
-    known = [*cohort["treatments"], NO_TREATMENT, OF_PATIENT]
-    for name in sorted(named - set(known)):
-        problems.add(
-            f"samples: treatment: '{name}' is not described under `treatments:`"
-            f"{nearest(name, known)}; add it with its drug_class"
-        )
-    for name in sorted({HEALTHY_ARM, UNTREATED_ARM, NO_TREATMENT} & set(cohort["treatments"])):
-        problems.add(
-            f"treatments: '{name}' is a word of adnorm for people without treatment; name the "
-            f"treatment otherwise"
-        )
-    classes = {name: block["drug_class"] for name, block in cohort["treatments"].items()}
-    placebo = sorted(name for name, kind in classes.items() if kind.casefold() == "placebo")
-    if placebo and cohort["placebo_arm"] is None:
-        problems.add(
-            f"placebo_arm: null, but {listing(placebo)} has the drug_class 'placebo'; write "
-            f"`placebo_arm: {placebo[0]}`, so that drugs are compared with it"
-        )
 
 
 def locate(path: str, home: Path) -> Path:
@@ -205,6 +124,12 @@ def read_study(config: dict, home: Path = Path(), where: str = "configuration") 
         read_gene_sets(config["gene_sets"])
     except AdnormError as error:
         problems.add(f"gene_sets: {error}")
+    if config["index"]["axis_genes"]:
+        config["index"]["axis_genes"] = str(locate(config["index"]["axis_genes"], home))
+        try:
+            read_axis_genes(config["index"]["axis_genes"])
+        except AdnormError as error:
+            problems.add(f"index: axis_genes: {error}")
     table = config["identifiers"]["table"]
     if table and "://" not in table and not Path(table).is_file():
         problems.add(f"identifiers: table: the file {table} does not exist")
@@ -226,7 +151,9 @@ def _cohort_path(name: str, named: str, folder: str, home: Path, problems: Probl
 
 
 #: The keys of a cohort file that decide which bytes are fetched.
-_PUBLISHED = ("id", "accession", "platform", "route", "source")
+_PUBLISHED = ("id", "accession", "platform", "route")
+#: … and those of its `source:`; the others say how the bytes are read.
+_FETCHED = ("matrix", "annotation", "table", "sheet", "sha256")
 #: What the simulator writes into its files besides.
 _SIMULATED = ("assay", "scale", "title", "simulation")
 
@@ -237,7 +164,8 @@ def published_part(cohort: dict) -> dict:
     A mended mapping must not download anything again, so the fetch stage sees nothing else.
     """
     keys = _PUBLISHED + (_SIMULATED if "simulation" in cohort else ())
-    return {key: cohort[key] for key in keys}
+    part = {key: cohort[key] for key in keys}
+    return part | {"source": {key: cohort["source"][key] for key in _FETCHED}}
 
 
 def local_sources(cohort: dict) -> list[str]:
@@ -245,6 +173,6 @@ def local_sources(cohort: dict) -> list[str]:
     source = cohort["source"]
     named = [source[key] for key in ("matrix", "annotation", "sheet") if source[key]]
     # The table of a GEO series is a file name among its supplementary files, not a path.
-    if source["table"] and (cohort["route"] == "local" or "/" in source["table"]):
+    if source["table"] and (cohort["route"] != "geo_supplementary" or "/" in source["table"]):
         named.append(source["table"])
     return sorted(path for path in named if "://" not in path and not path.startswith("file:"))

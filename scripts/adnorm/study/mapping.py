@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
+from adnorm.study.advice import describe_keys, fitting_key, flow, line_with, missing_values
 
 #: Canonical columns that every sample has a value in.
 REQUIRED = ("patient", "state", "treatment", "week")
@@ -86,14 +87,20 @@ def raw_values(raw: pd.DataFrame, keys: list[str] | str) -> tuple[pd.Series, str
     return values, " / ".join(columns)
 
 
-def describe_keys(raw: pd.DataFrame) -> str:
-    """Say which keys a sheet has and what they hold, for a message."""
-    parts = []
-    for column in raw.columns:
-        values = sorted({str(v) for v in raw[column].dropna() if str(v).strip()})
-        if values:
-            parts.append(f"'{column}' (e.g. {listing(values, 3)})")
-    return "; ".join(parts)
+def joined_values(raw: pd.DataFrame, keys: list[str]) -> tuple[pd.Series, str] | None:
+    """Join several raw fields with a space; empty for a sample that lacks one of them.
+
+    Returns
+    -------
+    (Series of str, str) or None
+        The joined values and the names of the keys used; ``None`` when a key does not exist.
+    """
+    found = [raw_values(raw, key) for key in keys]
+    if any(part is None for part in found):
+        return None
+    parts = pd.concat([values for values, _ in found], axis=1)
+    joined = parts.agg(" ".join, axis=1).where((parts != "").all(axis=1), "")
+    return joined, " + ".join(key for _, key in found)
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ class Rule:
     column
         The canonical column.
     spec
-        Keys ``from``, ``values``, ``pattern``, ``constant``, ``scale``, ``missing``.
+        Keys ``from``, ``from_all``, ``values``, ``pattern``, ``constant``, ``scale``, ``missing``.
     where
         Path of the cohort file, for messages.
     """
@@ -116,9 +123,14 @@ class Rule:
 
     @property
     def keys(self) -> list[str]:
-        """The raw keys to look at, best first."""
-        keys = self.spec["from"]
+        """The raw keys to look at: alternatives, best first, or all that are joined."""
+        keys = self.spec.get("from_all") or self.spec["from"]
         return [keys] if isinstance(keys, str) else [str(k) for k in keys]
+
+    def read(self, raw: pd.DataFrame) -> tuple[pd.Series, str] | None:
+        """Take the raw values that the rule maps; ``None`` when a key is missing."""
+        take = joined_values if "from_all" in self.spec else raw_values
+        return take(raw, self.keys)
 
     def apply(self, raw: pd.DataFrame, problems: Problems) -> pd.Series:
         """Make the column.
@@ -131,14 +143,9 @@ class Rule:
         """
         if "constant" in self.spec:
             return pd.Series([self.spec["constant"]] * len(raw), index=raw.index, dtype=object)
-        found = raw_values(raw, self.keys)
+        found = self.read(raw)
         if found is None:
-            names = listing(self.keys)
-            close = nearest(self.keys[0], raw.columns)
-            problems.add(
-                f"samples: {self.column}: from: {names} is not a key of this series{close}. "
-                f"It has: {describe_keys(raw)}"
-            )
+            problems.add(self._absent_message(raw, problems))
             return pd.Series([None] * len(raw), index=raw.index, dtype=object)
         values, key = found
         mapped = [self._one(value) for value in values]
@@ -189,18 +196,56 @@ class Rule:
         except ValueError:
             return text
 
+    def _fit(self, value: str) -> float:
+        """How well a raw value fits; what `values:` names fits better than what a pattern finds."""
+        if self._one(value) is _UNCOVERED:
+            return 0.0
+        values = self.spec.get("values", {})
+        found = self.extract(value) if "pattern" in self.spec else None
+        return 1.0 if find_value(found or value, values) is not None else 0.5
+
+    def _absent_message(self, raw: pd.DataFrame, problems: Problems) -> str:
+        """Say which key is not there, what is there, and the line that would do."""
+        word = "from_all" if "from_all" in self.spec else "from"
+        absent = [key for key in self.keys if not find_columns(raw, [key])]
+        held = describe_keys(raw)
+        told = any(held in sentence for sentence in problems.sentences)
+        key = ""
+        if {"values", "pattern"} & set(self.spec):
+            key = fitting_key(raw, self._fit)
+        elif self.column == "patient":
+            key = fitting_key(raw, None)
+        near = "" if key else next(filter(None, (nearest(k, raw.columns) for k in absent)), "")
+        new = key or "KEY"
+        source = [new if k in absent else k for k in self.keys] if word == "from_all" else new
+        line = line_with(self.column, self.spec, {word: source})
+        advice = f"Name the key that holds it in {self.where}, below samples: `{line}`"
+        if key:
+            advice += (
+                f", if '{key}' is the one; it holds {counted(raw[key].fillna('').astype(str))}"
+            )
+        elif self.column not in REQUIRED:
+            advice += ", or remove the line if the series has no such key"
+        return (
+            f"samples: {self.column}: {word}: {listing(absent)} is not a key of this series"
+            f"{near or '.'} "
+            + ("Its keys are listed above. " if told else f"It has: {held}. ")
+            + advice
+        )
+
     def _uncovered_message(self, key: str, values: pd.Series, uncovered: pd.Series) -> str:
         kinds = sorted(set(uncovered))
         what = listing([k or "(empty)" for k in kinds])
-        hint = f"'{kinds[0]}': …" if kinds[0] else "missing: …"
-        hint += " (null when it is not available)" if self.column not in REQUIRED else ""
-        place = "missing" if kinds == [""] else "values"
+        filled = [k for k in kinds if k]
+        advice = [f"add to samples: {self.column}: values: {missing_values(self.column, filled)}"]
+        advice = advice if filled else []
+        if "" in kinds:
+            advice.append(f"say what an empty field means with samples: {self.column}: missing: …")
         return (
             f"samples: {self.column}: no mapping covers {what} of the key '{key}' "
             f"({len(uncovered)} samples, first {uncovered.index[0]}). All raw values of "
-            f"'{key}': {counted(values)}. Add a line such as {hint} to samples: "
-            f"{self.column}: {place if place == 'values' else ''}".rstrip()
-            + f" in {self.where}, or leave the samples out with `exclude:`"
+            f"'{key}': {counted(values)}. In {self.where}, {' and '.join(advice)}; or leave the "
+            f"samples out with `exclude:`"
         )
 
 
@@ -240,15 +285,21 @@ def _exclude_hits(
         return pd.Series(raw.index.isin(wanted), index=raw.index)
     found = raw_values(raw, rule["from"])
     if found is None:
+        key = fitting_key(raw, lambda value: float(_excludes(rule, value)))
         problems.add(
-            f"{where}: '{rule['from']}' is not a key of this series. It has: {describe_keys(raw)}"
+            f"{where}: from: '{rule['from']}' is not a key of this series. It has: "
+            f"{describe_keys(raw)}. Name the key to look at: `{flow({'from': key or 'KEY'})}`, "
+            f"or remove the rule"
         )
         return None
     values, key = found
-    if "pattern" in rule:
-        hit = values.str.contains(rule["pattern"], case=False, regex=True)
-    else:
-        hit = values.map(lambda value: find_value(value, rule["values"]) is not None)
+    hit = values.map(lambda value: _excludes(rule, value))
     if not hit.any():
         problems.add(f"{where} matches no sample. All raw values of '{key}': {counted(values)}")
     return hit
+
+
+def _excludes(rule: dict, value: str) -> bool:
+    if "pattern" in rule:
+        return re.search(rule["pattern"], value, flags=re.IGNORECASE) is not None
+    return find_value(value, rule["values"]) is not None

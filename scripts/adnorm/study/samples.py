@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
+from adnorm.study.advice import missing_values
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
-from adnorm.study.mapping import OF_PATIENT, REQUIRED, Rule, excluded_samples, raw_values
+from adnorm.study.mapping import OF_PATIENT, REQUIRED, Rule, excluded_samples
 
 STATES = ("lesional", "nonlesional", "healthy")
 SEXES = ("female", "male")
@@ -49,14 +50,14 @@ def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, p
     problems.stop()
     reasons = excluded_samples(raw, cohort["exclude"], problems)
     kept = raw.loc[~raw.index.isin(reasons.index)]
-    if kept.empty and not problems:
+    if kept.empty:
         problems.add(
             f"exclude: all {len(raw)} samples are excluded; loosen the rules, nothing is left"
         )
-    problems.stop()
-    sheet = _canonical_columns(kept, cohort, where, problems)
-    problems.stop()
-    _check_values(sheet, cohort, problems)
+        problems.stop()
+    # A rule that cannot be read does not hide what is wrong with the mappings, nor they each other.
+    sheet, unmapped = _canonical_columns(kept, cohort, where, problems)
+    _check_values(sheet, unmapped, cohort, problems)
     problems.stop()
     _assign_arms(sheet, cohort, problems)
     problems.stop()
@@ -75,19 +76,30 @@ def _check_unique(raw: pd.DataFrame, problems: Problems) -> None:
 
 def _canonical_columns(
     raw: pd.DataFrame, cohort: dict, where: str, problems: Problems
-) -> pd.DataFrame:
-    """Apply every mapping of the cohort file; numbers become numbers here."""
+) -> tuple[pd.DataFrame, set[str]]:
+    """Apply every mapping of the cohort file; numbers become numbers here.
+
+    Returns
+    -------
+    sheet : DataFrame
+        The canonical columns.
+    unmapped : set of str
+        Columns with a problem of their own, noted already.
+    """
     rules = cohort["samples"]
-    sheet = pd.DataFrame(index=raw.index)
+    sheet, unmapped = pd.DataFrame(index=raw.index), set()
     for column in (*REQUIRED, "dose_mg", *OPTIONAL):
         if column not in rules:
             continue
+        before = len(problems.sentences)
         values = Rule(column, rules[column], where).apply(raw, problems)
         if column in NUMBERS:
             sheet[column] = _numbers(values, column, problems)
         else:
             sheet[column] = values.map(lambda v: None if v is None else str(v))
-    return sheet
+        if len(problems.sentences) > before:
+            unmapped.add(column)
+    return sheet, unmapped
 
 
 def _numbers(values: pd.Series, column: str, problems: Problems) -> pd.Series:
@@ -98,8 +110,9 @@ def _numbers(values: pd.Series, column: str, problems: Problems) -> pd.Series:
         found = sorted({str(v) for v in values[wrong]})
         problems.add(
             f"samples: {column}: {listing(found)} is not a number (first: sample "
-            f"{values.index[wrong][0]}); map such values under `values:` or take the number out "
-            f"with `pattern: '(?P<value>[0-9.]+)'`"
+            f"{values.index[wrong][0]}); add to samples: {column}: values: "
+            f"{missing_values(column, found)}, or take the number out with "
+            f"`pattern: '(?P<value>[0-9.]+)'`"
         )
     endless = ~np.isfinite(parsed) & parsed.notna()
     if endless.any():
@@ -107,7 +120,9 @@ def _numbers(values: pd.Series, column: str, problems: Problems) -> pd.Series:
     return parsed.astype(float)
 
 
-def _check_values(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
+def _check_values(
+    sheet: pd.DataFrame, unmapped: set[str], cohort: dict, problems: Problems
+) -> None:
     """Check the vocabulary: states, sexes, treatments; and that nothing required is missing."""
     for column, allowed in (("state", STATES), ("sex", SEXES)):
         for value in sorted(set(sheet.get(column, pd.Series(dtype=object)).dropna())):
@@ -116,7 +131,7 @@ def _check_values(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None
                     f"samples: {column}: the mapping gives '{value}'{nearest(value, allowed)}; "
                     f"allowed: {listing(allowed)}"
                 )
-    for column in REQUIRED:
+    for column in (c for c in REQUIRED if c not in unmapped):
         empty = sheet.index[sheet[column].isna()]
         if len(empty):
             problems.add(
@@ -220,13 +235,13 @@ def _check_two_baselines(
 ) -> None:
     """Two different raw visits of a patient that both became week 0 are not one baseline."""
     spec = cohort["samples"]["week"]
-    found = raw_values(raw, spec["from"]) if "from" in spec else None
+    rule = Rule("week", spec, "")
+    found = None if "constant" in spec else rule.read(raw)
     if found is None:
         return
     visits, key = found
     if "pattern" in spec:
         # The visit often stands in a title together with the state; only the visit counts.
-        rule = Rule("week", spec, "")
         visits = visits.map(lambda text: rule.extract(text) or text)
     baseline = sheet[sheet["week"] == BASELINE].assign(visit=visits)
     for patient, rows in baseline.groupby("patient", sort=True):

@@ -176,10 +176,22 @@ def check(value: dict, schema_name: str, where: str) -> dict:
         One message with everything that is wrong.
     """
     problems = Problems(where)
+    note_faults(value, schema_name, problems)
+    problems.stop()
+    return fill_defaults(value, load_schema(schema_name))
+
+
+def note_faults(value: dict, schema_name: str, problems: Problems) -> set[tuple[str, ...]]:
+    """Note everything that a schema refuses.
+
+    Returns
+    -------
+    set of tuple of str
+        Where the faults are: the first two keys on the way to each.
+    """
     errors = sorted(
         _validator(schema_name).iter_errors(value), key=lambda e: [str(p) for p in e.path]
     )
     for error in errors:
         problems.add(_sentence(error))
-    problems.stop()
-    return fill_defaults(value, load_schema(schema_name))
+    return {tuple(str(part) for part in list(error.path)[:2]) for error in errors}

@@ -1,0 +1,210 @@
+"""Reads .h5ad files that hold one row for each biopsy; files of single cells are refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, listing, nearest
+from adnorm.expression.wording import GET_AGAIN, counted
+
+if TYPE_CHECKING:
+    import h5py
+
+#: Rows for each biopsy (in the middle of all biopsies) above which rows must be cells.
+MOST_ROWS_OF_A_BIOPSY = 20
+# Sequencing indices of bulk libraries are 6 to 12 bases long, barcodes of cells 14 or more.
+_BARCODE = re.compile(r"(?<![A-Za-z])[ACGT]{14,}(?![A-Za-z])")
+_AGGREGATE = (
+    "adnorm compares biopsies: add the counts of all cells of a biopsy up first (pseudobulk, for "
+    "instance scanpy.get.aggregate with func='sum'), so that obs has one row for each biopsy"
+)
+
+
+def read_obs(path: Path | str) -> pd.DataFrame:
+    """Read what an .h5ad says about its rows, as text.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    DataFrame of str
+        One row per sample; the index holds the names of obs, which stand in the columns ``sample``
+        and ``title`` too unless obs has such columns. Whole numbers have no decimal point, and
+        missing cells are ``""``.
+
+    Raises
+    ------
+    AdnormError
+        Not an .h5ad, or rows that are cells.
+    """
+    with _opened(Path(path)) as file:
+        obs = _table(file, "obs", path)
+    names = pd.Index(obs.index.astype(str).str.strip(), dtype=object)
+    cells = sum(bool(_BARCODE.search(name)) for name in names)
+    if 2 * cells > len(names):
+        raise AdnormError(
+            f"{path}: {cells} of {counted(len(names), 'row')} of obs carry the barcode of a cell, "
+            f"such as {listing(names, 2)}; {_AGGREGATE}"
+        )
+    text = {str(name): _as_text(obs[name]) for name in obs.columns}
+    for key in ("sample", "title"):
+        text.setdefault(key, list(names))
+    return pd.DataFrame(text, index=names, dtype=object)
+
+
+def refuse_cells(samples: pd.DataFrame, where: str) -> None:
+    """Stop when a biopsy (patient, state and week) has more rows than anyone sequences libraries.
+
+    Parameters
+    ----------
+    samples
+        Canonical sample sheet.
+    where
+        The file, for messages.
+    """
+    rows = samples.groupby(["patient", "state", "week"]).size()
+    if rows.median() > MOST_ROWS_OF_A_BIOPSY:
+        raise AdnormError(
+            f"{where}: {counted(len(samples), 'row')} for "
+            f"{counted(len(rows), 'biopsy', 'biopsies')} (the middle one has {rows.median():.0f}): "
+            f"these are cells; {_AGGREGATE}. If they are no cells, check the mapping of samples: "
+            "patient, state and week"
+        )
+
+
+def read_values(
+    path: Path | str, layer: str | None = None, gene_column: str | None = None
+) -> pd.DataFrame:
+    """Read the values of an .h5ad.
+
+    Parameters
+    ----------
+    path
+        The file.
+    layer
+        The layer that holds the values; ``None`` takes ``X``.
+    gene_column
+        Column of var that holds the gene identifiers; ``None`` takes the index of var.
+
+    Returns
+    -------
+    DataFrame
+        gene ids × samples, float64.
+
+    Raises
+    ------
+    AdnormError
+        Not an .h5ad; no such layer or column of var; values that are not numbers; genes of
+        another species.
+    """
+    from anndata.io import read_elem
+    from scipy import sparse
+
+    with _opened(Path(path)) as file:
+        matrix = read_elem(_element(file, layer, path))
+        var = _table(file, "var", path)
+        names = _table(file, "obs", path).index.astype(str).str.strip()
+    if sparse.issparse(matrix):
+        matrix = matrix.toarray()
+    if np.asarray(matrix).dtype.kind not in "iuf":
+        raise AdnormError(f"{path}: the values are not numbers; choose another layer")
+    _refuse_genome(var, path)
+    return pd.DataFrame(
+        np.asarray(matrix, dtype=float).T,
+        index=pd.Index(_gene_ids(var, gene_column, path), name="gene", dtype=object),
+        columns=pd.Index(names, dtype=object),
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise AdnormError(f"{path}: this file does not exist") from error
+    except OSError as error:
+        raise AdnormError(
+            f"{path}: this is no .h5ad, or it is cut off ({error}); {GET_AGAIN}"
+        ) from error
+
+
+def _table(file: h5py.File, name: str, path: Path | str) -> pd.DataFrame:
+    from anndata.io import read_elem
+
+    if name not in file:
+        raise AdnormError(
+            f"{path}: an HDF5 file without '{name}' (it has {listing(sorted(file))}), so not an "
+            ".h5ad; open it with scanpy and write it with write_h5ad"
+        )
+    table = read_elem(file[name])
+    if not isinstance(table, pd.DataFrame):
+        raise AdnormError(
+            f"{path}: written by an anndata before 0.7; open it with a current one and write it "
+            "again"
+        )
+    return table
+
+
+def _element(file: h5py.File, layer: str | None, path: Path | str) -> h5py.Dataset | h5py.Group:
+    layers = sorted(file.get("layers", ()))
+    if layer is None:
+        if "X" in file and file["X"].attrs.get("encoding-type") != "null":
+            return file["X"]
+        raise AdnormError(
+            f"{path}: X holds nothing; name the layer that holds the values in the cohort file "
+            f"(source: layer:). Layers: {listing(layers) or 'none'}"
+        )
+    if layer not in layers:
+        raise AdnormError(
+            f"{path}: source: layer: there is no layer '{layer}'{nearest(layer, layers)}; layers: "
+            f"{listing(layers) or 'none'}. Leave the line out to take X"
+        )
+    return file["layers"][layer]
+
+
+def _gene_ids(var: pd.DataFrame, column: str | None, path: Path | str) -> list[str]:
+    if column is None:
+        return list(var.index.astype(str))
+    if column not in var:
+        raise AdnormError(
+            f"{path}: source: gene_column: var has no column '{column}'"
+            f"{nearest(column, var.columns)}; it has {listing(var.columns, 40) or 'none'}. Leave "
+            f"the line out to take its index ({listing(var.index, 3)})"
+        )
+    return _as_text(var[column])
+
+
+def _refuse_genome(var: pd.DataFrame, path: Path | str) -> None:
+    """Stop at genes of another species, which 10x' ``genome`` tells."""
+    genomes = {str(name) for name in var["genome"].dropna()} if "genome" in var else set()
+    other = sorted(g for g in genomes if re.match(r"(?i)mm\d|grcm|mrat|rn\d|rnor", g))
+    if other:
+        raise AdnormError(
+            f"{path}: var: genome: {listing(other)} is not human; adnorm takes human data, because "
+            "its gene sets and signatures are human"
+        )
+
+
+def _as_text(column: pd.Series) -> list[str]:
+    missing = column.isna().to_numpy()
+    cells = column.astype(object).to_numpy()
+    return ["" if gone else _cell(value) for value, gone in zip(cells, missing, strict=True)]
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()

@@ -1,0 +1,99 @@
+"""What to write instead: the line of a cohort file that a wrong guess leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+import yaml
+
+from adnorm.base.errors import listing
+
+#: Longer texts of a field are cut in messages: protocols fill pages.
+_LONGEST = 60
+#: A mapping with longer `values:` is not repeated.
+_LONGEST_LINE = 240
+#: What may stand on the right of `values:`, by canonical column.
+_CHOICES = {
+    "state": "lesional, nonlesional or healthy",
+    "treatment": "a name under `treatments:`, none or of_patient",
+    "week": "weeks since baseline, 0 for baseline",
+    "sex": "female or male, null when it is not available",
+    "dose_mg": "a number of mg, null for none",
+}
+
+
+def describe_keys(raw: pd.DataFrame) -> str:
+    """Say which keys a sheet has and what they hold, for a message.
+
+    Keys that tell samples apart come with examples; those that are the same for all are named.
+    """
+    telling, same = [], []
+    for column in raw.columns:
+        values = sorted({str(v).strip() for v in raw[column].dropna()} - {""})
+        if len(values) == 1 and len(raw) > 1 and raw[column].astype(str).str.strip().all():
+            same.append(column)
+        elif values:
+            telling.append(f"'{column}' (e.g. {listing(map(_short, values), 3)})")
+    said = "; ".join(telling)
+    if not same:
+        return said
+    return (f"{said}; the same" if said else "The same") + f" for all samples: {listing(same, 40)}"
+
+
+def fitting_key(raw: pd.DataFrame, fit: Callable[[str], float] | None) -> str:
+    """Find the key that a mapping was probably meant for.
+
+    Parameters
+    ----------
+    raw
+        Raw metadata.
+    fit
+        How well a raw value fits the mapping, 0 to 1; ``None`` for that of patients, which takes
+        any value.
+
+    Returns
+    -------
+    str
+        The key whose values fit best over all samples; for patients the one whose values repeat
+        and that tells most samples apart. Empty if nothing fits.
+    """
+    best, most = "", 0.0
+    for column in raw.columns:
+        values = raw[column].fillna("").astype(str).str.strip()
+        filled = values[values != ""]
+        kinds = filled.nunique()
+        if fit is not None:
+            score = sum(map(fit, filled)) / len(raw)
+        else:
+            score = kinds / len(raw) if kinds < len(filled) else 0.0
+        if score > most:
+            best, most = str(column), score
+    return best
+
+
+def line_with(column: str, spec: dict, source: dict) -> str:
+    """Write the mapping of a column as it stands, but from another source."""
+    rest = {k: v for k, v in spec.items() if k not in ("from", "from_all")}
+    line = flow({column: source | rest})
+    return line if len(line) <= _LONGEST_LINE else flow({column: source})[:-1] + ", … as it is}"
+
+
+def missing_values(column: str, raw_values: Iterable[str]) -> str:
+    """Write what has to be added under `values:`, and what may stand on the right."""
+    entries = ", ".join(f"{flow(value)}: …" for value in raw_values)
+    choice = _CHOICES.get(column, "the canonical value, null when it is not available")
+    return f"`{{{entries}}}` (for each …: {choice})"
+
+
+def flow(value: object) -> str:
+    """Write a value on one line of YAML."""
+    text = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6
+    )
+    text = text.removesuffix("...\n").strip()
+    return text[1:-1] if isinstance(value, dict) else text
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _LONGEST else value[:_LONGEST] + "…"

@@ -1,0 +1,113 @@
+"""A published list of disease genes, on which the index is computed a second time."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.tables import read_table
+
+SIGNS = {"up": 1.0, "down": -1.0}
+REQUIRED, OPTIONAL = ("gene", "direction"), ("weight", "trained_on")
+#: Public accessions of cohorts: GSE58558, E-MTAB-8149 …
+ACCESSION = re.compile(r"[A-Z]+(-[A-Z]+-)?\d+")
+
+
+@dataclass(frozen=True)
+class AxisGenes:
+    """The list.
+
+    Attributes
+    ----------
+    name
+        Stem of its file; the name of its rows in all tables.
+    weights
+        Signed weight by symbol, in the order of the file; above 0 for genes that rise in disease.
+    trained_on
+        Accessions of the cohorts that the list was made from; it is no independent measure there.
+    """
+
+    name: str
+    weights: dict[str, float]
+    trained_on: tuple[str, ...]
+
+
+def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
+    """Read a list of disease genes with directions.
+
+    Parameters
+    ----------
+    path
+        Tab-separated: ``gene``; ``direction`` (up or down, in lesional skin); optionally ``weight``
+        (above 0; 1 where the column is absent) and ``trained_on`` (accessions of the cohorts that
+        the list was made from, joined by a semicolon; the rows together count).
+    taken
+        Names of other scores (gene sets, ``global``), which the file must not be called.
+
+    Raises
+    ------
+    AdnormError
+        Everything that is wrong with the file, with line numbers.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise AdnormError(f"{path}: this file does not exist; name a table of genes, or null")
+    table = read_table(path)
+    problems = Problems(str(path))
+    known = [*REQUIRED, *OPTIONAL]
+    for column in REQUIRED:
+        if column not in table:
+            problems.add(
+                f"column '{column}' is missing{nearest(column, table.columns)}; found "
+                f"{listing(table.columns)}"
+            )
+    for column in table.columns.difference(known):
+        problems.add(
+            f"column '{column}' is unknown{nearest(column, known)}; columns are {listing(known)}"
+        )
+    if path.stem in set(taken):
+        problems.add(f"the name '{path.stem}' belongs to another score; rename the file")
+    problems.stop()
+    if table.empty:
+        problems.add("the list has no gene; give one row a gene")
+    text = table.reindex(columns=known).astype(object)
+    text = text.where(text.notna(), "").astype(str).apply(lambda column: column.str.strip())
+    weights: dict[str, float] = {}
+    trained: set[str] = set()
+    for line, row in enumerate(text.itertuples(index=False), 2):
+        if not row.gene:
+            problems.add(f"line {line}: gene is empty; write its approved symbol")
+        elif row.gene in weights:
+            problems.add(f"line {line}: gene '{row.gene}' stands in the list twice; keep one row")
+        if row.direction not in SIGNS:
+            problems.add(
+                f"line {line}: direction '{row.direction}' is neither up nor down"
+                f"{nearest(row.direction, SIGNS)}; say how the gene moves in lesional skin"
+            )
+        size = _size(row.weight) if "weight" in table else 1.0
+        if not (0 < size < math.inf):
+            problems.add(
+                f"line {line}: weight '{row.weight}' is no number above 0; the column direction "
+                "gives the sign, and without the column weight all genes weigh 1"
+            )
+        weights[row.gene] = size * SIGNS.get(row.direction, 1.0)
+        for accession in filter(None, re.split(r"[;\s]+", row.trained_on)):
+            if not ACCESSION.fullmatch(accession):
+                problems.add(
+                    f"line {line}: trained_on '{accession}' is no accession; write for example "
+                    "GSE58558, several joined by a semicolon"
+                )
+            trained.add(accession)
+    problems.stop()
+    return AxisGenes(path.stem, weights, tuple(sorted(trained)))
+
+
+def _size(text: str) -> float:
+    value = pd.to_numeric(text, errors="coerce")
+    return float(value) if pd.notna(value) else math.nan
