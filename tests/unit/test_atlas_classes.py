@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -38,6 +40,7 @@ def cohort(name, kind, arms, simulated=False, disease="atopic dermatitis", place
                 "dni_lower": dni - 2 * error if placebo else np.nan,
                 "dni_upper": dni + 2 * error if placebo else np.nan,
                 "dni_standard_error": error if placebo else np.nan,
+                "dni_reason_code": "" if placebo else "NO_PLACEBO",
                 "dni_reason": "" if placebo else "no placebo arm: the index is uncontrolled",
                 "pairs": 10,
                 "status": "ok",
@@ -158,6 +161,30 @@ def test_a_trial_without_placebo_is_refused():
     assert table["question"].tolist() == ["trial"]
     assert table["reason_code"].tolist() == ["NO_PLACEBO"]
     assert "uncontrolled" in table["reason"].iloc[0]
+
+
+def test_an_unbounded_difference_keeps_its_own_reason():
+    trial = cohort("alpha", JAKI, [(100, 4, 0.5, 0.1)])
+    said = {"dni_reason_code": "DENOM_NOT_ESTIMABLE", "dni_reason": "the interval is unbounded"}
+    index = trial.index.assign(dni=np.nan, dni_lower=np.nan, dni_upper=np.nan, **said)
+    table = ask(dataclasses.replace(trial, index=index))
+    row = table[table["question"] == "trial"].iloc[0]
+    assert (row["status"], row["reason_code"]) == ("NA", "DENOM_NOT_ESTIMABLE")
+    assert row["reason"] == "the interval is unbounded"
+
+
+def test_a_trial_that_made_the_list_is_shown_and_not_combined():
+    """A published axis is no independent measure where it was trained."""
+    trials = [cohort(n, JAKI, [(100, 4, 0.5, 0.1)]) for n in ("alpha", "beta", "gamma")]
+    for trial in trials:
+        trial.index["level"], trial.index["name"] = "published_axis", "core"
+    said = {"status": "exploratory", "reason": "exploratory: not independent: made from GSE1"}
+    trials[1] = dataclasses.replace(trials[1], index=trials[1].index.assign(**said))
+    table = ask(*trials)
+    combined = table[(table["question"] == "class") & (table["drug_class"] == JAKI)]
+    assert combined["cohorts"].tolist() == ["alpha;gamma"]
+    shown = table[(table["question"] == "trial") & (table["cohorts"] == "beta")].iloc[0]
+    assert (shown["status"], shown["dni"]) == ("exploratory", 0.5)
 
 
 def test_order_of_cohorts_does_not_matter():

@@ -9,6 +9,7 @@ from scipy import stats
 
 from adnorm.index.clinic import ALL_ARMS, CLINICAL, COLUMNS
 from adnorm.index.concordance import (
+    _weighted_ranks,
     kappa,
     partial_spearman,
     proportion,
@@ -55,7 +56,9 @@ def test_arms_and_covariates_equal_least_squares_on_ranks(pair):
     x, y, given = pair
     arm = np.repeat(["a", "b", "c"], 10)
     ranks = stats.rankdata(np.column_stack([x, y, given]), axis=0)
-    design = np.column_stack([(arm[:, None] == np.unique(arm)).astype(float), ranks[:, 2:]])
+    member = (arm[:, None] == np.unique(arm)).astype(float)
+    slopes = [member * column[:, None] for column in ranks[:, 2:].T]
+    design = np.column_stack([member, *slopes])
     left = ranks[:, :2] - design @ np.linalg.lstsq(design, ranks[:, :2], rcond=None)[0]
     expected = np.corrcoef(left.T)[0, 1]
     assert correlate(x, y, given, arm).estimate == pytest.approx(expected, abs=1e-10)
@@ -76,6 +79,17 @@ def test_differences_between_arms_alone_are_no_correlation():
     x, y = rng.normal(size=80) + shift, rng.normal(size=80) + shift
     assert correlate(x, y).estimate > 0.6
     assert abs(correlate(x, y, arm=arm).estimate) < 0.25
+
+
+def test_resampled_patients_are_ranked_as_often_as_they_are_drawn():
+    """Ranks under weights are those of the patients written out, ties included."""
+    rng = np.random.default_rng(12)
+    values = rng.integers(0, 6, 15).astype(float)
+    weights = rng.multinomial(15, np.full(15, 1 / 15), size=20).astype(float)
+    ranks = _weighted_ranks(values, weights)
+    for row, mine in zip(weights.astype(int), ranks, strict=True):
+        drawn = np.repeat(np.arange(15), row)
+        np.testing.assert_allclose(mine[drawn], stats.rankdata(values[drawn]))
 
 
 def test_a_value_that_never_varies_gives_no_number():
@@ -236,6 +250,7 @@ def test_missing_clinical_columns_are_said_once():
         ("change_with_clinic", {"easi", "scorad"}),
         ("itch_beyond_easi", {"easi"}),
         ("easi75_agreement", {"easi"}),
+        ("scorad50_agreement", {"scorad"}),
     ):
         assert set(absent.loc[absent["question"] == question, "clinical"]) == columns
     bare = answers(clinical=())
@@ -255,7 +270,7 @@ def test_too_few_patients_give_no_number():
     change = table[table["question"] == "change_with_clinic"]
     few = change[change["status"] == "too_few"]
     assert few["estimate"].isna().all()
-    assert "6 patients with all values; 11 are needed" in set(few["reason"])
+    assert "6 patients with all values; 13 are needed" in set(few["reason"])
     assert not (change["status"] == "ok").any()
 
 

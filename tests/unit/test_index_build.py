@@ -11,13 +11,14 @@ import pytest
 import yaml
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.tables import read_table
+from adnorm.base.tables import read_table, write_table
 from adnorm.effects.build import build_effects
 from adnorm.expression.build import build_expression
 from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import compile_lesional_effects
 from adnorm.index.build import build_index
 from adnorm.scores.build import build_scores
+from adnorm.scores.coverage import NOT_SCORED as UNSCORED
 from adnorm.study.cohort import read_study
 
 SETTINGS = {
@@ -240,6 +241,57 @@ def test_axis_of_a_trial_comes_from_the_others_without_composition_genes(demo, s
     assert not used & cells
 
 
+@pytest.fixture
+def core(repository, tmp_path):
+    """The shipped core of the MADAD signature, written out as a list of a user."""
+    genes = read_table(repository / "config" / "gene_sets" / "adnorm.tsv")
+    mine = genes[genes["set"].isin(["madad_core_up", "madad_core_down"])]
+    listed = mine.rename(columns={"symbol": "gene"})[["gene", "direction"]]
+    absent = pd.DataFrame({"gene": ["NOSUCHGENE"], "direction": ["up"]})
+    table = pd.concat([listed, absent], ignore_index=True).assign(trained_on="GSE58558;GSE59294")
+    write_table(table, tmp_path / "core_list.tsv")
+    return tmp_path / "core_list.tsv"
+
+
+def test_a_published_list_is_an_axis_of_its_own(copied, sets, core):
+    before = index_table(copied.parent, copied.name)
+    index_of(copied, sets, SETTINGS | {"axis_genes": str(core)})
+    after = index_table(copied.parent, copied.name)
+    listed = after[after["name"] == "core_list"]
+    assert set(listed["level"]) == {"published_axis"}
+    assert {"primary", "completers", "with_composition_genes"} <= set(listed["analysis"])
+    assert (listed.loc[listed["analysis"] == "primary", "status"] == "ok").all()
+    # The planted reversal of the axis is also that of the list.
+    truth = planted(copied.parent, copied.name)
+    truth = truth[truth["name"] == "global"].astype({"week": float})
+    primary = listed[listed["analysis"] == "primary"].merge(truth, on=["arm", "week"])
+    inside = (primary["lower"] <= primary["planted"]) & (primary["planted"] <= primary["upper"])
+    assert len(primary) and inside.mean() >= 0.75
+    # Nothing else has moved.
+    rest = after[after["name"] != "core_list"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rest, before.reset_index(drop=True))
+    axis = read_table(copied / "index" / "axis.tsv")
+    mine = axis[axis["source"] == "published list core_list"].set_index("gene")
+    assert mine.loc["NOSUCHGENE", "reason"] == "not measured in this cohort"
+    assert set(mine["weight"]) == {-1.0, 0.0, 1.0}
+    assert "core_list" in set(read_table(copied / "index" / "patients.tsv")["name"])
+
+
+def test_a_list_made_from_this_cohort_is_said_to_be_not_independent(copied, sets, core):
+    path = copied / "expression" / "expression.h5ad"
+    data = anndata.read_h5ad(path)
+    data.uns["adnorm"]["accession"] = "GSE59294"
+    data.write_h5ad(path)
+    index_of(copied, sets, SETTINGS | {"axis_genes": str(core)})
+    table = index_table(copied.parent, copied.name, name="core_list")
+    known = table[table["ni"].notna()]
+    assert set(known["status"]) == {"exploratory"}
+    assert known["reason"].str.startswith("exploratory: not independent").all()
+    assert known["reason"].str.contains("GSE59294").all()
+    others = index_table(copied.parent, copied.name, name="global", analysis="primary")
+    assert set(others["status"]) == {"ok"}
+
+
 def test_cohort_without_visits_has_empty_tables_with_headers(demo):
     assert index_table(demo, "demo_reference_array").empty
     assert read_table(demo / "demo_reference_array" / "index" / "gene_index.tsv").empty
@@ -285,6 +337,26 @@ def test_scores_of_other_samples_are_refused(copied, sets):
     change_scores(copied, lambda data: data[::-1].copy())
     with pytest.raises(AdnormError, match="run the scores stage again"):
         index_of(copied, sets)
+
+
+def test_a_set_without_any_gene_has_rows_that_say_so(copied, sets):
+    why = "none of its 29 genes is measured"
+
+    def empty(data):
+        column = data.var_names.get_loc("th2")
+        data.layers["zscore"][:, column] = np.nan
+        data.var["status"] = data.var["status"].astype(str).where(data.var_names != "th2", UNSCORED)
+        data.var["reason"] = data.var["reason"].astype(str).where(data.var_names != "th2", why)
+        return data
+
+    change_scores(copied, empty)
+    index_of(copied, sets)
+    table = index_table(copied.parent, copied.name, analysis="primary")
+    rows = table[table["name"] == "th2"]
+    assert len(rows) == (table["name"] == "global").sum() > 0
+    assert (set(rows["status"]), set(rows["reason_code"])) == ({"NA"}, {"NOT_SCORED"})
+    assert set(rows["reason"]) == {why}
+    assert rows[["ni", "lower", "upper", "dni"]].isna().all(axis=None)
 
 
 def test_swapped_labels_give_no_number(copied, sets):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy import stats
 
 from adnorm.base.errors import AdnormError
@@ -230,10 +231,85 @@ def test_placebo_is_subtracted():
     assert table.loc["placebo", "dni"].isna().all()
 
 
+def test_ancova_is_the_arm_coefficient_of_least_squares_over_the_disease_effect():
+    values, observations = trial({"drug": 0.3, "placebo": 0.8}, ("drug", "placebo"), noise=0.6)
+    table = index(values, observations, placebo="placebo").set_index(["arm", "name"])
+    for name in NAMES:
+        wide = observations.assign(value=values[name]).pivot(
+            index=["arm", "patient"], columns=["state", "week"], values="value"
+        )
+        start, end = wide["lesional", 0.0], wide["lesional", 4.0]
+        drug = (wide.index.get_level_values("arm") == "drug").astype(float)
+        design = np.column_stack([np.ones(len(wide)), start, drug])
+        fitted = sm.OLS(end.to_numpy(), design).fit()
+        disease = (start - wide["nonlesional", 0.0]).to_numpy()
+        row = table.loc[("drug", name)]
+        assert row["ancova"] == pytest.approx(-fitted.params[2] / disease.mean())
+        assert row["ancova_p_value"] == pytest.approx(fitted.pvalues[2])
+        # Fieller's theorem without covariance, written out.
+        t2 = stats.t.ppf(0.975, fitted.df_resid) ** 2
+        a = disease.mean() ** 2 - t2 * row["denominator_se"] ** 2
+        b = -fitted.params[2] * disease.mean()
+        root = np.sqrt(b**2 - a * (fitted.params[2] ** 2 - t2 * fitted.bse[2] ** 2))
+        assert row["ancova_lower"] == pytest.approx((b - root) / a)
+        assert row["ancova_upper"] == pytest.approx((b + root) / a)
+    assert table.loc["placebo", "ancova"].isna().all()
+
+
+def test_ancova_frees_the_difference_of_unequal_flares():
+    """A useless drug; who starts in a flare falls back. The adjusted difference scatters less."""
+    rng = np.random.default_rng(8)
+    names = [f"trial{i}" for i in range(300)]
+    values, observations = trial(1.0, ("drug", "placebo"), 12, names=names, noise=0.2, seed=7)
+    start = (observations["state"] == "lesional") & (observations["week"] == 0)
+    values.loc[start] += 2 * rng.normal(size=(24, 300))
+    table = index(values, observations, placebo="placebo")
+    drug = table[(table["arm"] == "drug") & table["dni"].notna()]
+    assert len(drug) > 200
+    assert drug["ancova"].mean() == pytest.approx(0, abs=0.03)
+    assert drug["ancova"].std() < 0.7 * drug["dni"].std()
+    assert (drug["ancova_p_value"] < 0.05).mean() < 0.1
+
+
+def test_a_difference_whose_interval_is_unbounded_is_no_number():
+    """With three placebo patients the index is bounded where the difference may not be."""
+    found = []
+    for seed in range(40):
+        values, observations = trial(
+            {"drug": 0.5, "placebo": 1.0}, ("drug", "placebo"), 4, names=["first"],
+            noise=1.0, effect=2.4, seed=seed,
+        )  # fmt: skip
+        gone = (observations["patient"] == "placebo00") & (observations["week"] == 4)
+        keep = ~gone.to_numpy()
+        found.append(
+            index(values[keep].reset_index(drop=True), observations[keep].reset_index(drop=True),
+                  placebo="placebo")
+        )  # fmt: skip
+    table = pd.concat(found)
+    for value, lower, upper in (
+        ("ni", "lower", "upper"),
+        ("dni", "dni_lower", "dni_upper"),
+        ("ancova", "ancova_lower", "ancova_upper"),
+    ):
+        given = table[value].notna()
+        assert given.any()
+        assert table.loc[given, [lower, upper]].notna().all(axis=None)
+    drug = table[table["arm"] == "drug"]
+    lacking = drug[drug["ni"].notna() & drug["dni"].isna()]
+    assert len(lacking)
+    assert set(lacking["dni_reason_code"]) == {"DENOM_NOT_ESTIMABLE"}
+    assert lacking["dni_reason"].str.contains("unbounded").all()
+    assert lacking["dni_standard_error"].isna().all()
+    refused = table[table["ni"].isna()]
+    assert len(refused)
+    assert (refused["reason_code"] != "").all()
+
+
 def test_single_arm_says_that_it_is_uncontrolled():
     table = index(*trial(0.5))
     assert table["dni"].isna().all()
     assert table["dni_reason"].str.contains("no placebo arm").all()
+    assert set(table["dni_reason_code"]) == {"NO_PLACEBO"}
 
 
 def test_placebo_without_the_visit_is_said():
@@ -245,6 +321,7 @@ def test_placebo_without_the_visit_is_said():
     )  # fmt: skip
     assert table["dni"].isna().all()
     assert table["dni_reason"].str.contains("placebo has 0 patients .* week 4").all()
+    assert set(table["dni_reason_code"]) == {"TOO_FEW_PAIRS"}
 
 
 def test_placebo_adjustment_is_unbiased_under_regression_to_the_mean():

@@ -203,6 +203,61 @@ def test_a_score_that_never_varies_has_no_noise_to_speak_of():
     assert table["method"].str.startswith("none: the score is the same").all()
 
 
+def with_nonlesional(values, differences):
+    """Add non-lesional skin at baseline, so far below lesional skin (in units of the size)."""
+    start = values[values["week"] == 0]
+    below = start["patient"].map(differences) * start["name"].map(NAMES)
+    rest = start.assign(state="nonlesional", score=start["score"] - below)
+    return pd.concat([values, rest.dropna(subset="score")], ignore_index=True)
+
+
+def test_own_ratio_divides_by_the_own_difference_where_it_is_clear():
+    values, _ = scores()
+    names = sorted(set(values["patient"]))
+    # Patient 01 has too small a difference, 02 the wrong way round, 03 no non-lesional sample.
+    differences = dict.fromkeys(names, 0.8) | {"01": 0.05, "02": -0.5}
+    del differences["03"]
+    both = with_nonlesional(values, differences)
+    found = of(trajectories(both, index_rows(), 0.95))
+    clear = [name for name in names if name not in ("01", "02", "03")]
+    np.testing.assert_allclose(found.loc[clear, "own_ratio"], found.loc[clear, "response"] / 0.8)
+    assert (found.loc[clear, "own_lower"] < found.loc[clear, "own_ratio"]).all()
+    assert (found.loc[clear, "own_ratio"] < found.loc[clear, "own_upper"]).all()
+    assert (found.loc[clear, "own_reason"] == "").all()
+    assert found.loc[["01", "02", "03"], ["own_ratio", "own_lower"]].isna().all(axis=None)
+    assert found.loc["01", "own_reason"].endswith("above 0")
+    assert "not more than 2 standard errors" in found.loc["02", "own_reason"]
+    assert found.loc["03", "own_reason"] == "no non-lesional sample at baseline"
+    # The rest of the row is that of the group, whatever the own difference.
+    plain = of(trajectories(values, index_rows(), 0.95))
+    pd.testing.assert_series_equal(found["response"], plain["response"])
+    healthy = trajectories(both, index_rows().assign(reference="healthy"), 0.95)
+    assert healthy["own_ratio"].isna().all()
+    assert set(healthy["own_reason"]) == {"nobody is his own healthy control"}
+
+
+def test_intervals_of_own_ratios_cover():
+    """All biopsies carry the same noise; patients differ in level, disease and response."""
+    rng = np.random.default_rng(5)
+    rows, truth = [], {}
+    for i in range(150):
+        patient, level, disease = f"{i:03d}", rng.normal(), rng.uniform(0.8, 1.6)
+        truth[patient] = share = rng.uniform(0, 1.1)
+        states = [("nonlesional", 0.0, 0.0), ("lesional", 0.0, 1.0)]
+        states += [("lesional", week, 1 - share * week / 12) for week in WEEKS[1:]]
+        for state, week, left in states:
+            value = level + left * disease + 0.15 * rng.normal()
+            rows.append([patient, "drug", week, state, "global", value])
+    columns = ["patient", "arm", "week", "state", "name", "score"]
+    table = trajectories(pd.DataFrame(rows, columns=columns), index_rows(), 0.95)
+    found = of(table)
+    assert found["own_ratio"].notna().mean() > 0.9
+    known = found.dropna(subset="own_ratio")
+    planted = known.index.map(truth)
+    inside = (known["own_lower"] <= planted) & (planted <= known["own_upper"])
+    assert 0.90 <= inside.mean() <= 0.99
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -239,7 +294,9 @@ def write_inputs(folder, values, divisors):
 
 
 def build(folder, inputs):
-    outputs = {name: folder / f"{name}.tsv" for name in ("trajectories", "concordance")}
+    outputs = {
+        name: folder / f"{name}.tsv" for name in ("trajectories", "concordance", "calibration")
+    }
     build_trajectories(*inputs, SETTINGS, outputs, 1)
     return outputs
 

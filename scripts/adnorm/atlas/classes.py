@@ -18,6 +18,7 @@ from adnorm.atlas.material import (
 from adnorm.atlas.random_effects import NUMBERS, combine, difference
 from adnorm.base.errors import listing
 from adnorm.index.normalization import OK
+from adnorm.index.published_axis import NOT_INDEPENDENT
 from adnorm.study.comparisons import number
 
 JAK, BIOLOGIC = "JAK inhibitor", "biologic"
@@ -74,7 +75,9 @@ def class_table(
     """
     confidence = float(settings["confidence"])
     entries = pd.concat([trial_entries(cohort) for cohort in cohorts], ignore_index=True)
-    usable = entries[entries["status"] != NOT_AVAILABLE]
+    # A list of genes is no independent measure of the trials that it was made from.
+    circular = entries["reason"].str.contains(NOT_INDEPENDENT, regex=False, na=False)
+    usable = entries[(entries["status"] != NOT_AVAILABLE) & ~circular.astype(bool)]
     groups = usable.assign(group=usable["drug_class"])
     families = usable.assign(group=usable["drug_class"].map(family))
     both = pd.concat([groups, families[families["group"] != families["drug_class"]]])

@@ -17,7 +17,7 @@ from adnorm.atlas.material import (
     interval_columns,
 )
 from adnorm.atlas.trend import holm, trend_tests
-from adnorm.index.estimability import FEWEST_PAIRS, TOO_FEW_PAIRS
+from adnorm.index.estimability import FEWEST_PAIRS, PUBLISHED_AXIS, TOO_FEW_PAIRS
 from adnorm.index.groups import Group
 from adnorm.index.ratio import Resamples
 from adnorm.study.comparisons import number
@@ -108,7 +108,8 @@ def dose_table(cohort: CohortResults, settings: dict, seed: int) -> pd.DataFrame
     if not frames:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(frames, ignore_index=True).assign(**cohort.keys()).reindex(columns=COLUMNS)
-    table["family"] = np.where(table["name"].isin(settings["primary"]), "primary", "secondary")
+    primary, added = table["name"].isin(settings["primary"]), table["level"] == PUBLISHED_AXIS
+    table["family"] = np.select([primary, added], ["primary", "none"], "secondary")
     asked = (table["question"] == TREND) & (table["family"] == "secondary")
     for _, rows in table[asked & table["p_value"].notna()].groupby("reference"):
         table.loc[rows.index, "fdr"] = stats.false_discovery_control(rows["p_value"].astype(float))

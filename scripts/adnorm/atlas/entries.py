@@ -7,6 +7,7 @@ import pandas as pd
 
 from adnorm.atlas.material import NOT_AVAILABLE, CohortResults, has_number
 from adnorm.index.axis import DISEASE
+from adnorm.index.estimability import NO_PLACEBO
 from adnorm.study.comparisons import number
 
 #: Name, first and last week, and the week whose nearest visit stands for the window.
@@ -17,7 +18,7 @@ WINDOWS = (
     ("weeks 15-18", 15.0, 18.0, 16.0),
 )
 TRIAL = "trial"
-NO_PLACEBO, OTHER_DISEASE, NO_WINDOW = "NO_PLACEBO", "OTHER_DISEASE", "NO_WINDOW"
+OTHER_DISEASE, NO_WINDOW = "OTHER_DISEASE", "NO_WINDOW"
 
 
 def window_of(week: float) -> str:
@@ -90,6 +91,7 @@ def _trial_rows(cohort: CohortResults, index: pd.DataFrame) -> pd.DataFrame:
         standard_error=index["dni_standard_error"].where(adjusted),
     )
     rows["status"] = index["status"].where(adjusted, NOT_AVAILABLE)
-    rows["reason_code"] = index["reason_code"].where(lacks | adjusted, NO_PLACEBO)
+    unadjusted = index["dni_reason_code"].fillna("").replace("", NO_PLACEBO)
+    rows["reason_code"] = index["reason_code"].where(lacks | adjusted, unadjusted)
     rows["reason"] = index["reason"].where(lacks | adjusted, uncontrolled)
     return rows

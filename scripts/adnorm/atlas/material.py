@@ -99,20 +99,23 @@ def read_cohort(folder: Path) -> CohortResults:
         A file is missing.
     """
     import h5py
-    from anndata.io import read_elem
 
     folder = Path(folder)
     expression = folder / "expression" / "expression.h5ad"
     if not expression.is_file():
         raise AdnormError(f"{expression}: this file is missing; run the stage expression again")
     with h5py.File(expression) as store:
-        facts = read_elem(store["uns/adnorm"])
+        # Read without anndata, which takes longer to import than the stage to read.
+        group = store["uns/adnorm"]
+        words = ("cohort", "disease", "placebo_arm")
+        facts = {key: group[key].asstr()[()] if key in group else "" for key in words}
+        simulated = bool(group["simulated"][()])
     index = read_table(folder / "index" / "index.tsv")
     return CohortResults(
-        str(facts["cohort"]),
-        str(facts["disease"]),
-        bool(facts["simulated"]),
-        str(facts.get("placebo_arm", "") or ""),
+        facts["cohort"],
+        facts["disease"],
+        simulated,
+        facts["placebo_arm"],
         index[index["analysis"] == PRIMARY].reset_index(drop=True),
         read_table(folder / "index" / "patients.tsv"),
         read_table(folder / "expression" / "samples.tsv"),

@@ -104,27 +104,38 @@ def rank_genes(genes: np.ndarray, statistic: np.ndarray, contrast: str) -> pd.Se
     Raises
     ------
     AdnormError
-        The statistic is missing or infinite for a gene, a gene occurs twice, or more than 1 % of
-        the genes share their value with another.
+        The statistic is missing or infinite for a gene, or a gene occurs twice.
     """
     problem = ""
     unusable = ~np.isfinite(statistic)
     twice = pd.Series(genes).duplicated().to_numpy()
-    tied = pd.Series(statistic).duplicated(keep=False).to_numpy()
     if unusable.any():
         problem = f"t is missing or infinite for {listing(genes[unusable], 5)}"
     elif twice.any():
         problem = f"genes occur twice: {listing(genes[twice], 5)}"
-    elif tied.mean() > LARGEST_TIED_FRACTION:
-        problem = (
-            f"{tied.mean():.1%} of {len(genes)} genes share their t with another gene (allowed: "
-            f"{LARGEST_TIED_FRACTION:.0%}), so their order would be arbitrary; filter low counts "
-            f"more strictly (expression.minimum_count)"
-        )
     if problem:
         raise AdnormError(f"effects.tsv, contrast '{contrast}': {problem}")
     order = np.lexsort((genes, -statistic))
     return pd.Series(statistic[order], index=genes[order])
+
+
+def arbitrary_order(ranking: pd.Series) -> str:
+    """Say why a ranking has no order that GSEA can rest on; empty when it has one.
+
+    Values that were cut off at a floor or rounded give many genes the same statistic.
+
+    Examples
+    --------
+    >>> arbitrary_order(pd.Series([2.0, 1.0, 0.0, 0.0]))
+    '50.0% of 4 genes share their t with another gene (allowed: 1%): no order for GSEA; see camera'
+    """
+    tied = float(ranking.duplicated(keep=False).mean())
+    if tied <= LARGEST_TIED_FRACTION:
+        return ""
+    return (
+        f"{tied:.1%} of {len(ranking)} genes share their t with another gene (allowed: "
+        f"{LARGEST_TIED_FRACTION:.0%}): no order for GSEA; see camera"
+    )
 
 
 def _found(parts: Parts, genes: pd.Index) -> Parts:
@@ -194,15 +205,19 @@ def enrich(
         asked = settings["inter_gene_correlation"]
         correlation = None if asked == "estimated" else float(asked)
         keep = np.isin(genes, ranking.index.to_numpy(dtype=str))
-        results = preranked(ranking, tested, seed).join(
-            competitive(values[keep], genes[keep], plan, position, tested, correlation)
-        )
+        results = competitive(values[keep], genes[keep], plan, position, tested, correlation)
+        refused = arbitrary_order(ranking)
+        if refused:
+            results["p_value"] = np.nan
+        else:
+            results = preranked(ranking, tested, seed).join(results)
         family = table.loc[results.index, "family"].to_numpy(dtype=str)
         for fdr, p_value in (("fdr", "p_value"), ("camera_fdr", "camera_p_value")):
             results[fdr] = adjust_by_family(results[p_value].to_numpy(dtype=float), family)
         table.loc[results.index, results.columns] = results
         failed = results.index[results["p_value"].isna()]
-        table.loc[failed, "reason"] = "GSEA's sampling found no score of this sign; see camera"
+        unsampled = "GSEA's sampling found no score of this sign; see camera"
+        table.loc[failed, "reason"] = refused or unsampled
     table.insert(0, "contrast", plan.comparisons[position].name)
     numbers = [name for name in COLUMNS if name in _NUMBERS]
     table[numbers] = table[numbers].astype(float)

@@ -13,15 +13,17 @@ from adnorm.base.logs import progress
 from adnorm.base.tables import read_table, write_table
 from adnorm.effects.observations import Observations, read_observations
 from adnorm.index.axis import CONTRAST
-from adnorm.index.estimability import GLOBAL, NOT_SCORED
+from adnorm.index.estimability import GLOBAL, NOT_SCORED, PUBLISHED_AXIS
 from adnorm.index.gene_index import gene_index, residual_profile, write_gmt
 from adnorm.index.global_axis import DiseaseAxis, disease_axis
 from adnorm.index.literal import pct_improvement_literal
 from adnorm.index.normalization import COLUMNS, EXPLORATORY, KEYS, NOT_AVAILABLE
+from adnorm.index.published_axis import dependence, published_axis
 from adnorm.index.selection import left_out_genes
 from adnorm.index.sensitivities import Asked, exploratory, index_table
-from adnorm.index.sets import read_set_scores
-from adnorm.study.gene_sets import read_gene_sets
+from adnorm.index.sets import ITCH_MINUS_TH2, read_set_scores
+from adnorm.study.axis_genes import AxisGenes, read_axis_genes
+from adnorm.study.gene_sets import previous_symbols, read_gene_sets
 
 WITH_COMPOSITION_GENES, LITERAL = "with_composition_genes", "literal"
 
@@ -48,7 +50,7 @@ def build_index(
         Gene-set files (``.tsv``, ``.gmt``).
     settings
         Section ``index`` of the configuration: bootstrap, folds, minimum_effect, fdr, primary,
-        confidence.
+        confidence, axis_genes (path of a published list, or nothing).
     outputs
         Where to write: ``axis``, ``index``, ``gene_index``, ``patients`` (tables) and ``residual``
         (GMT).
@@ -66,13 +68,24 @@ def build_index(
     axis = disease_axis(data, table, left_out, settings, seed)
     values, names = read_set_scores(scores, data, sets)
     asked = _with_axis(Asked(values, names, data.combined, _placebo(data), settings, seed), axis)
+    listed = None
+    if settings.get("axis_genes"):
+        listed = read_axis_genes(settings["axis_genes"], [GLOBAL, ITCH_MINUS_TH2, *sets])
+        renames = previous_symbols(sets)
+        published = published_axis(data, listed, left_out, renames)
+        asked = _with_axis(asked, published, listed.name, PUBLISHED_AXIS)
     index = index_table(asked)
     if len(index):
         frames = [index, _literal(data, read_table(effects))]
         if left_out:
-            everything = disease_axis(data, table, {}, settings, seed)
-            frames.append(_with_composition_genes(asked, everything))
+            axes = [(disease_axis(data, table, {}, settings, seed), GLOBAL, GLOBAL)]
+            if listed:
+                everything = published_axis(data, listed, {}, renames)
+                axes.append((everything, listed.name, PUBLISHED_AXIS))
+            frames.append(_with_composition_genes(asked, axes))
         index = _stack(frames).sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
+        if listed:
+            index = _say_dependence(index, listed, str(data.facts.get("accession", "")))
         said = index.loc[index["analysis"] == "primary", "status"].value_counts()
         progress(", ".join(f"{count} rows {status}" for status, count in said.items()))
     genes = _stack(
@@ -80,7 +93,8 @@ def build_index(
         for reference in asked.references()
     )
     profile = residual_profile(genes, str(data.facts["cohort"]), float(settings["minimum_effect"]))
-    write_table(axis.table, outputs["axis"])
+    axes = [axis.table, published.table] if listed else [axis.table]
+    write_table(_stack(axes), outputs["axis"])
     write_table(index, outputs["index"])
     write_table(genes, outputs["gene_index"])
     write_gmt(profile, outputs["residual"])
@@ -98,21 +112,22 @@ def _placebo(data: Observations) -> str:
     return str(data.facts.get("placebo_arm", "") or "")
 
 
-def _with_axis(asked: Asked, axis: DiseaseAxis) -> Asked:
-    """Put the global score before the sets."""
+def _with_axis(asked: Asked, axis: DiseaseAxis, name: str = GLOBAL, level: str = GLOBAL) -> Asked:
+    """Put the score on an axis before the others."""
     row = pd.DataFrame(
-        {"reason_code": axis.reason_code, "reason": axis.reason, "level": GLOBAL, "role": GLOBAL},
-        index=[GLOBAL],
+        {"reason_code": axis.reason_code, "reason": axis.reason, "level": level, "role": level},
+        index=[name],
     )
     values = asked.values.copy()
-    values.insert(0, GLOBAL, axis.scores)
+    values.insert(0, name, axis.scores)
     return replace(asked, values=values, names=pd.concat([row, asked.names]))
 
 
-def _with_composition_genes(asked: Asked, axis: DiseaseAxis) -> pd.DataFrame:
-    """Compute the global index once more with the genes that tell composition on the axis."""
-    nothing = replace(asked, values=asked.values.iloc[:, :0], names=asked.names.iloc[:0])
-    alone = _with_axis(nothing, axis)
+def _with_composition_genes(asked: Asked, axes: list[tuple[DiseaseAxis, str, str]]) -> pd.DataFrame:
+    """Compute the index of the axes once more with the genes that tell composition on them."""
+    alone = replace(asked, values=asked.values.iloc[:, :0], names=asked.names.iloc[:0])
+    for axis, name, level in axes:
+        alone = _with_axis(alone, axis, name, level)
     why = "exploratory: genes that tell cell composition are on the axis"
     return pd.concat(
         [
@@ -121,6 +136,18 @@ def _with_composition_genes(asked: Asked, axis: DiseaseAxis) -> pd.DataFrame:
         ],
         ignore_index=True,
     )
+
+
+def _say_dependence(index: pd.DataFrame, listed: AxisGenes, accession: str) -> pd.DataFrame:
+    """Label the rows of a published list that this cohort helped to make."""
+    said = dependence(listed, accession)
+    mine = (index["level"] == PUBLISHED_AXIS) & index["ni"].notna()
+    if not said or not mine.any():
+        return index
+    before = index.loc[mine, "reason"].map(lambda reason: f"; {reason}" if reason else "")
+    index.loc[mine, "reason"] = "exploratory: " + said + before
+    index.loc[mine, "status"] = EXPLORATORY
+    return index
 
 
 def _literal(data: Observations, effects: pd.DataFrame) -> pd.DataFrame:
@@ -148,7 +175,7 @@ def _literal(data: Observations, effects: pd.DataFrame) -> pd.DataFrame:
             ),
         }
     )
-    rows[["interval", "dni_reason"]] = ""
+    rows[["interval", "dni_reason_code", "dni_reason"]] = ""
     return rows.reindex(columns=COLUMNS)
 
 

@@ -19,8 +19,8 @@ COLUMNS = [
 CLINICAL = ("easi", "scorad", "itch_nrs")
 ALL_ARMS = "all arms"
 OK, NOT_AVAILABLE, TOO_FEW = "ok", "not_available", "too_few"
-#: Patients that an estimate needs besides one for each covariate; with fewer, resamples hold so few
-#: different patients that their correlations are ±1.
+#: Patients that an estimate needs besides one for each covariate of each arm; with fewer,
+#: resamples hold so few different patients that their correlations are ±1.
 FEWEST = 8
 
 
@@ -125,7 +125,8 @@ class Question:
         clinic = self.clinic
         for arm, week, mine in by_visit(rows):
             known = mine.dropna(subset=[*compared, *given])
-            least = FEWEST + len(given) + max(known["arm"].nunique() - 1, 0)
+            arms = max(known["arm"].nunique(), 1)
+            least = FEWEST + len(given) * arms + arms - 1
             found = Association(np.nan, np.nan, np.nan, np.nan, len(known))
             if len(known) >= least:
                 found = partial_spearman(

@@ -11,6 +11,7 @@ from adnorm.index.groups import HEALTHY, Mean, contributions, estimate, smallest
 from adnorm.study.comparisons import HEALTHY_ARM
 
 NO_REFERENCE = "NO_REFERENCE"
+NO_PLACEBO = "NO_PLACEBO"
 DENOM_NOT_ESTIMABLE = "DENOM_NOT_ESTIMABLE"
 DIRECTION_CONTRADICTED = "DIRECTION_CONTRADICTED"
 LOW_COVERAGE = "LOW_COVERAGE"
@@ -18,9 +19,9 @@ UNSIGNED = "UNSIGNED"
 NOT_SCORED = "NOT_SCORED"
 TOO_FEW_PAIRS = "TOO_FEW_PAIRS"
 
-GLOBAL, SET = "global", "set"
+GLOBAL, SET, PUBLISHED_AXIS = "global", "set", "published_axis"
 #: How many standard errors the disease effect must be away from 0.
-LEAST_RATIO = {GLOBAL: 4.0, SET: 2.5}
+LEAST_RATIO = {GLOBAL: 4.0, PUBLISHED_AXIS: 4.0, SET: 2.5}
 #: Below this many patients a standard error means nothing, and there is no number at all.
 FEWEST_PAIRS = 3
 #: Below this many, intervals are Fieller's and the result is exploratory.
@@ -65,7 +66,7 @@ def judge_denominator(
     strata
         Code of each patient's arm; healthy people are a stratum of their own.
     levels
-        ``global`` or ``set`` for every name.
+        ``global``, ``published_axis`` or ``set`` for every name.
     reference
         ``nonlesional`` or ``healthy``.
     scale

@@ -70,12 +70,8 @@ def gene_index(
 
     Parameters
     ----------
-    log2
-        Log2 expression, shape (genes, observations); finite.
-    genes
-        Symbol of each row.
-    observations
-        patient, state, week, arm of each column; one row for each patient, state and visit.
+    log2, genes, observations
+        The cohort, as in `fit_crossfit_axis`.
     reference
         ``nonlesional`` or ``healthy``.
     settings

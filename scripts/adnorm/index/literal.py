@@ -31,12 +31,8 @@ def pct_improvement_literal(
 
     Parameters
     ----------
-    log2
-        Log2 expression, shape (genes, observations); finite.
-    genes
-        Symbol of each row.
-    observations
-        patient, state, week, arm of each column; one row for each patient, state and visit.
+    log2, genes, observations
+        The cohort, as in `fit_crossfit_axis`.
     lesional
         The trial's own lesional − non-lesional effects at baseline: gene, log2_fold_change,
         p_value, fdr.

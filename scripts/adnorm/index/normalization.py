@@ -8,20 +8,23 @@ import numpy as np
 import pandas as pd
 
 from adnorm.effects.fit import benjamini_hochberg
+from adnorm.index.ancova import baseline_adjusted
 from adnorm.index.estimability import (
     DENOM_NOT_ESTIMABLE,
     FEWEST_PAIRS,
+    NO_PLACEBO,
     NO_REFERENCE,
     NOT_SCORED,
+    PUBLISHED_AXIS,
     SET,
     TOO_FEW_PAIRS,
     Denominator,
     judge_denominator,
 )
-from adnorm.index.groups import PRIMARY, PatientTable
+from adnorm.index.groups import LESIONAL, PRIMARY, PatientTable
 from adnorm.index.ratio import FIELLER, Ratio, Resamples
 from adnorm.index.resample import sign_flip_p
-from adnorm.study.comparisons import UNTREATED_ARM, number
+from adnorm.study.comparisons import BASELINE, UNTREATED_ARM, number
 
 OK, EXPLORATORY, NOT_AVAILABLE = "ok", "exploratory", "NA"
 KEYS = ["analysis", "reference", "arm", "week", "level", "name"]
@@ -36,6 +39,10 @@ NUMBERS = [
     "dni_lower",
     "dni_upper",
     "dni_standard_error",
+    "ancova",
+    "ancova_lower",
+    "ancova_upper",
+    "ancova_p_value",
     "closeness",
 ]
 COLUMNS = [
@@ -53,6 +60,7 @@ COLUMNS = [
     "status",
     "reason_code",
     "reason",
+    "dni_reason_code",
     "dni_reason",
 ]
 
@@ -85,7 +93,8 @@ def normalization_index(
     NI = mean(LS_0 − LS_t) / D: the numerator over the patients of the arm who have both samples, D
     the mean of lesional − reference before treatment over all arms. 0 is no change, 1 the level of
     the reference, below 0 worse, above 1 beyond the reference. Nothing is clipped. dNI is NI of the
-    arm − NI of the placebo arm at the same week.
+    arm − NI of the placebo arm at the same week; ``ancova`` is the same difference given the score
+    at baseline (`baseline_adjusted`).
 
     Parameters
     ----------
@@ -104,8 +113,8 @@ def normalization_index(
     seed
         Of the resamples.
     names
-        By name: level (``global`` or ``set``), reason_code and reason; a name with a reason code
-        gets no number. Without it all names are sets.
+        By name: level (``global``, ``published_axis`` or ``set``), reason_code and reason; a name
+        with a reason code gets no number. Without it all names are sets.
     analysis
         ``primary``, ``completers``, ``time_matched``; any other word labels the rows and is
         computed as ``primary``.
@@ -117,7 +126,8 @@ def normalization_index(
         ``dni_standard_error`` are on the scale of the index; ``p_value`` is of sign flips;
         ``fdr`` adjusts the names outside the primary family over all arms and visits; ``lost`` are
         patients with a lesional sample before treatment and none at the visit. Rows without a
-        number have the status ``NA``, a reason code and a sentence.
+        number have the status ``NA``, a reason code and a sentence; ``dni_reason_code`` and
+        ``dni_reason`` say it of dNI alone.
 
     Raises
     ------
@@ -180,7 +190,7 @@ def _empty_rows(
     rows["level"], rows["name"] = names["level"].to_numpy(), names.index.to_numpy()
     rows["pairs"] = len(table.decrease(arm, week, analysis).rows)
     rows["placebo_pairs"], rows["lost"] = 0, table.lost(arm, week)
-    rows[["interval", "dni_reason"]] = ""
+    rows[["interval", "dni_reason_code", "dni_reason"]] = ""
     rows["status"] = NOT_AVAILABLE
     rows["reason_code"], rows["reason"] = names["reason_code"].array, names["reason"].array
     return rows
@@ -223,7 +233,7 @@ def _write_interval(rows: pd.DataFrame, usable: np.ndarray, prefix: str, ratio: 
 
 def _drop_unbounded(rows: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
     """A number whose interval is unbounded is no number."""
-    unbounded = usable & rows["lower"].isna().to_numpy()
+    unbounded = usable & rows[["lower", "upper"]].isna().any(axis=1).to_numpy()
     rows.loc[unbounded, [*NUMBERS, "fieller_lower", "fieller_upper"]] = np.nan
     rows.loc[unbounded, "status"] = NOT_AVAILABLE
     rows.loc[unbounded, "interval"] = ""
@@ -231,6 +241,16 @@ def _drop_unbounded(rows: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
         DENOM_NOT_ESTIMABLE,
         "the interval is unbounded: with so few patients the disease effect may be 0",
     )
+    difference = ["dni", "dni_lower", "dni_upper"]
+    # The difference needs more than the index: its interval is wider.
+    alone = usable & rows["dni"].notna().to_numpy() & rows[difference].isna().any(axis=1).to_numpy()
+    rows.loc[alone, [*difference, "dni_standard_error"]] = np.nan
+    rows.loc[alone, ["dni_reason_code", "dni_reason"]] = (
+        DENOM_NOT_ESTIMABLE,
+        "the interval of the difference from placebo is unbounded: with so few patients the "
+        "disease effect may be 0",
+    )
+    rows.loc[unbounded, ["dni_reason_code", "dni_reason"]] = ""
     return rows
 
 
@@ -241,12 +261,14 @@ def _adjust_for_placebo(
     if arm in (placebo, UNTREATED_ARM):
         return
     if not placebo:
+        rows["dni_reason_code"] = NO_PLACEBO
         rows["dni_reason"] = "no placebo arm: the index is uncontrolled"
         return
     group = ask.table.decrease(arm, week, ask.analysis)
     control = ask.table.decrease(placebo, week, ask.analysis)
     rows["placebo_pairs"] = len(control.rows)
     if len(control.rows) < FEWEST_PAIRS:
+        rows["dni_reason_code"] = TOO_FEW_PAIRS
         rows["dni_reason"] = (
             f"{placebo} has {len(control.rows)} patients with the samples asked at week "
             f"{number(week)}; at least {FEWEST_PAIRS} are needed"
@@ -256,6 +278,18 @@ def _adjust_for_placebo(
     ratio = ask.resamples.ratio([group, minus], ask.confidence)
     rows.loc[usable, "dni"] = ratio.value
     _write_interval(rows, usable, "dni_", ratio)
+    start = ask.table.cells[LESIONAL, BASELINE]
+    given = baseline_adjusted(
+        (group, control),
+        (start[group.rows], start[control.rows]),
+        ask.resamples.divisor,
+        np.sqrt((ask.resamples.divisor_contributions**2).sum(axis=0)),
+        ask.confidence,
+    )
+    columns = ["ancova", "ancova_lower", "ancova_upper", "ancova_p_value"]
+    rows.loc[usable, columns] = np.column_stack(
+        [given.value, given.lower, given.upper, given.p_value]
+    )
     if ratio.interval == FIELLER:
         rows["dni_reason"] = "exploratory: a group has fewer than 6 people"
 
@@ -268,6 +302,9 @@ def _finish(
     table = pd.concat(frames, ignore_index=True)
     table["reference"], table["analysis"] = reference, analysis
     primary = table["name"].isin(settings["primary"])
-    table["family"] = np.where(primary, "primary", "secondary")
-    table["fdr"] = benjamini_hochberg(table["p_value"].where(~primary).to_numpy(dtype=float))
+    # What a user adds must not change the false discovery rate of the other names.
+    added = table["level"] == PUBLISHED_AXIS
+    table["family"] = np.select([primary, added], ["primary", "none"], "secondary")
+    asked = table["p_value"].where(table["family"] == "secondary")
+    table["fdr"] = benjamini_hochberg(asked.to_numpy(dtype=float))
     return table.sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]

@@ -35,7 +35,11 @@ from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, number
 ITCH_SCORES = ("itch_core_skin_up", "itch_minus_th2")
 #: With fewer visits, a correlation of visits within patients is only one of changes.
 FEWEST_VISITS = 3
-EASI_75 = 0.75
+EASI_75, SCORAD_50 = 0.75, 0.5
+#: Response of the skin that is compared with a clinical response.
+RESPONDS = 0.75
+#: Name of a clinical response → column and the share of it that must be gone.
+OUTCOMES = {"EASI-75": ("easi", EASI_75), "SCORAD-50": ("scorad", SCORAD_50)}
 
 
 def concordance_table(
@@ -65,8 +69,22 @@ def concordance_table(
     DataFrame
         Columns `COLUMNS`. Questions: ``baseline_with_clinic``, ``change_with_clinic``,
         ``repeated_measures``, ``itch_beyond_easi``, ``easi75_agreement``,
-        ``early_predicts_late``; a question that cannot be asked has one row that says why.
+        ``scorad50_agreement``, ``early_predicts_late``; a question that cannot be asked has one row
+        that says why.
     """
+    clinic = read_clinic(scores, samples, trajectories, settings, seed)
+    rows = [row for question in QUESTIONS for row in question(clinic)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def read_clinic(
+    scores: pd.DataFrame,
+    samples: pd.DataFrame,
+    trajectories: pd.DataFrame,
+    settings: dict,
+    seed: int,
+) -> Clinic:
+    """Put scores and clinical values of the same visits together (see `concordance_table`)."""
     clinical = clinical_visits(samples)
     lesional = scores[(scores["state"] == LESIONAL) & (scores["arm"] != HEALTHY_ARM)]
     tables = {
@@ -76,7 +94,7 @@ def concordance_table(
         for name in dict.fromkeys([*settings["primary"], *ITCH_SCORES])
         if (lesional["name"] == name).any()
     }
-    clinic = Clinic(
+    return Clinic(
         tables,
         [column for column in CLINICAL if clinical[column].notna().any()],
         trajectories,
@@ -84,8 +102,6 @@ def concordance_table(
         int(settings["bootstrap"]),
         seed,
     )
-    rows = [row for question in QUESTIONS for row in question(clinic)]
-    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def baseline_with_clinic(clinic: Clinic) -> Iterator[dict]:
@@ -144,27 +160,68 @@ def itch_beyond_easi(clinic: Clinic) -> Iterator[dict]:
 
 def easi75_agreement(clinic: Clinic) -> Iterator[dict]:
     """Do EASI-75 and a response of at least 0.75 find the same patients?"""
-    ask = Question(clinic, "easi75_agreement", "kappa")
-    absent = list(ask.missing(("easi",), visits=1))
+    return _agreement(clinic, "easi75_agreement", "EASI-75")
+
+
+def scorad50_agreement(clinic: Clinic) -> Iterator[dict]:
+    """Do SCORAD-50 and a response of at least 0.75 find the same patients?"""
+    return _agreement(clinic, "scorad50_agreement", "SCORAD-50")
+
+
+def _agreement(clinic: Clinic, question: str, outcome: str) -> Iterator[dict]:
+    column, _ = OUTCOMES[outcome]
+    ask = Question(clinic, question, "kappa")
+    absent = list(ask.missing((column,), visits=1))
     yield from absent
-    for name, rows in clinic.scores.items() if not absent else ():
-        responses, reason = responses_of(clinic.responses, name)
-        if responses.empty:
-            yield ask.empty(NOT_AVAILABLE, reason, score=name, clinical="easi")
+    for name in clinic.scores if not absent else ():
+        known, reason = responders(clinic, name, outcome)
+        if known.empty:
+            yield ask.empty(NOT_AVAILABLE, reason, score=name, clinical=column)
             continue
-        known = decreases(rows).merge(responses, on=["patient", "week"])
-        known = known[known["easi_decrease"].notna() & (known["easi_0"] > 0)]
         for arm, week, mine in by_visit(known):
-            clinical = (mine["easi_decrease"] / mine["easi_0"] >= EASI_75).to_numpy()
-            skin = (mine["response"] >= EASI_75).to_numpy()
+            clinical = mine["responder"].to_numpy()
+            skin = (mine["response"] >= RESPONDS).to_numpy()
             for statistic, found in (
                 ("kappa", kappa(clinical, skin, clinic.confidence)),
-                ("sensitivity for EASI-75", proportion(skin[clinical], clinic.confidence)),
-                ("specificity for EASI-75", proportion(~skin[~clinical], clinic.confidence)),
+                (f"sensitivity for {outcome}", proportion(skin[clinical], clinic.confidence)),
+                (f"specificity for {outcome}", proportion(~skin[~clinical], clinic.confidence)),
             ):
                 least = FEWEST if statistic == "kappa" else 1
-                row = ask.row(arm, week, name, "easi", found, least, statistic)
+                row = ask.row(arm, week, name, column, found, least, statistic)
                 yield row | {"reason": row["reason"] or reason}
+
+
+def responders(clinic: Clinic, name: str, outcome: str) -> tuple[pd.DataFrame, str]:
+    """Responses of the skin beside a clinical response of the same patients and visits.
+
+    Parameters
+    ----------
+    clinic
+        What is asked.
+    name
+        Of a score.
+    outcome
+        Key of `OUTCOMES`.
+
+    Returns
+    -------
+    known : DataFrame
+        patient, arm, week, response, responder (bool); empty where nothing can be compared.
+    said : str
+        As `responses_of` says it; why there is nothing if `known` is empty.
+    """
+    column, share = OUTCOMES[outcome]
+    responses, said = responses_of(clinic.responses, name)
+    if responses.empty:
+        return responses.assign(arm="", responder=False), said
+    known = decreases(clinic.scores[name]).merge(responses, on=["patient", "week"])
+    # Of a score of 0 at baseline no share can be gone.
+    known = known[known[f"{column}_decrease"].notna() & (known[f"{column}_0"] > 0)]
+    if known.empty:
+        return known, f"no visit has a response and {column} at baseline and then"
+    gone = known[f"{column}_decrease"] / known[f"{column}_0"]
+    known = known.assign(responder=(gone >= share).to_numpy(dtype=bool))
+    return known[["patient", "arm", "week", "response", "responder"]], said
 
 
 def early_predicts_late(clinic: Clinic) -> Iterator[dict]:
@@ -190,6 +247,7 @@ QUESTIONS: tuple[Callable[[Clinic], Iterator[dict]], ...] = (
     repeated_measures,
     itch_beyond_easi,
     easi75_agreement,
+    scorad50_agreement,
     early_predicts_late,
 )
 

@@ -10,15 +10,18 @@ from scipy import stats
 
 from adnorm.base.logs import progress
 from adnorm.base.tables import read_table, write_table
+from adnorm.index.calibration import calibration_table
 from adnorm.index.estimability import TOO_FEW_PAIRS
-from adnorm.index.groups import LESIONAL, PRIMARY
+from adnorm.index.groups import LESIONAL, NONLESIONAL, PRIMARY
 from adnorm.index.mixed import PatientModel, fit_patient_model
-from adnorm.index.questions import concordance_table
+from adnorm.index.own_ratio import own_ratios
+from adnorm.index.questions import concordance_table, read_clinic
 from adnorm.study.comparisons import BASELINE
 
 COLUMNS = [
     *("patient", "arm", "week", "reference", "name", "response", "lower", "upper"),
     *("prob_above_half", "prob_above_three_quarters", "blup", "method", "pattern", "reason"),
+    *("own_ratio", "own_lower", "own_upper", "own_reason"),
 ]
 #: How a pattern calls the names it is made of.
 PARTS = {
@@ -51,7 +54,7 @@ def build_trajectories(
     settings
         Section ``index`` of the configuration: bootstrap, confidence, primary.
     outputs
-        Where to write: ``trajectories`` and ``concordance``.
+        Where to write: ``trajectories``, ``concordance`` and ``calibration``.
     seed
         Of the resamples.
 
@@ -62,11 +65,14 @@ def build_trajectories(
     """
     scores, indices = read_table(patients), read_table(index)
     table = trajectories(scores, indices, float(settings["confidence"]))
-    found = concordance_table(scores, read_table(samples), table, settings, seed)
+    sheet = read_table(samples)
+    found = concordance_table(scores, sheet, table, settings, seed)
+    bins = calibration_table(read_clinic(scores, sheet, table, settings, seed))
     known = int(table["response"].notna().sum())
     progress(f"{known} of {len(table)} responses of patients, {len(found)} rows with the clinic")
     write_table(table, outputs["trajectories"])
     write_table(found, outputs["concordance"])
+    write_table(bins, outputs["calibration"])
 
 
 def denominators(index: pd.DataFrame) -> pd.DataFrame:
@@ -99,7 +105,8 @@ def trajectories(scores: pd.DataFrame, index: pd.DataFrame, confidence: float) -
     R = (lesional score at baseline − at the visit) / D, with the disease effect D of all patients
     at baseline. The interval takes the noise of two biopsies from `fit_patient_model` and the
     standard error of D (delta method); the probabilities are those of the same t distribution
-    around R, which is a posterior under a flat prior.
+    around R, which is a posterior under a flat prior. ``own_ratio`` divides by the patient's own
+    disease effect instead (`own_ratios`).
 
     Parameters
     ----------
@@ -125,8 +132,10 @@ def trajectories(scores: pd.DataFrame, index: pd.DataFrame, confidence: float) -
     models = {
         name: _course(rows) for name, rows in lesional.groupby("name", sort=True) if name in usable
     }
+    start = scores[(scores["state"] == NONLESIONAL) & (scores["week"] == BASELINE)]
+    start = start.set_index(["name", "patient"])["score"]
     frames = [
-        _of_name(visits, models.get(row.name), row, confidence)
+        _of_name(visits, models.get(row.name), start, row, confidence)
         for row in divisors.itertuples(index=False)
     ]
     table = pd.concat(frames, ignore_index=True)
@@ -140,13 +149,15 @@ def _course(rows: pd.DataFrame) -> tuple[pd.DataFrame, PatientModel]:
     model = fit_patient_model(*(rows[c].to_numpy() for c in ("score", "patient", "arm", "week")))
     course = rows[["patient", "week", "score"]].assign(predicted=model.decrease)
     start = rows[rows["week"] == BASELINE].set_index("patient")["score"]
-    course["decrease"] = course["patient"].map(start) - course["score"]
+    course["start"] = course["patient"].map(start)
+    course["decrease"] = course["start"] - course["score"]
     return course, model
 
 
 def _of_name(
     visits: pd.DataFrame,
     course: tuple[pd.DataFrame, PatientModel] | None,
+    nonlesional: pd.Series,
     divisor: tuple,
     confidence: float,
 ) -> pd.DataFrame:
@@ -155,7 +166,8 @@ def _of_name(
     if course is None or not np.isfinite(divisor.denominator):
         unknown = ["response", "lower", "upper", "blup", "prob_above_half"]
         rows[[*unknown, "prob_above_three_quarters"]] = np.nan
-        rows["method"] = ""
+        rows[["own_ratio", "own_lower", "own_upper"]] = np.nan
+        rows["method"], rows["own_reason"] = "", rows["reason"]
         return rows
     values, model = course
     rows = rows.merge(values, on=["patient", "week"], how="left", validate="one_to_one")
@@ -172,7 +184,14 @@ def _of_name(
     rows["method"] = f"{model.method}: {model.note}" if model.note else model.method
     rows.loc[rows["score"].notna() & np.isnan(response), "reason"] = NO_BASELINE
     rows.loc[rows["score"].isna(), "reason"] = "no score at this visit"
-    return rows
+    if divisor.reference != NONLESIONAL:
+        nonlesional = nonlesional.iloc[:0]
+    own = rows["start"] - pd.Series(
+        nonlesional.reindex([(divisor.name, patient) for patient in rows["patient"]]).to_numpy(),
+        index=rows.index,
+    )
+    found = own_ratios(rows["decrease"], own, rows["reason"], divisor.reference, model, confidence)
+    return rows.assign(**found)
 
 
 def _with_patterns(table: pd.DataFrame) -> pd.DataFrame:

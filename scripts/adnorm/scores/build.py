@@ -59,7 +59,7 @@ def build_scores(
     # Twice the digits of the file: sums over genes and samples must not lose any.
     values = values.astype(float)
     progress(f"{len(sets):,} sets, {len(genes):,} genes, {len(values):,} samples")
-    coverage = _cover(sets, data, settings)
+    coverage = cover_sets(sets, data, settings)
     scored = _scored_sets(sets, coverage)
     anchor = None
     if ZSCORE in settings["methods"]:
@@ -85,7 +85,8 @@ def _texts(value: object) -> list[str]:
     return [str(v) for v in np.atleast_1d(np.asarray(value, dtype=object)) if str(v)]
 
 
-def _cover(sets: Mapping[str, GeneSet], data: anndata.AnnData, settings: dict) -> pd.DataFrame:
+def cover_sets(sets: Mapping[str, GeneSet], data: anndata.AnnData, settings: dict) -> pd.DataFrame:
+    """Count which genes of each set a cohort has, and log what falls short."""
     facts = data.uns["adnorm"]
     renamed_from = data.var["renamed_from"].astype(object).fillna("").astype(str)
     platform = Platform(
