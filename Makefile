@@ -15,11 +15,15 @@ GENES ?= $(firstword $(wildcard $(GEO)/../reference/*annotation.tsv.gz $(GEO)/*a
 endif
 REAL_CONFIG = geo="{address: '$(GEO_ADDRESS)'}" $(if $(GENES),identifiers="{table: '$(GENES)'}")
 
-# Rendered only when a result is newer than the report: a second call has nothing to do.
-define REPORT
-@if [ ! -f $(1)/report.html ] || \
-  [ -n "$$(find $(1) -type f -newer $(1)/report.html ! -path '*/logs/*' -print -quit)" ]; then \
-  $(SNAKEMAKE) $(2) --quiet all --report $(1)/report.html; fi
+# The workflow, its report, its main numbers. A cohort that stopped is in the report, and fails the call.
+# The report is rendered only when a result is newer: a second call has nothing to do.
+define RUN
+@status=0; $(SNAKEMAKE) $(2) || status=$$?; \
+if [ -f $(1)/atlas/cohorts.html ]; then \
+  if [ ! -f $(1)/report.html ] || \
+    [ -n "$$(find $(1) -type f -newer $(1)/report.html ! -path '*/logs/*' -print -quit)" ]; then \
+    $(SNAKEMAKE) $(2) --quiet all --report $(1)/report.html || status=$$?; fi; \
+  $(BIN)/adnorm summary $(1); fi; exit $$status
 endef
 
 .DEFAULT_GOAL := help
@@ -29,14 +33,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/run ## environment, then the whole workflow on the simulated demo, and its report
-	$(SNAKEMAKE)
-	$(call REPORT,results/demo,)
-	@$(BIN)/adnorm summary results/demo
+	$(call RUN,results/demo,)
 
 real: $(VENV)/run ## the three real series; GEO=folder reads a mirror instead of GEO itself
-	$(SNAKEMAKE) --configfile config/real.yaml --config $(REAL_CONFIG)
-	$(call REPORT,results/real,--configfile config/real.yaml --config $(REAL_CONFIG))
-	@$(BIN)/adnorm summary results/real
+	$(call RUN,results/real,--configfile config/real.yaml --config $(REAL_CONFIG))
 
 test: $(VENV)/development ## everything that tests need, then the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope

@@ -28,6 +28,11 @@ include: "workflow/rules/atlas.smk"
 report: "workflow/report/workflow.rst"
 
 
+# A cohort that stops fails no job, so that the others are joined; the run still ends as failed.
+onsuccess:
+    tell_what_stopped()
+
+
 onerror:
     tell_what_stopped()
 
@@ -46,3 +51,5 @@ rule all:
             "<results>/{cohort}/index/trajectories.tsv", cohort=sorted(STUDY.cohorts)
         ),
         "<results>/atlas/classes.tsv",
+        "<results>/atlas/figures/forest.svg",
+        "<results>/atlas/cohorts.html",

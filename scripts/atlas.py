@@ -4,16 +4,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.atlas.build import build_atlas
-from adnorm.base.logs import start_log
+from adnorm.base.stops import finished, run_stage
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-start_log(snakemake.log[0], "atlas", "all cohorts", packages=("numpy", "scipy", "pandas"))
-build_atlas(
-    [Path(p).parent.parent for p in snakemake.input.index],
-    Path(snakemake.input.published),
-    snakemake.params.settings,
-    {name: Path(path) for name, path in snakemake.output.items()},
-    snakemake.params.seed,
+
+def work():
+    build_atlas(
+        [Path(p).parent.parent for p in finished(snakemake.input.index)],
+        Path(snakemake.input.published),
+        snakemake.params.settings,
+        {name: Path(path) for name, path in snakemake.output.items()},
+        snakemake.params.seed,
+    )
+
+
+run_stage(
+    work,
+    "atlas",
+    "all cohorts",
+    snakemake.log[0],
+    [],
+    snakemake.output,
+    packages=("numpy", "scipy", "pandas"),
 )

@@ -3,21 +3,34 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm.base.logs import start_log
-from adnorm.effects.build import build_effects
+from adnorm.base.stops import run_stage
+from adnorm.effects.build import build_effects, build_enrichment
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-start_log(
-    snakemake.log[0],
+
+def work():
+    expression = Path(snakemake.input.expression)
+    outputs = {name: Path(path) for name, path in snakemake.output.items()}
+    build_effects(expression, Path(snakemake.input.scores), snakemake.params.settings, outputs)
+    build_enrichment(
+        expression,
+        outputs["effects"],
+        Path(snakemake.input.coverage),
+        [Path(p) for p in snakemake.input.gene_sets],
+        snakemake.params.settings,
+        outputs,
+        snakemake.params.seed,
+    )
+
+
+run_stage(
+    work,
     "effects",
     snakemake.wildcards.cohort,
-    packages=("pylimma", "numpy", "scipy"),
-)
-build_effects(
-    Path(snakemake.input.expression),
-    Path(snakemake.input.scores),
-    snakemake.params.settings,
-    {name: Path(path) for name, path in snakemake.output.items()},
+    snakemake.log[0],
+    snakemake.input,
+    snakemake.output,
+    packages=("pylimma", "gseapy", "numpy", "scipy"),
 )

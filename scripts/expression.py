@@ -3,24 +3,31 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm.base.logs import start_log
+from adnorm.base.stops import run_stage
 from adnorm.expression.build import build_expression
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-start_log(
-    snakemake.log[0],
+
+def work():
+    table = snakemake.input.get("identifiers")
+    build_expression(
+        Path(snakemake.input.manifest),
+        snakemake.params.cohort,
+        snakemake.params.settings,
+        [Path(p) for p in snakemake.input.gene_sets],
+        Path(str(table)) if table else None,
+        {name: Path(path) for name, path in snakemake.output.items()},
+    )
+
+
+run_stage(
+    work,
     "expression",
     snakemake.wildcards.cohort,
+    snakemake.log[0],
+    snakemake.input,
+    snakemake.output,
     packages=("polars", "anndata", "scanpy"),
-)
-table = snakemake.input.get("identifiers")
-build_expression(
-    Path(snakemake.input.manifest),
-    snakemake.params.cohort,
-    snakemake.params.settings,
-    [Path(p) for p in snakemake.input.gene_sets],
-    Path(str(table)) if table else None,
-    {name: Path(path) for name, path in snakemake.output.items()},
 )

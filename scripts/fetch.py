@@ -3,24 +3,27 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm.base.logs import start_log
+from adnorm.base.stops import run_stage
 from adnorm.fetch.build import fetch_cohort
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-start_log(
-    snakemake.log[0],
+
+def work():
+    cohort = snakemake.params.cohort
+    if snakemake.input.gene_sets:
+        simulation = cohort["simulation"] | {"gene_sets": str(snakemake.input.gene_sets[0])}
+        cohort = cohort | {"simulation": simulation}
+    fetch_cohort(cohort, snakemake.params.settings, Path(snakemake.output.manifest).parent)
+
+
+run_stage(
+    work,
     "fetch",
     snakemake.wildcards.cohort,
+    snakemake.log[0],
+    snakemake.input,
+    snakemake.output,
     packages=("requests", "numpy"),
-)
-cohort = snakemake.params.cohort
-if snakemake.input.gene_sets:
-    simulation = cohort["simulation"] | {"gene_sets": str(snakemake.input.gene_sets[0])}
-    cohort = cohort | {"simulation": simulation}
-fetch_cohort(
-    cohort,
-    snakemake.params.settings,
-    Path(snakemake.output.manifest).parent,
 )

@@ -3,11 +3,24 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm.base.logs import start_log
+from adnorm.base.stops import run_stage
 from adnorm.fetch.build import fetch_single
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-start_log(snakemake.log[0], "fetch", "identifiers", packages=("requests",))
-fetch_single(snakemake.params.address, snakemake.params.settings, Path(snakemake.output.table))
+
+def work():
+    params = snakemake.params
+    fetch_single(params.address, params.settings, Path(snakemake.output.table), params.sha256)
+
+
+run_stage(
+    work,
+    "fetch",
+    "identifiers",
+    snakemake.log[0],
+    snakemake.input,
+    snakemake.output,
+    packages=("requests",),
+)

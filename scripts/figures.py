@@ -3,22 +3,29 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm.base.logs import start_log
+from adnorm.base.stops import run_stage
 from adnorm.figures.build import build_figures
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-start_log(
-    snakemake.log[0],
+
+def work():
+    inputs = {name: Path(path) for name, path in snakemake.input.items() if name != "gene_sets"}
+    inputs["gene_sets"] = [Path(p) for p in snakemake.input.gene_sets]
+    build_figures(
+        inputs,
+        snakemake.params.settings | {"cohort": snakemake.params.cohort},
+        {"folder": Path(snakemake.output.overview).parent},
+    )
+
+
+run_stage(
+    work,
     "figures",
     snakemake.wildcards.cohort,
+    snakemake.log[0],
+    snakemake.input,
+    snakemake.output,
     packages=("matplotlib", "seaborn"),
-)
-inputs = {name: Path(path) for name, path in snakemake.input.items() if name != "gene_sets"}
-inputs["gene_sets"] = [Path(p) for p in snakemake.input.gene_sets]
-build_figures(
-    inputs,
-    snakemake.params.settings | {"cohort": snakemake.params.cohort},
-    {"folder": Path(snakemake.output.overview).parent},
 )

@@ -3,25 +3,35 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm.base.logs import start_log
+from adnorm.base.stops import run_stage
 from adnorm.index.build import build_index
+from adnorm.index.trajectories import build_trajectories
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-start_log(
-    snakemake.log[0],
+
+def work():
+    outputs = {name: Path(path) for name, path in snakemake.output.items()}
+    rest = snakemake.params.settings, outputs, snakemake.params.seed
+    build_index(
+        Path(snakemake.input.lesional_effects),
+        Path(snakemake.input.expression),
+        Path(snakemake.input.scores),
+        Path(snakemake.input.effects),
+        [Path(p) for p in snakemake.input.gene_sets],
+        *rest,
+    )
+    samples = Path(snakemake.input.samples)
+    build_trajectories(outputs["patients"], samples, outputs["index"], *rest)
+
+
+run_stage(
+    work,
     "index",
     snakemake.wildcards.cohort,
-    packages=("numpy", "scipy", "pylimma"),
-)
-build_index(
-    Path(snakemake.input.lesional_effects),
-    Path(snakemake.input.expression),
-    Path(snakemake.input.scores),
-    Path(snakemake.input.effects),
-    [Path(p) for p in snakemake.input.gene_sets],
-    snakemake.params.settings,
-    {name: Path(path) for name, path in snakemake.output.items()},
-    snakemake.params.seed,
+    snakemake.log[0],
+    snakemake.input,
+    snakemake.output,
+    packages=("numpy", "scipy", "pylimma", "statsmodels"),
 )

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from adnorm.base.tables import read_json, read_table
-from adnorm.cli import summarize
+from adnorm.cli.summary import summarize
 from adnorm.figures.names import FIGURES
 
 COHORTS = ["demo_biologic", "demo_jak1", "demo_reference_array", "demo_reference_rnaseq"]

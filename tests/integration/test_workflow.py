@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 import hashlib
 import re
 import subprocess
@@ -9,6 +11,9 @@ import sys
 
 import pytest
 import yaml
+
+from adnorm.base.stops import read_stop
+from adnorm.base.tables import read_table
 
 SMALL = "demo_reference_array"
 
@@ -53,21 +58,41 @@ def test_same_bytes_with_other_threads_and_a_mended_mapping_does_not_fetch_again
     assert (small / "out" / SMALL / "fetch" / "manifest.json").stat().st_mtime_ns == fetched
 
 
-def test_one_broken_cohort_stops_alone_with_one_paragraph(small, snakemake, configure):
-    cohort = yaml.safe_load((small / f"{SMALL}.yaml").read_text())
-    cohort["id"] = "broken"
+def test_one_broken_cohort_stops_alone_and_the_others_are_joined(small, snakemake, configure):
+    mended = yaml.safe_load((small / f"{SMALL}.yaml").read_text()) | {"id": "broken"}
+    cohort = copy.deepcopy(mended)
     del cohort["samples"]["state"]["values"][next(iter(cohort["samples"]["state"]["values"]))]
     configure(small, cohort, "broken.yaml")
     configure(small, {"cohorts": [f"{SMALL}.yaml", "broken.yaml"], "results": "out"})
-    run = snakemake(small, "--configfile", "run.yaml", "--until", "expression", check=False)
-    assert run.returncode != 0
+    run = snakemake(small, "--configfile", "run.yaml", check=False)
+    assert run.returncode == 1
     output = run.stdout + run.stderr
     assert "[broken · expression] STOPPED:" in output
+    assert output.rstrip().splitlines()[-1].startswith("broken stopped at the stage expression:")
     assert "no mapping covers" in output
     assert "Traceback" not in output
-    assert "Traceback" in (small / "out" / "broken" / "logs" / "expression.log").read_text()
-    assert not (small / "out" / "broken" / "expression" / "expression.h5ad").exists()
-    assert (small / "out" / SMALL / "expression" / "expression.h5ad").exists()
+    broken = small / "out" / "broken"
+    assert "Traceback" in (broken / "logs" / "expression.log").read_text()
+    assert "no mapping covers" in read_stop(broken / "expression" / "expression.h5ad").message
+    for result in ("figures/overview.html", "index/trajectories.tsv", "expression/expression.h5ad"):
+        assert (small / "out" / SMALL / result).stat().st_size > 0
+        assert read_stop(small / "out" / SMALL / result) is None
+    cohorts = read_table(small / "out" / "atlas" / "cohorts.tsv").set_index("cohort")
+    assert cohorts.loc[SMALL, "outcome"] == "finished"
+    assert cohorts.loc["broken", "outcome"] == "stopped at the stage expression"
+
+    report = ["--configfile", "run.yaml", "--quiet", "all", "--report", "report.html"]
+    snakemake(small, *report)
+    embedded = re.findall(r"data:text/html;[^,]*,([\w+/=]+)", (small / "report.html").read_text())
+    pages = [base64.b64decode(page).decode() for page in embedded]
+    assert sum("broken did not finish" in page for page in pages) == 1
+    assert sum("1 of 2 cohorts finished" in page for page in pages) == 1
+
+    configure(small, mended, "broken.yaml")
+    snakemake(small, "--configfile", "run.yaml", "--until", "expression")
+    assert read_stop(broken / "expression" / "expression.h5ad") is None
+    again = snakemake(small, "--configfile", "run.yaml", "--until", "expression", "-n")
+    assert re.search(r"^total +0$", again.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -98,10 +123,12 @@ def test_plan_has_one_job_a_cohort_and_stage(tmp_path, snakemake, configure):
     configure(tmp_path, {"cohorts": ["demo_jak1", "demo_biologic"]})
     run = snakemake(tmp_path, "--configfile", "run.yaml", "-n")
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
-    of_cohorts = ["fetch", "expression", "scores", "effects", "enrichment", "figures"]
-    of_cohorts += ["index", "trajectories", "normalization"]
-    expected = dict.fromkeys(of_cohorts, "2") | {"lesional_effects": "1", "atlas": "1", "all": "1"}
-    assert jobs == expected | {"total": "21"}
+    of_cohorts = ["fetch", "expression", "scores", "effects", "figures"]
+    of_cohorts += ["index", "normalization"]
+    expected = dict.fromkeys(of_cohorts, "2") | dict.fromkeys(
+        ["lesional_effects", "atlas", "atlas_figures", "cohorts", "all"], "1"
+    )
+    assert jobs == expected | {"total": "19"}
 
 
 def test_the_workflow_can_be_a_module_of_another_one(tmp_path, repository):
@@ -109,7 +136,9 @@ def test_the_workflow_can_be_a_module_of_another_one(tmp_path, repository):
         f"""
 module adnorm:
     snakefile: "{repository / "Snakefile"}"
-    config: {{"cohorts": ["{SMALL}"], "results": "results/skin"}}
+    config: {{"cohorts": ["{SMALL}"]}}
+    pathvars:
+        results="results/skin"
 
 use rule * from adnorm as adnorm_*
 

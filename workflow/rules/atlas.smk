@@ -39,6 +39,7 @@ rule atlas:
     conda:
         "../../envs/adnorm.yaml"
     params:
+        stopped_before=stopped_before("atlas", up=0),
         settings=SETTINGS["index"],
         seed=SETTINGS["seed"],
         code=code_digest("base", "study", "scores", "effects", "index", "atlas"),
@@ -46,3 +47,32 @@ rule atlas:
         "dose, time course and drug classes over all cohorts"
     script:
         "../../scripts/atlas.py"
+
+
+rule atlas_figures:
+    input:
+        dose="<results>/atlas/dose.tsv",
+        time="<results>/atlas/time.tsv",
+        classes="<results>/atlas/classes.tsv",
+        samples=collect(
+            "<results>/{cohort}/expression/samples.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+        gene_sets=SETTINGS["gene_sets"],
+    output:
+        **figure_outputs(ATLAS_FIGURES, folder="<results>/atlas/figures", cohort="all"),
+    log:
+        "<results>/atlas/logs/atlas_figures.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        stopped_before=stopped_before("atlas_figures"),
+        settings=SETTINGS["figures"] | {"index": SETTINGS["index"]},
+        cohorts={
+            name: {key: cohort[key] for key in ("title", "route", "placebo_arm")}
+            for name, cohort in STUDY.cohorts.items()
+        },
+        code=code_digest("base", "study", "figures"),
+    message:
+        "figures over all cohorts"
+    script:
+        "../../scripts/atlas_figures.py"

@@ -10,7 +10,8 @@ sys.path.insert(0, str(HOME / "scripts"))
 
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
-from adnorm.figures.names import FIGURES, INDEX_FIGURES
+from adnorm.base.stops import stopped_stages, stops_so_far
+from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 from adnorm.study.cohort import local_sources, locate, published_part, read_study
 
 try:
@@ -54,6 +55,16 @@ DRAWN = {
     "set_effects": "effects/set_effects.tsv",
     "enrichment": "effects/enrichment.tsv",
 }
+# What figures of the index are drawn from: tables alone, so that their job is light.
+INDEX_DRAWN = {
+    **{name: DRAWN[name] for name in ("samples", "comparisons", "qc", "coverage")},
+    "index": "index/index.tsv",
+    "gene_index": "index/gene_index.tsv",
+    "patients": "index/patients.tsv",
+    "trajectories": "index/trajectories.tsv",
+    "concordance": "index/concordance.tsv",
+    "calibration": "index/calibration.tsv",
+}
 
 
 def cohort_file(wildcards):
@@ -82,40 +93,48 @@ def simulation_gene_sets(wildcards):
     return [str(locate(simulation["gene_sets"], HOME))] if simulation else []
 
 
-def figure_inputs():
+def figure_inputs(drawn):
     """The tables and containers that figures draw."""
-    files = {name: f"<results>/{{cohort}}/{path}" for name, path in DRAWN.items()}
+    files = {name: f"<results>/{{cohort}}/{path}" for name, path in drawn.items()}
     return files | {"gene_sets": SETTINGS["gene_sets"]}
 
 
-def figure_outputs(figures):
+def figure_outputs(figures, folder="<results>/{cohort}/figures", cohort="{cohort}"):
     """Every figure as SVG (shown in the report), PNG and the TSV behind it."""
     outputs = {}
     for figure in figures:
-        stem = f"<results>/{{cohort}}/figures/{figure.name}"
+        stem = f"{folder}/{figure.name}"
         outputs[f"{figure.name}_svg"] = report(
             f"{stem}.svg",
             caption=f"../report/{figure.name}.rst",
             category=figure.category,
-            labels={"cohort": "{cohort}", "figure": figure.title},
+            labels={"cohort": cohort, "figure": figure.title},
         )
         outputs[f"{figure.name}_png"] = f"{stem}.png"
         outputs[f"{figure.name}_tsv"] = f"{stem}.tsv"
     return outputs
 
 
+def stopped_before(log, up=1):
+    """How often a stage has stopped, as a parameter: what stopped runs again at the next call.
+
+    The log lies beside the stage folder of a cohort (up=1) or in the folder of what joins cohorts (up=0).
+    """
+
+    def count(wildcards, output):
+        name = f"{log.format(**wildcards)}.log"
+        return stops_so_far(Path(output[0]).parents[up] / "logs" / name)
+
+    return count
+
+
 def tell_what_stopped():
-    """The last lines of a failed run: which cohort stopped, and its own words."""
+    """End a run whose cohorts stopped: the list, and an exit code that is not 0."""
     results = Path(SETTINGS["results"])
-    for cohort in sorted(STUDY.cohorts):
-        for log in sorted((results / cohort / "logs").glob("*.log")):
-            stopped = [
-                line
-                for line in log.read_text().splitlines()
-                if line.startswith("ERROR STOPPED")
-            ]
-            if stopped:
-                print(
-                    f"\n{cohort} did not finish: {stopped[-1][len('ERROR STOPPED: '):]}"
-                )
-                print(f"(log: {log})", flush=True)
+    folders = ["references", "axis", *sorted(STUDY.cohorts), "atlas"]
+    stops = [stop for name in folders for stop in stopped_stages(results / name)]
+    if stops:
+        for stop in stops:
+            words = f"{stop.cohort} stopped at the stage {stop.stage}: {stop.message}"
+            print(f"\n{words}", file=sys.stderr)
+        sys.exit(1)

@@ -3,6 +3,8 @@ rule effects:
     input:
         expression="<results>/{cohort}/expression/expression.h5ad",
         scores="<results>/{cohort}/scores/scores.h5ad",
+        coverage="<results>/{cohort}/scores/coverage.tsv",
+        gene_sets=SETTINGS["gene_sets"],
     output:
         effects="<results>/{cohort}/effects/effects.tsv",
         set_effects=report(
@@ -11,36 +13,17 @@ rule effects:
             category="Tables",
             labels={"cohort": "{cohort}", "figure": "changes of gene sets"},
         ),
+        enrichment="<results>/{cohort}/effects/enrichment.tsv",
     log:
         "<results>/{cohort}/logs/effects.log",
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=SETTINGS["effects"],
-        code=code_digest("base", "study", "scores", "effects"),
-    message:
-        "{wildcards.cohort}: effects of genes and gene sets"
-    script:
-        "../../scripts/effects.py"
-
-
-rule enrichment:
-    input:
-        expression="<results>/{cohort}/expression/expression.h5ad",
-        effects="<results>/{cohort}/effects/effects.tsv",
-        coverage="<results>/{cohort}/scores/coverage.tsv",
-        gene_sets=SETTINGS["gene_sets"],
-    output:
-        enrichment="<results>/{cohort}/effects/enrichment.tsv",
-    log:
-        "<results>/{cohort}/logs/enrichment.log",
-    conda:
-        "../../envs/adnorm.yaml"
-    params:
+        stopped_before=stopped_before("effects"),
         settings=SETTINGS["effects"] | SETTINGS["enrichment"],
         seed=SETTINGS["seed"],
         code=code_digest("base", "study", "scores", "effects"),
     message:
-        "{wildcards.cohort}: gene-set enrichment"
+        "{wildcards.cohort}: effects of genes and gene sets, enrichment"
     script:
-        "../../scripts/enrichment.py"
+        "../../scripts/effects.py"

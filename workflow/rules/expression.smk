@@ -22,9 +22,13 @@ rule expression:
     conda:
         "../../envs/adnorm.yaml"
     params:
+        stopped_before=stopped_before("expression"),
         cohort=cohort_file,
         settings=SETTINGS["expression"]
-        | {"minimum_pairs": SETTINGS["effects"]["minimum_pairs"]},
+        | {
+            "minimum_pairs": SETTINGS["effects"]["minimum_pairs"],
+            "identifiers_sha256": SETTINGS["identifiers"]["sha256"],
+        },
         code=code_digest("base", "study", "expression"),
     message:
         "{wildcards.cohort}: expression"

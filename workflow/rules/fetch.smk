@@ -11,6 +11,7 @@ rule fetch:
     conda:
         "../../envs/adnorm.yaml"
     params:
+        stopped_before=stopped_before("fetch"),
         cohort=fetched_part,
         settings=SETTINGS["geo"],
         code=code_digest("base", "fetch"),
@@ -29,7 +30,9 @@ rule fetch_identifiers:
     conda:
         "../../envs/adnorm.yaml"
     params:
+        stopped_before=stopped_before("{file}", up=0),
         address=SETTINGS["identifiers"]["table"],
+        sha256=SETTINGS["identifiers"]["sha256"],
         settings=SETTINGS["geo"],
         code=code_digest("base", "fetch"),
     message:

@@ -1,7 +1,7 @@
 # Heatmaps, plots and the overview page of each cohort; they draw tables and compute nothing.
 rule figures:
     input:
-        **figure_inputs(),
+        **figure_inputs(DRAWN),
     output:
         **figure_outputs(FIGURES),
         overview=report(
@@ -15,6 +15,7 @@ rule figures:
     conda:
         "../../envs/adnorm.yaml"
     params:
+        stopped_before=stopped_before("figures"),
         settings=SETTINGS["figures"] | {"fdr": SETTINGS["effects"]["fdr"]} | METHODS,
         cohort=cohort_file,
         code=code_digest("base", "study", "figures"),
@@ -22,3 +23,43 @@ rule figures:
         "{wildcards.cohort}: figures"
     script:
         "../../scripts/figures.py"
+
+
+rule cohorts:
+    input:
+        samples=collect(
+            "<results>/{cohort}/expression/samples.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+        overview=collect(
+            "<results>/{cohort}/figures/overview.html", cohort=sorted(STUDY.cohorts)
+        ),
+        index=collect(
+            "<results>/{cohort}/figures/normalization.tsv",
+            cohort=sorted(STUDY.cohorts),
+        ),
+        patients=collect(
+            "<results>/{cohort}/index/trajectories.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+    output:
+        table="<results>/atlas/cohorts.tsv",
+        page=report(
+            "<results>/atlas/cohorts.html",
+            caption="../report/cohorts.rst",
+            category="Overview",
+            labels={"cohort": "all", "figure": "cohorts of this run"},
+        ),
+    log:
+        "<results>/atlas/logs/cohorts.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        stopped_before=stopped_before("cohorts", up=0),
+        cohorts={
+            name: {key: cohort[key] for key in ("title", "accession", "status")}
+            for name, cohort in STUDY.cohorts.items()
+        },
+        code=code_digest("base", "study", "figures"),
+    message:
+        "the cohorts of this run"
+    script:
+        "../../scripts/cohorts.py"

@@ -15,6 +15,7 @@ rule lesional_effects:
     conda:
         "../../envs/adnorm.yaml"
     params:
+        stopped_before=stopped_before("lesional_effects", up=0),
         code=code_digest("base", "study", "effects", "index"),
     message:
         "lesional against non-lesional skin in all cohorts"
@@ -25,10 +26,12 @@ rule lesional_effects:
 rule index:
     input:
         lesional_effects="<results>/axis/lesional_effects.tsv",
+        samples="<results>/{cohort}/expression/samples.tsv",
         expression="<results>/{cohort}/expression/expression.h5ad",
         scores="<results>/{cohort}/scores/scores.h5ad",
         effects="<results>/{cohort}/effects/effects.tsv",
         gene_sets=SETTINGS["gene_sets"],
+        axis_genes=SETTINGS["index"]["axis_genes"] or [],
     output:
         axis="<results>/{cohort}/index/axis.tsv",
         index=report(
@@ -40,26 +43,6 @@ rule index:
         gene_index="<results>/{cohort}/index/gene_index.tsv",
         residual="<results>/{cohort}/index/residual.gmt",
         patients="<results>/{cohort}/index/patients.tsv",
-    log:
-        "<results>/{cohort}/logs/index.log",
-    conda:
-        "../../envs/adnorm.yaml"
-    params:
-        settings=SETTINGS["index"],
-        seed=SETTINGS["seed"],
-        code=code_digest("base", "study", "scores", "effects", "index"),
-    message:
-        "{wildcards.cohort}: normalization index"
-    script:
-        "../../scripts/index.py"
-
-
-rule trajectories:
-    input:
-        patients="<results>/{cohort}/index/patients.tsv",
-        samples="<results>/{cohort}/expression/samples.tsv",
-        index="<results>/{cohort}/index/index.tsv",
-    output:
         trajectories=report(
             "<results>/{cohort}/index/trajectories.tsv",
             caption="../report/trajectories_table.rst",
@@ -72,24 +55,33 @@ rule trajectories:
             category="Tables",
             labels={"cohort": "{cohort}", "figure": "scores and the clinic"},
         ),
+        calibration=report(
+            "<results>/{cohort}/index/calibration.tsv",
+            caption="../report/calibration_table.rst",
+            category="Tables",
+            labels={
+                "cohort": "{cohort}",
+                "figure": "clinical response by skin response",
+            },
+        ),
     log:
-        "<results>/{cohort}/logs/trajectories.log",
+        "<results>/{cohort}/logs/index.log",
     conda:
         "../../envs/adnorm.yaml"
     params:
+        stopped_before=stopped_before("index"),
         settings=SETTINGS["index"],
         seed=SETTINGS["seed"],
-        code=code_digest("base", "study", "effects", "index"),
+        code=code_digest("base", "study", "scores", "effects", "index"),
     message:
-        "{wildcards.cohort}: patients and the clinic"
+        "{wildcards.cohort}: normalization index, patients and the clinic"
     script:
-        "../../scripts/trajectories.py"
+        "../../scripts/index.py"
 
 
 rule normalization:
     input:
-        **figure_inputs(),
-        index="<results>/{cohort}/index/index.tsv",
+        **figure_inputs(INDEX_DRAWN),
     output:
         **figure_outputs(INDEX_FIGURES),
     log:
@@ -97,11 +89,11 @@ rule normalization:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=SETTINGS["figures"]
-        | {"fdr": SETTINGS["effects"]["fdr"], "index": SETTINGS["index"]},
+        stopped_before=stopped_before("normalization"),
+        settings=SETTINGS["figures"] | {"index": SETTINGS["index"]},
         cohort=cohort_file,
         code=code_digest("base", "study", "figures"),
     message:
-        "{wildcards.cohort}: figure of the normalization index"
+        "{wildcards.cohort}: figures of the normalization index"
     script:
         "../../scripts/normalization.py"

@@ -18,6 +18,7 @@ rule scores:
         "../../envs/adnorm.yaml"
     threads: SETTINGS["scores"]["threads"]
     params:
+        stopped_before=stopped_before("scores"),
         settings=SETTINGS["scores"],
         code=code_digest("base", "study", "scores"),
     message:

@@ -10,6 +10,8 @@ from types import TracebackType
 
 from adnorm.base.errors import AdnormError
 
+#: What is said of an error that no check foresaw; the traceback is in the log.
+UNFORESEEN = "an error that adnorm did not foresee:"
 _LOGGER = logging.getLogger("adnorm")
 
 
@@ -69,16 +71,17 @@ def start_log(
         warnings_log.handlers = [file]
         warnings_log.propagate = False
     _LOGGER.debug("stage %s, cohort %s; %s", stage, cohort or "-", _versions(packages))
-    sys.excepthook = _report
+    sys.excepthook = report_error
     return _LOGGER
 
 
-def _report(
+def report_error(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
+    """Tell of an error: a paragraph for one that people can mend, everything for any other."""
     _LOGGER.debug("traceback", exc_info=(kind, error, traceback))
     if issubclass(kind, AdnormError):
         _LOGGER.error("STOPPED: %s", error)
     else:
-        _LOGGER.error("an error that adnorm did not foresee: %s: %s", kind.__name__, error)
+        _LOGGER.error("%s %s: %s", UNFORESEEN, kind.__name__, error)
         sys.__excepthook__(kind, error, traceback)

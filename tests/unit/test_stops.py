@@ -1,0 +1,131 @@
+"""A cohort that stops says why in each of its outputs, and lets the others go on."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from adnorm.base.errors import AdnormError
+from adnorm.base.stops import (
+    MARK,
+    Stop,
+    finished,
+    read_stop,
+    run_stage,
+    stopped_stages,
+    stops_so_far,
+    write_stop,
+)
+from adnorm.base.tables import read_table
+from adnorm.figures.cohorts import build_cohorts
+
+STOP = Stop("lab", "expression", "lab.yaml: 2 problems\n  1. '<b>--> a' & b\n  2. $x_1$ é")
+
+
+def fail():
+    raise AdnormError("sheet.csv: row 3: no patient")
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.h5ad", "a.json", "a.gmt", "a.html"])
+def test_the_reason_stands_in_the_place_of_a_result(tmp_path, name):
+    write_stop(tmp_path / "new" / name, STOP)
+    assert read_stop(tmp_path / "new" / name) == STOP
+
+
+def test_a_page_shows_the_reason_and_not_its_markup(tmp_path):
+    write_stop(tmp_path / "a.html", STOP)
+    text = (tmp_path / "a.html").read_text()
+    assert "&lt;b&gt;--&gt; a&#x27; &amp; b" in text
+    assert text.count("-->") == 1
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.png"])
+def test_pictures_of_a_stopped_cohort_are_pictures_and_the_same_each_time(tmp_path, name):
+    write_stop(tmp_path / name, STOP)
+    first = (tmp_path / name).read_bytes()
+    write_stop(tmp_path / name, STOP)
+    assert (tmp_path / name).read_bytes() == first
+    assert first.startswith((b"<?xml", b"\x89PNG"))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "cohort\tstage\n", "#adnorm", "# adnorm-stopped {}", "\ufeff" + MARK]
+)
+def test_results_are_not_taken_for_reasons(tmp_path, content):
+    (tmp_path / "a.tsv").write_text(content)
+    assert read_stop(tmp_path / "a.tsv") is None
+
+
+def test_a_stage_that_stops_counts_and_a_later_success_clears_it(tmp_path, capsys):
+    log, out = tmp_path / "lab" / "logs" / "expression.log", tmp_path / "lab" / "x.tsv"
+    for times in (1, 2):
+        run_stage(fail, "expression", "lab", str(log), [], [str(out)])
+        assert read_stop(out) == Stop("lab", "expression", "sheet.csv: row 3: no patient")
+        assert stops_so_far(log) == times
+        assert stopped_stages(tmp_path / "lab") == [read_stop(out)]
+    printed = capsys.readouterr().err
+    assert "[lab · expression] STOPPED: sheet.csv: row 3: no patient" in printed
+    assert "Traceback" not in printed
+    assert "Traceback" in log.read_text()
+    run_stage(lambda: out.write_text("done"), "expression", "lab", str(log), [], [str(out)])
+    assert out.read_text() == "done"
+    # Snakemake compares the count with that of the last run: it must not change by a success.
+    assert stops_so_far(log) == 2
+    assert stopped_stages(tmp_path / "lab") == []
+
+
+def test_a_stage_that_never_stopped_leaves_no_note(tmp_path):
+    log = tmp_path / "logs" / "fetch.log"
+    run_stage(lambda: None, "fetch", "lab", str(log), [], [])
+    assert stops_so_far(log) == 0
+    assert [p.name for p in log.parent.iterdir()] == ["fetch.log"]
+
+
+def test_an_unforeseen_error_stops_one_cohort_and_keeps_its_traceback(tmp_path, capsys):
+    log, out = tmp_path / "logs" / "scores.log", tmp_path / "x.tsv"
+    run_stage(lambda: {}["gene"], "scores", "lab", str(log), [], [str(out)])
+    assert "did not foresee: KeyError: 'gene'" in read_stop(out).message
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_later_stages_hand_the_reason_on_without_working(tmp_path):
+    write_stop(tmp_path / "in.tsv", STOP)
+    (tmp_path / "good.tsv").write_text("a\n")
+    inputs = [str(tmp_path / "good.tsv"), str(tmp_path / "in.tsv")]
+    outputs = [str(tmp_path / "out.tsv"), str(tmp_path / "out.svg")]
+    log = tmp_path / "logs" / "scores.log"
+    run_stage(lambda: pytest.fail("ran"), "scores", "lab", str(log), inputs, outputs)
+    assert read_stop(outputs[0]) == STOP
+    assert stopped_stages(tmp_path) == []
+
+
+def test_what_joins_cohorts_leaves_the_stopped_ones_out(tmp_path):
+    write_stop(tmp_path / "a.tsv", STOP)
+    (tmp_path / "b.tsv").write_text("x\n")
+    paths = [str(tmp_path / "a.tsv"), str(tmp_path / "b.tsv")]
+    assert finished(paths) == paths[1:]
+    with pytest.raises(AdnormError, match="no cohort of this run finished"):
+        finished(paths[:1])
+
+
+def test_the_list_of_cohorts_tells_outcome_and_reason(tmp_path):
+    good, bad = tmp_path / "good.tsv", tmp_path / "bad.tsv"
+    sheet = {"patient": ["1", "1", "2"], "arm": ["b", "b", "a"], "week": [0, 2, 0]}
+    pd.DataFrame(sheet).to_csv(good, sep="\t", index=False)
+    write_stop(bad, STOP)
+    about = {"title": "T", "accession": None, "status": "unverified"}
+    outputs = {"table": tmp_path / "cohorts.tsv", "page": tmp_path / "cohorts.html"}
+    results = {"ours": [good, good], "lab": [bad, bad]}
+    build_cohorts({"ours": about, "lab": about}, results, outputs)
+    table = read_table(outputs["table"]).set_index("cohort")
+    assert list(table["outcome"]) == ["stopped at the stage expression", "finished"]
+    assert table.loc["ours", ["patients", "samples", "arms", "weeks"]].tolist() == [
+        "2",
+        "3",
+        "a, b",
+        "0, 2",
+    ]
+    assert table.loc["lab", "reason"] == "lab.yaml: 2 problems 1. '<b>--> a' & b 2. $x_1$ é"
+    page = outputs["page"].read_text()
+    assert "1 of 2 cohorts finished" in page
+    assert "&lt;b&gt;" in page
