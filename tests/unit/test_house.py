@@ -30,6 +30,9 @@ RIVER = {
     "index": {"base", "study", "scores", "effects"},
     "atlas": {"base", "study", "index"},
     "figures": {"base", "study"},
+    # A first cohort file is proposed from what the readers of the stages find.
+    "onboarding": {"base", "study", "fetch", "expression", "scores"},
+    "cli": {"base", "study", "fetch", "expression", "scores", "onboarding"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -56,7 +59,7 @@ def test_imports_point_down_the_river(path):
 
 
 def test_nothing_imports_the_command_line():
-    assert not [p for p in MODULES if p.name != "cli.py" and "cli" in imported(p)]
+    assert not [p for p in MODULES if p.parent.name != "cli" and "cli" in imported(p)]
 
 
 @pytest.mark.parametrize(

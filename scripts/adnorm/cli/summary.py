@@ -1,17 +1,23 @@
-"""adnorm at a terminal: what a finished run says, in three lines."""
+"""Where the report of a finished run is, and its main numbers in a few lines."""
 
 from __future__ import annotations
 
 import argparse
-import sys
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm import __version__
 from adnorm.base.errors import AdnormError
+from adnorm.base.stops import read_stop
+from adnorm.cli.terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
+
+EXAMPLES = """examples:
+  adnorm summary results/demo
+  adnorm summary results/demo --json
+"""
 
 #: The sets that the project is about, in the order in which they are told.
 HEADLINE_SETS = (
@@ -101,13 +107,19 @@ def _index_lines(index: pd.DataFrame, arm: str, week: float) -> list[str]:
     return lines
 
 
-def summarize(results: Path) -> str:
-    """Say where the report is and the most important numbers of a run.
+def tell(results: Path) -> dict:
+    """Gather where the report is and the most important numbers of a run.
 
     Parameters
     ----------
     results
         The results folder of a finished run.
+
+    Returns
+    -------
+    dict
+        report (path or ``None``), heading and lines of the cohort that is told first, others,
+        cohorts, and unfinished.
 
     Raises
     ------
@@ -117,45 +129,56 @@ def summarize(results: Path) -> str:
     from adnorm.study.cohort import RESERVED
 
     cohorts = sorted(p.parent for p in results.glob("*/logs") if p.parent.name not in RESERVED)
-    folders = [c for c in cohorts if (c / "figures" / "overview.html").is_file()]
+    folders = [c for c in cohorts if _finished(c / "figures" / "overview.html")]
     if not folders:
         raise AdnormError(
             f"{results}: no finished cohort is here; run `snakemake --cores all` first"
         )
     told = sorted(h for h in map(_headline, folders) if h is not None)
     report = results / "report.html"
-    lines = [f"Report: {report}" if report.is_file() else f"Results: {results} (no report yet)"]
-    for _, heading, numbers in told[:1]:
-        lines += ["", heading, *numbers]
-    others = [heading.split(" · ")[0] for _, heading, _ in told[1:]]
-    if others:
-        lines += ["", f"Other cohorts, in the report: {', '.join(others)}"]
-    unfinished = [c.name for c in cohorts if c not in folders]
+    return {
+        "results": str(results),
+        "report": str(report) if report.is_file() else None,
+        "heading": told[0][1] if told else "",
+        "lines": told[0][2] if told else [],
+        "others": [heading.split(" · ")[0] for _, heading, _ in told[1:]],
+        "cohorts": len(cohorts),
+        "unfinished": [c.name for c in cohorts if c not in folders],
+    }
+
+
+def _finished(page: Path) -> bool:
+    """Whether a page shows results; a cohort that stopped has its reason there."""
+    return page.is_file() and read_stop(page) is None
+
+
+def summarize(results: Path) -> str:
+    """Say where the report is and the most important numbers of a run; see `tell`."""
+    told = tell(results)
+    report = told["report"]
+    lines = [f"Report: {report}" if report else f"Results: {results} (no report yet)"]
+    if told["heading"]:
+        lines += ["", told["heading"], *told["lines"]]
+    if told["others"]:
+        lines += ["", f"Other cohorts, in the report: {', '.join(told['others'])}"]
+    unfinished = told["unfinished"]
     if unfinished:
         lines += [
             "",
-            f"{len(unfinished)} of {len(cohorts)} cohorts did not finish: {', '.join(unfinished)}; "
-            f"their logs say why ({results}/COHORT/logs)",
+            f"{len(unfinished)} of {told['cohorts']} cohorts did not finish: "
+            f"{', '.join(unfinished)}; their logs say why ({results}/COHORT/logs)",
         ]
     lines += ["", "These numbers describe data; they are not treatment advice."]
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run a command; return the exit code."""
-    parser = argparse.ArgumentParser(prog="adnorm", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"adnorm {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    summary = commands.add_parser("summary", help="where the report is, and the main numbers")
-    summary.add_argument("results", type=Path, help="results folder, such as results/demo")
-    chosen = parser.parse_args(arguments)
-    try:
-        print(summarize(chosen.results))
-    except AdnormError as error:
-        print(f"STOPPED: {error}", file=sys.stderr)
-        return 1
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("results", type=Path, help="results folder, such as results/demo")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print the summary."""
+    told = tell(chosen.results) if chosen.json else summarize(chosen.results)
+    say(json.dumps(told, indent=2, ensure_ascii=False) if chosen.json else told)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

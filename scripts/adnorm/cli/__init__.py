@@ -1,0 +1,66 @@
+"""adnorm at a terminal: bring a cohort in, check it, pin its files, and read what a run says."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from adnorm import __version__
+from adnorm.base.errors import AdnormError
+
+#: Command → what it does in a few words; each is a module of this package, loaded when called.
+COMMANDS = {
+    "new-cohort": "propose a cohort file for a GEO series, a table or an .h5ad",
+    "check": "validate cohorts without running the workflow",
+    "lock": "pin the checksums of the fetched files in the cohort files",
+    "discover": "find new GEO series of JAK inhibitors in atopic dermatitis",
+    "summary": "where the report of a finished run is, and the main numbers",
+}
+EXIT_CODES = "exit codes: 0 fine; 1 something that you can mend, said on stderr; 2 wrong call"
+
+
+def _parser(name: str | None) -> argparse.ArgumentParser:
+    """Make the parser; only the module of the command that is called is loaded."""
+    parser = argparse.ArgumentParser(
+        prog="adnorm",
+        description=__doc__,
+        epilog=f"{EXIT_CODES}. `adnorm COMMAND --help` shows examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"adnorm {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command, what in COMMANDS.items():
+        module = _module(command) if command == name else None
+        part = commands.add_parser(
+            command,
+            help=what,
+            description=module.__doc__ if module else what,
+            epilog=f"{module.EXAMPLES}\n{EXIT_CODES}" if module else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        part.add_argument("--json", action="store_true", help="machine-readable answer on stdout")
+        if module:
+            module.add_arguments(part)
+    return parser
+
+
+def _module(command: str):
+    return importlib.import_module(f"adnorm.cli.{command.replace('-', '_')}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return the exit code.
+
+    Parameters
+    ----------
+    arguments
+        As typed behind ``adnorm``; ``None`` takes those of the process.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = next((a for a in arguments if a in COMMANDS), None)
+    chosen = _parser(name).parse_args(arguments)
+    try:
+        return _module(chosen.command).run(chosen)
+    except AdnormError as error:
+        print(f"STOPPED: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,108 @@
+"""Validate cohorts without running the workflow.
+
+Reads each cohort as a run would: schema, files, sample sheet, design, pairs, comparisons, scale,
+identifiers, and how many genes of each set there are. All problems of all cohorts are told at
+once. Files of the last run are used; what is missing is downloaded aside, and nothing is written
+into the results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from adnorm.base.errors import AdnormError
+from adnorm.cli import configuration
+from adnorm.cli.terminal import say
+
+EXAMPLES = """examples:
+  adnorm check                                       all cohorts of config/config.yaml
+  adnorm check --configfile my_run.yaml              all cohorts of a run of your own
+  adnorm check my_cohorts/lab.yaml gse80342          these two
+  adnorm check --configfile my_run.yaml --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    configuration.add_arguments(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print what each cohort would give; 1 when any has a problem."""
+    config, where = configuration.read_configuration(chosen)
+    studies, problems, unread = configuration.read_studies(config, where)
+    problems += _unfilled(config)
+    # Each takes seconds to import; a wrong configuration is told before.
+    from adnorm.cli.check_table import as_json, as_text
+    from adnorm.cli.inspection import inspect_cohort
+
+    found = []
+    for study in studies:
+        for cohort in study.cohorts.values():
+            inspection = inspect_cohort(cohort, study.config)
+            found.append(inspection)
+            if not chosen.json:
+                say(as_text(inspection))
+    problems += [text for inspection in found for text in inspection.problems]
+    problems += _behind(unread, config)
+    if chosen.json:
+        cohorts = [as_json(inspection) for inspection in found]
+        answer = {"fine": not problems, "problems": problems, "cohorts": cohorts}
+        say(json.dumps(answer, indent=2, ensure_ascii=False))
+    if problems:
+        print(_all(problems), file=sys.stderr)
+    elif not chosen.json:
+        say(f"{len(found)} cohort{'' if len(found) == 1 else 's'} checked, no problem found")
+    return 1 if problems else 0
+
+
+def _all(problems: list[str]) -> str:
+    if len(problems) == 1:
+        return f"STOPPED: {problems[0]}"
+    numbered = "\n".join(f"{i}. {text}" for i, text in enumerate(problems, 1))
+    return f"STOPPED: {len(problems)} problems\n{numbered}"
+
+
+def _unfilled(config: dict) -> list[str]:
+    """List the lines that a proposal left to be filled in."""
+    from adnorm.onboarding.cohort_text import FILL, marked_lines
+
+    problems = []
+    for name in configuration.cohort_names(config):
+        named, path = configuration.cohort_path(name, config)
+        if not path.is_file():
+            continue
+        marks = [m for m in marked_lines(path.read_text("utf-8", "replace")) if m.mark == FILL]
+        if marks:
+            told = "; ".join(f"line {m.line} ({m.text}): {m.remark}" for m in marks)
+            problems.append(f"{named}: to fill in: {told}")
+    return problems
+
+
+def _behind(unread: list[str], config: dict) -> list[str]:
+    """Find what else is wrong with cohorts whose files are refused."""
+    from adnorm.cli.inspection import inspect_cohort
+    from adnorm.cli.stand_ins import readable_part
+    from adnorm.study.cohort import locate
+    from adnorm.study.schema import check
+
+    try:
+        settings = check(config, "config", "")
+    except AdnormError:
+        return []
+    settings["gene_sets"] = [str(locate(p, configuration.HOME)) for p in settings["gene_sets"]]
+    problems = []
+    for name in unread:
+        named, path = configuration.cohort_path(name, config)
+        part = readable_part(path, named) if path.is_file() else None
+        if part is not None:
+            cohort, replaced = part
+            told = inspect_cohort(cohort, settings).problems
+            problems += [text for text in told if not _due_to(text, replaced)]
+    return problems
+
+
+def _due_to(text: str, replaced: set[str]) -> bool:
+    """Whether a problem is one of the stand-in for a key, not of the file."""
+    return any(f"`{key}: " in text or f" {key}: " in text for key in replaced)

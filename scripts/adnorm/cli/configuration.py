@@ -1,0 +1,87 @@
+"""The configuration that a command works with, and the cohorts that it is asked about."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+#: The repository: files that adnorm ships are found there from any working directory.
+HOME = Path(__file__).resolve().parents[3]
+SHIPPED = "config/config.yaml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Let a command take cohorts and a configuration."""
+    parser.add_argument(
+        "cohorts", nargs="*", metavar="COHORT", help="ids or cohort files; else all of the run"
+    )
+    parser.add_argument("--configfile", type=Path, help=f"configuration of the run; else {SHIPPED}")
+
+
+def read_configuration(chosen: argparse.Namespace) -> tuple[dict, str]:
+    """Read the configuration with the cohorts that were asked for.
+
+    Returns
+    -------
+    config : dict
+        As in the file; ``cohorts`` are those of the command line if it names any.
+    where : str
+        What to call it in messages.
+
+    Raises
+    ------
+    AdnormError
+        The file does not exist or is not YAML.
+    """
+    from adnorm.study.cohort import locate
+    from adnorm.study.schema import read_yaml
+
+    path = chosen.configfile or locate(SHIPPED, HOME)
+    config = read_yaml(path)
+    if chosen.cohorts:
+        config["cohorts"] = list(dict.fromkeys(chosen.cohorts))
+    return config, str(chosen.configfile or SHIPPED)
+
+
+def read_studies(config: dict, where: str) -> tuple[list, list[str], list[str]]:
+    """Read the run as Snakemake does; when that stops, each cohort by itself.
+
+    Returns
+    -------
+    studies : list of Study
+        One with all cohorts, or one for each cohort that can be read.
+    problems : list of str
+        What is wrong.
+    unread : list of str
+        Cohorts that cannot be read, as the configuration names them.
+    """
+    from adnorm.base.errors import AdnormError
+    from adnorm.study.cohort import read_study
+
+    try:
+        return [read_study(config, HOME, where)], [], []
+    except AdnormError as error:
+        problems = [str(error)]
+    studies, unread = [], []
+    for name in cohort_names(config):
+        try:
+            studies.append(read_study({**config, "cohorts": [name]}, HOME, where))
+        except AdnormError:
+            # It stands in the message about the whole run.
+            unread.append(name)
+    return studies, problems, unread
+
+
+def cohort_names(config: dict) -> list[str]:
+    """Return the cohorts as the configuration names them; none when it is malformed."""
+    names = config.get("cohorts")
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def cohort_path(name: str, config: dict) -> tuple[str, Path]:
+    """Say how a message calls a cohort file, and where the file is."""
+    from adnorm.study.cohort import locate
+
+    folder = config.get("cohort_folder", "config/cohorts")
+    named = name if name.endswith((".yaml", ".yml")) else f"{folder}/{name}.yaml"
+    return named, locate(named, HOME)

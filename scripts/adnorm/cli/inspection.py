@@ -1,0 +1,156 @@
+"""What a cohort would give: the stage expression itself, run aside, and what it says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from adnorm.base.errors import AdnormError
+from adnorm.base.logs import get_logger
+from adnorm.base.tables import read_table
+from adnorm.cli.gathering import gathered, identifier_table
+from adnorm.cli.stand_ins import ANY_SHEET
+
+#: Tables that the stage expression writes.
+_TABLES = ("samples", "excluded", "identifiers", "design", "comparisons", "qc")
+
+
+@dataclass
+class Inspection:
+    """All that the check of one cohort found.
+
+    Attributes
+    ----------
+    cohort
+        The checked cohort file.
+    problems
+        Paragraphs; the cohort cannot run while there is any.
+    warnings
+        What a run would warn of.
+    tables
+        samples, excluded, design, comparisons … as the stage expression writes them; empty when it
+        stopped.
+    coverage
+        Gene sets: set, asked, found, status, reason.
+    genes
+        Number of genes.
+    """
+
+    cohort: dict
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    coverage: pd.DataFrame = field(default_factory=pd.DataFrame)
+    genes: int = 0
+
+
+def inspect_cohort(cohort: dict, config: dict) -> Inspection:
+    """Check one cohort by the code that a run would use.
+
+    Parameters
+    ----------
+    cohort
+        The checked cohort file.
+    config
+        The checked configuration.
+
+    Returns
+    -------
+    Inspection
+    """
+    found = Inspection(cohort)
+    with _warnings(found.warnings), TemporaryDirectory(prefix="adnorm-") as folder:
+        try:
+            with gathered(cohort, config) as manifest:
+                table = identifier_table(config)
+                _express(found, manifest, config, table, Path(folder))
+        except AdnormError as error:
+            found.problems.append(str(error))
+    return found
+
+
+def _express(
+    found: Inspection, manifest: Path, config: dict, table: Path | None, folder: Path
+) -> None:
+    import anndata
+
+    from adnorm.scores.build import cover_sets
+    from adnorm.study.gene_sets import read_gene_sets
+
+    outputs = {name: folder / f"{name}.tsv" for name in _TABLES}
+    outputs["expression"] = folder / "expression.h5ad"
+    try:
+        _build(manifest, found.cohort, config, table, outputs)
+    except AdnormError as error:
+        found.problems.append(str(error))
+        found.problems += _behind(manifest, found.cohort, config, table, outputs, str(error))
+        return
+    found.tables = {name: read_table(outputs[name]) for name in _TABLES}
+    data = anndata.read_h5ad(outputs["expression"])
+    found.genes = data.n_vars
+    found.coverage = cover_sets(read_gene_sets(config["gene_sets"]), data, config["scores"])
+
+
+def _build(
+    manifest: Path, cohort: dict, config: dict, table: Path | None, outputs: dict[str, Path]
+) -> None:
+    from adnorm.expression.build import build_expression
+
+    settings = config["expression"] | {"minimum_pairs": config["effects"]["minimum_pairs"]}
+    sets = [Path(path) for path in config["gene_sets"]]
+    build_expression(manifest, cohort, settings, sets, table, outputs)
+
+
+def _behind(
+    manifest: Path,
+    cohort: dict,
+    config: dict,
+    table: Path | None,
+    outputs: dict[str, Path],
+    known: str,
+) -> list[str]:
+    """Look behind a wrong sample sheet: are the values right at least?
+
+    A run stops at the sheet, before it touches a value. So that a person mends everything in one
+    round, the values are read once more with a sheet that cannot be wrong.
+    """
+    plain = {"samples": ANY_SHEET, "treatments": {}, "placebo_arm": None, "reference": None}
+    stand_in = cohort | plain
+    messages = []
+    for exclude in (cohort["exclude"], []):
+        try:
+            _build(manifest, stand_in | {"exclude": exclude}, config, table, outputs)
+        except AdnormError as error:
+            messages = [str(error)]
+            if messages[0] in known:
+                # The rules of `exclude:` themselves are wrong: go on without them.
+                messages = []
+                continue
+        break
+    return messages
+
+
+@contextmanager
+def _warnings(collected: list[str]) -> Iterator[None]:
+    """Collect what the stages would warn of in a log."""
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            message = record.getMessage()
+            if message not in collected:
+                collected.append(message)
+
+    logger, handler = get_logger(), Collector(logging.WARNING)
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate

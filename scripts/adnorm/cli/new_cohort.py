@@ -1,0 +1,161 @@
+"""Propose a cohort file for a GEO series, a lab's own table and sheet, or an .h5ad.
+
+The header or the table is read, and every canonical column gets a mapping with all raw values and
+their counts. Each guess ends in '# confirm: …'; what nobody can guess is null and ends in
+'# fill in: …', and no run accepts it before it is filled in."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adnorm.base.errors import AdnormError
+from adnorm.cli.terminal import say
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from adnorm.onboarding.cohort_text import Marked
+    from adnorm.onboarding.material import Material
+
+EXAMPLES = """examples:
+  adnorm new-cohort GSE133385                            from GEO, into config/cohorts
+  adnorm new-cohort GSE80342 --geo file:mirror/geo       from a folder laid out like GEO
+  adnorm new-cohort GSE36842 --platform GPL570           one platform of several
+  adnorm new-cohort data/counts.csv --sheet data/samples.csv --output my_cohorts
+  adnorm new-cohort data/pseudobulk.h5ad --json
+"""
+_SHELF = Path("config/cohorts")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("source", metavar="GSE…|FILE", help="GEO series, table or .h5ad")
+    parser.add_argument("--sheet", type=Path, help="sample sheet of a table, one row a sample")
+    parser.add_argument("--id", help="id of the cohort; else from the accession or file name")
+    parser.add_argument(
+        "--output", type=Path, help="folder of the new file; else config/cohorts or this folder"
+    )
+    parser.add_argument("--geo", help="address of GEO, of a mirror, or file:FOLDER laid out so")
+    parser.add_argument("--platform", help="GPL…, for a series on several platforms")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Write the proposal and say what is left to do."""
+    from adnorm.onboarding.cohort_text import marked_lines, write_cohort
+    from adnorm.onboarding.proposals import propose
+
+    identity = _identity(chosen.id)
+    with _material(chosen) as material:
+        path = _target(chosen, identity or material.identity)
+        text = write_cohort(propose(material, identity))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        marks = marked_lines(text)
+        answer = {
+            "file": str(path),
+            "samples": len(material.raw),
+            "route": material.route,
+            "confirm": sum(m.mark == "confirm" for m in marks),
+            "fill_in": sum(m.mark == "fill in" for m in marks),
+            "lines": [{"line": m.line, "mark": m.mark, "remark": m.remark} for m in marks],
+            "stops": _stops(path, material, marks),
+            "needs_identifier_table": _needs_table(material),
+        }
+    say(json.dumps(answer, indent=2, ensure_ascii=False) if chosen.json else _told(answer))
+    return 0
+
+
+def _identity(name: str | None) -> str | None:
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise AdnormError(
+            f"--id: '{name}' cannot be a folder; use letters, digits, '_' and '-' only"
+        )
+    return name
+
+
+def _material(chosen: argparse.Namespace) -> AbstractContextManager[Material]:
+    from adnorm.onboarding.material import container_material, table_material
+    from adnorm.onboarding.series import series_material
+    from adnorm.study.schema import fill_defaults, load_schema
+
+    source = chosen.source
+    if re.fullmatch(r"GSE\d+", source, re.IGNORECASE):
+        if chosen.sheet:
+            raise AdnormError("--sheet: a GEO series brings its own sample facts; leave this out")
+        settings = fill_defaults({}, load_schema("config")["properties"]["geo"])
+        # A person waits for the answer.
+        settings |= {"attempts": 2, "address": chosen.geo or settings["address"]}
+        print(f"reading the header of {source.upper()} at {settings['address']}", file=sys.stderr)
+        return series_material(source.upper(), chosen.platform, settings)
+    path = Path(source)
+    if source.endswith(".h5ad"):
+        return nullcontext(container_material(path))
+    if chosen.sheet is None:
+        raise AdnormError(
+            f"{source}: a table needs its sample sheet, one row a sample: add `--sheet FILE` (a "
+            "GEO series is named by its accession, such as GSE80342)"
+        )
+    return nullcontext(table_material(path, chosen.sheet))
+
+
+def _target(chosen: argparse.Namespace, identity: str) -> Path:
+    folder = chosen.output or (_SHELF if _SHELF.is_dir() else Path())
+    path = folder / f"{identity}.yaml"
+    if path.exists() and not chosen.force:
+        raise AdnormError(
+            f"{path}: this file exists; add `--force` to overwrite it, `--id NAME` for another "
+            "name or `--output FOLDER` for another place"
+        )
+    return path
+
+
+def _stops(path: Path, material: Material, marks: list[Marked]) -> str:
+    """Say what the proposal as it stands would stop with; empty when it would not."""
+    from adnorm.study.cohort import read_cohort
+    from adnorm.study.samples import build_sample_sheet
+
+    if any(mark.mark == "fill in" for mark in marks):
+        return ""
+    try:
+        build_sample_sheet(material.raw, read_cohort(path))
+    except AdnormError as error:
+        return str(error)
+    return ""
+
+
+def _needs_table(material: Material) -> bool:
+    from adnorm.expression.kinds import ENSEMBL, ENTREZ, detect_kind
+
+    if material.assay == "microarray" or material.values is None:
+        return False
+    try:
+        return detect_kind(material.values.index, "") in (ENSEMBL, ENTREZ)
+    except AdnormError:
+        return False
+
+
+def _told(answer: dict) -> str:
+    lines = [f"{answer['file']}: {answer['samples']} samples, route {answer['route']}"]
+    for entry in answer["lines"]:
+        if entry["mark"] == "fill in":
+            lines.append(f"  line {entry['line']}: fill in {entry['remark']}")
+    lines.append(f"{_lines(answer['confirm'])} to confirm, {answer['fill_in']} to fill in")
+    if answer["stops"]:
+        lines.append(f"As it stands it would stop: {answer['stops']}")
+    if answer["needs_identifier_table"]:
+        lines.append(
+            "The rows are Ensembl or Entrez ids: set `identifiers: table:` in the configuration"
+        )
+    lines.append(f"Next: edit the file, then `adnorm check {answer['file']}`")
+    return "\n".join(lines)
+
+
+def _lines(number: int) -> str:
+    return "1 line" if number == 1 else f"{number} lines"

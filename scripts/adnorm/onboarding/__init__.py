@@ -1,0 +1,1 @@
+"""A first cohort file for data nobody has described yet: proposed, never decided."""

@@ -1,0 +1,169 @@
+"""One canonical column of a proposal, and how raw fields are looked through for it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from adnorm.study.mapping import normalised_key
+
+#: A field with more kinds of values than this is read by a pattern, not value by value.
+MOST_VALUES = 40
+#: Free texts that may say anything of a sample.
+TITLES = ("title", "source_name", "description", "sample")
+
+
+@dataclass
+class Line:
+    """One line of the proposal: what the value is and why; `fill` when a person must say it."""
+
+    raw: str
+    value: object
+    remark: str
+    fill: bool = False
+
+
+@dataclass
+class Column:
+    """The proposed mapping of one canonical column.
+
+    Attributes
+    ----------
+    name
+        The canonical column.
+    keys
+        Raw fields, best first; empty when there is none.
+    joined
+        The fields are read together (`from_all:`), not one for another.
+    remark
+        Stands behind the first line.
+    lines
+        Entries of `values:`.
+    pattern, constant
+        As in the mapping language.
+    missing
+        Entry for empty cells, or ``None`` when no cell is empty.
+    fill
+        The column as a whole cannot be guessed.
+    """
+
+    name: str
+    keys: list[str] = field(default_factory=list)
+    remark: str = ""
+    lines: list[Line] = field(default_factory=list)
+    pattern: str | None = None
+    constant: object = None
+    missing: Line | None = None
+    fill: bool = False
+    joined: bool = False
+
+    def canonical(self, raw: pd.DataFrame) -> pd.Series:
+        """Read the column as the proposal has it so far; ``None`` where it says nothing."""
+        if not self.keys:
+            return pd.Series([self.constant] * len(raw), index=raw.index, dtype=object)
+        text = together(raw, self.keys) if self.joined else filled(raw, self.keys)
+        known = {line.raw: line.value for line in self.lines}
+        if self.pattern:
+            found = text.map(lambda t: re.search(self.pattern, t, re.IGNORECASE))
+            text = found.map(lambda m: (m["value"] or "") if m else "")
+            known = {key.casefold(): value for key, value in known.items()}
+            return text.map(lambda t: known.get(t.casefold()) if known else t or None)
+        if known:
+            return text.map(lambda t: known.get(t))
+        return text.map(lambda t: t or None)
+
+
+def filled(raw: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """Take for each sample the first of some fields that is filled."""
+    values = raw[keys[0]].fillna("").astype(str).str.strip()
+    for key in keys[1:]:
+        values = values.where(values != "", raw[key].fillna("").astype(str).str.strip())
+    return values
+
+
+def together(raw: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """Join some fields with a space, as `from_all:` does; empty where one of them is."""
+    parts = [raw[key].fillna("").astype(str).str.strip() for key in keys]
+    joined = parts[0]
+    for part in parts[1:]:
+        joined = joined + " " + part
+    return joined.where(~pd.concat([part == "" for part in parts], axis=1).any(axis=1), "")
+
+
+def counts_of(values: pd.Series) -> dict[str, int]:
+    """Count the filled values, most frequent first."""
+    found = Counter(value for value in values if value)
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def enumerable(kinds: dict[str, int]) -> bool:
+    """Whether a field has so few kinds of values that each can have a line of its own.
+
+    Examples
+    --------
+    >>> enumerable({"LS": 12, "NL": 10}), enumerable({f"title {i}": 1 for i in range(20)})
+    (True, False)
+    """
+    return 0 < len(kinds) <= min(MOST_VALUES, max(8, sum(kinds.values()) // 2))
+
+
+def many(number: int) -> str:
+    """Say how many samples.
+
+    Examples
+    --------
+    >>> many(1), many(12)
+    ('1 sample', '12 samples')
+    """
+    return "1 sample" if number == 1 else f"{number} samples"
+
+
+def key_rank(key: str, names: list[str]) -> int:
+    """Rank a field by its name among patterns, best 0; their number when none fits.
+
+    Examples
+    --------
+    >>> key_rank("Patient ID:ch1", ["patient_?id", "subject"]), key_rank("age", ["subject"])
+    (0, 1)
+    """
+    spelt = re.sub(r"_ch\d$", "", normalised_key(key))
+    for rank, name in enumerate(names):
+        if re.fullmatch(name, spelt):
+            return rank
+    return len(names)
+
+
+def by_fragments(
+    texts: pd.Series, find: Callable[[str], str | None], minimum: float = 0.9
+) -> tuple[str, dict[str, int]] | None:
+    """Make a pattern out of the words that a reader finds in long texts, such as titles.
+
+    Parameters
+    ----------
+    texts
+        Filled values.
+    find
+        Returns the words that matter in a text, or ``None``.
+    minimum
+        Share of the texts that must have such words.
+
+    Returns
+    -------
+    (pattern, counts) or None
+        A pattern with the group ``value``, and how many texts have each of the words.
+    """
+    found = texts.map(find)
+    if not len(found) or found.notna().mean() < minimum:
+        return None
+    kinds = counts_of(found.dropna())
+    if len(kinds) > MOST_VALUES:
+        return None
+    words = sorted(kinds, key=lambda word: (-len(word), word))
+    alternatives = "|".join(re.sub(r"\\ ", " ", re.escape(word)) for word in words)
+    pattern = rf"(?<![A-Za-z])(?P<value>{alternatives})(?![A-Za-z0-9])"
+    again = texts.map(lambda t: (m := re.search(pattern, t, re.IGNORECASE)) and m["value"])
+    return (pattern, kinds) if again[found.notna()].equals(found.dropna()) else None

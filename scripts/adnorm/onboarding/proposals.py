@@ -1,0 +1,225 @@
+"""Joins all guesses about a data set to one proposal of a cohort file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from adnorm.base.errors import AdnormError
+from adnorm.onboarding.arms import names_treatment, propose_treatment
+from adnorm.onboarding.clinic import propose_clinic
+from adnorm.onboarding.drugs import NONE, PLACEBO, drug_class, drugs_in
+from adnorm.onboarding.fields import Column, counts_of, filled, key_rank, many
+from adnorm.onboarding.material import HUMAN, Material
+from adnorm.onboarding.people import propose_patient, propose_state
+from adnorm.onboarding.tables import judge_assay, judge_scale
+from adnorm.onboarding.visits import propose_week
+from adnorm.onboarding.words import HEALTHY, NONLESIONAL, read_disease
+from adnorm.study.mapping import OF_PATIENT
+
+CONFIRM, FILL = "confirm", "fill in"
+_DISEASE_KEYS = [r"disease.*|diagnosis|condition|group|patient.*condition|phenotype|.*disease.*"]
+_TISSUES = ("scalp", "skin", "biops", "tape", "strip", "epiderm", "blood", "pbmc", "derm")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One key of the proposal: its value, why, and whether a person must look at it."""
+
+    key: str
+    value: object
+    remark: str = ""
+    mark: str = ""
+
+
+@dataclass
+class Proposal:
+    """All parts of a cohort file, in the order in which they are written."""
+
+    material: Material
+    facts: list[Fact]
+    source: list[Fact]
+    treatments: list[Fact]
+    columns: list[Column]
+    exclude: list[tuple[str, list[str], str, int]] = field(default_factory=list)
+
+    @property
+    def unused(self) -> list[str]:
+        """Raw fields that no mapping reads, for a person to look at."""
+        used = {key for column in self.columns for key in column.keys}
+        return [key for key in self.material.raw if key not in used]
+
+
+def propose(material: Material, identity: str | None = None) -> Proposal:
+    """Propose a cohort file.
+
+    Parameters
+    ----------
+    material
+        What the header or the table says.
+    identity
+        Id of the cohort; ``None`` takes the material's.
+
+    Returns
+    -------
+    Proposal
+
+    Raises
+    ------
+    AdnormError
+        No sample is human, or the values cannot be read.
+    """
+    disease, exclude = _diseases(material)
+    raw = material.raw
+    for key, values, _, _ in exclude:
+        raw = raw[~filled(raw, [key]).isin(values)]
+    if raw.empty:
+        raise AdnormError(
+            f"{material.name}: the field 'organism' says {HUMAN} of no sample; adnorm takes human "
+            "data only, because its gene sets are human"
+        )
+    state = propose_state(raw)
+    week = propose_week(raw, state, untreated=not names_treatment(raw, material.words))
+    patient = propose_patient(raw, state, week.canonical(raw))
+    treatment, dose = propose_treatment(raw, material.words, state, patient.canonical(raw))
+    if treatment.constant == NONE and any(line.fill for line in week.lines):
+        remark = "no field names a treatment, but there are samples of before and after"
+        treatment = Column("treatment", remark=remark, fill=True)
+    columns = [patient, state, treatment, *([dose] if dose else []), week, *propose_clinic(raw)]
+    scale, source = _values(material)
+    facts = [
+        Fact("id", identity or material.identity),
+        _said("title", material.texts.get("title"), material.name, "what the cohort is"),
+        Fact("accession", material.accession),
+        Fact("citation", material.texts.get("citation") or None),
+        disease,
+        _tissue(material),
+        *scale[:1],
+        Fact("platform", material.platform),
+        Fact("route", material.route),
+        *scale[1:],
+        _reference(raw, state, week),
+    ]
+    treatments = _treatments(treatment, material.words)
+    if any(fact.key == PLACEBO for fact in treatments):
+        facts.append(Fact("placebo_arm", PLACEBO, "drugs are compared with this arm", CONFIRM))
+    facts.append(Fact("status", "unverified"))
+    return Proposal(material, facts, source, treatments, columns, exclude)
+
+
+def _said(key: str, text: str | None, otherwise: str, remark: str) -> Fact:
+    if text:
+        return Fact(key, text)
+    return Fact(key, otherwise, remark, CONFIRM)
+
+
+def _diseases(material: Material) -> tuple[Fact, list[tuple[str, list[str], str, int]]]:
+    """Find the disease, and the samples of other diseases and species."""
+    raw, exclude = material.raw, []
+    found: Counter[str] = Counter()
+    fields: dict[str, dict[str, str]] = {}
+    for key in raw.columns:
+        if key_rank(key, _DISEASE_KEYS):
+            continue
+        kinds = counts_of(filled(raw, [key]))
+        fields[key] = {v: d for v in kinds if (d := read_disease(v.replace("_", " ")))}
+        for value, disease in fields[key].items():
+            found[disease] += kinds[value]
+    if not found:
+        texts = (material.texts.get("title", ""), material.words)
+        named = next((d for text in texts if (d := read_disease(text))), None)
+        fact = (
+            Fact("disease", named, "named by the series", CONFIRM)
+            if named
+            else Fact("disease", None, "disease of the patients, such as atopic dermatitis", FILL)
+        )
+    else:
+        main = max(found, key=lambda d: (d == "atopic dermatitis", found[d], d))
+        fact = Fact("disease", main, many(found[main]), CONFIRM)
+        for key, diseases in fields.items():
+            others = sorted(v for v, disease in diseases.items() if disease != main)
+            if others and main in diseases.values():
+                number = int(filled(raw, [key]).isin(others).sum())
+                exclude.append((key, others, "another disease", number))
+                break
+    if "organism" in raw:
+        species = sorted(set(filled(raw, ["organism"])) - {HUMAN, ""})
+        if species:
+            number = int(filled(raw, ["organism"]).isin(species).sum())
+            exclude.append(("organism", species, "not human", number))
+    return fact, exclude
+
+
+def _tissue(material: Material) -> Fact:
+    raw = material.raw
+    for key in ("source_name", "tissue", "sample_type", "tissue type", "sample type"):
+        if key in raw:
+            for value, number in counts_of(filled(raw, [key])).items():
+                if any(word in value.casefold() for word in _TISSUES):
+                    return Fact("tissue", value, f"{many(number)}, field '{key}'", CONFIRM)
+    words = material.words.casefold()
+    for word in ("tape strip", "skin biopsy", "blood", "skin"):
+        if word in words or word.replace("y", "ies") in words:
+            return Fact("tissue", word, "named by the series", CONFIRM)
+    return Fact("tissue", None, "what was sampled, such as skin biopsy or tape strip", FILL)
+
+
+def _values(material: Material) -> tuple[list[Fact], list[Fact]]:
+    """Judge assay and scale, from the values when they are at hand; write `source:`."""
+    source = [_sourced(key, *told) for key, told in material.source.items()]
+    assay = Fact("assay", material.assay)
+    values = material.values
+    if values is not None:
+        scale, rounded, told = judge_scale(values, material.assay)
+        if material.assay is None:
+            kind, remark = judge_assay(values, scale)
+            assay = Fact("assay", kind, remark, CONFIRM)
+        if rounded:
+            source.append(Fact("round_counts", True, "expected counts", CONFIRM))
+        fact = (
+            Fact("scale", scale, told, CONFIRM)
+            if scale
+            else Fact("scale", None, f"counts, log2 or linear; {told}", FILL)
+        )
+        return [assay, fact], source
+    if material.assay is None:
+        assay = Fact("assay", None, "microarray or rna-seq", FILL)
+    name = (material.supplementary or [""])[0].casefold()
+    if not name:
+        return [assay, Fact("scale", None, "counts, log2 or linear", FILL)], source
+    linear = any(word in name for word in ("tpm", "fpkm", "rpkm"))
+    log2 = any(word in name for word in ("log", "vst", "norm"))
+    scale = "linear" if linear else "log2" if log2 else "counts"
+    remark = "from the name of the table alone; the run compares it with the values"
+    return [assay, Fact("scale", scale, remark, CONFIRM)], source
+
+
+def _sourced(key: str, value: object, remark: str) -> Fact:
+    if value is None and key == "table":
+        return Fact(key, None, f"{remark}: its name on the page of the series at GEO", FILL)
+    return Fact(key, value, remark, CONFIRM if remark else "")
+
+
+def _reference(raw: pd.DataFrame, state: Column, week: Column) -> Fact:
+    states = state.canonical(raw)
+    weeks = week.canonical(raw).map(lambda w: w is None or float(w) == 0)
+    at_baseline = set(states[weeks].dropna())
+    for reference in (NONLESIONAL, HEALTHY):
+        if reference in at_baseline:
+            number = int((states[weeks] == reference).sum())
+            return Fact("reference", reference, f"{many(number)} at baseline", CONFIRM)
+    remark = "no non-lesional or healthy samples at baseline were recognised"
+    return Fact("reference", None, remark, CONFIRM)
+
+
+def _treatments(treatment: Column, words: str) -> list[Fact]:
+    named = [line.value for line in treatment.lines] + [treatment.constant]
+    if treatment.fill or any(line.fill for line in treatment.lines):
+        # What is filled in is most likely a drug that the series names.
+        named += drugs_in(words)
+    facts = []
+    for name in dict.fromkeys(n for n in named if n not in (None, NONE, OF_PATIENT)):
+        facts.append(Fact(str(name), drug_class(str(name)), "class of the drug", CONFIRM))
+    return facts

@@ -1,0 +1,387 @@
+"""The terminal: calls, exit codes, answers for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+
+from adnorm.base.tables import read_json
+from adnorm.cli import COMMANDS, main
+from adnorm.cli.discover import addresses
+from adnorm.cli.pinning import pin
+from adnorm.study.gene_sets import read_gene_sets
+from adnorm.study.schema import read_yaml
+
+GENE_SETS = "config/gene_sets/adnorm.tsv"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, repository):
+    """A lab's counts of a small trial, its sheet, and a configuration."""
+    folder = tmp_path_factory.mktemp("lab")
+    genes = [g.symbol for s in read_gene_sets([repository / GENE_SETS]).values() for g in s.genes]
+    genes = sorted({*genes[:80], *(f"GENE{i}" for i in range(120))})
+    rows = [
+        {"library": f"{arm}{p}{visit}{skin}", "donor": f"{arm}{p}", "skin": skin, "drug": drug}
+        | {"visit": visit}
+        for arm, drug in (("U", "upadacitinib 15 mg"), ("P", "placebo"))
+        for p in range(4)
+        for visit, skins in (("BL", ("LS", "NL")), ("W4", ("LS",)))
+        for skin in skins
+    ]
+    sheet = pd.DataFrame(rows)
+    sheet.to_csv(folder / "sheet.csv", index=False)
+    counts = np.random.default_rng(5).negative_binomial(4, 0.01, (len(genes), len(sheet)))
+    pd.DataFrame(counts, index=genes, columns=sheet["library"]).to_csv(folder / "counts.csv")
+    (folder / "run.yaml").write_text("cohort_folder: cohorts\ncohorts: [trial]\n")
+    return folder
+
+
+@pytest.fixture
+def here(lab, monkeypatch):
+    """The lab's folder as working directory; caches stay inside."""
+    monkeypatch.chdir(lab)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(lab / "cache"))
+    return lab
+
+
+@pytest.fixture
+def trial(here, capsys):
+    """A cohort file that was proposed and filled in."""
+    call = ["new-cohort", "counts.csv", "--sheet", "sheet.csv", "--id", "trial"]
+    assert main([*call, "--output", "cohorts", "--force", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    path = here / "cohorts" / "trial.yaml"
+    text = path.read_text()
+    for key, value in (("disease", "atopic dermatitis"), ("tissue", "skin biopsy")):
+        text = text.replace(f"{key}: null", f"{key}: {value}")
+    path.write_text(text)
+    return path, answer
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_examples_and_exit_codes(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    told = capsys.readouterr().out
+    assert end.value.code == 0
+    assert f"adnorm {command}" in told.split("examples:")[1]
+    assert "exit codes" in told
+    assert "--json" in told
+
+
+@pytest.mark.parametrize(
+    "call", [[], ["nonsense"], ["new-cohort"], ["lock", "--nonsense"]], ids=" ".join
+)
+def test_a_wrong_call_ends_with_2(call):
+    with pytest.raises(SystemExit) as end:
+        main(call)
+    assert end.value.code == 2
+
+
+def test_help_loads_no_library():
+    code = (
+        "import sys, adnorm.cli\n"
+        "try: adnorm.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit(str(sorted({'pandas', 'numpy', 'jsonschema', 'requests'} & set(sys.modules))))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stderr.strip() == "[]"
+
+
+# ---------------------------------------------------------------- new-cohort
+
+
+def test_a_proposal_tells_what_is_left_to_do(here, capsys):
+    call = ["new-cohort", "counts.csv", "--sheet", "sheet.csv", "--output", "told"]
+    assert main(call) == 0
+    told = capsys.readouterr().out
+    assert "line 8: fill in disease" in told
+    assert "to confirm, 2 to fill in" in told
+    assert (here / "told" / "counts.yaml").is_file()
+    assert main(call) == 1
+    assert "--force" in capsys.readouterr().err
+
+
+def test_the_machine_readable_answer_names_every_marked_line(trial):
+    path, answer = trial
+    assert answer["route"] == "local"
+    assert answer["fill_in"] == sum(m["mark"] == "fill in" for m in answer["lines"]) == 2
+    assert answer["confirm"] == path.read_text().count("# confirm: ")
+    assert answer["stops"] == ""
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (["counts.csv"], "add `--sheet FILE`"),
+        (["absent.csv", "--sheet", "sheet.csv"], "absent.csv: this file does not exist"),
+        (["absent.h5ad"], "absent.h5ad: this file does not exist"),
+        (["GSE1", "--geo", "file:nowhere"], "GSE1: no series matrix"),
+        (["GSE1", "--geo", "nowhere"], "neither an https address nor a folder"),
+        (["GSE1", "--sheet", "sheet.csv"], "--sheet: a GEO series brings"),
+        (["counts.csv", "--sheet", "sheet.csv", "--id", "a b"], "--id: 'a b' cannot be a folder"),
+    ],
+    ids=["no_sheet", "no_table", "no_h5ad", "no_series", "no_address", "sheet_of_geo", "bad_id"],
+)
+def test_what_cannot_be_proposed_is_said_in_one_paragraph(here, capsys, call, told):
+    assert main(["new-cohort", *call, "--output", "nothing"]) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert "Traceback" not in error
+    assert not (here / "nothing").exists()
+
+
+def test_a_proposal_that_would_stop_says_so(here, capsys):
+    sheet = pd.read_csv("sheet.csv").query("skin == 'LS' and visit == 'W4'")
+    sheet.to_csv("late.csv", index=False)
+    assert main(["new-cohort", "counts.csv", "--sheet", "late.csv", "--output", "late"]) == 0
+    capsys.readouterr()
+    text = (here / "late" / "counts.yaml").read_text()
+    assert "reference: null" in text
+
+
+# ---------------------------------------------------------------- check
+
+
+def test_a_fine_cohort_is_laid_out_in_a_table(trial, capsys):
+    assert main(["check", "--configfile", "run.yaml"]) == 0
+    told = capsys.readouterr().out
+    lines = told.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "  24 samples of 8 patients, 0 excluded, " in told
+    assert any(line.split() == ["placebo", "4", "lesional", "4", "4"] for line in lines)
+    assert "change:upadacitinib 15 mg-placebo@4" in told
+    assert "no healthy samples at baseline" in told
+    assert "gene sets: " in told
+    assert lines[-1] == "1 cohort checked, no problem found"
+
+
+def test_the_check_writes_nothing_into_the_results(trial, here):
+    before = sorted(p for p in here.rglob("*") if "cohorts" not in p.parts)
+    assert main(["check", "cohorts/trial.yaml"]) == 0
+    assert sorted(p for p in here.rglob("*") if "cohorts" not in p.parts) == before
+
+
+def test_the_check_as_json_says_all_that_the_table_says(trial, capsys):
+    assert main(["check", "cohorts/trial.yaml", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    cohort = answer["cohorts"][0]
+    assert answer["fine"] and cohort["id"] == "trial"
+    change = {c["contrast"]: c for c in cohort["comparisons"]}["change:placebo@4"]
+    assert (change["supported"], change["pairs"]) == ("yes", 4)
+    itch = {s["set"]: s for s in cohort["gene_sets"]}["itch_core_skin_up"]
+    assert itch["asked"] == 28
+    assert {c["arm"] for c in cohort["design"]} == {"placebo", "upadacitinib 15 mg"}
+
+
+WRONG = (
+    ("donor", "doner", "'doner' is not a key"),
+    ("NL: nonlesional", "N: nonlesional", "no mapping covers 'NL'"),
+    ("W4: 4", "W4: four", "'four' is not a number"),
+    ("scale: counts", "scale: log2", "change the line `scale: log2`"),
+)
+
+
+def test_all_problems_of_all_cohorts_are_told_at_once(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text()
+    for old, new, _ in WRONG:
+        text = text.replace(old, new)
+    # One more layer: a key that the schema refuses.
+    wrong = text.replace("id: trial", "id: wrong") + "nonsense: 1\n"
+    (here / "cohorts" / "wrong.yaml").write_text(wrong)
+    assert main(["check", "cohorts/wrong.yaml", "absent", "cohorts/trial.yaml"]) == 1
+    told = capsys.readouterr()
+    for _, _, message in WRONG:
+        assert message in told.err
+    assert "'nonsense' is unknown" in told.err
+    assert "cohorts: 'absent': the file" in told.err
+    assert "Traceback" not in told.err
+    # The other cohort is checked all the same.
+    assert "24 samples of 8 patients" in told.out
+
+
+def test_lines_to_fill_in_are_named(trial, here, capsys):
+    path, _ = trial
+    left = path.read_text().replace("disease: atopic dermatitis", "disease: null")
+    (here / "cohorts" / "left.yaml").write_text(left.replace("id: trial", "id: left"))
+    assert main(["check", "cohorts/left.yaml"]) == 1
+    error = capsys.readouterr().err
+    assert "to fill in: line 8 (disease: null): disease of the patients" in error
+
+
+def test_a_configuration_that_is_not_there(here, capsys):
+    assert main(["check", "--configfile", "absent.yaml"]) == 1
+    assert "absent.yaml: this file does not exist" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_hides_no_problem(trial, here):
+    call = [sys.executable, "-m", "adnorm.cli", "check", "cohorts/trial.yaml", "absent"]
+    run = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run.stdout.close()
+    error = run.stderr.read()
+    run.stderr.close()
+    assert run.wait() == 1
+    assert error.startswith("STOPPED") and "BrokenPipe" not in error
+
+
+def test_shipped_cohorts_are_found_from_anywhere(here, capsys):
+    assert main(["check", "demo_reference_array"]) == 0
+    assert "supported comparisons" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------- lock
+
+
+def test_lock_pins_and_compares_and_finds_what_changed(trial, here, capsys):
+    path, _ = trial
+    before = path.read_text()
+    assert main(["lock", "--check", "--configfile", "run.yaml"]) == 1
+    assert path.read_text() == before
+    assert main(["lock", "--configfile", "run.yaml"]) == 0
+    pinned = read_yaml(path)["source"]["sha256"]
+    assert set(pinned) == {"table", "sheet"} and all(len(d) == 64 for d in pinned.values())
+    kept = [line for line in path.read_text().splitlines() if line in before.splitlines()]
+    assert kept == before.splitlines()
+    assert main(["lock", "--check", "--configfile", "run.yaml"]) == 0
+    assert main(["check", "--configfile", "run.yaml"]) == 0
+    counts = (here / "counts.csv").read_bytes()
+    try:
+        (here / "counts.csv").write_bytes(counts + b"GENEX" + b",1" * 24 + b"\n")
+        capsys.readouterr()
+        assert main(["lock", "--check", "--configfile", "run.yaml"]) == 1
+        assert f"counts.csv: pinned is {pinned['table'][:12]}" in capsys.readouterr().out
+        assert main(["check", "--configfile", "run.yaml"]) == 1
+        assert "adnorm lock" in capsys.readouterr().err
+        assert main(["lock", "--configfile", "run.yaml", "--json"]) == 0
+        files = json.loads(capsys.readouterr().out)["cohorts"][0]["files"]
+        assert [f["role"] for f in files if f["found"] != f["pinned"]] == ["table"]
+        assert main(["check", "--configfile", "run.yaml"]) == 0
+    finally:
+        (here / "counts.csv").write_bytes(counts)
+
+
+DIGESTS = {"sheet": "b" * 64, "table": "a" * 64}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "source: {}\n",
+        "source: {table: x.csv, sheet: 'a, b.csv'}  # ours\n",
+        "source: {table: x.csv,\n  sheet: y.csv}\n",
+        "source:\n  # the counts\n  table: x.csv  # of 2020\n\n  # and more\n",
+        "source:\n  table: x.csv\n  sha256:\n    table: 00  # old\n    gone: 11\n  sheet: y.csv\n",
+        "source:\n    sha256: {table: 00}\n    table: x.csv\n",
+        "source: null\n",
+    ],
+    ids=["absent", "empty", "flow", "two_lines", "block", "renewed", "flow_renewed", "null"],
+)
+def test_pinning_keeps_all_other_lines(tmp_path, source):
+    path = tmp_path / "c.yaml"
+    rest = "id: c  # ours\n{}# what samples are\nsamples:\n  week: {{from: day, scale: 0.10}}\n"
+    path.write_text(rest.format(source))
+    before = read_yaml(path)
+    pin(path, DIGESTS)
+    after = read_yaml(path)
+    assert after["source"].pop("sha256") == DIGESTS
+    old = before.get("source") or {}
+    old.pop("sha256", None)
+    assert after == before | {"source": old}
+    for comment in ("# ours", "# what samples are\nsamples:", "scale: 0.10"):
+        assert comment in path.read_text()
+    assert ("# of 2020" in source) == ("# of 2020" in path.read_text())
+    again = path.read_text()
+    pin(path, DIGESTS)
+    assert path.read_text() == again
+
+
+# ---------------------------------------------------------------- discover
+
+
+def test_the_query_asks_for_human_series_of_each_jak_inhibitor(capsys):
+    assert main(["discover", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == addresses()
+    for word in ("upadacitinib", "abrocitinib", "delgocitinib", '"atopic dermatitis"', "gse[ETYP]"):
+        assert word in told["term"]
+    assert "dupilumab" not in told["term"]
+    assert told["query"].startswith("https://eutils.ncbi.nlm.nih.gov/")
+    # Servers refuse longer addresses.
+    assert len(told["query"]) < 4000
+
+
+class Answer:
+    def __init__(self, content):
+        self.content = content
+
+    def raise_for_status(self):
+        pass
+
+    def json(self):
+        return self.content
+
+
+def test_found_series_are_listed_newest_first(monkeypatch, capsys):
+    asked = []
+
+    def get(address, timeout, headers):
+        asked.append(address)
+        assert all(timeout)
+        if "esearch" in address:
+            return Answer({"esearchresult": {"idlist": ["1", "2"]}})
+        entries = {
+            number: {"accession": f"GSE{number}", "n_samples": 9, "pdat": date, "title": "t"}
+            for number, date in (("1", "2023/01/05"), ("2", "2025/10/30"))
+        }
+        return Answer({"result": {"uids": ["1", "2"], **entries}})
+
+    monkeypatch.setattr(requests, "get", get)
+    assert main(["discover", "--run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["2", "GSE2", "GSE1"]
+    assert "id=1%2C2" in asked[1]
+
+
+@pytest.mark.parametrize("failure", [requests.ConnectionError, requests.Timeout, ValueError])
+def test_without_a_network_one_paragraph_and_the_page(monkeypatch, capsys, failure):
+    def get(*_, **__):
+        raise failure("no route")
+
+    monkeypatch.setattr(requests, "get", get)
+    assert main(["discover", "--run"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("STOPPED: NCBI did not answer")
+    assert addresses()["page"] in error
+
+
+# ---------------------------------------------------------------- summary
+
+
+def test_the_summary_of_nothing_says_what_to_run(tmp_path, capsys):
+    assert main(["summary", str(tmp_path)]) == 1
+    assert "no finished cohort is here" in capsys.readouterr().err
+
+
+def test_manifests_are_linked_not_copied_and_stay_as_they_are(trial, here, repository):
+    from adnorm.cli.gathering import gathered
+    from adnorm.fetch.build import fetch_cohort
+    from adnorm.study.cohort import read_study
+
+    study = read_study(read_yaml(here / "run.yaml") | {"results": "kept"}, repository)
+    cohort = study.cohorts["trial"]
+    manifest = fetch_cohort(cohort, study.config["geo"], here / "kept/trial/fetch")
+    before = {p.name: p.stat().st_mtime_ns for p in manifest.parent.iterdir()}
+    with gathered(cohort, study.config) as aside:
+        assert read_json(aside) == read_json(manifest)
+        assert aside != manifest
+    assert {p.name: p.stat().st_mtime_ns for p in manifest.parent.iterdir()} == before
