@@ -194,6 +194,22 @@ def test_rows_primary_family_first_and_no_set_without_direction(draw):
     assert "SIMULATED DATA" in words(figure)
 
 
+def test_axis_of_a_published_list_stands_among_the_disease_signatures(repository, tmp_path):
+    material = make(repository, tmp_path)
+    index = material.tables["index"]
+    own = index[index["name"] == "global"].assign(
+        name="my_list", level="published_axis", family="none"
+    )
+    material.tables["index"] = pd.concat([index, own], ignore_index=True)
+    figure, table = draw_normalization(material)
+    assert "Disease axis of a list: my list" in words(figure)
+    names = list(table["set"].unique())
+    assert "my_list" not in names[:3]
+    assert names[-1] != "global"
+    cells = table[table["set"] == "my_list"]["value"].to_numpy()
+    np.testing.assert_array_equal(cells, table[table["set"] == "global"]["value"].to_numpy())
+
+
 def test_reasons_stand_in_the_cells_and_in_full_below(draw):
     figure, table = draw()
     inside = {t.get_text().replace("\n", " ") for t in panel(figure).texts}

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.base.logs import progress
 from adnorm.figures.changes import draw_gene_changes, draw_set_changes
 from adnorm.figures.coverage import draw_coverage
+from adnorm.figures.drawing import draw_figures
 from adnorm.figures.enrichment import draw_enrichment
 from adnorm.figures.heatmaps import draw_genes, draw_sets_samples
 from adnorm.figures.material import Material, read_material
-from adnorm.figures.names import FIGURES, INDEX_FIGURES, FigureName
-from adnorm.figures.normalization import draw_normalization
+from adnorm.figures.names import FIGURES
 from adnorm.figures.page import write_page
 from adnorm.figures.patients import draw_patients
 from adnorm.figures.quality import draw_quality
 from adnorm.figures.samples import draw_pca
-from adnorm.figures.theme import RC, savefig
 
 DRAWERS: dict[str, Callable[[Material], tuple[Figure, pd.DataFrame]]] = {
     "genes_itch": lambda material: draw_genes(material, "genes_itch", "itch"),
@@ -34,7 +32,6 @@ DRAWERS: dict[str, Callable[[Material], tuple[Figure, pd.DataFrame]]] = {
     "pca": draw_pca,
     "quality": draw_quality,
     "coverage": draw_coverage,
-    "normalization": draw_normalization,
 }
 
 
@@ -64,25 +61,6 @@ def build_figures(
     """
     folder = Path(outputs["folder"])
     material = read_material(inputs, settings)
-    _draw(material, FIGURES, folder)
+    draw_figures(DRAWERS, material, FIGURES, folder)
+    progress(f"{len(FIGURES)} figures of {material.n}")
     write_page(material, folder / "overview.html")
-
-
-def build_index_figures(
-    inputs: dict[str, Path | list[Path]], settings: dict, outputs: dict[str, Path]
-) -> None:
-    """Draw the figures of the normalization index.
-
-    Parameters are those of `build_figures`, with the path of index.tsv as input ``index`` and the
-    section ``index`` of the configuration among the settings.
-    """
-    material = read_material(inputs, settings)
-    _draw(material, INDEX_FIGURES, Path(outputs["folder"]))
-
-
-def _draw(material: Material, figures: tuple[FigureName, ...], folder: Path) -> None:
-    for figure in figures:
-        with mpl.rc_context(RC):
-            drawn, table = DRAWERS[figure.name](material)
-            savefig(drawn, folder, figure.name, table)
-    progress(f"{len(figures)} figures of {material.n}")

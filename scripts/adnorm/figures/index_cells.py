@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from adnorm.figures.labels import mark_label
-from adnorm.figures.material import Material
 from adnorm.figures.selection import shown_sets
+from adnorm.figures.shared import CohortMaterial
 from adnorm.figures.theme import counted
 from adnorm.study.comparisons import UNTREATED_ARM
 
@@ -32,6 +32,8 @@ COLUMNS = [
 ]
 REFERENCES, MEASURES = ("nonlesional", "healthy"), ("NI", "dNI")
 GLOBAL, ITCH_MINUS_TH2 = "global", "itch_minus_th2"
+#: Level of a disease axis that a published list of genes defines.
+PUBLISHED_AXIS = "published_axis"
 PRIMARY = "Primary family"
 #: Scores of the index that are no gene sets: label and category.
 DERIVED = {
@@ -86,9 +88,9 @@ class Cells:
         return list(dict.fromkeys(column[0] for column in self.columns))
 
     @property
-    def values(self) -> pd.DataFrame:
-        """The table by the keys of its cells."""
-        return self.table.set_index(KEYS)
+    def values(self) -> dict[tuple, dict]:
+        """Every cell by its keys."""
+        return {tuple(row[key] for key in KEYS): row for row in self.table.to_dict("records")}
 
     @property
     def patients(self) -> dict[tuple, str]:
@@ -102,7 +104,7 @@ class Cells:
         }
 
 
-def list_cells(material: Material) -> Cells:
+def list_cells(material: CohortMaterial) -> Cells:
     """Choose rows and columns of the heatmap and put its values into cells.
 
     Parameters
@@ -116,9 +118,9 @@ def list_cells(material: Material) -> Cells:
         why = material.why_no("change")
         asked = "an index needs lesional skin before and after treatment"
         return Cells(pd.DataFrame(columns=COLUMNS), why_not=f"{asked}; {why}")
-    blocks, notes = _blocks(material, index)
+    blocks, notes = score_blocks(material, index)
     order = [name for _, names in blocks for name in names]
-    labels = {n: _label(material, n, heading == PRIMARY) for heading, ns in blocks for n in ns}
+    labels = {n: row_label(material, n, heading == PRIMARY) for heading, ns in blocks for n in ns}
     table = _table(material, index[index["set"].isin(order)]).assign(
         label=lambda t: t["set"].map(labels)
     )
@@ -139,17 +141,18 @@ def list_cells(material: Material) -> Cells:
     return Cells(table, blocks, labels, columns, [*notes, *_lost(table)])
 
 
-def _blocks(material: Material, index: pd.DataFrame) -> tuple[list, list[str]]:
+def score_blocks(material: CohortMaterial, index: pd.DataFrame) -> tuple[list, list[str]]:
     """Order the scores: the primary family, then signed sets by category."""
     sets, present = material.sets, set(index["set"])
     signed = [n for n in sets.index if sets.loc[n, "direction"] not in ("unsigned", "")]
     kept = set(shown_sets(material, index)[0])
     names = [n for n in DERIVED if n in present]
+    names += sorted(set(index.loc[index["level"] == PUBLISHED_AXIS, "set"]))
     names += [n for n in signed if n in present and n in kept]
     primary = set(index.loc[index["family"] == "primary", "set"])
     blocks: dict[str, list[str]] = {}
     for name in sorted(names, key=lambda n: _rank(material, n, n in primary)):
-        category = DERIVED[name][1] if name in DERIVED else sets.loc[name, "category"]
+        category = DERIVED[name][1] if name in DERIVED else sets["category"].get(name, "residual")
         heading = PRIMARY if name in primary else material.heading(category)
         blocks.setdefault(heading, []).append(name)
     notes = []
@@ -165,26 +168,40 @@ def _blocks(material: Material, index: pd.DataFrame) -> tuple[list, list[str]]:
     return list(blocks.items()), notes
 
 
-def _rank(material: Material, name: str, primary: bool) -> tuple:
+def _rank(material: CohortMaterial, name: str, primary: bool) -> tuple:
     names = list(material.sets.index)
     if name == ITCH_MINUS_TH2:
         itch = [i for i, c in enumerate(material.sets["category"]) if c == "itch"]
         return (not primary, 1, min(itch, default=0) - 0.5)
-    return (not primary, 0, 0) if name == GLOBAL else (not primary, 1, names.index(name))
+    if name == GLOBAL:
+        return (not primary, 0, 0)
+    if name not in names:
+        # Among the disease signatures, whatever the name of the list is.
+        same = [i for i, c in enumerate(material.sets["category"]) if c == "madad_core"]
+        return (not primary, 1, min(same, default=len(names)) - 0.5)
+    return (not primary, 1, names.index(name))
 
 
-def _label(material: Material, name: str, whole: bool) -> str:
+def published_axis_label(name: str) -> str:
+    """Name an axis that a published list of genes defines."""
+    return f"Disease axis of a list: {name.replace('_', ' ')}"
+
+
+def row_label(material: CohortMaterial, name: str, whole: bool) -> str:
+    """Write the name of a score beside its row; `whole` with the category before it."""
     if name in DERIVED:
         label = DERIVED[name][0]
         short = label.rpartition(": ")[2]
         return label if whole else short[:1].upper() + short[1:]
+    if name not in material.sets.index:
+        return published_axis_label(name)
     # Among sets of many categories the category says what the label is about.
     if whole:
         return str(material.sets.loc[name, "label"])
     return mark_label(material, name).removesuffix(" †")
 
 
-def _table(material: Material, index: pd.DataFrame) -> pd.DataFrame:
+def _table(material: CohortMaterial, index: pd.DataFrame) -> pd.DataFrame:
     """Write index and placebo-adjusted index as cells of one table."""
     texts = ["status", "reason_code", "reason", "dni_reason"]
     index = index.assign(**{c: index[c].astype(object).fillna("").astype(str) for c in texts})
@@ -220,7 +237,7 @@ def _table(material: Material, index: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _sorted(material: Material, table: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+def _sorted(material: CohortMaterial, table: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     ranks = table[KEYS].copy()
     known = {"reference": REFERENCES, "measure": MEASURES, "arm": material.arms, "set": order}
     for column, values in known.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adnorm.figures.material import Material
+from adnorm.figures.shared import CohortMaterial
 from adnorm.figures.theme import shorten
 
 DIRECTION_NOTE = "▲▼ direction expected in lesional skin of atopic dermatitis."
@@ -11,7 +11,7 @@ SIGNED_BAR = "± signed set: red = further in\nthe direction of lesional skin"
 MOST_LETTERS = 45
 
 
-def signed_note(material: Material, names: list[str]) -> str:
+def signed_note(material: CohortMaterial, names: list[str]) -> str:
     """Say what a high score means, for the kinds of sets that are among some sets."""
     unsigned = material.sets.loc[names, "direction"].isin(["unsigned", ""])
     notes = []
@@ -25,7 +25,7 @@ def signed_note(material: Material, names: list[str]) -> str:
     return " ".join(notes)
 
 
-def mark_label(material: Material, name: str, sign: bool = False) -> str:
+def mark_label(material: CohortMaterial, name: str, sign: bool = False) -> str:
     """Write the label of a set, with a dagger if its coverage is low or it has no score.
 
     Parameters
@@ -44,7 +44,7 @@ def mark_label(material: Material, name: str, sign: bool = False) -> str:
     return f"{label} †" if row["status"] != "ok" else label
 
 
-def set_notes(material: Material, names: list[str]) -> list[str]:
+def set_notes(material: CohortMaterial, names: list[str]) -> list[str]:
     """Write why sets carry a dagger."""
     sets = material.sets.loc[names]
     flagged = sets[sets["status"] != "ok"]
@@ -59,7 +59,7 @@ def set_notes(material: Material, names: list[str]) -> list[str]:
     return ["† low coverage or not scored; genes found of genes asked: " + "; ".join(whys) + "."]
 
 
-def category_blocks(material: Material, names: list[str]) -> list[tuple[str, list[str]]]:
+def category_blocks(material: CohortMaterial, names: list[str]) -> list[tuple[str, list[str]]]:
     """Group sets under the heading of their category, in display order."""
     wanted = set(names)
     sets = material.sets.loc[[n for n in material.sets.index if n in wanted]]

@@ -39,6 +39,17 @@ FIGURES: tuple[FigureName, ...] = (
 #: Drawn from the index, which needs all cohorts of a run, and therefore apart from the others.
 INDEX_FIGURES: tuple[FigureName, ...] = (
     FigureName("normalization", "How far back to normal: the normalization index", "Normalization"),
+    FigureName("time_courses", "The normalization index over time", "Normalization"),
+    FigureName("trajectories", "Response of every patient over time", "Normalization"),
+    FigureName("reversal", "Gene by gene: disease and its reversal", "Normalization"),
+    FigureName("concordance", "Scores of the skin and the clinic", "Normalization"),
 )
 
-TITLES = {figure.name: figure.title for figure in FIGURES + INDEX_FIGURES}
+#: Drawn over all cohorts of a run.
+ATLAS_FIGURES: tuple[FigureName, ...] = (
+    FigureName("forest", "Beyond placebo: every cohort, arm and drug class", "Atlas"),
+    FigureName("dose_response", "Dose and normalization index", "Atlas"),
+    FigureName("normalization_atlas", "The normalization index over all cohorts", "Atlas"),
+)
+
+TITLES = {figure.name: figure.title for figure in FIGURES + INDEX_FIGURES + ATLAS_FIGURES}

@@ -15,8 +15,8 @@ from matplotlib.patches import Rectangle
 
 from adnorm.figures.index_cells import COLUMNS, NOT_DEFINED, SHORT, Cells, list_cells
 from adnorm.figures.index_notes import EXPLORATORY, reason_notes
-from adnorm.figures.material import Material
 from adnorm.figures.names import TITLES
+from adnorm.figures.shared import CohortMaterial
 from adnorm.figures.sheet import Sheet, message_sheet, text_width, wrap_words
 from adnorm.figures.theme import FAINT, INK, MISSING, counted
 from adnorm.study.comparisons import UNTREATED_ARM
@@ -33,7 +33,7 @@ PALE = 0.3
 MOST_COLUMNS = 16
 
 
-def draw_normalization(material: Material) -> tuple[Figure, pd.DataFrame]:
+def draw_normalization(material: CohortMaterial) -> tuple[Figure, pd.DataFrame]:
     """Draw the index of the global axis and of every signed set, and what placebo leaves of it.
 
     Parameters
@@ -90,7 +90,7 @@ def cell_colour(value: float, lower: float, upper: float) -> tuple[float, float,
     return tuple(1 - (1 - colour) * (PALE if says_nothing(lower, upper) else 1.0))
 
 
-def _confidence(material: Material) -> float:
+def _confidence(material: CohortMaterial) -> float:
     return float(material.settings.get("index", {}).get("confidence", 0.95))
 
 
@@ -118,7 +118,7 @@ def _spans(columns: list[tuple], places: list, depth: int) -> list[tuple[tuple, 
 
 
 def _draw_header(
-    sheet: Sheet, material: Material, cells: Cells, columns: list, places: list, y: float
+    sheet: Sheet, material: CohortMaterial, cells: Cells, columns: list, places: list, y: float
 ) -> float:
     """Write measure, arm, week and patients above the columns; return the lower edge."""
     said = {"NI": "Normalization index (NI)", "dNI": "NI − NI of placebo (dNI)"}
@@ -128,12 +128,14 @@ def _draw_header(
         if len(cells.references) > 1:
             text = f"{measure} against {reference} skin"
         # Bold is wider than what is measured.
-        blocks.append((_fit(text, 7.5, (b - a + 0.12) / 1.15), a, b))
+        blocks.append((fit_words(text, 7.5, (b - a + 0.12) / 1.15), a, b))
     y += 0.14 * max(text.count("\n") + 1 for text, _, _ in blocks)
     for text, a, b in blocks:
         style = {"weight": "bold", "ha": "center", "va": "baseline", "linespacing": 1.15}
         sheet.text((a + b) / 2, y - 0.03, text, size=7.5, **style)
-    arms = [(c[2], _fit(c[2], 7, b - a - 0.04), a, b) for c, a, b in _spans(columns, places, 3)]
+    arms = [
+        (c[2], fit_words(c[2], 7, b - a - 0.04), a, b) for c, a, b in _spans(columns, places, 3)
+    ]
     y += 0.1 + 0.125 * max(text.count("\n") + 1 for _, text, _, _ in arms)
     for arm, text, a, b in arms:
         style = {"size": 7, "ha": "center", "va": "baseline", "linespacing": 1.15}
@@ -148,8 +150,8 @@ def _draw_header(
     return y + 0.35
 
 
-def _fit(text: str, size: float, room: float) -> str:
-    """Break a text into lines for its room, words too if they are too long."""
+def fit_words(text: str, size: float, room: float) -> str:
+    """Break a text into lines for its room in inches, words too if they are too long."""
     letters = max(int(room * 72 / (size * 0.62)), 4)
     return wrap_words(text, size, room) or "\n".join(textwrap.wrap(text, letters))
 
@@ -161,23 +163,23 @@ def _draw_panel(sheet: Sheet, cells: Cells, columns: list, places: list, y: floa
     axes = sheet.axes(0, y, width, height)
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
-    below = 0.0
+    values, below = cells.values, 0.0
     for heading, names in cells.blocks:
         sheet.text(0, y + below + HEADING / 2 + 0.01, heading, size=7.5, weight="bold", va="center")
         below += HEADING
         for name in names:
             middle = y + below + ROW / 2
             sheet.text(-0.07, middle, cells.labels[name], size=7, ha="right", va="center")
-            _draw_row(axes, cells, name, columns, places, below)
+            _draw_row(axes, values, name, columns, places, below)
             below += ROW
     return y + height
 
 
 def _draw_row(
-    axes: Axes, cells: Cells, name: str, columns: list, places: list, below: float
+    axes: Axes, values: dict, name: str, columns: list, places: list, below: float
 ) -> None:
     """Draw one score; neighbours without an index share one box and one reason."""
-    rows = [cells.values.loc[(*column, name)] for column in columns]
+    rows = [values[(*column, name)] for column in columns]
 
     def box(i: int) -> tuple:
         row = rows[i]
@@ -191,19 +193,24 @@ def _draw_row(
             middle = (x + right) / 2, below + ROW / 2
             text = text if len(run) > 1 else text.replace(" ", "\n", 1)
             style = {"color": FAINT, "ha": "center", "va": "center", "linespacing": 1.05}
-            axes.text(*middle, text, size=5.5, **style)
+            axes.text(*middle, text, size=5.5, in_layout=False, **style)
         else:
             patch = _draw_number(axes, rows[run[0]], (x + right) / 2, below)
         size = (right - x, ROW)
-        axes.add_patch(Rectangle((x, below), *size, facecolor=patch, edgecolor="white", lw=0.9))
+        axes.add_patch(
+            Rectangle(
+                (x, below), *size, facecolor=patch, edgecolor="white", lw=0.9, in_layout=False
+            )
+        )
 
 
-def _draw_number(axes: Axes, row: pd.Series, x: float, below: float) -> tuple:
+def _draw_number(axes: Axes, row: dict, x: float, below: float) -> tuple:
     """Write an index and its interval; return the colour that belongs below them."""
     red, green, blue = cell_colour(row["value"], row["lower"], row["upper"])
     # Relative luminance decides which ink is readable.
     ink = "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.52 else INK
-    style = {"color": ink, "ha": "center", "va": "center"}
+    # What lies inside the panel need not be measured to find the size of the page.
+    style = {"color": ink, "ha": "center", "va": "center", "in_layout": False}
     style["style"] = "italic" if row["status"] == EXPLORATORY else "normal"
     weight = "bold" if row["excludes_0"] == "yes" else "normal"
     axes.text(x, below + ROW * 0.34, _digits(row["value"]), size=7, weight=weight, **style)
@@ -217,10 +224,18 @@ def _digits(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
-def _draw_key(sheet: Sheet, cells: Cells, x: float) -> None:
-    """Draw the colour bar, what its ends mean, and what bold, italic and grey are."""
-    normal = cells.references[0] if len(cells.references) == 1 else "reference"
-    untreated = {column[2] for column in cells.columns} <= {UNTREATED_ARM}
+def draw_index_bar(sheet: Sheet, x: float, normal: str, untreated: bool) -> None:
+    """Draw the colour bar of the index and say what its colours mean.
+
+    Parameters
+    ----------
+    sheet, x
+        Where to: the upper edge of the sheet, at a place in inches.
+    normal
+        The skin whose level is 1.
+    untreated
+        Whether nobody was treated.
+    """
     sheet.text(x, 0.0, "Normalization index", size=7.5, va="top")
     axes = sheet.axes(x, 0.22, 0.14, 1.7)
     mappable = ScalarMappable(Normalize(LOWEST, HIGHEST), colours())
@@ -235,6 +250,12 @@ def _draw_key(sheet: Sheet, cells: Cells, x: float) -> None:
     bar.set_ticks(list(ticks), labels=list(ticks.values()))
     bar.outline.set_linewidth(0.4)
     axes.tick_params(labelsize=6.5, length=2)
+
+
+def _draw_key(sheet: Sheet, cells: Cells, x: float) -> None:
+    """Draw the colour bar, what its ends mean, and what bold, italic and grey are."""
+    normal = cells.references[0] if len(cells.references) == 1 else "reference"
+    draw_index_bar(sheet, x, normal, {column[2] for column in cells.columns} <= {UNTREATED_ARM})
     y = 2.12
     shown = cells.table[cells.table["value"].notna()]
     if "dNI" in set(cells.table["measure"]):
@@ -264,7 +285,7 @@ def _draw_key(sheet: Sheet, cells: Cells, x: float) -> None:
             y += 0.17
 
 
-def _notes(material: Material, cells: Cells, level: str) -> list[str]:
+def _notes(material: CohortMaterial, cells: Cells, level: str) -> list[str]:
     skins = " or ".join(cells.references)
     notes = [
         f"NI = share of the disease effect (lesional − {skins} skin at baseline) that is gone in "

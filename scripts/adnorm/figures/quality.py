@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from adnorm.figures.material import STATE_ORDER, Material
+from adnorm.figures.material import Material
 from adnorm.figures.names import TITLES
 from adnorm.figures.places import name_points
+from adnorm.figures.shared import STATE_ORDER
 from adnorm.figures.sheet import Sheet, message_sheet
 from adnorm.figures.theme import INK, STATES, counted, order_arms, short_names
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
-from adnorm.figures.material import CATEGORIES, Material
+from adnorm.figures.material import Material
+from adnorm.figures.shared import CATEGORIES, CohortMaterial
 from adnorm.study.gene_sets import ADDED
 
 #: More added sets than this make a figure that nobody can read.
 MOST_ADDED = 40
 
 
-def added_sets(material: Material) -> list[str]:
+def added_sets(material: CohortMaterial) -> list[str]:
     """List the sets that are neither of a category of adnorm nor chosen for the heatmaps."""
     chosen = {s.name for s in material.heatmap_sets("itch", "barrier")}
     ours = set(CATEGORIES) - {ADDED}
@@ -19,7 +20,7 @@ def added_sets(material: Material) -> list[str]:
     return list(material.sets.index[~own])
 
 
-def shown_sets(material: Material, rates: pd.DataFrame, column: str = "fdr") -> tuple:
+def shown_sets(material: CohortMaterial, rates: pd.DataFrame, column: str = "fdr") -> tuple:
     """Choose the sets that a figure draws: all of adnorm, and the most telling of the added ones.
 
     Parameters

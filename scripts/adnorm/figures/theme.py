@@ -10,7 +10,6 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -144,6 +143,9 @@ def week_colours(weeks: Iterable[float]) -> dict[float, str]:
 
 def diverging() -> Colormap:
     """Return the colour map of everything with a zero: blue below, red above, grey if missing."""
+    # Imported here: most figures do without, and importing it takes as long as drawing one.
+    import seaborn as sns
+
     return sns.color_palette("vlag", as_cmap=True).with_extremes(bad=MISSING)
 
 

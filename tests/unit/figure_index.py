@@ -1,0 +1,161 @@
+"""Made-up trials whose index, responses and clinic were computed by the package itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from adnorm.atlas.classes import class_table
+from adnorm.atlas.dose import dose_table
+from adnorm.atlas.material import CohortResults
+from adnorm.atlas.published import read_published
+from adnorm.atlas.time import time_table
+from adnorm.base.tables import read_table, write_table
+from adnorm.index.gene_index import gene_index
+from adnorm.index.normalization import normalization_index
+from adnorm.index.trajectories import build_trajectories
+from adnorm.study.gene_sets import read_gene_sets
+
+PRIMARY = ["global", "itch_core_skin_up", "barrier_hyperproliferation_up"]
+INDEX = {"bootstrap": 200, "confidence": 0.95, "primary": PRIMARY, "fdr": 0.05}
+HEATMAPS = {"itch": ["itch_core_skin_up"], "barrier": ["barrier_hyperproliferation_up"]}
+SETTINGS = {"heatmap_sets": HEATMAPS, "index": INDEX}
+#: Level of every score in lesional skin; 0 has no index.
+EFFECTS = {
+    "global": 4.0,
+    "itch_core_skin_up": 3.0,
+    "barrier_hyperproliferation_up": 2.5,
+    "barrier_lipid_ceramide_down": 0.0,
+}
+RESPONSE = {"placebo": 0.1, "drug 10 mg": 0.4, "drug 20 mg": 0.8, "other": 0.6, "untreated": 0.0}
+TRIAL = {"placebo": 8, "drug 10 mg": 8, "drug 20 mg": 7}
+SAMPLE_COLUMNS = ["sample", "patient", "state", "treatment", "drug_class", "dose_mg", "arm", "week"]
+
+
+def _sheet(arms: dict, weeks: tuple, states: list[str]) -> pd.DataFrame:
+    rows = []
+    for arm, patients in arms.items():
+        treatment, _, dose = arm.partition(" ")
+        for number in range(patients):
+            known = [("healthy", 0.0)] if arm == "healthy" else [(s, 0.0) for s in states]
+            known += [("lesional", week) for week in weeks if arm != "healthy"]
+            drug_class = "JAK inhibitor" if treatment == "drug" else "anti-IL-13"
+            for state, week in known:
+                person = f"{arm[:1]}{dose[:2].strip()}{number}"
+                mg = float(dose.split(" ")[0]) if dose else np.nan
+                rows.append((person, state, treatment, drug_class, mg, arm, week))
+    sheet = pd.DataFrame(rows, columns=SAMPLE_COLUMNS[1:])
+    sheet.insert(0, "sample", [f"S{i}" for i in range(len(sheet))])
+    return sheet
+
+
+def make_trial(
+    folder: Path,
+    repository: Path,
+    arms: dict | None = None,
+    weeks: tuple = (2.0, 12.0),
+    states: tuple = ("lesional", "nonlesional"),
+    clinic: bool = True,
+) -> dict:
+    """Write every table that the figures of the index read; return their paths by name."""
+    arms = TRIAL if arms is None else arms
+    sheet = _sheet(arms, weeks, list(states))
+    rng = np.random.default_rng(7)
+    share = np.where(sheet["week"] > 0, 1 - sheet["arm"].map(RESPONSE).fillna(0), 1.0)
+    share = np.where(sheet["state"] == "lesional", share, 0.0)
+    values = pd.DataFrame(
+        {name: e * share + rng.normal(0, 0.4, len(sheet)) for name, e in EFFECTS.items()}
+    )
+    if clinic:
+        sick = 20 * np.where(sheet["week"] > 0, share, 1.0) + rng.normal(0, 1.0, len(sheet))
+        sheet["easi"] = sick.clip(0.5).round(1)
+        by_visit = sheet.groupby(["patient", "week"])["easi"].transform("first")
+        sheet["easi"] = by_visit.where(sheet["state"] != "healthy")
+    placebo = "placebo" if "placebo" in arms else ""
+    names = pd.DataFrame({"level": "set", "reason_code": "", "reason": ""}, index=values.columns)
+    names.loc["global", "level"] = "global"
+    references = ["nonlesional", *(["healthy"] if "healthy" in arms else [])]
+    tables = [
+        normalization_index(values, sheet, reference, placebo, INDEX, 1, names)
+        for reference in references
+    ]
+    patients = sheet[["patient", "arm", "week", "state"]].join(values)
+    patients = patients.melt(
+        ["patient", "arm", "week", "state"], var_name="name", value_name="score"
+    )
+    sets = [repository / "config" / "gene_sets" / "adnorm.tsv"]
+    coverage = pd.DataFrame({"set": list(read_gene_sets(sets)), "status": "ok", "reason": ""})
+    made = {
+        "samples": sheet,
+        "comparisons": pd.DataFrame(
+            [("change", "change", "no", 0, "no lesional samples after baseline")],
+            columns=["contrast", "kind", "supported", "pairs", "reason"],
+        ),
+        "qc": sheet[["sample"]].assign(flags=""),
+        "coverage": coverage.assign(asked=10, found=10),
+        "index": pd.concat(tables, ignore_index=True),
+        "gene_index": _genes(sheet, share, rng, references[0], read_gene_sets(sets)),
+        "patients": patients,
+    }
+    paths = {name: folder / f"{name}.tsv" for name in made}
+    # The sample sheet stands where a run has it, in the folder of its cohort.
+    paths["samples"] = folder / "expression" / "samples.tsv"
+    for name, table in made.items():
+        write_table(table, paths[name])
+    outputs = {n: folder / f"{n}.tsv" for n in ("trajectories", "concordance", "calibration")}
+    build_trajectories(paths["patients"], paths["samples"], paths["index"], INDEX, outputs, 1)
+    return paths | outputs | {"gene_sets": sets}
+
+
+def _genes(
+    sheet: pd.DataFrame, share: np.ndarray, rng: np.random.Generator, reference: str, sets: dict
+) -> pd.DataFrame:
+    """Genes of the itch and barrier sets that change with treatment, and ones that do not."""
+    genes = [
+        g.symbol for name in ("itch_core_skin_up", *HEATMAPS["barrier"]) for g in sets[name].scored
+    ]
+    genes = [*dict.fromkeys(genes), *(f"NULL{i}" for i in range(60))]
+    effect = np.where([g.startswith("NULL") for g in genes], 0.0, rng.uniform(2, 4, len(genes)))
+    noise = rng.normal(0, 0.3, (len(genes), len(sheet)))
+    log2 = 6 + effect[:, None] * share[None, :] + noise
+    return gene_index(log2, np.array(genes, object), sheet, reference, INDEX)
+
+
+def facts(cohort: str, placebo: str = "placebo", simulated: bool = True) -> dict:
+    """The cohort file of a made-up trial, as far as figures read it."""
+    route = "simulated" if simulated else "geo_series_matrix"
+    texts = {"id": cohort, "title": "Made up", "reference": "nonlesional"}
+    return {**texts, "route": route, "placebo_arm": placebo}
+
+
+def make_atlas(folder: Path, repository: Path, trials: dict[str, dict]) -> tuple[dict, dict]:
+    """Write the atlas of some trials (keyword arguments of `make_trial`); inputs and cohorts."""
+    cohorts, known, sheets = {}, {}, []
+    for name, plan in trials.items():
+        paths = make_trial(folder / name, repository, **plan)
+        index = read_table(paths["index"])
+        placebo = "placebo" if "placebo" in plan.get("arms", TRIAL) else ""
+        cohorts[name] = facts(name, placebo)
+        sheets.append(paths["samples"])
+        known[name] = CohortResults(
+            name,
+            "atopic dermatitis",
+            True,
+            placebo,
+            index[index["analysis"] == "primary"].reset_index(drop=True),
+            read_table(paths["patients"]),
+            read_table(paths["samples"]),
+        )
+    results = list(known.values())
+    published = read_published(repository / "config" / "published.tsv")
+    parts = {"dose": dose_table, "time": time_table}
+    for name, table_of in parts.items():
+        frames = [table_of(cohort, INDEX, 1) for cohort in results]
+        filled = [frame for frame in frames if len(frame)] or frames[:1]
+        write_table(pd.concat(filled, ignore_index=True), folder / f"{name}.tsv")
+    write_table(class_table(results, published, INDEX), folder / "classes.tsv")
+    inputs = {name: folder / f"{name}.tsv" for name in ("dose", "time", "classes")}
+    sets = [repository / "config" / "gene_sets" / "adnorm.tsv"]
+    return inputs | {"samples": sheets, "gene_sets": sets}, cohorts
