@@ -12,7 +12,7 @@ import yaml
 
 from adnorm.base.tables import read_json, read_table
 from adnorm.cli.summary import summarize
-from adnorm.figures.names import FIGURES
+from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 
 COHORTS = ["demo_biologic", "demo_jak1", "demo_reference_array", "demo_reference_rnaseq"]
 
@@ -47,11 +47,22 @@ def set_changes(demo, cohort, method="zscore"):
 def test_every_stage_wrote_its_files(demo, cohort):
     for name in ("samples", "excluded", "identifiers", "design", "comparisons", "qc"):
         assert len((demo / cohort / "expression" / f"{name}.tsv").read_text().splitlines()) >= 1
-    for figure in FIGURES:
+    for figure in (*FIGURES, *INDEX_FIGURES):
         for kind in ("svg", "png", "tsv"):
             assert (demo / cohort / "figures" / f"{figure.name}.{kind}").stat().st_size > 20
+    for name in ("index", "axis", "gene_index", "trajectories", "concordance", "calibration"):
+        assert len((demo / cohort / "index" / f"{name}.tsv").read_text().splitlines()) >= 1
     manifest = read_json(demo / cohort / "fetch" / "manifest.json")
     assert all(re.fullmatch("[0-9a-f]{64}", f["sha256"]) for f in manifest["files"])
+
+
+def test_the_cohorts_are_joined_and_all_of_them_finished(demo):
+    for figure in ATLAS_FIGURES:
+        for kind in ("svg", "png", "tsv"):
+            assert (demo / "atlas" / "figures" / f"{figure.name}.{kind}").stat().st_size > 20
+    cohorts = read_table(demo / "atlas" / "cohorts.tsv")
+    assert list(cohorts["cohort"]) == COHORTS
+    assert set(cohorts["outcome"]) == {"finished"}
 
 
 @pytest.mark.parametrize("cohort", COHORTS)
@@ -170,7 +181,7 @@ def test_expression_opens_in_scanpy(demo):
 def test_simulated_is_said_wherever_it_appears(demo):
     for cohort in COHORTS:
         assert "imulated" in (demo / cohort / "figures" / "overview.html").read_text()
-        for figure in FIGURES:
+        for figure in (*FIGURES, *INDEX_FIGURES):
             svg = (demo / cohort / "figures" / f"{figure.name}.svg").read_text()
             assert re.search("simulated", svg, re.IGNORECASE), (cohort, figure.name)
 
