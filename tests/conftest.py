@@ -26,5 +26,5 @@ def shared() -> Path:
 
 
 def pytest_make_parametrize_id(val, argname):
-    """Name bytes by their argument: packed bytes carry the second of packing, workers then differ."""
+    """Name bytes by their argument: packed ones carry their second, and workers would differ."""
     return argname if isinstance(val, bytes) else None

@@ -359,8 +359,13 @@ def test_a_set_without_any_gene_has_rows_that_say_so(copied, sets):
     assert rows[["ni", "lower", "upper", "dni"]].isna().all(axis=None)
 
 
-def test_swapped_labels_give_no_number(copied, sets):
-    """Lesional and non-lesional exchanged at baseline: refused, set by set and for the axis."""
+@pytest.mark.parametrize("alone", [False, True], ids=["axis of others", "own axis"])
+def test_swapped_labels_give_no_number(copied, sets, alone):
+    """Lesional and non-lesional exchanged at baseline: refused, set by set and for the axis.
+
+    An axis that the cohort trains itself is exchanged with the labels, and so are its genes: they
+    ask the sets.
+    """
     other = {"lesional": "nonlesional", "nonlesional": "lesional"}
     for name in ("expression", "scores"):
         path = copied / name / f"{name}.h5ad"
@@ -369,12 +374,22 @@ def test_swapped_labels_give_no_number(copied, sets):
         start = data.obs["week"] == 0
         data.obs["state"] = pd.Categorical(state.where(~start, state.map(other)))
         data.write_h5ad(path)
+    lesional = copied.parent / "lesional_effects.tsv"
+    if alone:
+        write_table(read_table(lesional).query("cohort == @copied.name"), lesional)
     index_of(copied, sets)
-    table = index_table(copied.parent, copied.name, analysis="primary")
-    assert set(table["status"]) == {"NA"}
-    by_name = table.groupby("name")["reason_code"].first()
+    table = index_table(copied.parent, copied.name)
+    exploratory = ["composition_adjusted", "with_composition_genes"]
+    assert set(table.loc[~table["analysis"].isin(exploratory), "status"]) == {"NA"}
+    by_name = table[table["analysis"] == "primary"].groupby("name")["reason_code"].first()
     for name in ("global", "th2", "itch_core_skin_up", "barrier_hyperproliferation_up"):
         assert by_name[name] == "DIRECTION_CONTRADICTED"
+    axes = table[table["level"] == "global"]
+    assert axes["ni"].isna().all() and axes["reason_code"].ne("").all()
+    genes = read_table(copied / "index" / "gene_index.tsv")
+    assert genes["ni"].isna().all() and set(genes["class"]) == {"not estimable"}
+    assert genes["reason"].str.contains("labels look exchanged").all()
+    assert (copied / "index" / "residual.gmt").read_text() == ""
 
 
 # ---------------------------------------------------------------- real series

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import sys
 
 from adnorm import __version__
 from adnorm.base.errors import AdnormError
+from adnorm.cli.terminal import say
 
 #: Command → what it does in a few words; each is a module of this package, loaded when called.
 COMMANDS = {
@@ -62,5 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _module(chosen.command).run(chosen)
     except AdnormError as error:
+        if chosen.json:
+            # A program that reads the answer finds the reason there too.
+            say(json.dumps({"fine": False, "problems": [str(error)]}, indent=2, ensure_ascii=False))
         print(f"STOPPED: {error}", file=sys.stderr)
         return 1

@@ -9,13 +9,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from adnorm.base.logs import progress
+from adnorm.base.logs import get_logger, progress
 from adnorm.base.tables import read_table, write_table
 from adnorm.effects.observations import Observations, read_observations
 from adnorm.index.axis import CONTRAST
-from adnorm.index.estimability import GLOBAL, NOT_SCORED, PUBLISHED_AXIS
-from adnorm.index.gene_index import gene_index, residual_profile, write_gmt
+from adnorm.index.direction import exchanged_labels
+from adnorm.index.estimability import (
+    DIRECTION_CONTRADICTED,
+    GLOBAL,
+    NOT_SCORED,
+    PUBLISHED_AXIS,
+)
+from adnorm.index.gene_index import gene_index, refuse_genes, residual_profile, write_gmt
 from adnorm.index.global_axis import DiseaseAxis, disease_axis
+from adnorm.index.groups import HEALTHY, NONLESIONAL
 from adnorm.index.literal import pct_improvement_literal
 from adnorm.index.normalization import COLUMNS, EXPLORATORY, KEYS, NOT_AVAILABLE
 from adnorm.index.published_axis import dependence, published_axis
@@ -65,8 +72,17 @@ def build_index(
     data = read_observations(expression)
     sets = read_gene_sets(gene_set_files)
     table, left_out = read_table(lesional), left_out_genes(sets)
-    axis = disease_axis(data, table, left_out, settings, seed)
     values, names = read_set_scores(scores, data, sets)
+    exchanged = {
+        reference: exchanged_labels(
+            values, names, data.combined, reference, float(settings["confidence"])
+        )
+        for reference in (NONLESIONAL, HEALTHY)
+    }
+    for said in exchanged.values():
+        if said:
+            get_logger().warning("%s", said)
+    axis = disease_axis(data, table, left_out, settings, seed, exchanged[NONLESIONAL])
     asked = _with_axis(Asked(values, names, data.combined, _placebo(data), settings, seed), axis)
     listed = None
     if settings.get("axis_genes"):
@@ -76,9 +92,10 @@ def build_index(
         asked = _with_axis(asked, published, listed.name, PUBLISHED_AXIS)
     index = index_table(asked)
     if len(index):
-        frames = [index, _literal(data, read_table(effects))]
+        frames = [index, _literal(data, read_table(effects), exchanged[NONLESIONAL])]
         if left_out:
-            axes = [(disease_axis(data, table, {}, settings, seed), GLOBAL, GLOBAL)]
+            everything = disease_axis(data, table, {}, settings, seed, exchanged[NONLESIONAL])
+            axes = [(everything, GLOBAL, GLOBAL)]
             if listed:
                 everything = published_axis(data, listed, {}, renames)
                 axes.append((everything, listed.name, PUBLISHED_AXIS))
@@ -89,7 +106,10 @@ def build_index(
         said = index.loc[index["analysis"] == "primary", "status"].value_counts()
         progress(", ".join(f"{count} rows {status}" for status, count in said.items()))
     genes = _stack(
-        gene_index(data.log2, data.genes, data.combined, reference, settings)
+        refuse_genes(
+            gene_index(data.log2, data.genes, data.combined, reference, settings),
+            exchanged[reference],
+        )
         for reference in asked.references()
     )
     profile = residual_profile(genes, str(data.facts["cohort"]), float(settings["minimum_effect"]))
@@ -150,12 +170,13 @@ def _say_dependence(index: pd.DataFrame, listed: AxisGenes, accession: str) -> p
     return index
 
 
-def _literal(data: Observations, effects: pd.DataFrame) -> pd.DataFrame:
+def _literal(data: Observations, effects: pd.DataFrame, exchanged: str) -> pd.DataFrame:
     """Write the literature's figure as rows of the index table, labelled circular."""
     disease = effects[effects["contrast"] == CONTRAST]
     found = pct_improvement_literal(data.log2, data.genes, data.combined, disease)
     value = found["pct_improvement_literal"].to_numpy(dtype=float) / 100
-    known = np.isfinite(value)
+    known = np.isfinite(value) & (exchanged == "")
+    lacking = exchanged or "too few pairs or no disease gene of its own in this cohort"
     counted = found["note"] + " (" + found["genes"].astype(str) + " genes)"
     rows = pd.DataFrame(
         {
@@ -165,14 +186,12 @@ def _literal(data: Observations, effects: pd.DataFrame) -> pd.DataFrame:
             "week": found["week"],
             "level": GLOBAL,
             "name": "pct_improvement_literal",
-            "ni": value,
+            "ni": np.where(known, value, np.nan),
             "family": "none",
             "pairs": found["pairs"],
             "status": np.where(known, EXPLORATORY, NOT_AVAILABLE),
-            "reason_code": np.where(known, "", NOT_SCORED),
-            "reason": np.where(
-                known, counted, "too few pairs or no disease gene of its own in this cohort"
-            ),
+            "reason_code": np.where(known, "", DIRECTION_CONTRADICTED if exchanged else NOT_SCORED),
+            "reason": np.where(known, counted, lacking),
         }
     )
     rows[["interval", "dni_reason_code", "dni_reason"]] = ""

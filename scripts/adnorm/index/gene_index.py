@@ -198,6 +198,14 @@ def _without_chance(
     )
 
 
+def refuse_genes(table: pd.DataFrame, reason: str) -> pd.DataFrame:
+    """Take the index of all genes back where `reason` says why; without one nothing changes."""
+    if not reason:
+        return table
+    numbers = dict.fromkeys(["ni", "lower", "upper"], np.nan)
+    return table.assign(**numbers, reason=reason, **{"class": CLASSES[4]})
+
+
 def residual_profile(table: pd.DataFrame, cohort: str, minimum_effect: float) -> dict[str, dict]:
     """Collect the residual disease profile: disease genes that stay below 75 %.
 

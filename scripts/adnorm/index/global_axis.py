@@ -11,7 +11,7 @@ import pandas as pd
 from adnorm.effects.observations import Observations
 from adnorm.index.axis import FEWEST_COHORTS, axis_scores, train_axis, training_cohorts
 from adnorm.index.crossfit import fit_crossfit_axis
-from adnorm.index.estimability import NOT_SCORED
+from adnorm.index.estimability import DIRECTION_CONTRADICTED, NOT_SCORED
 
 OTHER_COHORTS, CROSSFIT = "other cohorts", "cross-fit"
 
@@ -42,6 +42,7 @@ def disease_axis(
     left_out: Mapping[str, str],
     settings: Mapping,
     seed: int,
+    exchanged: str = "",
 ) -> DiseaseAxis:
     """Train the axis on the other cohorts, or inside this one if there are too few of them.
 
@@ -57,6 +58,9 @@ def disease_axis(
         Section ``index`` of the configuration.
     seed
         Of the folds.
+    exchanged
+        Why the labels of the cohort look exchanged (`exchanged_labels`); an axis that it trains
+        itself would take its direction from them, so it is refused.
     """
     cohort, simulated = str(data.facts["cohort"]), bool(data.facts["simulated"])
     observations = data.combined
@@ -70,8 +74,10 @@ def disease_axis(
         table, weights, fold, source = fitted.table, fitted.weights, fitted.fold, CROSSFIT
         reason = fitted.reason
     table = table.assign(source=source)
+    unknown = np.full(len(observations), np.nan)
     if reason:
-        unknown = np.full(len(observations), np.nan)
         return DiseaseAxis(table, unknown, NOT_SCORED, f"no disease axis: {reason}")
+    if exchanged and source == CROSSFIT:
+        return DiseaseAxis(table, unknown, DIRECTION_CONTRADICTED, exchanged)
     scores = axis_scores(data.log2, observations, weights, fold)
     return DiseaseAxis(table, scores, "", "")

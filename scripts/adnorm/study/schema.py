@@ -132,15 +132,15 @@ def _sentence(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = [k for k in found if k not in known]
-        hints = "".join(f" '{k}' is unknown{nearest(k, known)}." for k in unknown)
-        return f"{place}unknown key:{hints} Known: {listing(known, 40)}"
+        told = [f"unknown key '{k}'{nearest(k, known) or '.'}" for k in unknown]
+        return f"{place}{' '.join(told)} Known: {listing(known, 40)}"
     if error.validator == "required":
         missing = [k for k in rule if k not in found]
         return f"{place}{listing(missing)} must be given"
     if error.validator == "enum":
-        return (
-            f"{place}'{found}' is not allowed{nearest(found, rule)}; allowed: {listing(rule, 40)}"
-        )
+        allowed = ["null" if value is None else value for value in rule]
+        near = nearest(found, allowed)
+        return f"{place}'{found}' is not allowed{near}; allowed: {listing(allowed, 40)}"
     if error.validator == "type":
         kinds = rule if isinstance(rule, list) else [rule]
         return f"{place}found {found!r}, which is not of type {' or '.join(kinds)}"
