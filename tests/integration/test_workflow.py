@@ -120,8 +120,9 @@ def test_a_wrong_configuration_stops_before_any_work(
 
 
 def test_plan_has_one_job_a_cohort_and_stage(tmp_path, snakemake, configure):
-    configure(tmp_path, {"cohorts": ["demo_jak1", "demo_biologic"]})
-    run = snakemake(tmp_path, "--configfile", "run.yaml", "-n")
+    config = configure(tmp_path / "configs", {"cohorts": ["demo_jak1", "demo_biologic"]})
+    assert config.is_absolute()
+    run = snakemake(tmp_path, "--configfile", str(config), "-n")
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
     of_cohorts = ["fetch", "expression", "scores", "effects", "figures"]
     of_cohorts += ["index", "normalization"]

@@ -85,6 +85,23 @@ def test_one_trial_a_class_is_descriptive_and_says_that_it_is_confounded():
     assert classes["dni"].tolist() == [0.5, 0.2, 0.2]  # the class and its family
 
 
+def test_a_trial_of_both_classes_is_not_said_to_be_confounded():
+    both = cohort("c", JAKI, [(20, 4, 0.5, 0.1)])
+    other = cohort("c", BIOLOGIC, [(300, 4, 0.3, 0.1)])
+    for frame in (other.index, other.samples):
+        frame["arm"] = frame["arm"].str.replace("c drug", "c other")
+    other.samples["treatment"] = other.samples["treatment"].str.replace("c drug", "c other")
+    both = dataclasses.replace(
+        both,
+        index=pd.concat([both.index, other.index], ignore_index=True),
+        samples=pd.concat([both.samples, other.samples], ignore_index=True),
+    )
+    row = ask(both).query("question == 'difference'").iloc[0]
+    assert (row["dni"], row["status"]) == (pytest.approx(0.2), "descriptive")
+    assert "gave both against one placebo arm" in row["reason"]
+    assert "confounded" not in row["reason"]
+
+
 def test_several_trials_are_combined_by_random_effects():
     effects, errors = [0.5, 0.3, 0.7], [0.1, 0.12, 0.09]
     trials = [
@@ -106,6 +123,14 @@ def test_several_trials_are_combined_by_random_effects():
     # One degree of freedom: tau2 and the error of the mean under the t quantile 12.7.
     spread = np.sqrt(expected.tau2[0] + expected.standard_error[0] ** 2)
     assert row["prediction_upper"] == pytest.approx(row["dni"] + 12.7062047362 * spread)
+
+
+def test_trials_that_agree_by_chance_claim_no_more_than_their_patients_show():
+    """Hartung and Knapp's interval of three equal estimates has almost no width."""
+    trials = [cohort(f"c{i}", JAKI, [(20, 4, 0.3 + i / 100, 0.3)]) for i in range(3)]
+    row = ask(*trials).query("question == 'class'").iloc[0]
+    margin = 1.959964 * 0.3 / np.sqrt(3)
+    assert (row["lower"], row["upper"]) == pytest.approx((0.31 - margin, 0.31 + margin))
 
 
 def test_leave_one_out_is_the_meta_analysis_of_the_rest():
@@ -163,6 +188,20 @@ def test_a_trial_without_placebo_is_refused():
     assert "uncontrolled" in table["reason"].iloc[0]
 
 
+def test_a_small_placebo_arm_makes_the_difference_exploratory():
+    trial = cohort("c", JAKI, [(20, 4, 0.4, 0.1)])
+    trial.index["dni_reason"] = "exploratory: a group has fewer than 6 people"
+    row = ask(trial).query("question == 'trial'").iloc[0]
+    assert (row["dni"], row["status"]) == (0.4, "exploratory")
+    assert row["reason"] == "exploratory: a group has fewer than 6 people"
+
+
+def test_without_any_answer_or_published_result_the_columns_are_left():
+    nothing = cohort("c", JAKI, [(20, 4, 0.4, 0.1)])
+    nothing = dataclasses.replace(nothing, index=nothing.index.iloc[:0])
+    assert (len(ask(nothing)), list(ask(nothing, nothing).columns)) == (0, COLUMNS)
+
+
 def test_an_unbounded_difference_keeps_its_own_reason():
     trial = cohort("alpha", JAKI, [(100, 4, 0.5, 0.1)])
     said = {"dni_reason_code": "DENOM_NOT_ESTIMABLE", "dni_reason": "the interval is unbounded"}
@@ -192,6 +231,22 @@ def test_order_of_cohorts_does_not_matter():
         cohort(f"t{i}", k, [(1, 4, 0.1 * i, 0.1)]) for i, k in enumerate([JAKI, BIOLOGIC] * 2)
     ]
     pd.testing.assert_frame_equal(ask(*cohorts), ask(*cohorts[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("drug_class", "expected"),
+    [
+        ("JAK/SYK inhibitor", "JAK inhibitor"),
+        ("Janus kinase inhibitor", "JAK inhibitor"),
+        ("non-JAK immunosuppressant", "non-JAK immunosuppressant"),
+        ("anti-IL-4Ra", "biologic"),
+        ("anti-OX40", "biologic"),
+        ("monoclonal antibody", "biologic"),
+        ("anti-inflammatory", "anti-inflammatory"),
+    ],
+)
+def test_the_family_of_a_class(drug_class, expected):
+    assert family(drug_class) == expected
 
 
 def test_windows_and_families():

@@ -202,9 +202,10 @@ def test_refused_names_keep_the_reason_of_the_index():
 
 def test_a_list_of_a_user_stays_out_of_the_family_that_is_adjusted():
     trial = cohort((100, 200), [0.1, 0.3, 0.5])
-    plain = dose_table(trial, SETTINGS | {"primary": ["global"]}, 1)
-    trial.index.loc[trial.index["name"] == "second", "level"] = "published_axis"
-    table = dose_table(trial, SETTINGS | {"primary": ["global"]}, 1)
+    trial.index["family"] = "secondary"
+    plain = dose_table(trial, SETTINGS, 1)
+    trial.index.loc[trial.index["name"] == "second", "family"] = "none"
+    table = dose_table(trial, SETTINGS, 1)
     trend = table[table["question"] == "trend"].set_index("name")
     assert trend["family"].to_dict() == {"first": "secondary", "second": "none"}
     assert np.isnan(trend.loc["second", "fdr"])

@@ -49,6 +49,12 @@ def test_planted_share_is_inside_its_interval():
     assert set(asked["share_status"]) == {"ok"} and set(asked["share_interval"]) == {"bca"}
 
 
+def test_a_missing_placebo_adjusted_index_brings_its_reason():
+    table = time_table(cohort({2: 0.3, 12: 0.6}), SETTINGS, 1)
+    assert table["dni"].isna().all() and set(table["dni_reason_code"]) == {"NO_PLACEBO"}
+    assert table["dni_reason"].str.contains("uncontrolled").all()
+
+
 def test_without_noise_the_share_is_exact_and_the_disease_effect_cancels():
     table = time_table(cohort({2: 0.3, 12: 0.6}, noise=0.0), SETTINGS, 1)
     np.testing.assert_allclose(table["share"].dropna(), 0.5)

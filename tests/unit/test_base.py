@@ -12,7 +12,7 @@ import pytest
 
 from adnorm.base.digest import PACKAGE, _folder_digest, code_digest
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
-from adnorm.base.tables import atomic, read_json, read_table, write_json, write_table
+from adnorm.base.tables import atomic, read_json, read_table, stack, write_json, write_table
 
 
 def test_problems_are_told_all_at_once():
@@ -101,3 +101,9 @@ raise AdnormError("sheet.tsv: column 'week' holds 'twelve'")
     log = (tmp_path / "l" / "job.log").read_text()
     assert "Traceback" in log
     assert "numpy" in log.splitlines()[0]
+
+
+def test_stacked_tables_keep_their_rows_or_at_least_a_header():
+    empty, one = pd.DataFrame(columns=["a"]), pd.DataFrame({"a": [1]})
+    assert stack(frame for frame in (empty, one, one))["a"].tolist() == [1, 1]
+    assert (len(stack([empty, empty])), list(stack([empty]).columns)) == (0, ["a"])

@@ -21,7 +21,7 @@ CRITERIA = {
     "e NI − truth (unadjusted)": 2,
     "f dose trend, contrast": 2,
     "f dose trend, Jonckheere-Terpstra": 2,
-    "f early predicts late": 1,
+    "f early predicts late": 2,
 }
 
 

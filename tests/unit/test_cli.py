@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+import yaml
 
 from adnorm.base.tables import read_json
 from adnorm.cli import COMMANDS, main
@@ -96,6 +98,25 @@ def test_help_loads_no_library():
     assert run.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["new-cohort", "absent.csv", "--sheet", "sheet.csv"],
+        ["check", "--configfile", "absent.yaml"],
+        ["check", "absent"],
+        ["lock", "--configfile", "absent.yaml"],
+        ["summary", "absent"],
+    ],
+    ids=" ".join,
+)
+def test_a_program_finds_the_reason_on_stdout(here, capsys, call):
+    assert main([*call, "--json"]) == 1
+    told = capsys.readouterr()
+    answer = json.loads(told.out)
+    assert answer["fine"] is False
+    assert answer["problems"][0] in told.err
+
+
 # ---------------------------------------------------------------- new-cohort
 
 
@@ -161,7 +182,34 @@ def test_a_fine_cohort_is_laid_out_in_a_table(trial, capsys):
     assert "change:upadacitinib 15 mg-placebo@4" in told
     assert "no healthy samples at baseline" in told
     assert "gene sets: " in told
-    assert lines[-1] == "1 cohort checked, no problem found"
+    assert "1 cohort checked, no problem found" in lines
+
+
+def test_a_proposal_says_what_the_configuration_must_hold(here, capsys):
+    counts = pd.read_csv("counts.csv", index_col=0)
+    counts.set_axis([f"ENSG{i:011d}" for i in range(len(counts))]).to_csv("ensembl.csv")
+    assert main(["new-cohort", "ensembl.csv", "--sheet", "sheet.csv", "--output", "told"]) == 0
+    told = capsys.readouterr().out
+    lines = [line for line in told.splitlines() if line.startswith("  ") and "fill in" not in line]
+    config = yaml.safe_load("\n".join(lines))
+    assert config["cohorts"] == ["told/ensembl.yaml"]
+    assert set(config) == {"cohorts", "identifiers"}
+    assert "adnorm check --configfile my_run.yaml" in told
+
+
+@pytest.mark.parametrize("by", ["cohort", "configuration"])
+def test_the_check_prints_the_call_that_runs_it(trial, here, repository, capsys, by):
+    path = str(trial[0].relative_to(here))
+    assert main(["check", *([path] if by == "cohort" else ["--configfile", "run.yaml"])]) == 0
+    told = capsys.readouterr().out
+    words = shlex.split(next(line for line in told.splitlines() if line.startswith("Run: ")))[1:]
+    start = ["snakemake", "-s", str(repository / "Snakefile"), "--cores", "all"]
+    assert words[:5] == start
+    if by == "configuration":
+        assert words[5:] == ["--configfile", "run.yaml"]
+    else:
+        assert yaml.safe_load(words[6].removeprefix("cohorts=")) == [path]
+        assert words[5:] == ["--config", words[6], "results=results/trial"]
 
 
 def test_the_check_writes_nothing_into_the_results(trial, here):

@@ -255,7 +255,9 @@ def test_page_shows_results_with_interval_patients_and_reasons(drawn):
     assert "correlation outlier, small library" in html
     assert "change:abrocitinib" not in html
     alone = (drawn["lesional_only"][2] / "overview.html").read_text(encoding="utf-8")
+    assert "in the report under Normalization" in " ".join(html.split())
     assert "No result: no nonlesional samples at baseline" in alone
+    assert "no normalization index: no lesional samples after baseline" in alone
     assert "SIMULATED" not in alone
     assert "limma" not in alone.partition("Software")[0].partition("References")[2]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import re
 import subprocess
@@ -179,6 +180,18 @@ def test_concordance_shows_the_points_the_correlation_and_the_shares(made, drawn
     np.testing.assert_allclose(points["y"].astype(float), expected)
 
 
+def test_shares_are_of_the_first_score_that_has_patients(made):
+    table = made[1].tables["calibration"].copy()
+    first, other = made[1].primary[:2]
+    columns = ["responders", "n"]
+    table[columns] = table[columns].where(table["score"] == other, 0)
+    tables = made[1].tables | {"calibration": table}
+    with mpl.rc_context(RC):
+        _, drawn = index_build.draw_concordance(dataclasses.replace(made[1], tables=tables))
+    assert first != other
+    assert set(drawn.loc[drawn["drawn"] == "share", "score"]) == {other}
+
+
 def test_arms_have_the_colours_of_all_figures(made, drawn):
     colours = arm_colours(made[1].arms, "placebo")
     assert colours["placebo"] == PLACEBO
@@ -219,7 +232,7 @@ def test_odd_cohorts_draw_or_say_why_not(odd):
     expected = {
         "untreated": ("time_courses", "Nobody was treated"),
         "no_placebo": ("time_courses", "No placebo to compare with"),
-        "no_clinic": ("concordance", "the sample sheet has no values of easi"),
+        "no_clinic": ("concordance", "the sample sheet has no values of EASI; the sample sheet"),
         "no_visits": ("reversal", "no lesional samples after baseline"),
         "no_reference": ("trajectories", "no nonlesional samples at baseline"),
         "few": ("reversal", "none of them classed (2 patients with lesional skin"),

@@ -9,8 +9,8 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
-from matplotlib.patches import Rectangle
 
 from adnorm.base.tables import read_table, write_table
 from adnorm.figures.index_cells import DERIVED, SHORT
@@ -145,7 +145,8 @@ def test_every_cell_is_drawn_where_and_as_the_table_says(draw):
     assert len(columns) == 10
     cells = table.set_index([*KEYS, "set"])
     texts = [t for t in axes.texts if re.fullmatch(r"−?\d+\.\d\d", t.get_text())]
-    boxes = [p for p in axes.patches if isinstance(p, Rectangle)]
+    (boxes,) = (c for c in axes.collections if isinstance(c, PolyCollection))
+    corners = [path.get_extents() for path in boxes.get_paths()]
     expected = [
         cells.loc[(*column, name)]
         for name in table["set"].unique()
@@ -159,9 +160,9 @@ def test_every_cell_is_drawn_where_and_as_the_table_says(draw):
         assert text.get_text() == number(row["value"])
         assert middles.index(round(text.get_position()[0], 6)) == columns.index(row.name[:4])
         assert (text.get_weight() == "bold") == (row["lower"] > 0 or row["upper"] < 0)
-        box = next(b for b in boxes if b.get_bbox().contains(*text.get_position()))
+        box = next(i for i, b in enumerate(corners) if b.contains(*text.get_position()))
         colour = cell_colour(row["value"], row["lower"], row["upper"])
-        assert box.get_facecolor()[:3] == pytest.approx(colour)
+        assert boxes.get_facecolors()[box][:3] == pytest.approx(colour)
     intervals = [t.get_text() for t in axes.texts if re.search(r"\d(–| to )", t.get_text())]
     assert intervals == [
         f"{number(r['lower'])}{'–' if r['lower'] > -0.005 else ' to '}{number(r['upper'])}"

@@ -6,9 +6,11 @@ import importlib.util
 from pathlib import Path
 
 import anndata
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from adnorm.base.tables import read_table, write_table
 from adnorm.figures import build, changes, results, rows, theme
@@ -17,8 +19,10 @@ from adnorm.figures.heatmaps import draw_genes
 from adnorm.figures.material import read_material
 from adnorm.figures.names import FIGURES
 from adnorm.figures.patients import draw_patients
+from adnorm.figures.places import name_points
 from adnorm.figures.quality import draw_quality
 from adnorm.figures.samples import draw_pca
+from adnorm.figures.sheet import Sheet
 from adnorm.study.gene_sets import ADDED
 
 spec = importlib.util.spec_from_file_location(
@@ -93,6 +97,38 @@ def test_arm_colours_do_not_depend_on_the_order_of_the_arms():
     assert list(colours) == ["healthy", "untreated", "placebo", "a", "b 5 mg", "b 20 mg"]
     assert colours["placebo"] == theme.PLACEBO
     assert len(set(colours.values())) == len(arms)
+
+
+def test_jak_inhibitors_are_blue_in_every_cohort_and_other_classes_are_not():
+    blue = theme.TREATMENTS[0]
+    alone = theme.arm_colours(["placebo", "y"], classes={"y": "anti-IL-13"})
+    both = theme.arm_colours(["a", "z"], classes={"a": "anti-IL-13", "z": "JAK inhibitor"})
+    assert alone["y"] == both["a"] != blue
+    assert both["z"] == theme.arm_colours(["z"])["z"] == blue
+    many = [f"drug {letter}" for letter in "abcdefghi"]
+    assert len(set(theme.arm_colours(many, classes=dict.fromkeys(many, "x")).values())) == 7
+
+
+def test_the_page_holds_every_text_at_the_resolution_it_is_drawn_in(healthy, tmp_path):
+    healthy.facts["quality"] = (
+        "a long remark that makes the line above the figure the widest of all"
+    )
+    with mpl.rc_context(theme.RC):
+        figure, table = draw_pca(healthy)
+        theme.savefig(figure, tmp_path, "pca", table)
+        ends = [t.get_window_extent(figure.canvas.get_renderer()).x1 for t in figure.texts]
+        starts = [t.get_window_extent(figure.canvas.get_renderer()).x0 for t in figure.texts]
+    with Image.open(tmp_path / "pca.png") as picture:
+        assert figure.dpi == theme.DPI
+        assert picture.width > max(ends) - min(starts)
+
+
+def test_names_have_places_before_the_limits_are_drawn():
+    sheet = Sheet("A", {"cohort": "a"}, "")
+    axes = sheet.axes(0, 0, 3, 3)
+    axes.scatter([0, 100], [-50, 50])
+    assert name_points(axes, [(0, -50, "first"), (100, 50, "second")], (3, 3)) == []
+    assert all(0 < place < 1 for text in axes.texts for place in text.get_position())
 
 
 def test_a_higher_dose_is_darker():

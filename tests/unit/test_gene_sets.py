@@ -205,3 +205,16 @@ def test_large_real_collections_are_read_beside_our_own(shared, repository, tmp_
     path.write_bytes(gzip.decompress((shared / "reference" / f"{name}.gmt.gz").read_bytes()))
     sets = read_gene_sets([repository / "config" / "gene_sets" / "adnorm.tsv", path])
     assert len(sets) > 2000
+
+
+def test_sets_of_a_second_table_are_a_family_of_their_own(ours, repository, tmp_path):
+    """Category and role are the user's words; the rates of our sets must not depend on them."""
+    table = tmp_path / "mine.tsv"
+    head = "set\tlabel\tcategory\trole\tsymbol\tdirection\n"
+    table.write_text(head + "mine\tMine\titch\tprimary\tIL31\tup\n")
+    shipped = repository / "config" / "gene_sets" / "adnorm.tsv"
+    both = read_gene_sets([shipped, table])
+    assert both["mine"].family == "added"
+    assert {name: both[name].family for name in ours} == {n: s.family for n, s in ours.items()}
+    assert {s.family for s in ours.values()} == {"primary", "curated"}
+    assert read_gene_sets([table])["mine"].family == "primary"

@@ -312,6 +312,28 @@ def test_single_arm_says_that_it_is_uncontrolled():
     assert set(table["dni_reason_code"]) == {"NO_PLACEBO"}
 
 
+def test_every_row_without_a_placebo_adjusted_index_says_why():
+    """Placebo itself and untreated arms lack nothing; a small arm says nothing of refused names."""
+    names = pd.DataFrame(
+        {"level": "set", "reason_code": ["", "UNSIGNED", ""], "reason": ["", "no direction", ""]},
+        index=NAMES,
+    )
+    values, observations = trial(0.5, ("drug", "placebo", "untreated"), noise=0.3)
+    small = (observations["arm"] != "placebo") | observations["patient"].str[-1].isin(list("0123"))
+    table = index(
+        values[small].reset_index(drop=True),
+        observations[small].reset_index(drop=True),
+        placebo="placebo",
+        names=names,
+    )
+    lacking = table[table["dni"].isna()]
+    assert ((lacking["reason"] != "") | (lacking["dni_reason"] != "")).all()
+    assert (table["dni_reason_code"] == "").all()
+    assert set(table.loc[table["arm"] == "placebo", "dni_reason"]) == {"this is the placebo arm"}
+    drug = table[table["arm"] == "drug"].set_index("name")
+    assert drug["dni_reason"].str.startswith("exploratory").tolist() == [True, False, True]
+
+
 def test_placebo_without_the_visit_is_said():
     values, observations = trial({"drug": 0.3, "placebo": 0.8}, ("drug", "placebo"))
     gone = (observations["arm"] == "placebo") & (observations["week"] == 4)
@@ -463,6 +485,20 @@ def test_false_discovery_rate_is_over_the_secondary_names():
     assert table.loc[primary, "fdr"].isna().all()
     expected = stats.false_discovery_control(table.loc[~primary, "p_value"].to_numpy(dtype=float))
     assert table.loc[~primary, "fdr"].to_numpy() == pytest.approx(expected)
+
+
+def test_what_a_user_adds_does_not_change_the_rates_of_the_other_names():
+    values, observations = trial(0.5, noise=1.0, weeks=(2.0, 4.0), effect=6.0)
+    names = pd.DataFrame({"level": "set", "reason_code": "", "reason": ""}, index=NAMES)
+    names["family"] = ["primary", "curated", "added"]
+    table = index(values, observations, names=names).set_index(["name", "week"])
+    without = index(values[NAMES[:2]], observations, names=names).set_index(["name", "week"])
+    second = table.loc[["second"], "fdr"]
+    assert second.tolist() == without.loc[["second"], "fdr"].tolist()
+    third = table.loc[["third"]]
+    assert set(third["family"]) == {"added"}
+    expected = stats.false_discovery_control(third["p_value"].to_numpy(dtype=float))
+    assert third["fdr"].to_numpy() == pytest.approx(expected)
 
 
 # ---------------------------------------------------------------- calibration and speed

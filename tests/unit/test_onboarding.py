@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from adnorm.base.errors import AdnormError
+from adnorm.expression.lanes import sum_lanes
 from adnorm.onboarding.cohort_text import marked_lines, scalar, write_cohort
 from adnorm.onboarding.drugs import DRUGS, read_arm
 from adnorm.onboarding.material import Material, container_material, table_material
@@ -21,7 +22,7 @@ from adnorm.onboarding.tables import judge_assay, judge_scale
 from adnorm.onboarding.weeks import weeks_of
 from adnorm.study.cohort import read_cohort
 from adnorm.study.samples import build_sample_sheet
-from adnorm.study.schema import read_yaml
+from adnorm.study.schema import check, read_yaml
 
 SEQUENCING = "Expression profiling by high throughput sequencing"
 ARRAY = "Expression profiling by array"
@@ -331,6 +332,17 @@ SHEET = pd.DataFrame(
         "skin": ["LS", "NL"] * 4,
     }
 )
+COHORT_OF_A_LAB = {
+    "id": "lab",
+    "title": "A lab",
+    "disease": "atopic dermatitis",
+    "tissue": "skin biopsy",
+    "assay": "rna-seq",
+    "route": "local",
+    "scale": "counts",
+    "reference": "nonlesional",
+    "source": {"table": "x.csv", "sheet": "y.csv"},
+}
 
 
 @pytest.mark.parametrize(
@@ -382,6 +394,62 @@ def test_lanes_of_one_library_are_seen(tmp_path):
     source, _ = lab_source(tmp_path, lanes)
     assert "(?P<library>" in source["libraries"]
     assert "libraries" not in lab_source(tmp_path, COUNTS)[0]
+
+
+@pytest.mark.parametrize("ending", ["_S1_L001.sorted.bam", ".bam", "_Aligned.out.bam"])
+def test_libraries_within_paths_are_seen(tmp_path, ending):
+    paths = COUNTS.rename(columns=lambda name: f"/scratch/run_7/{name}{ending}")
+    source, _ = lab_source(tmp_path, paths)
+    summed, lanes = sum_lanes(paths, source["libraries"], "t")
+    assert list(summed) == list(COUNTS)
+    assert [len(columns) for columns in lanes.values()] == [1] * len(COUNTS.columns)
+
+
+def test_symbols_beside_ids_are_taken(tmp_path):
+    ids = [f"ENSG{i:011d}.2" for i in range(len(COUNTS))]
+    table = COUNTS.reset_index(names="gene_name").set_axis(pd.Index(ids, name="gene_id"))
+    source, material = lab_source(tmp_path, table)
+    assert source["gene_column"] == "gene_name"
+    assert material.values.index[0] == "GENE0"
+    assert "gene_column" not in lab_source(tmp_path, table.drop(columns="gene_name"))[0]
+
+
+def test_probes_need_a_table_that_only_the_lab_has(tmp_path):
+    log2 = np.log2(COUNTS + 16).rename(index=lambda gene: f"{gene}_at")
+    text = write_cohort(propose(lab_source(tmp_path, log2)[1]))
+    asked = [mark.text for mark in marked_lines(text) if mark.mark == "fill in"]
+    assert "annotation: null" in asked
+
+
+def test_decimal_commas_of_a_sheet_are_proposed_and_read(tmp_path):
+    scores = [f"{i},{i}" for i in range(7)]
+    sheet = SHEET.assign(EASI=["10,125", *scores], SCORAD=[*scores, "NA"]).set_index("library")
+    text = write_cohort(propose(Material("lab", "lab", "local", sheet)))
+    rules = yaml.safe_load(text)["samples"]
+    assert rules["easi"]["from"] == "EASI"
+    cohort = check(
+        COHORT_OF_A_LAB | {"samples": rules | {"treatment": {"constant": "none"}}}, "cohort", "lab"
+    )
+    samples = build_sample_sheet(sheet, cohort)[0].set_index("sample")
+    assert samples.loc["L0", ["easi", "scorad"]].tolist() == [10.125, 0.0]
+    assert samples.loc["L6", "scorad"] == 6.6
+    assert pd.isna(samples.loc["L7", "scorad"])
+
+
+def test_counts_of_ncbi_serve_where_the_authors_gave_none(tmp_path):
+    samples = trial(2, ["Baseline", "Week 4"], treatment=["dupilumab"])
+    settings = write_series(tmp_path, samples, kind=SEQUENCING)
+    matrix = next(tmp_path.rglob("GSE1234_series_matrix.txt.gz"))
+    suppl = matrix.parents[1] / "suppl"
+    suppl.mkdir()
+    table = COUNTS.set_axis([f"GSM{i:04d}" for i in range(8)], axis=1)
+    table = table.set_axis(pd.RangeIndex(100, 300, name="GeneID"))
+    table.to_csv(suppl / "GSE1234_raw_counts_GRCh38.p13_NCBI.tsv.gz", sep="\t")
+    (suppl / "Human.GRCh38.p13.annot.tsv.gz").touch()
+    with series_material("GSE1234", None, settings) as material:
+        cohort = yaml.safe_load(write_cohort(propose(material)))
+    assert (cohort["route"], cohort["scale"]) == ("ncbi_counts", "counts")
+    assert "source" not in cohort
 
 
 def test_a_container_offers_its_layer_of_counts(tmp_path):

@@ -595,7 +595,7 @@ def test_the_pinned_identifier_table(lab):
     for path in (lab.folder / "out").iterdir():
         path.unlink()
     lab.settings = {"identifiers_sha256": "0" * 64}
-    lab.stops(cohort, "identifiers: sha256", found, "0" * 64, "`adnorm lock`")
+    lab.stops(cohort, "identifiers: sha256", found, "0" * 64, "in the configuration")
 
 
 def test_a_fetched_identifier_table_is_compared_before_it_is_used(lab):

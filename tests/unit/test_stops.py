@@ -128,4 +128,7 @@ def test_the_list_of_cohorts_tells_outcome_and_reason(tmp_path):
     assert table.loc["lab", "reason"] == "lab.yaml: 2 problems 1. '<b>--> a' & b 2. $x_1$ é"
     page = outputs["page"].read_text()
     assert "1 of 2 cohorts finished" in page
+    assert '"DejaVu Sans"' in page.partition("</style>")[0]
+    build_cohorts({"ours": about}, {"ours": [good, good]}, outputs)
+    assert "Why it stopped" not in outputs["page"].read_text()
     assert "&lt;b&gt;" in page

@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from adnorm.base.errors import AdnormError, Problems
+from adnorm.study.advice import fitting_key
 from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
 from adnorm.study.cohort import published_part, read_cohort, read_study
+from adnorm.study.decimals import with_points
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.mapping import Rule, normalised_key
 from adnorm.study.samples import build_sample_sheet
@@ -525,3 +527,51 @@ def test_mending_a_mapping_does_not_fetch_again(tmp_path):
 @pytest.mark.parametrize("name", ["gse80342", "gse193309", "gse199046"])
 def test_shipped_cohort_files_are_valid(repository, name):
     assert read_cohort(repository / "config" / "cohorts" / f"{name}.yaml")["status"] == "verified"
+
+
+# ---------------------------------------------------------------- what messages propose
+
+
+@pytest.mark.parametrize(
+    ("wanted", "columns", "expected"),
+    [
+        ("Subjekt", {"EASI total": "a a b c d e", "Subject ID": "1 1 2 2 3 3"}, "Subject ID"),
+        ("who", {"EASI total": "a a b c d e", "donor": "1 1 2 2 3 3"}, "donor"),
+        ("code", {"Codes": "1 1 2 2 3 3", "patient": "1 1 2 3 4 5"}, "Codes"),
+    ],
+    ids=["alike", "people", "alike_before_people"],
+)
+def test_a_name_weighs_before_counts_of_values(wanted, columns, expected):
+    raw = pd.DataFrame({name: text.split() for name, text in columns.items()})
+    assert fitting_key(raw, None, [wanted]) == expected
+
+
+def test_a_comma_is_never_cut_off(tmp_path):
+    raw = raw_trial().assign(EASI="1,250", weeks="1,5")
+    rules = COHORT["samples"]
+    for column, rule in (("easi", {"from": "EASI"}), ("age", {"from": "weeks", "scale": 2})):
+        with pytest.raises(AdnormError, match="is not a number") as error:
+            build_sample_sheet(raw, cohort(samples=rules | {column: rule}))
+        assert "decimal point" in str(error.value)
+        assert "pattern" not in str(error.value)
+
+
+def test_numbers_with_points_and_commas_stay_as_they_are():
+    mixed = pd.Series(["1,5", "1,250.5", None])
+    assert with_points(mixed).tolist() == mixed.tolist()
+
+
+def test_many_values_that_are_no_numbers_are_not_mapped_one_by_one():
+    raw = raw_trial()
+    raw["EASI"] = [f"about {i}" for i in range(len(raw))]
+    with pytest.raises(AdnormError) as error:
+        build_sample_sheet(raw, cohort(samples=COHORT["samples"] | {"easi": {"from": "EASI"}}))
+    assert "pattern: '(?P<value>[0-9.]+)'" in str(error.value)
+    assert "values:" not in str(error.value)
+
+
+def test_what_the_schema_refuses_is_written_as_the_file_writes_it():
+    with pytest.raises(AdnormError) as error:
+        cohort(titel="x", reference="nonlesionel")
+    assert "'titel' is unknown; did you mean 'title'? Known:" in str(error.value)
+    assert "allowed: 'nonlesional', 'healthy', 'null'" in str(error.value)

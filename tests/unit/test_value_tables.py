@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import numpy as np
 import pandas as pd
@@ -226,7 +227,7 @@ NUMBERS = range(1, 41)
     ("columns", "samples", "note"),
     [
         ("run/S{}.bam", "S{}", "all columns begin with 'run/S' and end with '.bam'"),
-        ("X{}", "{}", "all columns begin with 'X'; without that they are sample names"),
+        ("Y{}", "{}", "all columns begin with 'Y'; without that they are sample names"),
         ("{}", "P{}", "all sample names begin with 'P'; without that they are columns"),
         ("s_{}", "S-{}", "columns and sample names differ in case or punctuation only"),
         ("AD{}", "GSM{}", "all columns begin with 'AD', the others do not"),
@@ -257,3 +258,21 @@ def test_several_suggestions_are_separate_sentences():
         "('trial_twos': did you mean 'trial_two'? 'other_3s': did you mean 'other_3'?); 2 samples "
         "have no column: 'trial_two', 'other_3'" in str(error.value)
     )
+
+
+def test_names_as_r_writes_them_are_found():
+    samples = ["101-LS W2", "101-NL W2", "AD_1", "_x"]
+    columns = ["X101.LS.W2", "X101.NL.W2", "AD_1", "X_x"]
+    assert match_samples(columns, samples) == dict(zip(columns, samples, strict=True))
+    # Two samples that R would call the same are no match.
+    with pytest.raises(AdnormError, match="no column has the name"):
+        match_samples(["X1.A", "X1.B"], ["1-A", "1 A", "1-B"])
+
+
+def test_names_within_paths_come_with_the_line_to_write():
+    columns = [f"/bam/{name}_L00{lane}.bam" for name in ("DEL-01", "DEL-02") for lane in (1, 2)]
+    with pytest.raises(AdnormError) as error:
+        match_samples(columns, ["DEL-01", "DEL-02"])
+    assert "tried too" not in str(error.value)
+    pattern = str(error.value).split("`libraries: '")[1].split("'`")[0]
+    assert {re.search(pattern, column)["library"] for column in columns} == {"DEL-01", "DEL-02"}

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
-
 from adnorm.atlas.classes import class_table
 from adnorm.atlas.dose import dose_table
 from adnorm.atlas.material import read_cohort
 from adnorm.atlas.published import read_published
 from adnorm.atlas.time import time_table
 from adnorm.base.logs import progress
-from adnorm.base.tables import write_table
+from adnorm.base.tables import stack, write_table
 
 
 def build_atlas(
@@ -41,15 +39,9 @@ def build_atlas(
     """
     known = read_published(published)
     cohorts = [read_cohort(folder) for folder in sorted(map(Path, folders), key=lambda f: f.name)]
-    dose = _stack([dose_table(cohort, settings, seed) for cohort in cohorts])
-    time = _stack([time_table(cohort, settings, seed) for cohort in cohorts])
+    dose = stack([dose_table(cohort, settings, seed) for cohort in cohorts])
+    time = stack([time_table(cohort, settings, seed) for cohort in cohorts])
     classes = class_table(cohorts, known, settings)
     for name, table in (("dose", dose), ("time", time), ("classes", classes)):
         write_table(table, outputs[name])
         progress(f"{name}: {len(table)} rows from {len(cohorts)} cohorts")
-
-
-def _stack(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Put tables one below the other; a header is left if none has rows."""
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else frames[0]

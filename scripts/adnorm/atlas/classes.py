@@ -17,6 +17,7 @@ from adnorm.atlas.material import (
 )
 from adnorm.atlas.random_effects import NUMBERS, combine, difference
 from adnorm.base.errors import listing
+from adnorm.base.tables import stack
 from adnorm.index.normalization import OK
 from adnorm.index.published_axis import NOT_INDEPENDENT
 from adnorm.study.comparisons import number
@@ -39,9 +40,11 @@ def family(drug_class: str) -> str:
     >>> [family(c) for c in ("JAK/SYK inhibitor", "anti-IL-13", "PDE4 inhibitor")]
     ['JAK inhibitor', 'biologic', 'PDE4 inhibitor']
     """
-    if re.search(r"\bjak", drug_class, re.IGNORECASE):
+    if re.search(r"(?<!non-)\bjak|\bjanus kinase", drug_class, re.IGNORECASE):
         return JAK
-    if re.search(r"\banti-|\bbiologic|antibod", drug_class, re.IGNORECASE):
+    # anti-IL-13 is one, an anti-inflammatory or anti-histamine is not.
+    target = r"\banti-(?!inflam|hist|microb|bact|fung|prolif)"
+    if re.search(rf"{target}|\bbiologic|antibod", drug_class, re.IGNORECASE):
         return BIOLOGIC
     return drug_class
 
@@ -74,7 +77,7 @@ def class_table(
         told apart.
     """
     confidence = float(settings["confidence"])
-    entries = pd.concat([trial_entries(cohort) for cohort in cohorts], ignore_index=True)
+    entries = stack(trial_entries(cohort) for cohort in cohorts)
     # A list of genes is no independent measure of the trials that it was made from.
     circular = entries["reason"].str.contains(NOT_INDEPENDENT, regex=False, na=False)
     usable = entries[(entries["status"] != NOT_AVAILABLE) & ~circular.astype(bool)]
@@ -85,7 +88,7 @@ def class_table(
     for (group, *_), rows in both.groupby(["group", "simulated", "reference", "window"]):
         frames += _combined(group, rows, confidence)
     frames += [entries.drop(columns=["week", "target"]), _published_rows(published)]
-    table = pd.concat([f for f in frames if len(f)], ignore_index=True).reindex(columns=COLUMNS)
+    table = stack(frames).reindex(columns=COLUMNS)
     table[WORDS] = table[WORDS].astype(object).fillna("")
     ranks = {DIFFERENCE: 0, CLASS: 1, LEAVE_ONE_OUT: 2, TRIAL: 3, PUBLISHED: 4}
     order = {
@@ -183,17 +186,25 @@ def _matched(here: list[pd.DataFrame], names: tuple[str, str], confidence: float
     rows["trials"], rows["pairs"] = one["trials"] + two["trials"], one["pairs"] + two["pairs"]
     rows["cohorts"] = one["cohorts"] + " against " + two["cohorts"]
     rows["weeks"] = one["weeks"] + " against " + two["weeks"]
-    reasons = [
-        "; ".join(
-            _confounded(name, side.loc[key, "cohorts"])
-            for name, side in zip(names, (one, two), strict=True)
-            if side.loc[key, "trials"] == 1
-        )
-        for key in both
-    ]
-    rows["reason_code"], rows["reason"] = "", reasons
+    rows["reason_code"] = ""
+    rows["reason"] = [_doubt(names, (one.loc[key], two.loc[key])) for key in both]
     rows["status"] = np.where(rows["reason"] == "", OK, DESCRIPTIVE)
     return rows.reset_index()
+
+
+def _doubt(names: tuple[str, str], sides: tuple[pd.Series, pd.Series]) -> str:
+    """Why a difference of two classes is only descriptive; empty where it is not."""
+    shared = set.intersection(*(set(side["cohorts"].split(";")) for side in sides))
+    if shared:
+        return (
+            f"descriptive: {listing(sorted(shared))} gave both against one placebo arm; they are "
+            "taken as independent, so that the interval is wider than need be"
+        )
+    return "; ".join(
+        _confounded(name, side["cohorts"])
+        for name, side in zip(names, sides, strict=True)
+        if side["trials"] == 1
+    )
 
 
 def _weeks(rows: pd.DataFrame) -> str:

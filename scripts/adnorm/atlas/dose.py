@@ -17,7 +17,8 @@ from adnorm.atlas.material import (
     interval_columns,
 )
 from adnorm.atlas.trend import holm, trend_tests
-from adnorm.index.estimability import FEWEST_PAIRS, PUBLISHED_AXIS, TOO_FEW_PAIRS
+from adnorm.base.tables import stack
+from adnorm.index.estimability import FEWEST_PAIRS, TOO_FEW_PAIRS
 from adnorm.index.groups import Group
 from adnorm.index.ratio import Resamples
 from adnorm.study.comparisons import number
@@ -78,7 +79,7 @@ def dose_table(cohort: CohortResults, settings: dict, seed: int) -> pd.DataFrame
     cohort
         The cohort.
     settings
-        Section ``index`` of the configuration: bootstrap, confidence, primary.
+        Section ``index`` of the configuration: bootstrap, confidence.
     seed
         Of the resamples and permutations.
 
@@ -87,11 +88,11 @@ def dose_table(cohort: CohortResults, settings: dict, seed: int) -> pd.DataFrame
     DataFrame
         Columns `COLUMNS`. Question ``trend``: slope of the index per step, placebo included;
         p-values by permutation of patients, of the slope and of Jonckheere and Terpstra's
-        statistic; ``fdr`` adjusts the names outside the primary family over all visits.
-        ``gain_per_doubling``: slope over the doses alone. ``adjacent``: each dose against the next
-        lower one, Holm's adjustment over the doses of a drug. The intervals are those of the index
-        (patients resampled, the denominator with them). A drug with one dose has status ``NA`` and
-        says so.
+        statistic; ``fdr`` adjusts each family of the index table but the primary one over
+        all visits. ``gain_per_doubling``: slope over the doses alone. ``adjacent``: each dose
+        against the next lower one, Holm's adjustment over the doses of a drug. The intervals are
+        those of the index (patients resampled, the denominator with them). A drug with one dose has
+        status ``NA`` and says so.
     """
     frames = []
     drugs = cohort.drug_arms().groupby("treatment", sort=True)
@@ -108,10 +109,10 @@ def dose_table(cohort: CohortResults, settings: dict, seed: int) -> pd.DataFrame
     if not frames:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(frames, ignore_index=True).assign(**cohort.keys()).reindex(columns=COLUMNS)
-    primary, added = table["name"].isin(settings["primary"]), table["level"] == PUBLISHED_AXIS
-    table["family"] = np.select([primary, added], ["primary", "none"], "secondary")
-    asked = (table["question"] == TREND) & (table["family"] == "secondary")
-    for _, rows in table[asked & table["p_value"].notna()].groupby("reference"):
+    families = cohort.index.drop_duplicates("name").set_index("name")["family"]
+    table["family"] = table["name"].map(families)
+    asked = (table["question"] == TREND) & ~table["family"].isin(["primary", "none"])
+    for _, rows in table[asked & table["p_value"].notna()].groupby(["reference", "family"]):
         table.loc[rows.index, "fdr"] = stats.false_discovery_control(rows["p_value"].astype(float))
     order = {TREND: 0, DOUBLING: 1, ADJACENT: 2}
     return table.sort_values(
@@ -153,13 +154,9 @@ def _visit(
             f"fewer than two doses have {FEWEST_PAIRS} patients with samples at baseline and week "
             f"{number(week)}"
         )
-        return _stack([_none(scored.usable, TOO_FEW_PAIRS, reason), refused])
+        return stack([_none(scored.usable, TOO_FEW_PAIRS, reason), refused])
     ask = _Ask(scored.usable, resamples, found, left_out, confidence, seed)
-    return _stack([ask.trend(), ask.doubling(), ask.adjacent(), refused])
-
-
-def _stack(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+    return stack([ask.trend(), ask.doubling(), ask.adjacent(), refused])
 
 
 def _none(names: pd.DataFrame, code: str | None = None, reason: str = "") -> pd.DataFrame:

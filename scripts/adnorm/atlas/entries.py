@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from adnorm.atlas.material import NOT_AVAILABLE, CohortResults, has_number
+from adnorm.base.tables import stack
 from adnorm.index.axis import DISEASE
 from adnorm.index.estimability import NO_PLACEBO
+from adnorm.index.normalization import EXPLORATORY
 from adnorm.study.comparisons import number
 
 #: Name, first and last week, and the week whose nearest visit stands for the window.
@@ -58,7 +60,7 @@ def trial_entries(cohort: CohortResults) -> pd.DataFrame:
     index = index[index["away"] == nearest].sort_values("week")
     index = index.drop_duplicates(["treatment", "reference", "window", "level", "name"])
     frames.append(_trial_rows(cohort, index))
-    return pd.concat([f for f in frames if len(f)] or frames, ignore_index=True)
+    return stack(frames)
 
 
 def _refused_trial(
@@ -94,4 +96,8 @@ def _trial_rows(cohort: CohortResults, index: pd.DataFrame) -> pd.DataFrame:
     unadjusted = index["dni_reason_code"].fillna("").replace("", NO_PLACEBO)
     rows["reason_code"] = index["reason_code"].where(lacks | adjusted, unadjusted)
     rows["reason"] = index["reason"].where(lacks | adjusted, uncontrolled)
+    # A small placebo arm makes the difference exploratory, not the index of the drug.
+    few = adjusted & uncontrolled.str.startswith(EXPLORATORY)
+    rows["status"] = rows["status"].mask(few, EXPLORATORY)
+    rows["reason"] = rows["reason"].mask(few & (rows["reason"] == ""), uncontrolled)
     return rows

@@ -25,23 +25,26 @@ def combine(effects: pd.DataFrame, errors: pd.DataFrame, confidence: float) -> p
     Returns
     -------
     DataFrame
-        By name: `NUMBERS` and ``trials``. The interval is Hartung and Knapp's, ``standard_error``
-        the larger of theirs and that of DerSimonian and Laird, because two trials that agree by
-        chance make theirs too short. The prediction interval needs three trials. Names of one
-        trial have NaN.
+        By name: `NUMBERS` and ``trials``. The interval is Hartung and Knapp's, but never shorter
+        than that of DerSimonian and Laird, and ``standard_error`` the larger of the two: a few
+        trials that agree by chance would claim more than all their patients can show. The
+        prediction interval needs three trials. Names of one trial have NaN.
 
     References
     ----------
     Higgins J P T, Thompson S G, Spiegelhalter D J (2009). J R Stat Soc A 172:137-159.
+    Jackson D, Law M, Rücker G, Schwarzer G (2017). Stat Med 36:3923-3934.
     """
     found = combine_studies(effects.to_numpy(float), errors.to_numpy(float) ** 2, confidence)
     studies, several = found.studies, found.studies >= 3
     tail = 0.5 + confidence / 2
-    knapp = (found.upper - found.effect) / stats.t.ppf(tail, np.maximum(studies - 1, 1))
+    half = found.upper - found.effect
+    knapp = half / stats.t.ppf(tail, np.maximum(studies - 1, 1))
     error = np.fmax(knapp, found.standard_error)
+    half = np.fmax(half, stats.norm.ppf(tail) * found.standard_error)
     spread = np.sqrt(np.where(several, found.tau2, np.nan) + found.standard_error**2)
     margin = stats.t.ppf(tail, np.maximum(studies - 2, 1)) * spread
-    values = [found.effect, found.lower, found.upper, error, found.tau2, found.i2]
+    values = [found.effect, found.effect - half, found.effect + half, error, found.tau2, found.i2]
     values += [found.effect - margin, found.effect + margin]
     table = pd.DataFrame(dict(zip(NUMBERS, values, strict=True)), index=effects.index)
     return table.assign(trials=studies)

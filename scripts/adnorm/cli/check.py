@@ -54,6 +54,9 @@ def run(chosen: argparse.Namespace) -> int:
         print(_all(problems), file=sys.stderr)
     elif not chosen.json:
         say(f"{len(found)} cohort{'' if len(found) == 1 else 's'} checked, no problem found")
+        names = [inspection.cohort["id"] for inspection in found]
+        call, report = configuration.snakemake_call(chosen, config, names)
+        say(f"Run: {call}\nReport: the same call with --report {report}")
     return 1 if problems else 0
 
 

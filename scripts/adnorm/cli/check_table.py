@@ -26,8 +26,8 @@ def as_text(found: Inspection) -> str:
     samples, excluded = found.tables["samples"], found.tables["excluded"]
     lines += _wrapped(
         f"{_many(len(samples), 'sample')} of {_many(samples['patient'].nunique(), 'patient')}, "
-        f"{len(excluded)} excluded, {found.genes:,} genes; reference: {cohort['reference'] or 'none'}; "
-        f"placebo arm: {cohort['placebo_arm'] or 'none'}"
+        f"{len(excluded)} excluded, {found.genes:,} genes; reference: "
+        f"{cohort['reference'] or 'none'}; placebo arm: {cohort['placebo_arm'] or 'none'}"
     )
     for reason, rows in excluded.groupby("reason"):
         lines += _wrapped(f"excluded, {reason}: {len(rows)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
 from pathlib import Path
 
 #: The repository: files that adnorm ships are found there from any working directory.
@@ -70,6 +72,39 @@ def read_studies(config: dict, where: str) -> tuple[list, list[str], list[str]]:
             # It stands in the message about the whole run.
             unread.append(name)
     return studies, problems, unread
+
+
+def snakemake_call(chosen: argparse.Namespace, config: dict, cohorts: list[str]) -> tuple[str, str]:
+    """Write the call that runs what was checked.
+
+    Parameters
+    ----------
+    chosen
+        What was typed.
+    config
+        The configuration.
+    cohorts
+        Ids of the cohorts.
+
+    Returns
+    -------
+    call : str
+    report : str
+        Where its report belongs.
+    """
+    words = ["snakemake", "--cores", "all"]
+    results = config.get("results", "results")
+    if Path("Snakefile").resolve() != HOME / "Snakefile":
+        words[1:1] = ["-s", str(HOME / "Snakefile")]
+    if chosen.configfile:
+        words += ["--configfile", str(chosen.configfile)]
+    if chosen.cohorts:
+        words += ["--config", f"cohorts={json.dumps(config['cohorts'])}"]
+        if not chosen.configfile:
+            # The results of the shipped configuration are those of the demo.
+            results = f"results/{cohorts[0] if len(cohorts) == 1 else 'mine'}"
+            words.append(f"results={results}")
+    return shlex.join(words), shlex.quote(f"{results}/report.html")
 
 
 def cohort_names(config: dict) -> list[str]:

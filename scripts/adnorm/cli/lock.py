@@ -49,7 +49,8 @@ def run(chosen: argparse.Namespace) -> int:
             answers.append({"id": name, "cohort_file": str(study.files[name]), "files": files})
     differ = any(_differ(answer["files"]) for answer in answers)
     if chosen.json:
-        say(json.dumps({"cohorts": answers, "problems": problems}, indent=2))
+        fine = not problems and not (chosen.check and differ)
+        say(json.dumps({"fine": fine, "problems": problems, "cohorts": answers}, indent=2))
     else:
         for answer in answers:
             say("\n".join(_told(answer, chosen.check)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -67,6 +68,7 @@ def run(chosen: argparse.Namespace) -> int:
             "lines": [{"line": m.line, "mark": m.mark, "remark": m.remark} for m in marks],
             "stops": _stops(path, material, marks),
             "needs_identifier_table": _needs_table(material),
+            "geo": chosen.geo if material.accession else None,
         }
     say(json.dumps(answer, indent=2, ensure_ascii=False) if chosen.json else _told(answer))
     return 0
@@ -133,7 +135,8 @@ def _stops(path: Path, material: Material, marks: list[Marked]) -> str:
 def _needs_table(material: Material) -> bool:
     from adnorm.expression.kinds import ENSEMBL, ENTREZ, detect_kind
 
-    if material.assay == "microarray" or material.values is None:
+    named = material.assay == "microarray" or material.route == "ncbi_counts"
+    if named or material.values is None:
         return False
     try:
         return detect_kind(material.values.index, "") in (ENSEMBL, ENTREZ)
@@ -142,6 +145,8 @@ def _needs_table(material: Material) -> bool:
 
 
 def _told(answer: dict) -> str:
+    from adnorm.onboarding.cohort_text import scalar
+
     lines = [f"{answer['file']}: {answer['samples']} samples, route {answer['route']}"]
     for entry in answer["lines"]:
         if entry["mark"] == "fill in":
@@ -149,11 +154,20 @@ def _told(answer: dict) -> str:
     lines.append(f"{_lines(answer['confirm'])} to confirm, {answer['fill_in']} to fill in")
     if answer["stops"]:
         lines.append(f"As it stands it would stop: {answer['stops']}")
-    if answer["needs_identifier_table"]:
-        lines.append(
-            "The rows are Ensembl or Entrez ids: set `identifiers: table:` in the configuration"
-        )
-    lines.append(f"Next: edit the file, then `adnorm check {answer['file']}`")
+    check = f"adnorm check {shlex.quote(answer['file'])}"
+    if answer["needs_identifier_table"] or answer["geo"]:
+        lines += ["Next: edit the file, and name it in a configuration, such as my_run.yaml:"]
+        lines += [f"  cohorts: [{scalar(answer['file'])}]"]
+        if answer["geo"]:
+            lines += [f"  geo: {{address: {scalar(answer['geo'])}}}"]
+        if answer["needs_identifier_table"]:
+            lines += [
+                "  identifiers: {table: FILE OR URL}    # the rows are Ensembl or Entrez ids; "
+                "HGNC complete set or GENCODE gene table"
+            ]
+        lines += ["then `adnorm check --configfile my_run.yaml`"]
+    else:
+        lines.append(f"Next: edit the file, then `{check}`")
     return "\n".join(lines)
 
 

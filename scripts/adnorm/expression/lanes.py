@@ -4,12 +4,50 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import progress
 from adnorm.expression.wording import counted
+
+#: Names of lanes: LIBRARY_L001, LIBRARY.lane2, LIBRARY_whatever, LIBRARY.bam, each behind a folder.
+_PATTERNS = (
+    r"(?P<library>[^/]+)[_.](?:L00\d|lane[_-]?\d)[^/]*$",
+    r"(?P<library>[^_/]+)_[^/]*$",
+    r"(?P<library>[^/]+)_[^_/]+$",
+    r"(?P<library>[^./]+)\.[^/]*$",
+    r"(?P<library>[^/]+)\.bam$",
+)
+
+
+def fitting_pattern(columns: Iterable[str], fields: Iterable[Iterable[str]]) -> str:
+    """Find an expression that takes the name of a library out of every column of a table.
+
+    Parameters
+    ----------
+    columns
+        Names of the columns; those in which it finds nothing are taken for others than values.
+    fields
+        Names that the libraries may have: one collection for each field of the samples.
+
+    Returns
+    -------
+    str
+        Empty when no expression finds all names of a field.
+
+    Examples
+    --------
+    >>> fitting_pattern(["/bam/A1_S1_L001.bam", "/bam/A1_S1_L002.bam"], [["A1"]])
+    '(?P<library>[^_/]+)_[^/]*$'
+    """
+    columns, fields = list(columns), [set(field) for field in fields]
+    for pattern in _PATTERNS:
+        found = {m["library"] for name in columns if (m := re.search(pattern, name))}
+        if any(field and field <= found for field in fields):
+            return pattern
+    return ""
 
 
 def sum_lanes(

@@ -11,7 +11,10 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.expression.delimited import is_missing, is_number
+from adnorm.expression.lanes import fitting_pattern
 from adnorm.expression.wording import counted
+
+_IN_R = " as R writes it"
 
 
 def match_samples(
@@ -58,6 +61,7 @@ def match_samples(
     fields = {"": dict(zip(samples, samples, strict=True))}
     if not set(columns) & set(samples):
         fields |= _fields(alternatives, samples, excluded)
+    fields |= _as_r_writes(fields)
     complete = {}
     for name, lookup in fields.items():
         if not any(_unmatched(columns, lookup, excluded)) and set(columns) & set(lookup):
@@ -113,6 +117,28 @@ def _fields(
             if filled.is_unique and needed <= set(filled.index):
                 lookups[name] = dict(zip(filled, filled.index, strict=True))
     return lookups
+
+
+def _as_r_writes(fields: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """List the fields as R turns texts into names of columns (``X101.LS.W2`` of ``101-LS W2``)."""
+    lookups = {}
+    for name, lookup in fields.items():
+        renamed = {name_in_r(label): sample for label, sample in lookup.items()}
+        if len(renamed) == len(lookup) and set(renamed) != set(lookup):
+            lookups[f"{name or 'sample'}{_IN_R}"] = renamed
+    return lookups
+
+
+def name_in_r(text: str) -> str:
+    """Give the name that R makes of a text (``make.names``), as ``read.csv`` does for columns.
+
+    Examples
+    --------
+    >>> name_in_r("101-LS W2"), name_in_r("AD_1"), name_in_r("_1")
+    ('X101.LS.W2', 'AD_1', 'X_1')
+    """
+    name = re.sub(r"[^\w.]", ".", text)
+    return name if re.match(r"[^\W\d_]|\.(?!\d)", name) else f"X{name}"
 
 
 def _readings(field: str, values: pd.Series) -> dict[str, pd.Series]:
@@ -181,7 +207,12 @@ def _nothing_matches(
         ),
         "",
     )
-    hint = pattern or _common_affix(strange, absent) or no_header(columns)
+    hint = (
+        pattern
+        or _lanes(strange, fields, excluded)
+        or _common_affix(strange, absent)
+        or no_header(columns)
+    )
     return (
         f"{where}: no column has the name of a sample. The {counted(len(strange), 'column')}: "
         f"{listing(strange, 3)}; the {counted(len(absent), 'sample')}: {listing(absent, 3)}. "
@@ -191,13 +222,25 @@ def _nothing_matches(
     )
 
 
+def _lanes(columns: list[str], fields: dict[str, dict[str, str]], excluded: set[str]) -> str:
+    """Say the expression that takes the names out of paths and lanes; ``""`` without one."""
+    pattern = fitting_pattern(columns, [_needed(lookup, excluded) for lookup in fields.values()])
+    if not pattern:
+        return ""
+    return (
+        "the names stand within the names of the columns; for counts write "
+        f"`libraries: '{pattern}'` below `source:`, which also sums lanes"
+    )
+
+
 def _needed(lookup: dict[str, str], excluded: set[str]) -> list[str]:
     return [label for label, sample in lookup.items() if not {label, sample} & excluded]
 
 
 def _tried(fields: dict[str, dict[str, str]], best: str) -> str:
     # The column of a sheet that holds the names is no other field.
-    tried = [name for name in fields if name != best and fields[name] != fields[""]]
+    others = [name for name in fields if name != best and not name.endswith(_IN_R)]
+    tried = [name for name in others if fields[name] != fields[""]]
     return f". Sample fields that were tried too: {listing(tried, 5)}" if tried else ""
 
 

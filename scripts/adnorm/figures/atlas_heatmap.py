@@ -13,13 +13,19 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from adnorm.figures.atlas_material import AtlasMaterial
+from adnorm.figures.atlas_material import AtlasMaterial, without_doi
 from adnorm.figures.index_cells import NOT_DEFINED, PRIMARY, SHORT, row_label, score_blocks
 from adnorm.figures.names import TITLES
-from adnorm.figures.normalization import cell_colour, draw_index_bar, fit_words, says_nothing
+from adnorm.figures.normalization import (
+    cell_colour,
+    draw_index_bar,
+    fill_boxes,
+    fit_words,
+    says_nothing,
+)
 from adnorm.figures.panels import digits
 from adnorm.figures.sheet import Sheet, message_sheet, text_width
-from adnorm.figures.theme import FAINT, INK, MISSING, counted, shorten
+from adnorm.figures.theme import FAINT, MISSING, counted, readable_ink, shorten
 
 NAME = "normalization_atlas"
 KEYS = ["cohort", "arm", "week"]
@@ -154,9 +160,7 @@ def _draw_header(
         style = {"size": 6.5, "ha": "center", "va": "baseline", "linespacing": 1.15}
         sheet.text((a + b) / 2, y - 0.05, text, **style)
         colour = material.colours[cohort, arm]
-        strip = sheet.axes(a + 0.01, y, b - a - 0.02, 0.06, facecolor=colour)
-        strip.set(xticks=[], yticks=[])
-        strip.spines[:].set_visible(False)
+        sheet.box(a + 0.01, y, b - a - 0.02, 0.06, facecolor=colour)
     pairs = table.drop_duplicates(KEYS).set_index(KEYS)["pairs"]
     for column, (a, b) in zip(columns, places, strict=True):
         text = f"wk {column[2]:g}\nn={int(pairs[column])}"
@@ -180,7 +184,7 @@ def _draw_cells(
     axes = sheet.axes(0, y, width, height)
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
-    below = 0.0
+    below, boxes = 0.0, []
     for heading, names in blocks:
         sheet.text(0, y + below + ROW / 2, heading, size=7.5, weight="bold", va="center")
         below += ROW
@@ -188,13 +192,15 @@ def _draw_cells(
             middle = y + below + ROW / 2
             sheet.text(-0.07, middle, labels[name], size=7, ha="right", va="center")
             rows = [cells[(*column, name)] for column in columns]
-            _draw_row(axes, rows, columns, places, below)
+            boxes += _draw_row(axes, rows, columns, places, below)
             below += ROW
+    fill_boxes(axes, boxes, 0.8)
     return y + height
 
 
-def _draw_row(axes: Axes, rows: list, columns: list, places: list, below: float) -> None:
-    """Draw one score; neighbours of a cohort without an index share one box and one reason."""
+def _draw_row(axes: Axes, rows: list, columns: list, places: list, below: float) -> list[tuple]:
+    """Write one score; neighbours of a cohort without an index share one box and one reason."""
+    boxes = []
 
     def box(i: int) -> tuple:
         return (columns[i][0], rows[i]["reason_code"] if np.isnan(rows[i]["value"]) else i)
@@ -212,24 +218,19 @@ def _draw_row(axes: Axes, rows: list, columns: list, places: list, below: float)
         else:
             colour = cell_colour(row["value"], row["lower"], row["upper"])
             weight = "bold" if row["bold"] == "yes" else "normal"
-            ink = _ink(colour)
-            axes.text(*place, digits(row["value"]), size=6.3, weight=weight, color=ink, **style)
-        style = {"facecolor": colour, "edgecolor": "white", "lw": 0.8, "in_layout": False}
-        axes.add_patch(Rectangle((x, below), right - x, ROW, **style))
-
-
-def _ink(colour: tuple[float, float, float]) -> str:
-    """The ink that is readable on a colour."""
-    red, green, blue = colour
-    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.52 else INK
+            style |= {"weight": weight, "color": readable_ink(colour)}
+            axes.text(*place, digits(row["value"]), size=6.3, **style)
+        boxes.append(((x, below, right, below + ROW), colour))
+    return boxes
 
 
 def _draw_published(sheet: Sheet, published: pd.DataFrame, y: float, left: float) -> float:
     """Draw published results as hatched rows with what was measured; return the lower edge."""
     if published.empty:
         return y
-    sheet.text(left, y, "Published, not recomputed", size=7.5, weight="bold", va="center")
-    words = "hatched: another measure than NI, of groups, not adjusted for placebo; never joined"
+    sheet.text(left, y, "Published (real trials)", size=7.5, weight="bold", va="center")
+    words = "not recomputed, another measure than NI, of groups, not adjusted for placebo; "
+    words += "sources in full are in the table"
     sheet.text(0.02, y, words, size=6.5, color=FAINT, va="center")
     y += ROW / 2 + 0.03
     height = ROW * len(published)
@@ -248,7 +249,7 @@ def _draw_published(sheet: Sheet, published: pd.DataFrame, y: float, left: float
         axes.text(0.5, position + 0.5, text, **style)
         middle = y + ROW * (position + 0.5)
         sheet.text(-0.07, middle, row.label, size=7, ha="right", va="center")
-        said = shorten(f"{row.measure}; {row.source}", 118)
+        said = shorten(f"{row.measure}; {without_doi(row.source)}", 118)
         sheet.text(CELL * 1.4 + 0.08, middle, said, size=6, color=FAINT, va="center")
     return y + height
 
@@ -267,10 +268,8 @@ def _draw_key(sheet: Sheet, x: float, table: pd.DataFrame, published: pd.DataFra
     for used, colour, hatch, meaning in boxes:
         if used:
             y += 0.17
-            box = sheet.axes(x, y + 0.005, 0.24, 0.1, xticks=[], yticks=[])
-            box.spines[:].set_visible(False)
             style = {"facecolor": colour, "edgecolor": "white", "hatch": hatch, "lw": 0}
-            box.add_patch(Rectangle((0, 0), 1, 1, **style))
+            sheet.box(x, y + 0.005, 0.24, 0.1, **style)
             sheet.text(x + 0.33, y, meaning, size=6.5, color=FAINT, va="top")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 from adnorm.base.tables import read_table
 from adnorm.figures.index_material import describe_sets
 from adnorm.figures.panels import known_reference
-from adnorm.figures.shared import CohortMaterial
+from adnorm.figures.shared import CohortMaterial, classes_of
 from adnorm.figures.theme import arm_colours, counted, order_arms
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ class AtlasMaterial(CohortMaterial):
         return {
             (cohort, arm): colour
             for cohort, sheet in self.sheets.items()
-            for arm, colour in arm_colours(sheet["arm"], self.placebo(cohort)).items()
+            for arm, colour in arm_colours(
+                sheet["arm"], self.placebo(cohort), classes_of(sheet)
+            ).items()
         }
 
     @cached_property
@@ -152,6 +155,17 @@ class AtlasMaterial(CohortMaterial):
             _published_label(d, w) for d, w in zip(rows["drug"], rows["weeks"], strict=True)
         ]
         return rows.reindex(columns=["label", "share", *keys])
+
+
+def without_doi(source: str) -> str:
+    """Leave out of a source what a figure has no room for.
+
+    Examples
+    --------
+    >>> without_doi("Author 2020 Journal 1:2, doi:10.1/x, NCT01")
+    'Author 2020 Journal 1:2, NCT01'
+    """
+    return re.sub(r",? ?doi:[^\s,]+", "", source)
 
 
 def _joined_weeks(weeks: pd.Series) -> str:

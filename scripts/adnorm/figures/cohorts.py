@@ -30,7 +30,8 @@ PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Cohorts of this run</title>
-<style>{{ style }} td.reason { white-space: pre-wrap; min-width: 22rem; }</style>
+<style>{{ style }} td.title { min-width: 15rem; }
+td.reason { white-space: pre-wrap; min-width: 22rem; }</style>
 </head>
 <body>
 <h1>Cohorts of this run</h1>
@@ -46,7 +47,7 @@ A cohort file is verified once a run against the published series has confirmed 
 <tr{% if row.reason %} class="flag"{% endif %}>
 {%- for name in columns %}
 {%- if loop.first %}<th scope="row">{{ row[name] }}</th>
-{%- else %}<td{% if name == "reason" %} class="reason"{% endif %}>{{ row[name] }}</td>{% endif -%}
+{%- else %}<td class="{{ name }}">{{ row[name] }}</td>{% endif -%}
 {%- endfor %}</tr>
 {% endfor %}
 </tbody></table></div>
@@ -70,6 +71,7 @@ def build_cohorts(
         Where to write: ``table`` and ``page``.
     """
     from jinja2 import Environment
+    from markupsafe import Markup
 
     from adnorm.figures.template import STYLE
 
@@ -78,10 +80,14 @@ def build_cohorts(
     lines = [row | {"reason": " ".join(row["reason"].split())} for row in rows]
     write_table(pd.DataFrame(lines, columns=list(COLUMNS)), outputs["table"])
     finished = sum(not row["reason"] for row in rows)
+    # Nobody stopped: a column without a word would only narrow the others.
+    shown = {
+        name: title for name, title in COLUMNS.items() if finished < len(rows) or name != "reason"
+    }
     page = Environment(autoescape=True).from_string(PAGE)
     with atomic(outputs["page"]) as temporary:
         temporary.write_text(
-            page.render(style=STYLE, columns=COLUMNS, rows=rows, finished=finished) + "\n",
+            page.render(style=Markup(STYLE), columns=shown, rows=rows, finished=finished) + "\n",
             encoding="utf-8",
         )
 

@@ -156,7 +156,10 @@ def _why_not(material: IndexMaterial) -> str:
     found = material.tables["concordance"]
     rows = found[found["question"].isin([CHANGE, BASELINE])]
     reasons = list(dict.fromkeys(rows["reason"].dropna()))
-    return "; ".join(r for r in reasons if r) or "there is no clinical value"
+    said = "; ".join(r for r in reasons if r) or "there is no clinical value"
+    for column, (name, _) in CLINICAL.items():
+        said = re.sub(rf"\b{column}\b", name, said)
+    return said
 
 
 def _draw_panel(
@@ -207,8 +210,10 @@ def _shares(material: IndexMaterial) -> tuple[pd.DataFrame, str]:
         reasons = table.loc[table["outcome"] == table["outcome"].min(), "reason"].dropna()
         return pd.DataFrame(), next((r for r in reasons if r), "no patient has both")
     # EASI-75 stands before SCORAD-50 in the alphabet, too.
-    rows = table[(table["arm"] == ALL_ARMS) & (table["outcome"] == rows["outcome"].min())]
-    name = next((n for n in [GLOBAL, *material.primary] if n in set(rows["score"])), "")
+    outcome = rows["outcome"].min()
+    have = set(rows.loc[rows["outcome"] == outcome, "score"])
+    name = next(n for n in [GLOBAL, *material.primary, *sorted(have)] if n in have)
+    rows = table[(table["arm"] == ALL_ARMS) & (table["outcome"] == outcome)]
     rows = rows[rows["score"] == name]
     rows = rows[rows["week"] == rows.loc[rows["n"] > 0, "week"].max()]
     keep = ["outcome", "score", "week", "arm", "bin", "lower", "upper", "n", "reason"]
@@ -242,7 +247,7 @@ def _notes(
     notes = [
         f"ρ: {given}, all arms together, with its {material.confidence} interval (bootstrap of "
         "patients). Scores have no unit. A biopsy shows one spot and a clinical score the whole "
-        "body: correlations are weak by nature.",
+        "body: in real cohorts correlations are mostly weak.",
     ]
     have = {panel.clinical for panel in panels}
     lacking = [said for key, (said, _) in CLINICAL.items() if key not in have]

@@ -174,9 +174,7 @@ def draw_contrast_header(
         sheet.text(cell * (a + b) / 2, y - (0.03 if rotation else 0.055), text, va=align, **style)
         arm = split_arms(column.group, material.arms)[0]
         colour = material.arm_colours.get(arm) or _kind_colour(column)
-        strip = sheet.axes(cell * a + 0.015, y, cell * (b - a) - 0.03, 0.06, facecolor=colour)
-        strip.set(xticks=[], yticks=[])
-        strip.spines[:].set_visible(False)
+        sheet.box(cell * a + 0.015, y, cell * (b - a) - 0.03, 0.06, facecolor=colour)
         if a:
             new_kind = columns[a - 1].family != column.family
             cuts.append((a, 5.0 if new_kind else 2.4))

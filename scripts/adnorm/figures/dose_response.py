@@ -203,7 +203,11 @@ def _shades(weeks: Iterable[float]) -> dict[float, str]:
 
 def _dose_ticks(axes: Axes, points: pd.DataFrame, last: bool) -> None:
     steps = points.drop_duplicates("step").sort_values("step")
-    labels = [f"{dose:g}" if dose else "placebo" for dose in steps["dose_mg"]]
+    people = points[points["week"] == points["week"].max()].groupby("step")["pairs"].max()
+    labels = [
+        f"{f'{dose:g}' if dose else 'placebo'}\nn = {people.get(step, 0):g}"
+        for step, dose in zip(steps["step"], steps["dose_mg"], strict=True)
+    ]
     axes.set_xlim(steps["step"].min() - 0.4, steps["step"].max() + 0.4)
     axes.set_xticks(steps["step"], labels if last else [])
     if last:
@@ -230,8 +234,8 @@ def _notes(material: AtlasMaterial, single: list[str]) -> list[str]:
     notes = [
         "NI: share of the disease effect that is gone; dNI: NI minus NI of placebo in the same "
         "week. Solid line: 0; dashed: 1. Doses stand on a scale of doublings, placebo one doubling "
-        "below the lowest dose; visits are set apart a little. Fill: arm, in the colours of the "
-        "figures of the cohort.",
+        "below the lowest dose; visits are set apart a little. n: patients at the last visit. "
+        "Fill: arm, in the colours of the figures of the cohort.",
         "Trend: slope over placebo and all doses, patients permuted, not adjusted within the "
         "primary family. Per doubling: slope of NI over the doses alone, with its interval. All "
         "visits are in the table.",

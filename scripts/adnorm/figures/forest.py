@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from adnorm.figures.atlas_material import AtlasMaterial
+from adnorm.figures.atlas_material import AtlasMaterial, without_doi
 from adnorm.figures.forest_rows import (
     ARM,
     CLASS,
@@ -28,7 +28,7 @@ from adnorm.figures.theme import FAINT, INK, counted, shorten
 NAME = "forest"
 ROW, PANEL, GAP = 0.165, 1.5, 0.16
 #: Of the measure and source of a published result.
-MOST_LETTERS = 106
+MOST_LETTERS = 116
 #: Marker and face of each kind of row; arms are filled with their own colour.
 KINDS = {
     ARM: ("o", "arm: difference to placebo (dNI)"),
@@ -69,6 +69,8 @@ def draw_forest(material: AtlasMaterial) -> tuple[Figure, pd.DataFrame]:
     places, headings, end = _places(table)
     top = 0.32
     limits = range_of([table["value"], table["lower"], table["upper"]], -0.3, 1.05)
+    measures = set(own.loc[own["value"].notna(), "measure"])
+    across = "dNI" if NI not in measures else "NI" if measures == {NI} else "dNI (squares: NI)"
     for position, name in enumerate(names):
         x = position * (PANEL + GAP)
         axes = sheet.axes(x, top, PANEL, end)
@@ -77,7 +79,7 @@ def draw_forest(material: AtlasMaterial) -> tuple[Figure, pd.DataFrame]:
         zero_and_one(axes, across=False)
         title = fit_words(score_label(material, name), 7, PANEL / 1.12)
         axes.set_title(title, loc="left", weight="bold", size=7, linespacing=1.1)
-        axes.set_xlabel("dNI", size=7)
+        axes.set_xlabel(across, size=7)
         _draw_rows(axes, material, table[table["name"] == name], places, limits)
         _hatch(axes, table, places, limits)
     for row, text in texts.items():
@@ -154,9 +156,9 @@ def _write_measures(sheet: Sheet, table: pd.DataFrame, places: dict, top: float)
     """Say beside every published result what was measured, and where it stands."""
     x = PANEL + GAP + 0.06
     for row in table[table["drawn"] == PUBLISHED].drop_duplicates("row").itertuples(index=False):
-        text = shorten(f"{row.measure}; {row.source}", MOST_LETTERS)
+        text = shorten(f"{row.measure}; {without_doi(row.source)}", MOST_LETTERS)
         plate = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-        style = {"size": 6, "color": FAINT, "va": "center", "bbox": plate}
+        style = {"size": 5.6, "color": FAINT, "va": "center", "bbox": plate}
         sheet.text(x, top + places[row.row], text, **style)
 
 
@@ -179,10 +181,16 @@ def _notes(material: AtlasMaterial, table: pd.DataFrame) -> list[str]:
     notes = [
         "dNI: NI of the arm minus NI of placebo in the same week; NI is the share of the disease "
         "effect that is gone. Solid line: 0, nothing beyond placebo; dashed: 1, the whole disease "
-        "effect. Colours of arms are those of the figures of each cohort.",
+        "effect. n: patients of the arm v patients of placebo. Colours of arms are those of the "
+        "figures of each cohort.",
         "A class gets an estimate only where two trials have a visit in the same window of weeks; "
         "with one trial, class and trial cannot be told apart.",
     ]
+    if not set(table["short"]) <= {"", UNMATCHED}:
+        notes.append(
+            "Words in place of a point say why there is no number; the reason in full is in the "
+            "table."
+        )
     if (table["short"] == UNMATCHED).any():
         notes.append(
             f"{UNMATCHED.capitalize()}: one of the classes was measured in other weeks; a "
@@ -195,8 +203,9 @@ def _notes(material: AtlasMaterial, table: pd.DataFrame) -> list[str]:
     silent = published.loc[published["share"].isna(), "label"]
     if (table["drawn"] == PUBLISHED).any():
         notes.append(
-            "Hatched: published results of groups, by the measure of the paper (a mean of "
-            "ratios, not adjusted for placebo); they enter no estimate."
+            "Hatched: published results of groups in real trials, by the measure of the paper, "
+            "which is another one than NI, and not adjusted for placebo; they enter no estimate. "
+            "Sources in full are in the table."
         )
     if len(silent):
         notes.append(f"Published without a number: {'; '.join(silent)}.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from adnorm.figures.atlas_material import AtlasMaterial
 from adnorm.figures.index_cells import NOT_DEFINED, SHORT
+from adnorm.figures.theme import is_jak_inhibitor
 from adnorm.study.comparisons import UNTREATED_ARM
 
 #: What a row is.
@@ -65,7 +64,7 @@ def forest_rows(material: AtlasMaterial) -> pd.DataFrame:
 
 def class_rank(drug_class: str) -> tuple:
     """JAK inhibitors first, then by name."""
-    return (not re.search(r"\bjak", drug_class, re.IGNORECASE), drug_class)
+    return (not is_jak_inhibitor(drug_class), drug_class)
 
 
 def _mark(material: AtlasMaterial, simulated: str) -> str:
@@ -79,7 +78,7 @@ def _differences(material: AtlasMaterial, rows: pd.DataFrame) -> pd.DataFrame:
     marks = [_mark(material, s) for s in rows["simulated"]]
     pairs = zip(rows["drug_class"], rows["other_class"], rows["window"], marks, strict=True)
     descriptive = (rows.loc[rows["dni"].notna(), "status"] == "descriptive").all()
-    alone = ": one trial of a class, confounded with it" if descriptive else ""
+    alone = ": one trial each, class and trial confounded" if descriptive else ""
     frame = rows.assign(
         block=f"Difference of classes (dNI − dNI){alone}",
         drawn=DIFFERENCE,
@@ -105,7 +104,8 @@ def _arms(material: AtlasMaterial, classes: pd.DataFrame) -> list[pd.DataFrame]:
     time = material.time
     time = time[time["name"].isin(material.primary) & (time["arm"] != UNTREATED_ARM)]
     placebo = pd.Series([material.placebo(c) for c in time["cohort"]], index=time.index)
-    time = time.assign(controlled=placebo != "")[time["arm"] != placebo]
+    time = time.assign(controlled=placebo != "", people=_people(time, placebo))
+    time = time[time["arm"] != placebo]
     marks = [_mark(material, s) for s in time["simulated"]]
     time = time.assign(mark=marks, group=time["drug_class"] + marks)
     classes = classes[classes["reference"] == _reference(classes)]
@@ -125,13 +125,26 @@ def _arms(material: AtlasMaterial, classes: pd.DataFrame) -> list[pd.DataFrame]:
     return frames
 
 
+def _people(time: pd.DataFrame, placebo: pd.Series) -> list[str]:
+    """How many patients each arm and visit has, and its placebo arm at that visit."""
+    pairs = time.groupby(["cohort", "arm", "week"])["pairs"].max()
+    said = []
+    for cohort, arm, week, control in zip(
+        time["cohort"], time["arm"], time["week"], placebo, strict=True
+    ):
+        own, other = (pairs.get((cohort, a, week), np.nan) for a in (arm, control))
+        both = f"{own:g} v {other:g}" if other > 0 else f"{own:g}"
+        said.append(f" (n={both})" if own > 0 else "")
+    return said
+
+
 def _alone(rows: pd.DataFrame) -> str:
     """What is said of a class without a joint estimate."""
     trials = rows.loc[rows["controlled"], "cohort"].nunique()
     if not trials:
         return ": no trial with a placebo arm"
     if trials == 1:
-        return ": one trial, the class is confounded with it"
+        return ": one trial, class and trial confounded"
     return ": no window with two trials"
 
 
@@ -140,13 +153,13 @@ def _arm_rows(material: AtlasMaterial, rows: pd.DataFrame, block: str) -> pd.Dat
     plain = ~rows["controlled"] & rows["ni"].notna()
     cohorts = [material.name(cohort) for cohort in rows["cohort"]]
     against = np.where(rows["reference"] == "healthy", ", against healthy skin", "")
-    parts = zip(cohorts, rows["arm"], rows["week"], against, strict=True)
+    parts = zip(cohorts, rows["arm"], rows["week"], against, rows["people"], strict=True)
     lacking = rows["reason_code"].map(lambda code: SHORT.get(code, NOT_DEFINED))
     lacking = lacking.where(rows["ni"].isna(), "no placebo at this visit")
     frame = rows.assign(
         block=block,
         drawn=ARM,
-        text=[f"{cohort}: {arm}, week {week:g}{skin}" for cohort, arm, week, skin in parts],
+        text=[f"{cohort}: {arm}, week {week:g}{skin}{n}" for cohort, arm, week, skin, n in parts],
         measure=np.where(rows["controlled"], DNI, NI),
         value=rows["dni"].where(beyond, rows["ni"].where(plain)),
         lower=rows["dni_lower"].where(beyond, rows["lower"].where(plain)),
@@ -178,7 +191,7 @@ def _published(material: AtlasMaterial) -> pd.DataFrame:
     rows = material.published
     rows = rows[rows["share"].notna()]
     frame = rows.assign(
-        block="Published, not recomputed",
+        block="Published results of real trials, not recomputed",
         drawn=PUBLISHED,
         text=rows["label"],
         name="global",

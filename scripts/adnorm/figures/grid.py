@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from adnorm.figures.sheet import Sheet
-from adnorm.figures.theme import INK, diverging
+from adnorm.figures.theme import INK, diverging, readable_ink
 
 ROW = 0.158
 #: Sign of the direction in lesional skin, with a colour of the same diverging map.
@@ -59,27 +58,16 @@ def draw_grid(
         Lower edge in inches.
     """
     height = ROW * len(lines)
-    ink: dict[str, object] = {"size": 6, "va": "center_baseline"}
-    if outlined:
-        edge = withStroke(linewidth=1.6, foreground="white")
-        ink |= {"size": 6.5, "color": INK, "path_effects": [edge]}
     axes = sheet.axes(0, y, width, height)
-    sns.heatmap(
-        matrix,
-        ax=axes,
-        cmap=diverging(),
-        vmin=-limit,
-        vmax=limit,
-        center=0,
-        cbar=False,
-        xticklabels=False,
-        yticklabels=False,
-        annot=marks,
-        fmt="",
-        annot_kws=ink,
-        # A mesh of thousands of vector cells makes an SVG that browsers open slowly.
-        rasterized=True,
-    )
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    values = np.ma.masked_invalid(matrix)
+    style = {"cmap": diverging(), "vmin": -limit, "vmax": limit}
+    # A mesh of thousands of vector cells makes an SVG that browsers open slowly.
+    mesh = axes.pcolormesh(values, rasterized=True, **style)
+    axes.set(xlim=(0, matrix.shape[1]), ylim=(len(lines), 0))
+    if marks is not None:
+        _write_marks(axes, marks, mesh.to_rgba(values), outlined)
     for position, (kind, text) in enumerate(lines):
         middle = y + ROW * (position + 0.5)
         if kind == "heading":
@@ -92,6 +80,19 @@ def draw_grid(
         gap = -0.21 if direction else -0.07
         sheet.text(gap, middle, label(text), size=7, ha="right", va="center")
     return axes, y + height
+
+
+def _write_marks(axes: Axes, marks: np.ndarray, colours: np.ndarray, outlined: bool) -> None:
+    """Write the marks that are there; most cells have none."""
+    style: dict[str, object] = {"size": 6, "ha": "center", "va": "center_baseline"}
+    if outlined:
+        edge = withStroke(linewidth=1.6, foreground="white")
+        style |= {"size": 6.5, "path_effects": [edge]}
+    for row, column in np.argwhere(marks != ""):
+        ink = INK if outlined else readable_ink(colours[row, column, :3])
+        # What lies inside the mesh need not be measured to find the size of the page.
+        place = (column + 0.5, row + 0.5, marks[row, column])
+        axes.text(*place, color=ink, in_layout=False, **style)
 
 
 def empty_note(names: list[str], what: str) -> list[str]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import textwrap
+from functools import cache
 from itertools import groupby
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from adnorm.figures.index_cells import COLUMNS, NOT_DEFINED, SHORT, Cells, list_cells
 from adnorm.figures.index_notes import EXPLORATORY, reason_notes
 from adnorm.figures.names import TITLES
 from adnorm.figures.shared import CohortMaterial
 from adnorm.figures.sheet import Sheet, message_sheet, text_width, wrap_words
-from adnorm.figures.theme import FAINT, INK, MISSING, counted
+from adnorm.figures.theme import FAINT, MISSING, counted, readable_ink
 from adnorm.study.comparisons import UNTREATED_ARM
 
 NAME = "normalization"
@@ -69,6 +70,7 @@ def draw_normalization(material: CohortMaterial) -> tuple[Figure, pd.DataFrame]:
     return sheet.figure, cells.table[COLUMNS]
 
 
+@cache
 def colours() -> Colormap:
     """Return the colour map of the index: white at 0, teal at 1, orange below, violet above."""
     stops = np.interp([LOWEST, 0.0, 0.5, 1.0, HIGHEST], [LOWEST, HIGHEST], [0, 1])
@@ -140,9 +142,7 @@ def _draw_header(
     for arm, text, a, b in arms:
         style = {"size": 7, "ha": "center", "va": "baseline", "linespacing": 1.15}
         sheet.text((a + b) / 2, y - 0.055, text, **style)
-        strip = sheet.axes(a + 0.015, y, b - a - 0.03, 0.06, facecolor=material.arm_colours[arm])
-        strip.set(xticks=[], yticks=[])
-        strip.spines[:].set_visible(False)
+        sheet.box(a + 0.015, y, b - a - 0.03, 0.06, facecolor=material.arm_colours[arm])
     for column, (x, width) in zip(columns, places, strict=True):
         text = f"wk {column[3]:g}\n{cells.patients[column]}"
         style = {"size": 6, "color": FAINT, "ha": "center", "va": "top", "linespacing": 1.2}
@@ -163,22 +163,24 @@ def _draw_panel(sheet: Sheet, cells: Cells, columns: list, places: list, y: floa
     axes = sheet.axes(0, y, width, height)
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
-    values, below = cells.values, 0.0
+    values, below, boxes = cells.values, 0.0, []
     for heading, names in cells.blocks:
         sheet.text(0, y + below + HEADING / 2 + 0.01, heading, size=7.5, weight="bold", va="center")
         below += HEADING
         for name in names:
             middle = y + below + ROW / 2
             sheet.text(-0.07, middle, cells.labels[name], size=7, ha="right", va="center")
-            _draw_row(axes, values, name, columns, places, below)
+            boxes += _draw_row(axes, values, name, columns, places, below)
             below += ROW
+    fill_boxes(axes, boxes, 0.9)
     return y + height
 
 
 def _draw_row(
     axes: Axes, values: dict, name: str, columns: list, places: list, below: float
-) -> None:
-    """Draw one score; neighbours without an index share one box and one reason."""
+) -> list[tuple]:
+    """Write one score; neighbours without an index share one box and one reason."""
+    boxes = []
     rows = [values[(*column, name)] for column in columns]
 
     def box(i: int) -> tuple:
@@ -196,28 +198,42 @@ def _draw_row(
             axes.text(*middle, text, size=5.5, in_layout=False, **style)
         else:
             patch = _draw_number(axes, rows[run[0]], (x + right) / 2, below)
-        size = (right - x, ROW)
-        axes.add_patch(
-            Rectangle(
-                (x, below), *size, facecolor=patch, edgecolor="white", lw=0.9, in_layout=False
-            )
-        )
+        boxes.append(((x, below, right, below + ROW), patch))
+    return boxes
+
+
+def fill_boxes(axes: Axes, boxes: list[tuple], edge: float) -> None:
+    """Fill the boxes of a heatmap with their colours, all at once.
+
+    Parameters
+    ----------
+    axes
+        With final limits.
+    boxes
+        (left, upper, right, lower) of each box, and its colour.
+    edge
+        Width of the white lines between boxes.
+    """
+    corners = [[(a, b), (c, b), (c, d), (a, d)] for (a, b, c, d), _ in boxes]
+    style = {"edgecolors": "white", "linewidths": edge, "zorder": 1}
+    filled = PolyCollection(corners, facecolors=[colour for _, colour in boxes], **style)
+    # What lies inside the panel need not be measured to find the size of the page.
+    filled.set_in_layout(False)
+    axes.add_collection(filled, autolim=False)
 
 
 def _draw_number(axes: Axes, row: dict, x: float, below: float) -> tuple:
     """Write an index and its interval; return the colour that belongs below them."""
-    red, green, blue = cell_colour(row["value"], row["lower"], row["upper"])
-    # Relative luminance decides which ink is readable.
-    ink = "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.52 else INK
+    colour = cell_colour(row["value"], row["lower"], row["upper"])
     # What lies inside the panel need not be measured to find the size of the page.
-    style = {"color": ink, "ha": "center", "va": "center", "in_layout": False}
+    style = {"color": readable_ink(colour), "ha": "center", "va": "center", "in_layout": False}
     style["style"] = "italic" if row["status"] == EXPLORATORY else "normal"
     weight = "bold" if row["excludes_0"] == "yes" else "normal"
     axes.text(x, below + ROW * 0.34, _digits(row["value"]), size=7, weight=weight, **style)
     dash = "–" if row["lower"] > -0.005 else " to "
     interval = f"{_digits(row['lower'])}{dash}{_digits(row['upper'])}"
     axes.text(x, below + ROW * 0.76, interval, size=5.2, **style)
-    return red, green, blue
+    return colour
 
 
 def _digits(value: float) -> str:
@@ -279,8 +295,7 @@ def _draw_key(sheet: Sheet, cells: Cells, x: float) -> None:
     ]  # fmt: skip
     for used, colour, meaning in boxes:
         if used:
-            box = sheet.axes(x, y + 0.005, 0.24, 0.1, facecolor=colour, xticks=[], yticks=[])
-            box.spines[:].set_visible(False)
+            sheet.box(x, y + 0.005, 0.24, 0.1, facecolor=colour)
             sheet.text(x + 0.33, y, meaning, size=6.5, color=FAINT, va="top")
             y += 0.17
 

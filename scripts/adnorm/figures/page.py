@@ -211,6 +211,7 @@ def write_page(material: Material, path: Path) -> None:
         style=Markup(STYLE),
         about=_about(material),
         results=result_table(material),
+        index_note=_index_note(material),
         warnings=warnings(material),
         placebo_note=placebo_note(material),
         count_note="; ".join(count_notes(supported_columns(material))),
@@ -238,6 +239,19 @@ def write_page(material: Material, path: Path) -> None:
     )
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _index_note(material: Material) -> str:
+    """Say where the index is; it needs all cohorts of a run, which this page does not wait for."""
+    table = material.tables["comparisons"]
+    changes = table[(table["kind"] == "change") & (table["supported"] == "yes")]
+    if changes.empty:
+        return "This cohort has no normalization index: " + material.why_no("change") + "."
+    return (
+        "How far each of these scores is back (the normalization index, which sets a change "
+        "against the disease effect), with its intervals: in the report under "
+        "Normalization, in the results as figures/normalization.svg and index/index.tsv."
+    )
 
 
 def _embedded(folder: Path) -> list[dict]:

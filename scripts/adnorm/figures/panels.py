@@ -96,6 +96,11 @@ def range_of(columns: Iterable[pd.Series], low: float, high: float) -> tuple[flo
     return low - margin, high + margin
 
 
+def ends_inside(rows: pd.DataFrame) -> pd.Series:
+    """Tell which intervals (lower, upper) end within the farthest limits of a panel."""
+    return rows["lower"].ge(FARTHEST[0]) & rows["upper"].le(FARTHEST[1])
+
+
 def true_minus(text: str) -> str:
     """Write the minus signs of numbers as such.
 

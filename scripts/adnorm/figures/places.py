@@ -29,7 +29,7 @@ def name_points(
     Parameters
     ----------
     axes
-        With final limits.
+        With all that sets its limits.
     points
         x, y (data) and name.
     inches
@@ -37,6 +37,8 @@ def name_points(
     others
         All points (data); names keep off them.
     """
+    # Limits that wait for the drawing are not in the transforms yet.
+    axes.autoscale_view()
     taken: list[tuple[float, float, float, float]] = []
     seats = []
     many = len(points) > MOST_NAMES

@@ -185,8 +185,12 @@ def _notes(material: IndexMaterial, tables: list[pd.DataFrame], reference: str) 
         "Reversed: the interval of the gene's index lies above 75 %; partial: above 0 and around "
         "75 %; residual: below 75 %; worsened: below 0; not estimable: disease effect unclear, or "
         "the interval holds both 0 and 75 %.",
-        "Named: the itch and barrier genes with the largest disease effects.",
     ]
+    if any((table["named"] == "yes").any() for table in tables):
+        notes.append(
+            "Named: the itch and barrier genes with the largest disease effects among those that "
+            "have a class."
+        )
     arms = {table["arm"].iloc[0] for table in tables}
     placebo = material.facts.get("placebo_arm", "")
     if placebo in arms:

@@ -35,6 +35,14 @@ CATEGORIES = {
 }
 
 
+def classes_of(sheet: pd.DataFrame) -> dict[str, str]:
+    """List the drug class of every arm of a sample sheet; empty where none is known."""
+    if "drug_class" not in sheet:
+        return {}
+    named = sheet[["arm", "drug_class"]].astype(object).dropna().drop_duplicates("arm")
+    return dict(named.astype(str).itertuples(index=False, name=None))
+
+
 class CohortMaterial(ABC):
     """What figures ask of a cohort, whatever files it was read from.
 
@@ -112,7 +120,8 @@ class CohortMaterial(ABC):
     @cached_property
     def arm_colours(self) -> dict[str, str]:
         """Colour of each arm."""
-        return arm_colours(self.arms, self.facts.get("placebo_arm", ""))
+        classes = classes_of(self.observations)
+        return arm_colours(self.arms, self.facts.get("placebo_arm", ""), classes)
 
     @cached_property
     def week_colours(self) -> dict[float, str]:

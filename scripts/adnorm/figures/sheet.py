@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.text import Text
 
 from adnorm.figures.theme import ALERT, FAINT, diverging, new_figure
@@ -102,6 +102,12 @@ class Sheet:
         across, down = self.figure.get_size_inches()
         left, bottom = self._at(x, y + height)
         return self.figure.add_axes((left, bottom, width / across, height / down), **style)
+
+    def box(self, x: float, y: float, width: float, height: float, **style: object) -> None:
+        """Fill a rectangle whose upper left corner is at a place in inches."""
+        across, down = self.figure.get_size_inches()
+        corner = self._at(x, y + height)
+        self.figure.add_artist(Rectangle(corner, width / across, height / down, **style))
 
     def legend(
         self,

@@ -119,6 +119,7 @@ about any real drug or patient.</p>
 {% if count_note %}Patients: {{ count_note }}.{% endif %}</p>
 {{ table(results.rows, results.columns, "Itch and barrier sets; " ~ stars ~ ", † low coverage") }}
 {% else %}<p>No result: {{ results.reason }}.</p>{% endif %}
+<p>{{ index_note }}</p>
 {% for figure in figures %}
 <figure>
 <img src="data:image/svg+xml;base64,{{ figure.data }}" alt="{{ figure.alt }}">

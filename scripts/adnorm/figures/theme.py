@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os.path import commonprefix
 from pathlib import Path
 
@@ -59,6 +59,8 @@ RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "adnorm",
     "text.parse_math": False,
+    # Letters fitted to pixels take longer, and are wider or narrower with every resolution.
+    "text.hinting": "no_hinting",
 }
 
 _DOSE = re.compile(r"^(?P<treatment>.+?)\s+(?P<dose>\d+(?:\.\d+)?)\s*mg\b", re.IGNORECASE)
@@ -92,6 +94,17 @@ def order_arms(arms: Iterable[str], placebo_arm: str = "") -> list[str]:
     return sorted(set(arms), key=key)
 
 
+def is_jak_inhibitor(drug_class: str) -> bool:
+    """Tell JAK inhibitors from other drug classes by the name of the class.
+
+    Examples
+    --------
+    >>> is_jak_inhibitor("JAK inhibitor"), is_jak_inhibitor("anti-IL-13")
+    (True, False)
+    """
+    return re.search(r"\bjak", drug_class, re.IGNORECASE) is not None
+
+
 def _shades(colour: str, count: int) -> list[str]:
     """Shades of one hue from light to dark; a single one is the hue itself."""
     if count == 1:
@@ -104,7 +117,9 @@ def _shades(colour: str, count: int) -> list[str]:
     return shades
 
 
-def arm_colours(arms: Iterable[str], placebo_arm: str = "") -> dict[str, str]:
+def arm_colours(
+    arms: Iterable[str], placebo_arm: str = "", classes: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Give every arm of a cohort its colour; the same arms always get the same colours.
 
     Parameters
@@ -113,6 +128,9 @@ def arm_colours(arms: Iterable[str], placebo_arm: str = "") -> dict[str, str]:
         Names such as ``gusacitinib 40 mg``, in any order.
     placebo_arm
         The arm that is grey; an arm named ``placebo`` is grey in any case.
+    classes
+        Drug class by arm. JAK inhibitors are blue in every cohort, and other drugs only where the
+        class is not known, so that figures over all cohorts tell them apart.
 
     Returns
     -------
@@ -128,8 +146,13 @@ def arm_colours(arms: Iterable[str], placebo_arm: str = "") -> dict[str, str]:
         if arm not in fixed:
             treatments.setdefault(split_arm(arm)[0], []).append(arm)
     colours = dict(fixed)
-    for position, members in enumerate(treatments.values()):
-        hue = TREATMENTS[position % len(TREATMENTS)]
+    free = list(TREATMENTS)
+    for members in treatments.values():
+        drug_class = (classes or {}).get(members[0], "")
+        # Blue, the first colour, is left to JAK inhibitors as long as there are others.
+        start = 1 if drug_class and not is_jak_inhibitor(drug_class) and len(free) > 1 else 0
+        hue = free.pop(start)
+        free = free or list(TREATMENTS)
         colours |= dict(zip(members, _shades(hue, len(members)), strict=True))
     return {arm: colours[arm] for arm in ordered}
 
@@ -147,6 +170,12 @@ def diverging() -> Colormap:
     import seaborn as sns
 
     return sns.color_palette("vlag", as_cmap=True).with_extremes(bad=MISSING)
+
+
+def readable_ink(colour: Sequence[float]) -> str:
+    """Choose the ink that can be read on a colour, by its relative luminance."""
+    red, green, blue = colour
+    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.52 else INK
 
 
 def limit_of(
@@ -172,7 +201,8 @@ def limit_of(
 
 def new_figure() -> Figure:
     """Make an empty figure that no window or global state knows of."""
-    figure = Figure(figsize=(10, 10), dpi=100)
+    # At the resolution of the PNG, so that what is measured is what is drawn.
+    figure = Figure(figsize=(10, 10), dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
 

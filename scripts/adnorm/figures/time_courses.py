@@ -15,6 +15,7 @@ from adnorm.figures.names import TITLES
 from adnorm.figures.panels import (
     PRIMARY_ANALYSIS,
     ZERO_ONE_NOTE,
+    ends_inside,
     known_reference,
     range_of,
     score_label,
@@ -159,10 +160,13 @@ def _notes(
     material: IndexMaterial, table: pd.DataFrame, names: list[str], shown: list[str], reference: str
 ) -> list[str]:
     notes = [
-        "NI: share of the disease effect that is gone. "
-        + ZERO_ONE_NOTE.format(skin=reference)
-        + " Arms are set apart a little at each visit."
+        f"NI: share of the disease effect that is gone. {ZERO_ONE_NOTE.format(skin=reference)}"
     ]
+    if table["arm"].nunique() > 1:
+        notes[0] += " Arms are set apart a little at each visit."
+    left = table[table["ni"].notna() & ~ends_inside(table)]
+    if len(left):
+        notes.append(f"{counted(left, 'interval')} leave the panels; the table has the ends.")
     if (table["beyond_placebo"] != "").any():
         notes.append(
             "Filled: the interval of the difference to placebo (dNI) excludes 0; hollow: it does "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.logs import get_logger, progress
-from adnorm.base.tables import read_table, write_table
+from adnorm.base.tables import read_table, stack, write_table
 from adnorm.effects.observations import Observations, read_observations
 from adnorm.index.axis import CONTRAST
 from adnorm.index.direction import exchanged_labels
@@ -100,12 +99,12 @@ def build_index(
                 everything = published_axis(data, listed, {}, renames)
                 axes.append((everything, listed.name, PUBLISHED_AXIS))
             frames.append(_with_composition_genes(asked, axes))
-        index = _stack(frames).sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
+        index = stack(frames).sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
         if listed:
             index = _say_dependence(index, listed, str(data.facts.get("accession", "")))
         said = index.loc[index["analysis"] == "primary", "status"].value_counts()
         progress(", ".join(f"{count} rows {status}" for status, count in said.items()))
-    genes = _stack(
+    genes = stack(
         refuse_genes(
             gene_index(data.log2, data.genes, data.combined, reference, settings),
             exchanged[reference],
@@ -114,18 +113,11 @@ def build_index(
     )
     profile = residual_profile(genes, str(data.facts["cohort"]), float(settings["minimum_effect"]))
     axes = [axis.table, published.table] if listed else [axis.table]
-    write_table(_stack(axes), outputs["axis"])
+    write_table(stack(axes), outputs["axis"])
     write_table(index, outputs["index"])
     write_table(genes, outputs["gene_index"])
     write_gmt(profile, outputs["residual"])
     write_table(patient_scores(asked.values, data.combined), outputs["patients"])
-
-
-def _stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Put tables one below the other; a header is left if none has rows."""
-    frames = list(frames)
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else frames[0]
 
 
 def _placebo(data: Observations) -> str:

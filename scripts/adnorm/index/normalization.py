@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from adnorm.effects.fit import benjamini_hochberg
+from adnorm.effects.fit import adjust_by_family
 from adnorm.index.ancova import baseline_adjusted
 from adnorm.index.estimability import (
     DENOM_NOT_ESTIMABLE,
@@ -27,6 +27,8 @@ from adnorm.index.resample import sign_flip_p
 from adnorm.study.comparisons import BASELINE, UNTREATED_ARM, number
 
 OK, EXPLORATORY, NOT_AVAILABLE = "ok", "exploratory", "NA"
+#: Family of the sets that a user adds, as `GeneSet.family` names it.
+ADDED = "added"
 KEYS = ["analysis", "reference", "arm", "week", "level", "name"]
 NUMBERS = [
     "ni",
@@ -114,7 +116,8 @@ def normalization_index(
         Of the resamples.
     names
         By name: level (``global``, ``published_axis`` or ``set``), reason_code and reason; a name
-        with a reason code gets no number. Without it all names are sets.
+        with a reason code gets no number. A column family may say ``added`` of what a user brings.
+        Without it all names are sets.
     analysis
         ``primary``, ``completers``, ``time_matched``; any other word labels the rows and is
         computed as ``primary``.
@@ -124,10 +127,11 @@ def normalization_index(
     DataFrame
         One row for each arm, visit and name (columns `COLUMNS`), sorted. ``standard_error`` and
         ``dni_standard_error`` are on the scale of the index; ``p_value`` is of sign flips;
-        ``fdr`` adjusts the names outside the primary family over all arms and visits; ``lost`` are
+        ``fdr`` adjusts the names outside the primary family over all arms and visits, those of a
+        user among themselves; ``lost`` are
         patients with a lesional sample before treatment and none at the visit. Rows without a
         number have the status ``NA``, a reason code and a sentence; ``dni_reason_code`` and
-        ``dni_reason`` say it of dNI alone.
+        ``dni_reason`` say it of dNI alone (no code where nothing is lacking: on placebo).
 
     Raises
     ------
@@ -136,7 +140,7 @@ def normalization_index(
     """
     if names is None:
         names = pd.DataFrame({"level": SET, "reason_code": "", "reason": ""}, index=values.columns)
-    names = names.loc[values.columns].copy()
+    names = names.loc[values.columns].assign(family=names.get("family", ""))
     matrix = values.to_numpy(dtype=float)
     unknown = ~np.isfinite(matrix).all(axis=0) & (names["reason_code"] == "").to_numpy()
     names.loc[unknown, ["reason_code", "reason"]] = NOT_SCORED, "no score in this cohort"
@@ -145,7 +149,7 @@ def normalization_index(
     if not mean:
         names = _refuse(names, NO_REFERENCE, f"no {reference} samples at baseline in this cohort")
         frames = [_empty_rows(names, table, *visit, analysis) for visit in table.visits]
-        return _finish(frames, reference, analysis, settings)
+        return _finish(frames, names, reference, analysis, settings)
 
     strata = np.unique(table.arm, return_inverse=True)[1]
     scored = (names["reason_code"] == "").to_numpy()
@@ -168,7 +172,7 @@ def normalization_index(
         rows.loc[scored, "denominator"] = judged.value
         rows.loc[scored, "denominator_se"] = judged.standard_error
         frames.append(_fill(rows, usable, ask, *visit) if usable.any() else rows)
-    return _finish(frames, reference, analysis, settings)
+    return _finish(frames, names, reference, analysis, settings)
 
 
 def _refuse(names: pd.DataFrame, code: str, reason: str) -> pd.DataFrame:
@@ -258,7 +262,11 @@ def _adjust_for_placebo(
     rows: pd.DataFrame, usable: np.ndarray, ask: _Question, arm: str, week: float
 ) -> None:
     placebo = ask.placebo_arm
-    if arm in (placebo, UNTREATED_ARM):
+    if arm == placebo:
+        rows["dni_reason"] = "this is the placebo arm"
+        return
+    if arm == UNTREATED_ARM:
+        rows["dni_reason"] = "this arm got no treatment"
         return
     if not placebo:
         rows["dni_reason_code"] = NO_PLACEBO
@@ -291,11 +299,11 @@ def _adjust_for_placebo(
         [given.value, given.lower, given.upper, given.p_value]
     )
     if ratio.interval == FIELLER:
-        rows["dni_reason"] = "exploratory: a group has fewer than 6 people"
+        rows.loc[usable, "dni_reason"] = "exploratory: a group has fewer than 6 people"
 
 
 def _finish(
-    frames: list[pd.DataFrame], reference: str, analysis: str, settings: dict
+    frames: list[pd.DataFrame], names: pd.DataFrame, reference: str, analysis: str, settings: dict
 ) -> pd.DataFrame:
     if not frames:
         return pd.DataFrame(columns=COLUMNS)
@@ -303,8 +311,9 @@ def _finish(
     table["reference"], table["analysis"] = reference, analysis
     primary = table["name"].isin(settings["primary"])
     # What a user adds must not change the false discovery rate of the other names.
-    added = table["level"] == PUBLISHED_AXIS
-    table["family"] = np.select([primary, added], ["primary", "none"], "secondary")
-    asked = table["p_value"].where(table["family"] == "secondary")
-    table["fdr"] = benjamini_hochberg(asked.to_numpy(dtype=float))
+    listed = table["level"] == PUBLISHED_AXIS
+    added = table["name"].isin(names.index[names["family"] == ADDED])
+    table["family"] = np.select([primary, listed, added], ["primary", "none", ADDED], "secondary")
+    asked = table["p_value"].where(table["family"].isin(["secondary", ADDED]))
+    table["fdr"] = adjust_by_family(asked.to_numpy(), table["family"].to_numpy(dtype=str))
     return table.sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]

@@ -1,6 +1,6 @@
 """With the clinic: which scores move with EASI, SCORAD and itch, and with their own later course.
 
-A biopsy shows one spot and a clinical score the whole body, so correlations are weak by nature.
+A biopsy shows one spot and a clinical score the whole body, so correlations are weak as a rule.
 """
 
 from __future__ import annotations

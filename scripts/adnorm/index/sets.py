@@ -44,7 +44,7 @@ def read_set_scores(
     values : DataFrame, shape (observations, sets)
         Scores, biopsies averaged; NaN for sets that were not scored.
     names : DataFrame
-        By set: level, role, reason_code and reason; an empty reason code means that it can.
+        By set: level, role, family, reason_code and reason; an empty reason code means that it can.
 
     Raises
     ------
@@ -66,13 +66,13 @@ def read_set_scores(
         average_rows(np.asarray(scores.layers[ZSCORE], dtype=float), codes),
         columns=scores.var_names.astype(str),
     )
-    columns = ["role", "direction", "status", "reason"]
+    columns = ["role", "family", "direction", "status", "reason"]
     facts = scores.var[columns].astype(str).replace("nan", "")
     names = pd.DataFrame(
         [_usable(row["direction"], row["status"], row["reason"]) for _, row in facts.iterrows()],
         columns=["reason_code", "reason"],
         index=values.columns,
-    ).assign(level=SET, role=facts["role"].to_numpy())
+    ).assign(level=SET, role=facts["role"].to_numpy(), family=facts["family"].to_numpy())
     return _with_itch_minus_th2(values, names, data, sets)
 
 
@@ -110,7 +110,13 @@ def _with_itch_minus_th2(
         score = _anchored_score(data, present, rest.signs)
     code, reason = _usable(rest.direction, cover["status"], cover["reason"])
     row = pd.DataFrame(
-        {"reason_code": code, "reason": reason, "level": SET, "role": itch.role},
+        {
+            "reason_code": code,
+            "reason": reason,
+            "level": SET,
+            "role": itch.role,
+            "family": itch.family,
+        },
         index=[ITCH_MINUS_TH2],
     )
     return values.assign(**{ITCH_MINUS_TH2: score}), pd.concat([names, row])

@@ -9,6 +9,7 @@ import pandas as pd
 from adnorm.onboarding.fields import MOST_VALUES, Column, Line, counts_of, filled, key_rank, many
 from adnorm.onboarding.visits import is_number
 from adnorm.onboarding.words import read_sex, says_missing
+from adnorm.study.decimals import with_points
 
 #: Canonical column → names of raw fields, best first. Changes and shares are other measures.
 _NUMBERS = {
@@ -18,7 +19,7 @@ _NUMBERS = {
     "age": [r"age", r"age_(?:at.*|years?|y|yr)|patient_age"],
 }
 _NO_SCORE = re.compile(r"change|delta|percent|improvement|respon|(?:easi|scorad)_?(?:50|75|90)\b")
-_NUMBER = r"(?P<value>[0-9]+(?:\.[0-9]+)?)"
+_NUMBER = r"(?P<value>[0-9]+(?:[.,][0-9]+)?)"
 _SEX = [r"sex|gender", r"patient_(?:sex|gender)"]
 _TEXTS = {
     "site": [r"(?:biopsy|body|anatomic(?:al)?|skin)_?(?:site|area|location|region)|site|location"],
@@ -55,7 +56,8 @@ def _number(raw: pd.DataFrame, name: str, names: list[str]) -> Column | None:
     values = filled(raw, [key])
     kinds = counts_of(values)
     missing = [value for value in kinds if says_missing(value)]
-    others = [value for value in kinds if value not in missing]
+    # The run reads decimal commas in the same way.
+    others = with_points(pd.Series([v for v in kinds if v not in missing], dtype=object)).tolist()
     plain = all(is_number(value) for value in others)
     with_unit = all(re.fullmatch(rf"{_NUMBER}\s*(?:years?|yrs?|y)?", v, re.I) for v in others)
     by_pattern = bool(missing) or not plain

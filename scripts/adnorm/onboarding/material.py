@@ -70,7 +70,10 @@ def lay_out(material: Material, path: Path) -> None:
     if gene_column:
         material.source["gene_column"] = (gene_column, "the column that looks like genes")
     if libraries:
-        material.source["libraries"] = (libraries, "lanes of one library, to be summed")
+        material.source["libraries"] = (
+            libraries,
+            "the library in the name of a column; lanes are summed",
+        )
 
     def read() -> pd.DataFrame:
         from adnorm.expression.value_tables import read_value_table

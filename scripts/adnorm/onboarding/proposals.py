@@ -14,12 +14,13 @@ from adnorm.onboarding.drugs import NONE, PLACEBO, drug_class, drugs_in
 from adnorm.onboarding.fields import Column, counts_of, filled, key_rank, many
 from adnorm.onboarding.material import HUMAN, Material
 from adnorm.onboarding.people import propose_patient, propose_state
-from adnorm.onboarding.tables import judge_assay, judge_scale
+from adnorm.onboarding.tables import judge_assay, judge_scale, rows_are_probes
 from adnorm.onboarding.visits import propose_week
 from adnorm.onboarding.words import HEALTHY, NONLESIONAL, read_disease
 from adnorm.study.mapping import OF_PATIENT
 
 CONFIRM, FILL = "confirm", "fill in"
+_ANNOTATION = "table that says the gene of each probe, in a column called 'Gene symbol'"
 _DISEASE_KEYS = [r"disease.*|diagnosis|condition|group|patient.*condition|phenotype|.*disease.*"]
 _TISSUES = ("scalp", "skin", "biops", "tape", "strip", "epiderm", "blood", "pbmc", "derm")
 
@@ -176,6 +177,8 @@ def _values(material: Material) -> tuple[list[Fact], list[Fact]]:
         if material.assay is None:
             kind, remark = judge_assay(values, scale)
             assay = Fact("assay", kind, remark, CONFIRM)
+        if material.route == "local" and rows_are_probes(values):
+            source.append(Fact("annotation", None, _ANNOTATION, FILL))
         if rounded:
             source.append(Fact("round_counts", True, "expected counts", CONFIRM))
         fact = (

@@ -102,6 +102,13 @@ def _from_matrix(
         listed or _in_folder(settings["address"], accession)
     )
     best = material.supplementary[0] if material.supplementary else None
+    generated = None if best else _generated_counts(settings["address"], accession)
+    if generated:
+        from adnorm.expression.value_tables import read_value_table
+
+        material.route = "ncbi_counts"
+        material.read_values = lambda: read_value_table(generated)
+        return material
     material.source["table"] = (best, "the supplementary table of counts or expression")
     if best:
         address = geo.below(settings["address"], geo.supplementary_path(accession, best))
@@ -126,6 +133,13 @@ def _has_values(path: Path) -> bool:
     except AdnormError:
         return False
     return True
+
+
+def _generated_counts(address: str, accession: str) -> Path | None:
+    """Find the counts that NCBI generated, in a mirror folder; a server is not asked."""
+    places = [place for _, place in geo.generated_counts(accession, address)]
+    paths = [local_path(place) for place in places if not is_remote(place)]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _in_folder(address: str, accession: str) -> list[str]:

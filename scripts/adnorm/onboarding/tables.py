@@ -12,15 +12,10 @@ from adnorm.base.errors import AdnormError
 
 _NO_TABLE = r"raw\.tar|\.(tar|pdf|docx?|bw|bigwig|bed|bedgraph|h5|mtx|rds|rdata|cel|idat|fa|gtf)\b"
 _OTHER_CONTENT = (
-    r"deg|differential|dge_|deseq|results?|readme|metadata|annot|barcodes|features|peak"
+    r"deg|differential|dge_|deseq|results?|readme|metadata|annot|barcodes|features|peak|_ncbi\.tsv"
 )
+_SYMBOLS = r"(?:(?:gene|hgnc)[ _.]?)?(?:symbol|name)s?"
 _COUNTS, _EXPRESSION = r"counts?|raw|featurecounts", r"tpm|fpkm|rpkm|cpm|norm|expr|matrix|vst|rlog"
-#: Lanes of a library: LIBRARY_L001, LIBRARY.lane2, LIBRARY_whatever.
-_LANES = (
-    r"(?P<library>.+)[_.](?:L00\d|lane[_-]?\d)[^/]*",
-    r"(?P<library>[^_]+)_.*",
-    r"(?P<library>.+)_[^_]+",
-)
 
 
 def choose_supplementary(names: list[str]) -> list[str]:
@@ -74,11 +69,11 @@ def genes_of(path: Path, raw: pd.DataFrame) -> tuple[str | None, str | None]:
     Returns
     -------
     gene_column : str or None
-        The column of genes; ``None`` when it is the first.
+        The column of genes; ``None`` when it is the first and no symbols stand beside its ids.
     libraries : str or None
         A pattern that joins several columns to one sample; ``None`` when each column is one.
     """
-    from adnorm.expression.kinds import kind_of
+    from adnorm.expression.kinds import ENSEMBL, ENTREZ, kind_of
     from adnorm.expression.table_layout import find_layout
 
     layout, rows = find_layout(path)
@@ -95,6 +90,10 @@ def genes_of(path: Path, raw: pd.DataFrame) -> tuple[str | None, str | None]:
         others = [i for i in range(1, len(names)) if names[i] and names[i] not in known]
         best = max(others, key=lambda i: (genes(i), -i), default=None)
         gene_column = names[best] if best is not None and genes(best) > 0.5 else None
+    elif rows and kind_of(rows[0][0].strip()) in (ENSEMBL, ENTREZ):
+        # Symbols beside the ids need no identifier table.
+        beside = [i for i in range(1, len(names)) if re.fullmatch(_SYMBOLS, names[i], re.I)]
+        gene_column = next((names[i] for i in beside if genes(i) > 0.5), None)
     return gene_column, _libraries(names, raw)
 
 
@@ -103,17 +102,13 @@ def _sample_names(raw: pd.DataFrame) -> set[str]:
 
 
 def _libraries(names: list[str], raw: pd.DataFrame) -> str | None:
+    from adnorm.expression.lanes import fitting_pattern
+
     fields = [set(raw.index.astype(str))]
     fields += [set(raw[c].astype(str)) for c in raw if raw[c].is_unique]
     if any(len(field & set(names)) > 1 for field in fields):
         return None
-    for pattern in _LANES:
-        found = [m["library"] for name in names if (m := re.fullmatch(pattern, name))]
-        for field in fields:
-            hits = [name for name in found if name in field]
-            if field and len(set(hits)) == len(field) and len(hits) > len(field):
-                return pattern
-    return None
+    return fitting_pattern(names, fields) or None
 
 
 def judge_scale(values: pd.DataFrame, assay: str | None) -> tuple[str | None, bool, str]:
@@ -149,9 +144,7 @@ def _like_libraries(values: pd.DataFrame) -> bool:
 
 def judge_assay(values: pd.DataFrame, scale: str | None) -> tuple[str | None, str]:
     """Say which assay values look like: by their identifiers, then by how zeros are written."""
-    labels = [str(label) for label in values.index[:2000]]
-    probes = np.mean([bool(re.fullmatch(r".+_at|ILMN_\d+|A_\d+_P\d+", la)) for la in labels])
-    if probes > 0.5:
+    if rows_are_probes(values):
         return "microarray", "the rows are probes"
     if scale in ("counts", "linear"):
         return "rna-seq", f"values are {scale}"
@@ -160,3 +153,10 @@ def judge_assay(values: pd.DataFrame, scale: str | None) -> tuple[str | None, st
     if np.mean(numbers == floor) > 0.01:
         return "rna-seq", f"{np.mean(numbers == floor):.0%} of the values are the lowest, {floor:g}"
     return "microarray", "log2 values without a floor of undetected genes"
+
+
+def rows_are_probes(values: pd.DataFrame) -> bool:
+    """Whether most rows have names of probes of an array."""
+    labels = [str(label) for label in values.index[:2000]]
+    probes = [bool(re.fullmatch(r".+_at|ILMN_\d+|A_\d+_P\d+", label)) for label in labels]
+    return bool(probes) and float(np.mean(probes)) > 0.5

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from difflib import SequenceMatcher
 
 import pandas as pd
 import yaml
@@ -13,6 +15,13 @@ from adnorm.base.errors import listing
 _LONGEST = 60
 #: A mapping with longer `values:` is not repeated.
 _LONGEST_LINE = 240
+#: Keys of patients are called so.
+_PEOPLE = (
+    r"(?:patient|subject|donor|participant|individual|proband|person|volunteer)s?"
+    r"[\s_.-]*(?:id|no|nr|number|code|name)?\.?"
+)
+#: Names this similar are probably one name, written in two ways.
+_ALIKE = 0.7
 #: What may stand on the right of `values:`, by canonical column.
 _CHOICES = {
     "state": "lesional, nonlesional or healthy",
@@ -41,7 +50,9 @@ def describe_keys(raw: pd.DataFrame) -> str:
     return (f"{said}; the same" if said else "The same") + f" for all samples: {listing(same, 40)}"
 
 
-def fitting_key(raw: pd.DataFrame, fit: Callable[[str], float] | None) -> str:
+def fitting_key(
+    raw: pd.DataFrame, fit: Callable[[str], float] | None, wanted: Iterable[str] = ()
+) -> str:
     """Find the key that a mapping was probably meant for.
 
     Parameters
@@ -51,6 +62,9 @@ def fitting_key(raw: pd.DataFrame, fit: Callable[[str], float] | None) -> str:
     fit
         How well a raw value fits the mapping, 0 to 1; ``None`` for that of patients, which takes
         any value.
+    wanted
+        Names that the mapping asks for. Of the keys that fit at all, one with such a name comes
+        first, and for patients then one that is named after people.
 
     Returns
     -------
@@ -59,6 +73,7 @@ def fitting_key(raw: pd.DataFrame, fit: Callable[[str], float] | None) -> str:
         and that tells most samples apart. Empty if nothing fits.
     """
     best, most = "", 0.0
+    wanted = list(wanted)
     for column in raw.columns:
         values = raw[column].fillna("").astype(str).str.strip()
         filled = values[values != ""]
@@ -67,9 +82,17 @@ def fitting_key(raw: pd.DataFrame, fit: Callable[[str], float] | None) -> str:
             score = sum(map(fit, filled)) / len(raw)
         else:
             score = kinds / len(raw) if kinds < len(filled) else 0.0
+        if score and any(_alike(name, str(column)) for name in wanted):
+            score += 2
+        elif score and fit is None and re.fullmatch(_PEOPLE, str(column), re.IGNORECASE):
+            score += 1
         if score > most:
             best, most = str(column), score
     return best
+
+
+def _alike(name: str, other: str) -> bool:
+    return SequenceMatcher(None, name.casefold(), other.casefold()).ratio() >= _ALIKE
 
 
 def line_with(column: str, spec: dict, source: dict) -> str:

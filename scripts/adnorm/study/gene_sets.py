@@ -61,6 +61,8 @@ class GeneSet:
         ``composition``, ``control``).
     genes
         Members in the order of the file.
+    added
+        Whether it comes from a GMT file or from a table after the first one.
     """
 
     name: str
@@ -68,6 +70,7 @@ class GeneSet:
     category: str
     role: str
     genes: tuple[Gene, ...]
+    added: bool = False
 
     @property
     def signed(self) -> bool:
@@ -107,7 +110,7 @@ class GeneSet:
 
         What a user adds must not change the false discovery rate of the sets that adnorm is about.
         """
-        if self.category == ADDED:
+        if self.added or self.category == ADDED:
             return "added"
         return "primary" if self.role == "primary" else "curated"
 
@@ -146,7 +149,10 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
     sets: dict[str, GeneSet] = {}
     origin: dict[str, str] = {}
     problems = Problems("gene sets")
-    for path in map(Path, paths):
+    paths = [Path(path) for path in paths]
+    # The first table is the curated one; whatever a user puts beside it is added.
+    curated = next((path for path in paths if path.suffix.lower() == ".tsv"), None)
+    for path in paths:
         reader = readers.get(path.suffix.lower())
         if reader is None:
             raise AdnormError(
@@ -160,7 +166,8 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
                     "rename one of the two"
                 )
                 continue
-            sets[name], origin[name] = gene_set, str(path)
+            sets[name] = replace(gene_set, added=path != curated)
+            origin[name] = str(path)
     problems.stop()
     return _bring_up_to_date(sets, previous_symbols(sets), origin)
 

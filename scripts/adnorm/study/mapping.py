@@ -212,9 +212,9 @@ class Rule:
         told = any(held in sentence for sentence in problems.sentences)
         key = ""
         if {"values", "pattern"} & set(self.spec):
-            key = fitting_key(raw, self._fit)
+            key = fitting_key(raw, self._fit, absent)
         elif self.column == "patient":
-            key = fitting_key(raw, None)
+            key = fitting_key(raw, None, absent)
         near = "" if key else next(filter(None, (nearest(k, raw.columns) for k in absent)), "")
         new = key or "KEY"
         source = [new if k in absent else k for k in self.keys] if word == "from_all" else new

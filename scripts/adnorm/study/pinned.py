@@ -7,10 +7,8 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 
-_WHAT_TO_DO = (
-    "Somebody changed the file since it was pinned. Put the pinned version back, or, if the new "
-    "one is right, run `adnorm lock`, which shows what changed and pins it"
-)
+_LOCK = "run `adnorm lock`, which shows what changed and pins it"
+_BY_HAND = "write its digest in the configuration"
 
 
 def check_pinned(entries: list[dict], pinned: dict[str, str], where: str) -> None:
@@ -41,9 +39,8 @@ def check_pinned(entries: list[dict], pinned: dict[str, str], where: str) -> Non
             )
         for entry in files:
             if entry["sha256"] != expected:
-                problems.add(
-                    f"source: sha256: {key}: {_other(entry['source'], entry['sha256'], expected)}"
-                )
+                told = _other(entry["source"], entry["sha256"], expected, _LOCK)
+                problems.add(f"source: sha256: {key}: {told}")
     problems.stop()
 
 
@@ -69,8 +66,11 @@ def check_pinned_table(path: Path, source: str, expected: str | None) -> None:
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != expected:
-        raise AdnormError(f"identifiers: sha256: {_other(source, found, expected)}")
+        raise AdnormError(f"identifiers: sha256: {_other(source, found, expected, _BY_HAND)}")
 
 
-def _other(source: str, found: str, expected: str) -> str:
-    return f"{source} has the SHA-256 {found}, but pinned is {expected}. {_WHAT_TO_DO}"
+def _other(source: str, found: str, expected: str, new: str) -> str:
+    return (
+        f"{source} has the SHA-256 {found}, but pinned is {expected}. Somebody changed the file "
+        f"since it was pinned. Put the pinned version back, or, if the new one is right, {new}"
+    )

@@ -8,6 +8,7 @@ import pandas as pd
 from adnorm.base.errors import Problems, listing, nearest
 from adnorm.study.advice import missing_values
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
+from adnorm.study.decimals import with_points
 from adnorm.study.mapping import OF_PATIENT, REQUIRED, Rule, excluded_samples
 
 STATES = ("lesional", "nonlesional", "healthy")
@@ -15,6 +16,8 @@ SEXES = ("female", "male")
 NUMBERS = ("dose_mg", "week", "easi", "scorad", "itch_nrs", "age")
 OPTIONAL = ("easi", "scorad", "itch_nrs", "responder", "batch", "sex", "age", "site")
 NO_TREATMENT = "none"
+#: More values that are no numbers than this are not mapped one by one.
+_MOST_VALUES = 12
 
 
 def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -94,6 +97,8 @@ def _canonical_columns(
         before = len(problems.sentences)
         values = Rule(column, rules[column], where).apply(raw, problems)
         if column in NUMBERS:
+            # A number that `scale:` could not read would be taken without its factor.
+            values = values if "scale" in rules[column] else with_points(values)
             sheet[column] = _numbers(values, column, problems)
         else:
             sheet[column] = values.map(lambda v: None if v is None else str(v))
@@ -108,11 +113,16 @@ def _numbers(values: pd.Series, column: str, problems: Problems) -> pd.Series:
     wrong = parsed.isna() & text.notna()
     if wrong.any():
         found = sorted({str(v) for v in values[wrong]})
+        advice = [
+            f"add to samples: {column}: values: {missing_values(column, found)}",
+            "take the number out with `pattern: '(?P<value>[0-9.]+)'`",
+        ]
+        if any("," in value for value in found):
+            # The pattern would cut 8,7 to 8.
+            advice[1] = "write the numbers with a decimal point and no mark for thousands"
         problems.add(
             f"samples: {column}: {listing(found)} is not a number (first: sample "
-            f"{values.index[wrong][0]}); add to samples: {column}: values: "
-            f"{missing_values(column, found)}, or take the number out with "
-            f"`pattern: '(?P<value>[0-9.]+)'`"
+            f"{values.index[wrong][0]}); {', or '.join(advice[len(found) > _MOST_VALUES :])}"
         )
     endless = ~np.isfinite(parsed) & parsed.notna()
     if endless.any():

@@ -132,8 +132,8 @@ def _sentence(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = [k for k in found if k not in known]
-        told = [f"unknown key '{k}'{nearest(k, known) or '.'}" for k in unknown]
-        return f"{place}{' '.join(told)} Known: {listing(known, 40)}"
+        hints = "".join(f" '{k}' is unknown{nearest(k, known) or '.'}" for k in unknown)
+        return f"{place}unknown key:{hints} Known: {listing(known, 40)}"
     if error.validator == "required":
         missing = [k for k in rule if k not in found]
         return f"{place}{listing(missing)} must be given"
