@@ -157,10 +157,21 @@ def test_many_bad_cells_are_counted(fault):
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
-def test_decimal_commas_are_refused(fault, separator):
-    text = "gene;a;b\nX;1,5;2,25\nY;3,5;4,5\n".replace(";", separator)
+def test_commas_that_may_mean_thousands_are_refused(fault, separator):
+    text = "gene;a;b\nX;1,500;2,250\nY;3,500;4,500\n".replace(";", separator)
     message = fault(read_value_table, text)
-    assert "column 'a'" in message and "'1,5'" in message and "point as decimal mark" in message
+    assert "column 'a'" in message and "'1,500'" in message and "point as decimal mark" in message
+
+
+def test_a_point_among_decimal_commas_is_refused(fault):
+    rows = "".join(f"G{i};1,5;2,{i}\n" for i in range(20000))
+    message = fault(read_value_table, "gene;a;b\n" + rows + "X;1.234;5\n")
+    assert "row 'X' (line 20002), column 'a': '1.234'" in message and "thousands" in message
+
+
+def test_decimal_commas_between_quotes_of_a_comma_table_are_refused(fault):
+    message = fault(read_value_table, 'gene,a,b\nX,"1,5","2,25"\nY,"3,5","4,5"\n')
+    assert "column 'a'" in message and "'1,5'" in message
 
 
 def test_a_single_decimal_comma_is_refused(fault):

@@ -276,3 +276,14 @@ def test_names_within_paths_come_with_the_line_to_write():
     assert "tried too" not in str(error.value)
     pattern = str(error.value).split("`libraries: '")[1].split("'`")[0]
     assert {re.search(pattern, column)["library"] for column in columns} == {"DEL-01", "DEL-02"}
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_are_read_when_they_can_be_nothing_else(tmp_path, separator):
+    rows = ["gene;note;a;b;c", "FLG;a, b;1,5;0,125;2", "LOR;;-2,25;1,234;NA", "KRT16;x;3;;4,5e-1"]
+    path = tmp_path / "excel.csv"
+    path.write_bytes("\r\n".join(row.replace(";", separator) for row in rows).encode())
+    table = read_value_table(path)
+    assert list(table.columns) == ["a", "b", "c"]
+    expected = [[1.5, 0.125, 2], [-2.25, 1.234, np.nan], [3, np.nan, 0.45]]
+    np.testing.assert_array_equal(table.to_numpy(), expected)

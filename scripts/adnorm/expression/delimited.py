@@ -26,6 +26,8 @@ TEXT, WHOLE, NUMBER = "text", "whole", "number"
 
 _SHOWN = 8
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+#: Three digits behind a comma may be thousands; these cannot.
+_SURELY_DECIMAL = re.compile(r"[+-]?(\d+,(\d{1,2}|\d{4,})|0,\d+|\d+,\d+[eE][+-]?\d+)")
 
 
 def is_number(text: str) -> bool:
@@ -55,6 +57,27 @@ def kind_of_column(cells: list[str]) -> str:
     filled = [c for c in (cell.strip() for cell in cells) if not is_missing(c)]
     wrong = sum(not is_number(c) for c in filled)
     return TEXT if 2 * wrong > len(filled) else NUMBER
+
+
+def has_decimal_comma(layout: Layout, cells: Iterable[str]) -> bool:
+    """Tell from some cells of values whether their numbers surely have a decimal comma.
+
+    Examples
+    --------
+    >>> table = Layout(None, ";", 1, ["gene", "a"])
+    >>> has_decimal_comma(table, ["1,5", "3", "1,234"])
+    True
+    >>> has_decimal_comma(table, ["1,234", "2,500"]), has_decimal_comma(table, ["1,5", "2.5"])
+    (False, False)
+    """
+    if layout.separator == ",":
+        return False
+    found = False
+    for cell in map(str.strip, cells):
+        if "." in cell and is_number(cell):
+            return False
+        found = found or _SURELY_DECIMAL.fullmatch(cell) is not None
+    return found
 
 
 def refuse_decimal_comma(layout: Layout, name: str, cells: list[str]) -> None:
@@ -99,6 +122,9 @@ def read_columns(layout: Layout, kinds: list[str]) -> polars.DataFrame:
     import polars
 
     types = {TEXT: polars.String, WHOLE: polars.Int32, NUMBER: polars.Float64}
+    # polars would take a point for a decimal mark too, where it may stand for thousands.
+    if layout.decimal_comma:
+        return _read_slowly(layout, kinds)
     numbers = [NUMBER if kind == WHOLE else kind for kind in kinds]
     attempts: list[tuple[list[str], dict]] = [(numbers, {}), (numbers, {"null_values": MISSING})]
     if WHOLE in kinds:
@@ -208,7 +234,7 @@ def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
         text = column.str.strip_chars()
         missing = text.is_in(["", *MISSING])
         text = polars.select(polars.when(~missing).then(text)).to_series().rename(column.name)
-        number = text.cast(polars.Float64, strict=False)
+        number = _with_points(text, layout).cast(polars.Float64, strict=False)
         bad = (text.is_not_null() & number.is_null()).arg_true().to_list()
         if 2 * len(bad) > text.len() - text.null_count():
             refuse_decimal_comma(layout, layout.names[position], text.drop_nulls().to_list())
@@ -218,6 +244,8 @@ def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
             where = f"row '{frame[row, 0]}' (line {layout.skip_lines + row + 1})"
             cell = text[row]
             what = _comma_sentence(cell) if _DECIMAL_COMMA.fullmatch(cell) else "is not a number"
+            if layout.decimal_comma and "." in cell:
+                what = "the other numbers have a decimal comma, so this point may mean thousands"
             problems.add(f"{where}, column '{layout.names[position]}': '{cell}': {what}")
         wrong += len(bad)
         columns.append(number)
@@ -231,3 +259,15 @@ def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
         problems.add(f"allowed are numbers, empty cells and {listing(MISSING)}")
     problems.stop()
     return polars.DataFrame(columns)
+
+
+def _with_points(text: polars.Series, layout: Layout) -> polars.Series:
+    """Write decimal commas as points; a cell with a point of its own becomes missing."""
+    import polars
+
+    if not layout.decimal_comma:
+        return text
+    plain = ~text.str.contains(".", literal=True)
+    return polars.select(
+        polars.when(plain).then(text.str.replace(",", ".", literal=True))
+    ).to_series()

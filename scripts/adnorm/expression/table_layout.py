@@ -28,6 +28,8 @@ class Layout:
         Name of each column; the first holds the row names.
     last_row
         Row name of a line that closes the table and is no row of it; empty when there is none.
+    decimal_comma
+        Whether its numbers have a decimal comma.
     """
 
     path: Path
@@ -35,6 +37,7 @@ class Layout:
     skip_lines: int
     names: list[str]
     last_row: str = ""
+    decimal_comma: bool = False
 
 
 def find_layout(path: Path) -> tuple[Layout, list[list[str]]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.logs import progress
 from adnorm.expression.delimited import (
     TEXT,
+    has_decimal_comma,
     kind_of_column,
     numbers_of,
     read_columns,
@@ -80,7 +82,8 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
     """Read a table of values and keep what else it says about the genes.
 
     Recognised are comment lines before the header (``#``, as featureCounts writes them), a header
-    that is one name shorter than the rows (R's ``write.table``), and columns that describe genes.
+    that is one name shorter than the rows (R's ``write.table``), columns that describe genes, and
+    numbers that surely have a decimal comma, in tables that tabs or semicolons separate.
 
     Parameters
     ----------
@@ -96,19 +99,23 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
     AdnormError
         Not a text table; no such gene column; row numbers where the genes should be; columns that
         stand twice or have no name; rows of unequal length; cells that are not numbers, with row,
-        column and value; numbers with a decimal comma.
+        column and value; commas in numbers that may mean a decimal mark or thousands.
     """
     path = Path(path)
     layout, rows = find_layout(path)
     gene = _gene_position(layout, rows, gene_column)
     columns = [[row[i] if i < len(row) else "" for row in rows] for i in range(len(layout.names))]
     facts = [i for i, name in enumerate(layout.names) if i != gene and _describes_genes(name)]
-    kinds = [
-        TEXT if i == gene or i in facts else kind_of_column(cells)
-        for i, cells in enumerate(columns)
-    ]
-    for i, kind in enumerate(kinds):
-        if kind == TEXT and i != gene and i not in facts:
+    told = {gene, *facts}
+    measured = [i for i in range(len(columns)) if i not in told]
+    if has_decimal_comma(layout, (cell for i in measured for cell in columns[i])):
+        progress(f"{path.name}: the numbers have a decimal comma")
+        layout = replace(layout, decimal_comma=True)
+        for i in measured:
+            columns[i] = [cell.replace(",", ".") for cell in columns[i]]
+    kinds = [TEXT if i in told else kind_of_column(cells) for i, cells in enumerate(columns)]
+    for i in measured:
+        if kinds[i] == TEXT:
             refuse_decimal_comma(layout, layout.names[i], columns[i])
     frame = read_columns(layout, kinds)
     numeric = [kind.is_numeric() for kind in frame.dtypes]
