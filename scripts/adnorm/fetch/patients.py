@@ -56,7 +56,7 @@ def enrol(trial: Trial, programmes: list[str], rng: np.random.Generator) -> Enro
     """
     people = _draw_people(trial, rng)
     remaining = _draw_course(trial, people, programmes, rng)
-    clinic = _draw_clinic(trial, people, remaining, programmes, rng)
+    clinic = _draw_clinic(people, remaining, programmes, rng)
     biopsies = _draw_biopsies(trial, people, rng)
     rows, visits = biopsies["person"].to_numpy(), biopsies["visit"].to_numpy()
     for name, values in clinic.items():
@@ -116,7 +116,6 @@ def _draw_course(
 
 
 def _draw_clinic(
-    trial: Trial,
     people: pd.DataFrame,
     remaining: np.ndarray,
     programmes: list[str],

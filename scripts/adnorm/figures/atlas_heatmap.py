@@ -75,7 +75,7 @@ def draw_normalization_atlas(material: AtlasMaterial) -> tuple[Figure, pd.DataFr
         return message_sheet(TITLES[NAME], material.facts, reason), table.reindex(columns=COLUMNS)
     blocks, notes = score_blocks(material, time)
     labels = {n: row_label(material, n, head == PRIMARY) for head, names in blocks for n in names}
-    table = _table(material, time[time["set"].isin(labels)], labels)
+    table = _table(time[time["set"].isin(labels)], labels)
     columns = list(table[KEYS].drop_duplicates().itertuples(index=False, name=None))
     places = _places(columns)
     left = -text_width([*labels.values(), *published["label"].astype(str)], 7) - 0.14
@@ -89,11 +89,11 @@ def draw_normalization_atlas(material: AtlasMaterial) -> tuple[Figure, pd.DataFr
     draw_index_bar(sheet, x, "reference", untreated=False)
     _draw_key(sheet, x, table, published)
     width = max(places[-1][1] + 1.6 - left, 6.5)
-    sheet.notes(left, below + 0.1, width, [*_notes(table), *notes, *material.absent_note])
+    sheet.notes(left, below + 0.1, width, [*_notes(), *notes, *material.absent_note])
     return sheet.figure, pd.concat([table, published], ignore_index=True)[COLUMNS]
 
 
-def _table(material: AtlasMaterial, time: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
+def _table(time: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
     order = {name: i for i, name in enumerate(labels)}
     time = time.assign(rank=time["set"].map(order)).sort_values(["place", "week", "rank"])
     known = time["ni"].notna()
@@ -273,7 +273,7 @@ def _draw_key(sheet: Sheet, x: float, table: pd.DataFrame, published: pd.DataFra
             sheet.text(x + 0.33, y, meaning, size=6.5, color=FAINT, va="top")
 
 
-def _notes(table: pd.DataFrame) -> list[str]:
+def _notes() -> list[str]:
     return [
         "NI = share of the disease effect (lesional − reference skin at baseline) that is gone in "
         "the patients of an arm; reference: nonlesional skin where no other is named. Intervals "

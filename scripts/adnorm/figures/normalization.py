@@ -66,7 +66,7 @@ def draw_normalization(material: CohortMaterial) -> tuple[Figure, pd.DataFrame]:
         end = _draw_panel(sheet, cells, panel, places, y) + (0.0 if panel is panels[-1] else 0.3)
         width = max(width, places[-1][0] + places[-1][1])
     _draw_key(sheet, cells, width + 0.3)
-    sheet.notes(left, end + 0.13, max(width + 1.6 - left, 6.0), _notes(material, cells, level))
+    sheet.notes(left, end + 0.13, max(width + 1.6 - left, 6.0), _notes(cells, level))
     return sheet.figure, cells.table[COLUMNS]
 
 
@@ -300,7 +300,7 @@ def _draw_key(sheet: Sheet, cells: Cells, x: float) -> None:
             y += 0.17
 
 
-def _notes(material: CohortMaterial, cells: Cells, level: str) -> list[str]:
+def _notes(cells: Cells, level: str) -> list[str]:
     skins = " or ".join(cells.references)
     notes = [
         f"NI = share of the disease effect (lesional − {skins} skin at baseline) that is gone in "

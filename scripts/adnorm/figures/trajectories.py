@@ -101,7 +101,7 @@ def draw_trajectories(material: IndexMaterial) -> tuple[Figure, pd.DataFrame]:
             axes.text(1, 1.02, _count(own), transform=axes.transAxes, ha="right", size=6)
     below = 0.3 + len(shown) * (PANEL[1] + GAP[1]) + 0.28
     width = max(len(arms) * (PANEL[0] + GAP[0]) + 0.6, 6.0)
-    notes = _notes(material, table, reference)
+    notes = _notes(table, reference)
     lost = _empty(material, rows, [name for name in names if name not in shown])
     if len(lost):
         said = [f"{row.label}: {row.reason}" for row in lost.itertuples()]
@@ -161,7 +161,7 @@ def _count(rows: pd.DataFrame) -> str:
     return f"n = {', '.join(map(str, counts))}" if len(counts) else "n = 0"
 
 
-def _notes(material: IndexMaterial, table: pd.DataFrame, reference: str) -> list[str]:
+def _notes(table: pd.DataFrame, reference: str) -> list[str]:
     notes = [
         "R: decrease of the patient's lesional score since baseline over the disease effect of "
         f"all patients. {ZERO_ONE_NOTE.format(skin=reference)}",

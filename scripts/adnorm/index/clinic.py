@@ -143,7 +143,8 @@ class Question:
         """One row for everything that the question asks and the cohort lacks."""
         found = len(self.clinic.visits)
         if found < visits:
-            reason = f"{found} visits after baseline with lesional samples; {visits} are needed"
+            needed = "one is needed" if visits == 1 else f"{visits} are needed"
+            reason = f"{found or 'no'} visits after baseline with lesional samples; {needed}"
             yield self.empty(NOT_AVAILABLE, reason)
         for column in columns:
             if column not in self.clinic.available:

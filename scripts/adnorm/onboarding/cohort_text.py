@@ -72,7 +72,7 @@ def write_cohort(proposal: Proposal) -> str:
         lines += ["treatments:", *map(_treatment, proposal.treatments)]
     lines.append("samples:")
     for column in proposal.columns:
-        lines += _column(column, proposal)
+        lines += _column(column)
     if proposal.exclude:
         lines.append("exclude:")
         for key, values, reason, count in proposal.exclude:
@@ -123,7 +123,7 @@ def _alternatives(proposal: Proposal) -> list[str]:
     ]
 
 
-def _column(column: Column, proposal: Proposal) -> list[str]:
+def _column(column: Column) -> list[str]:
     head = f"  {column.name}:"
     if not column.keys:
         if column.fill:

@@ -48,7 +48,7 @@ def series_material(accession: str, platform: str | None, settings: dict) -> Ite
     """
     with TemporaryDirectory(prefix="adnorm-") as folder:
         path = _series_matrix(accession, platform, settings, Path(folder))
-        yield _from_matrix(path, accession, platform, settings, Path(folder))
+        yield _from_matrix(path, accession, platform, settings)
 
 
 def _series_matrix(accession: str, platform: str | None, settings: dict, folder: Path) -> Path:
@@ -67,9 +67,7 @@ def _series_matrix(accession: str, platform: str | None, settings: dict, folder:
     ) from absent[-1][1]
 
 
-def _from_matrix(
-    path: Path, accession: str, platform: str | None, settings: dict, folder: Path
-) -> Material:
+def _from_matrix(path: Path, accession: str, platform: str | None, settings: dict) -> Material:
     from adnorm.expression.series_matrix import read_series_matrix
 
     header = read_series_matrix(path, platform, read_metadata_only=True)
