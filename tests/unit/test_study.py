@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -255,6 +257,26 @@ def test_infinite_week():
     raw = raw_trial().replace({"time": {"Day 29": "inf"}})
     rule = {"from": "time", "values": {"Baseline": 0, "Day 15": 2, "inf": "inf"}}
     expect("infinite", raw, **samples(week=rule))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        (
+            "easi",
+            -3,
+            "easi: outside 0 to 72 in 1 of 48 samples (first: GSM001 with -3); mend",
+        ),
+        ("scorad", 104, "outside 0 to 103"),
+        ("itch_nrs", 87, "with 87); bring it to 0 to 10 with `scale: 0.1`"),
+        ("age", 210, "outside 0 to 120"),
+    ],
+)
+def test_values_that_the_clinic_cannot_measure(column, value, message):
+    raw = raw_trial().assign(measure=[8, value, *[10] * (len(raw_trial()) - 2)])
+    expect(re.escape(message), raw, **samples(**{column: {"from": "measure"}}))
+    raw["measure"] = [0, 10] * (len(raw) // 2)
+    build_sample_sheet(raw, cohort(**samples(**{column: {"from": "measure"}})))
 
 
 def test_reference_only_after_baseline_is_no_reference():

@@ -14,6 +14,8 @@ from adnorm.study.mapping import OF_PATIENT, REQUIRED, Rule, excluded_samples
 STATES = ("lesional", "nonlesional", "healthy")
 SEXES = ("female", "male")
 NUMBERS = ("dose_mg", "week", "easi", "scorad", "itch_nrs", "age")
+#: Smallest and largest value of what the clinic measures.
+RANGES = {"easi": (0, 72), "scorad": (0, 103), "itch_nrs": (0, 10), "age": (0, 120)}
 OPTIONAL = ("easi", "scorad", "itch_nrs", "responder", "batch", "sex", "age", "site")
 NO_TREATMENT = "none"
 #: More values that are no numbers than this are not mapped one by one.
@@ -133,7 +135,7 @@ def _numbers(values: pd.Series, column: str, problems: Problems) -> pd.Series:
 def _check_values(
     sheet: pd.DataFrame, unmapped: set[str], cohort: dict, problems: Problems
 ) -> None:
-    """Check the vocabulary: states, sexes, treatments; and that nothing required is missing."""
+    """Check vocabulary and ranges, and that nothing required is missing."""
     for column, allowed in (("state", STATES), ("sex", SEXES)):
         for value in sorted(set(sheet.get(column, pd.Series(dtype=object)).dropna())):
             if value not in allowed:
@@ -154,6 +156,18 @@ def _check_values(
             f"samples: treatment: '{value}' is not described under `treatments:`"
             f"{nearest(value, known)}; described: {listing(known)}. Add it with its drug_class"
         )
+    for column, (least, most) in RANGES.items():
+        values = sheet.get(column, pd.Series(dtype=float))
+        outside = values[(values < least) | (values > most)]
+        if len(outside):
+            # A visual analogue scale in millimetres is the usual reason.
+            in_mm = column == "itch_nrs" and 0 <= outside.min() and outside.max() <= 100
+            advice = "bring it to 0 to 10 with `scale: 0.1`" if in_mm else "mend the values"
+            problems.add(
+                f"samples: {column}: outside {least} to {most} in {len(outside)} of {len(values)} "
+                f"samples (first: {outside.index[0]} with {outside.iloc[0]:g}); {advice}, or leave "
+                f"the column out"
+            )
     negative = sheet.index[sheet["week"] < BASELINE]
     if len(negative):
         problems.add(
