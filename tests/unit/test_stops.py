@@ -32,6 +32,13 @@ def test_the_reason_stands_in_the_place_of_a_result(tmp_path, name):
     assert read_stop(tmp_path / "new" / name) == STOP
 
 
+@pytest.mark.parametrize("name", ["a.tsv", "a.html"])
+def test_a_long_reason_is_read_whole(tmp_path, name):
+    long = Stop("lab", "expression", "no mapping covers this value\n" * 9000)
+    write_stop(tmp_path / name, long)
+    assert read_stop(tmp_path / name) == long
+
+
 def test_a_page_shows_the_reason_and_not_its_markup(tmp_path):
     write_stop(tmp_path / "a.html", STOP)
     text = (tmp_path / "a.html").read_text()

@@ -20,6 +20,8 @@ from adnorm.base.tables import atomic, read_json, write_json
 
 #: Opens every file that holds a reason instead of a result.
 MARK = "#adnorm-stopped "
+#: What stands before it in a page.
+COMMENT = b"<!-- "
 PAGE = """<!-- {line} -->
 <!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{cohort}</title></head>
@@ -64,11 +66,14 @@ def read_stop(path: Path | str) -> Stop | None:
     path = Path(path)
     if not path.is_file():
         return None
+    mark = MARK.encode()
     with path.open("rb") as file:
-        first = file.readline(100_000).removeprefix(b"<!-- ")
-    if not first.startswith(MARK.encode()):
-        return None
-    return Stop(**json.loads(first[len(MARK) :].decode().removesuffix(" -->\n")))
+        # A container without line ends must not be read whole to learn that it is a result.
+        if not file.read(len(COMMENT) + len(mark)).removeprefix(COMMENT).startswith(mark):
+            return None
+        file.seek(0)
+        first = file.readline().removeprefix(COMMENT)[len(mark) :]
+    return Stop(**json.loads(first.decode().removesuffix(" -->\n")))
 
 
 def write_stop(path: Path | str, stop: Stop) -> None:
@@ -127,7 +132,7 @@ def finished(paths: Iterable[str]) -> list[str]:
     return kept
 
 
-def note_of(log: Path | str) -> Path:
+def _note_of(log: Path | str) -> Path:
     """Where a stage keeps how often it stopped, and why; beside its log."""
     return Path(log).with_suffix(".stops")
 
@@ -138,7 +143,7 @@ def stops_so_far(log: Path | str) -> int:
     Snakemake takes it as a parameter of the stage: a stage that stopped runs again at the next
     call, a finished one does not.
     """
-    note = note_of(log)
+    note = _note_of(log)
     return read_json(note)["times"] if note.is_file() else 0
 
 
@@ -159,7 +164,7 @@ def _note(log: Path | str, stop: Stop | None) -> None:
     times = stops_so_far(log)
     if stop or times:
         last = asdict(stop) if stop else None
-        write_json({"times": times + bool(stop), "last": last}, note_of(log))
+        write_json({"times": times + bool(stop), "last": last}, _note_of(log))
 
 
 def run_stage(
