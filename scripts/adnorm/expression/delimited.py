@@ -16,6 +16,7 @@ from adnorm.base.errors import AdnormError, Problems, listing
 from adnorm.expression.table_layout import Layout
 from adnorm.expression.text_file import decode, open_bytes, split_line, truncated
 from adnorm.expression.wording import counted
+from adnorm.study.decimals import surely_decimal
 
 if TYPE_CHECKING:
     import polars
@@ -26,8 +27,6 @@ TEXT, WHOLE, NUMBER = "text", "whole", "number"
 
 _SHOWN = 8
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
-#: Three digits behind a comma may be thousands; these cannot.
-_SURELY_DECIMAL = re.compile(r"[+-]?(\d+,(\d{1,2}|\d{4,})|0,\d+|\d+,\d+[eE][+-]?\d+)")
 
 
 def is_number(text: str) -> bool:
@@ -76,7 +75,7 @@ def has_decimal_comma(layout: Layout, cells: Iterable[str]) -> bool:
     for cell in map(str.strip, cells):
         if "." in cell and is_number(cell):
             return False
-        found = found or _SURELY_DECIMAL.fullmatch(cell) is not None
+        found = found or surely_decimal(cell)
     return found
 
 

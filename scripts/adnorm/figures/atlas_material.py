@@ -59,16 +59,6 @@ class AtlasMaterial(CohortMaterial):
         """The gene sets; what single cohorts lack of them stands in their own figures."""
         return describe_sets(self.gene_sets).assign(status="ok", reason="")
 
-    @property
-    def primary(self) -> list[str]:
-        """Names of the primary family, in the order of the configuration."""
-        return list(self.settings["index"]["primary"])
-
-    @property
-    def confidence(self) -> str:
-        """The coverage of the intervals, in words."""
-        return f"{self.settings['index']['confidence']:.0%}".replace("%", " %")
-
     def placebo(self, cohort: str) -> str:
         """Name the placebo arm of a cohort; empty without one."""
         return str(self.cohorts[cohort].get("placebo_arm") or "")

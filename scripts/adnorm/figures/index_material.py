@@ -62,16 +62,6 @@ class IndexMaterial(CohortMaterial):
             reason=found["reason"].reindex(list(self.gene_sets)),
         )
 
-    @property
-    def primary(self) -> list[str]:
-        """Names of the primary family, in the order of the configuration."""
-        return list(self.settings["index"]["primary"])
-
-    @property
-    def confidence(self) -> str:
-        """The coverage of the intervals, in words."""
-        return f"{self.settings['index']['confidence']:.0%}".replace("%", " %")
-
 
 def describe_sets(gene_sets: dict[str, GeneSet]) -> pd.DataFrame:
     """List label, category, role and direction of gene sets; index set."""

@@ -78,6 +78,16 @@ class CohortMaterial(ABC):
         """False discovery rate at which a change is marked."""
         return float(self.settings.get("fdr", 0.05))
 
+    @property
+    def primary(self) -> list[str]:
+        """Names of the primary family of the index, in the order of the configuration."""
+        return list(self.settings["index"]["primary"])
+
+    @property
+    def confidence(self) -> str:
+        """The coverage of the intervals of the index, in words."""
+        return f"{self.settings['index']['confidence']:.0%}".replace("%", " %")
+
     @cached_property
     def samples(self) -> pd.DataFrame:
         """Canonical sheet in display order: state, arm, week, patient; index sample."""

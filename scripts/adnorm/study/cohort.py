@@ -7,7 +7,6 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.study.axis_genes import read_axis_genes
-from adnorm.study.cohort_checks import RESERVED as RESERVED
 from adnorm.study.cohort_checks import check_parts
 from adnorm.study.gene_sets import read_gene_sets
 from adnorm.study.schema import check, fill_defaults, load_schema, note_faults, read_yaml

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 _COMMA = r"[-+]?\d+,\d+"
 #: Three digits behind a comma may be thousands; these cannot.
-_DECIMAL = r"[-+]?(?:\d+,(?:\d{1,2}|\d{4,})|0,\d+)"
+_DECIMAL = re.compile(r"[-+]?(?:\d+,(?:\d{1,2}|\d{4,})|0,\d+|\d+,\d+[eE][-+]?\d+)")
+
+
+def surely_decimal(text: str) -> bool:
+    """Whether a number has a comma that can only be a decimal mark.
+
+    Examples
+    --------
+    >>> [surely_decimal(text) for text in ("8,7", "0,125", "1,250", "8.7")]
+    [True, True, False, False]
+    """
+    return _DECIMAL.fullmatch(text) is not None
 
 
 def with_points(texts: pd.Series) -> pd.Series:
@@ -32,7 +45,7 @@ def with_points(texts: pd.Series) -> pd.Series:
     written = texts[texts.map(lambda value: isinstance(value, str))].str.strip()
     commas = written[written.str.fullmatch(_COMMA).astype(bool)]
     points = written.str.fullmatch(r"[-+]?[\d,]*\.\d+").astype(bool)
-    if points.any() or not commas.str.fullmatch(_DECIMAL).any():
+    if points.any() or not commas.map(surely_decimal).any():
         return texts
     changed = texts.copy()
     changed[commas.index] = commas.str.replace(",", ".")
