@@ -1,7 +1,7 @@
 """Write envs/adnorm.yaml, the conda environment, from the locked requirements.
 
-Python comes from conda, everything else from the same locked versions that `.venv` has: some
-packages (pylimma, rnanorm) are in no conda channel, and mixing would give other numbers.
+Python comes from conda, everything else from the same locked versions that `.venv` has:
+pylimma is in no conda channel, and mixing would give other numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Normalization factors against R: edgeR's TMM and DESeq2's median of ratios (tmm.R).
+"""Normalization factors against R: edgeR's TMM and DESeq2's median of ratios (tmm.R, tmm_sparse.R).
 
 Tolerance: 1e-10 relative, both are closed formulas.
 """
@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.expression.normalize import normalize, size_factors, tmm_factors
+from adnorm.expression.normalize import normalize
+from adnorm.expression.size_factors import is_sparse, size_factors, tmm_factors
 
 HERE = Path(__file__).parent
 
@@ -36,6 +37,23 @@ def test_size_factors_agree_with_deseq2(counts, golden):
     pd.testing.assert_series_equal(
         size_factors(counts), golden["size_factor"], rtol=1e-10, check_names=False
     )
+
+
+@pytest.mark.parametrize("kind", ["some", "most"])
+@pytest.mark.parametrize("seed", [None, 0, 1, 2])
+def test_tmm_factors_agree_with_edger_on_sparse_counts_in_any_order(kind, seed):
+    counts = pd.read_csv(HERE / "tmm_sparse_counts.tsv", sep="\t", index_col="gene")
+    golden = pd.read_csv(HERE / "tmm_sparse_factors.tsv", sep="\t", index_col="sample")
+    counts = counts[[name for name in counts if name.startswith(kind)]]
+    # The upper quartile of one sample, or of most, is 0; that decides the reference sample.
+    upper = golden.loc[counts.columns, "upper_quartile"]
+    assert upper.min() == 0 and (upper.median() < 1.5) == (kind == "most")
+    assert is_sparse(counts)
+    if seed is not None:
+        counts = counts.sample(frac=1, axis=1, random_state=seed).sample(frac=1, random_state=seed)
+    found = tmm_factors(counts)
+    assert found.index.equals(counts.columns)
+    np.testing.assert_allclose(found, golden["tmm"].reindex(counts.columns), rtol=1e-12)
 
 
 def settings(method):

@@ -13,7 +13,14 @@ from adnorm.expression.normalize import (
     normalize_probes,
     quantile_normalize,
     samples_required,
+)
+from adnorm.expression.size_factors import (
+    _probability_scale,
+    composition_factors,
+    is_sparse,
+    probability_scale_factors,
     size_factors,
+    tmm_factors,
 )
 
 SETTINGS = {
@@ -68,6 +75,104 @@ def test_library_size_normalization_closed_form():
     assert "at least 10 reads in at least 2 samples" in found.method
 
 
+def trial_with_composition(depth, spread, top_share, seed, genes=2000, samples=40):
+    """Counts in which twelve genes rise in half of the samples, and the true size of each sample.
+
+    Returns counts, whether a sample is lesional, and the log2 size that genes without a change
+    have: reads per unit of their expression.
+    """
+    rng = np.random.default_rng(seed)
+    base = rng.lognormal(0, 1.8, genes)
+    base[:12] *= top_share / (1 - top_share) * base[12:].sum() / base[:12].sum()
+    lesional = np.arange(samples) % 2 == 1
+    shares = base[:, None] * rng.lognormal(0, 0.3, (genes, samples))
+    shares[:12] *= np.where(lesional, 2.3, 1.0)
+    libraries = np.exp(rng.normal(np.log(depth) + 0.6 * lesional, spread))
+    means = shares / shares.sum(axis=0) * libraries
+    reads = rng.negative_binomial(5, 1 / (1 + means / 5))
+    reads = reads[(reads >= 10).sum(axis=1) >= 10]
+    return frame(reads), lesional, np.log2(libraries / shares.sum(axis=0))
+
+
+def errors_of(factors, counts, lesional, sizes):
+    """Offset of lesional skin, spread within groups, and slope on log2 depth of the log2 errors."""
+    depth = np.log2(counts.sum().to_numpy())
+    error = np.log2(factors.to_numpy()) + depth - sizes
+    offset = error[lesional].mean() - error[~lesional].mean()
+    within = error - np.where(lesional, error[lesional].mean(), error[~lesional].mean())
+    return offset, within.std(), np.polyfit(depth, within, 1)[0]
+
+
+def test_the_default_is_composition_robust_on_dense_counts():
+    offsets = {"library_size": [], "auto": [], "probability_scale": []}
+    for seed in range(4):
+        counts, lesional, sizes = trial_with_composition(1e7, 0.3, 0.3, seed)
+        for method, found in offsets.items():
+            factors, used = composition_factors(counts, method)
+            assert used == ("tmm" if method == "auto" else method)
+            offset, spread, _ = errors_of(factors, counts, lesional, sizes)
+            found.append(offset)
+            assert method == "library_size" or spread < 0.04
+    # Every gene that stays falls by 0.45 log2 per million reads, and would come back with a drug.
+    assert np.mean(offsets["library_size"]) > 0.4
+    assert abs(np.mean(offsets["auto"])) < 0.02
+    assert abs(np.mean(offsets["probability_scale"])) < 0.02
+
+
+def test_the_default_is_right_on_sparse_counts_where_tmm_follows_the_depth():
+    found = {"tmm": [], "auto": []}
+    for seed in range(4):
+        counts, lesional, sizes = trial_with_composition(9000, 1.8, 0.3, seed)
+        assert is_sparse(counts)
+        for method in found:
+            factors, used = composition_factors(counts, method)
+            assert used == ("probability_scale" if method == "auto" else method)
+            found[method].append(errors_of(factors, counts, lesional, sizes))
+    _, spread, slope = np.mean(found["tmm"], axis=0)
+    assert spread > 0.4
+    assert slope < -0.1
+    offset, spread, slope = np.mean(found["auto"], axis=0)
+    assert abs(offset) < 0.12
+    assert spread < 0.15
+    assert abs(slope) < 0.03
+
+
+@pytest.mark.parametrize("depth", [2000, 1e6])
+def test_the_order_of_samples_and_genes_decides_nothing(depth):
+    counts, _, _ = trial_with_composition(depth, 1.0, 0.3, seed=1, genes=600, samples=12)
+    shuffled = counts.sample(frac=1, axis=1, random_state=3).sample(frac=1, random_state=4)
+    for method in ("auto", "tmm", "probability_scale", "library_size"):
+        there, _ = composition_factors(counts, method)
+        here, _ = composition_factors(shuffled, method)
+        assert here.index.equals(shuffled.columns)
+        np.testing.assert_allclose(here.reindex(there.index), there, rtol=1e-9)
+
+
+def test_probability_scale_residuals_are_those_of_the_negative_binomial():
+    from scipy.stats import nbinom
+
+    reads = np.array([[0.0, 1.0, 7.0], [0.0, 200.0, 90.0]])
+    means = np.array([[0.3, 0.3, 12.0], [40.0, 130.0, 90.0]])
+    x = nbinom(1 / 0.4, 1 / (1 + 0.4 * means))
+    expected = x.cdf(reads - 1) - x.sf(reads)
+    np.testing.assert_allclose(_probability_scale(reads, means, 0.4), expected, rtol=1e-9)
+
+
+def test_probability_scale_factors_closed_form():
+    # The same shares at other depths: all of the difference is depth.
+    counts = frame(np.outer([500, 4000, 30000, 2000, 8000, 0], [1, 2, 10]))
+    np.testing.assert_allclose(probability_scale_factors(counts), 1.0, rtol=1e-4)
+
+
+def test_a_sample_that_shares_no_gene_with_the_reference_is_named():
+    counts = frame([[0, 90, 80], [0, 95, 85], [700, 0, 0]])
+    with pytest.raises(AdnormError, match="tmm cannot be computed for 2 samples.*'S1', 'S2'.*auto"):
+        tmm_factors(counts)
+    factors, method = composition_factors(counts, "auto")
+    assert method == "probability_scale"
+    assert np.isfinite(factors).all()
+
+
 def test_size_factors_closed_form():
     counts = frame([[10, 20], [100, 200], [50, 100], [0, 7]])
     assert size_factors(counts).tolist() == pytest.approx([1 / np.sqrt(2), np.sqrt(2)])
@@ -76,7 +181,7 @@ def test_size_factors_closed_form():
 def test_median_of_ratios_without_a_common_gene_says_what_to_do():
     counts = frame([[100, 0], [0, 100]])
     settings = {**SETTINGS, "minimum_samples": 1, "count_normalization": "median_of_ratios"}
-    with pytest.raises(AdnormError, match="count_normalization: library_size"):
+    with pytest.raises(AdnormError, match="count_normalization: auto"):
         normalize(counts, sheet(2), "counts", "rna-seq", settings)
 
 

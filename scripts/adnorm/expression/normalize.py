@@ -9,10 +9,24 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.expression.scale import COUNTS, LINEAR
-from adnorm.expression.size_factors import size_factors, tmm_factors
+from adnorm.expression.size_factors import (
+    AUTO,
+    LIBRARY_SIZE,
+    MEDIAN_OF_RATIOS,
+    PROBABILITY_SCALE,
+    TMM,
+    composition_factors,
+)
 
-#: Reads per sample after library-size normalization (counts per million).
+#: Reads per sample after scaling (counts per million).
 MILLION = 1e6
+#: The methods that make counts comparable, in words.
+METHOD_WORDS = {
+    TMM: "TMM",
+    PROBABILITY_SCALE: "probability-scale factors",
+    MEDIAN_OF_RATIOS: "median of ratios",
+    LIBRARY_SIZE: "library size alone",
+}
 #: Fewest and most samples that the rule "size of the smallest group" may ask for.
 FEWEST_SAMPLES = 3
 MOST_SAMPLES = 10
@@ -45,11 +59,11 @@ def normalize(
 ) -> Normalized:
     """Filter and normalize one cohort.
 
-    Counts: low-count filter, then library-size normalization (default), TMM or median of ratios,
-    then log2(counts per million + 1). Linear values: TPM and FPKM pass a low-expression filter, of
-    array intensities the genes that are 0 in all samples count as undetected; then log2(x + 1).
-    Log2 values stay. Arrays may be quantile normalized; that is done on their probes, before these
-    become genes (`normalize_probes`).
+    Counts: low-count filter, composition factors (`composition_factors`), then log2(counts per
+    million + 1) with scanpy, per million of the library size times the factor. Linear values: TPM
+    and FPKM pass a low-expression filter, of array intensities the genes that are 0 in all samples
+    count as undetected; then log2(x + 1). Log2 values stay. Arrays may be quantile normalized; that
+    is done on their probes, before these become genes (`normalize_probes`).
 
     Parameters
     ----------
@@ -121,27 +135,17 @@ def _from_counts(values: pd.DataFrame, samples: pd.DataFrame, settings: dict) ->
             f"{listing(sorted(empty), 6)}. Leave them out: `exclude:` in the cohort file, or "
             "`expression: exclude_small_libraries:` in the configuration"
         )
-    method = settings["count_normalization"]
-    if method == "library_size":
-        log2 = _library_size(counts)
-    elif method == "tmm":
-        log2 = _scaled(counts, counts.sum() * tmm_factors(counts))
-    elif method == "median_of_ratios":
-        log2 = _scaled(counts, _effective_from_ratios(counts))
-    else:
-        raise AdnormError(
-            f"config: expression: count_normalization: is '{method}'; allowed are 'library_size', "
-            "'tmm' and 'median_of_ratios'"
-        )
-    words = {
-        "library_size": "library-size normalization",
-        "tmm": "TMM",
-        "median_of_ratios": "median of ratios",
-    }[method]
+    factors, method = composition_factors(counts, settings["count_normalization"])
+    words = METHOD_WORDS[method]
+    if method == PROBABILITY_SCALE and settings["count_normalization"] == AUTO:
+        words += " (too sparse for TMM)"
+    if method != LIBRARY_SIZE:
+        words += f" {factors.min():.2f} to {factors.max():.2f}"
     note = (
         f"genes with at least {minimum_count} reads in at least {minimum_samples} samples; "
         f"{words}, log2(counts per million + 1)"
     )
+    log2 = _log2_per_million(counts, factors)
     return Normalized(log2, counts.astype(np.int32), sorted(values.index[~kept]), note)
 
 
@@ -190,25 +194,16 @@ def _log2_plus_one(values: pd.DataFrame) -> pd.DataFrame:
     return np.log2(values.astype(float) + 1.0)
 
 
-def _library_size(counts: pd.DataFrame) -> pd.DataFrame:
+def _log2_per_million(counts: pd.DataFrame, factors: pd.Series) -> pd.DataFrame:
+    """Log2(counts per million of the effective library + 1), scaled and logged by scanpy."""
     import anndata
     import scanpy as sc
 
     data = anndata.AnnData(counts.T.astype(float))
     sc.pp.normalize_total(data, target_sum=MILLION)
+    data.X /= factors.to_numpy()[:, None]
     sc.pp.log1p(data, base=2)
     return pd.DataFrame(data.X.T, index=counts.index, columns=counts.columns)
-
-
-def _scaled(counts: pd.DataFrame, library_sizes: pd.Series) -> pd.DataFrame:
-    """Log2 counts per million with effective library sizes."""
-    return _log2_plus_one(counts / library_sizes * MILLION)
-
-
-def _effective_from_ratios(counts: pd.DataFrame) -> pd.Series:
-    """Turn size factors into library sizes of the same geometric mean as the real ones."""
-    factors, libraries = np.log(size_factors(counts)), np.log(counts.sum())
-    return np.exp(factors - factors.mean() + libraries.mean())
 
 
 def quantile_asked(assay: str, settings: dict) -> bool:

@@ -10,6 +10,9 @@ from adnorm.figures.material import Material
 
 #: Key → (short citation, DOI).
 REFERENCES = {
+    "tmm": ("Robinson & Oshlack 2010", "10.1186/gb-2010-11-3-r25"),
+    "probability-scale": ("Liu et al. 2020", "10.18637/jss.v094.i12"),
+    "median of ratios": ("Anders & Huber 2010", "10.1186/gb-2010-11-10-r106"),
     "limma": ("Ritchie et al. 2015", "10.1093/nar/gkv007"),
     "voom": ("Law et al. 2014", "10.1186/gb-2014-15-2-r29"),
     "deseq2": ("Love et al. 2014", "10.1186/s13059-014-0550-8"),
@@ -80,7 +83,13 @@ def methods_sentences(material: Material) -> list[tuple[str, list[str]]]:
 def _expression(facts: Mapping) -> list[tuple[str, list[str]]]:
     collapse = _COLLAPSE.get(str(facts.get("collapse")), "they were collapsed")
     what = "simulated" if facts.get("simulated") else "used as published"
+    normalization = str(facts.get("normalization", "none"))
     cited = ["scanpy"] if facts.get("scale") == "counts" else []
+    # The first that is named was used; the second may say what the counts were too sparse for.
+    factors = [
+        k for k in ("probability-scale", "median of ratios", "tmm") if k in normalization.lower()
+    ]
+    cited += factors[:1]
     return [
         (
             f"Expression ({facts.get('assay', '')}, declared scale: {facts.get('scale', '')}) was "
@@ -88,7 +97,7 @@ def _expression(facts: Mapping) -> list[tuple[str, list[str]]]:
             f"{collapse}.",
             [],
         ),
-        (f"Normalization: {facts.get('normalization', 'none')}.", cited),
+        (f"Normalization: {normalization}.", cited),
     ]
 
 
