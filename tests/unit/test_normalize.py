@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,7 +36,10 @@ SETTINGS = {
 
 def sheet(*sizes, state="lesional"):
     weeks = np.repeat(np.arange(len(sizes), dtype=float), sizes)
-    return pd.DataFrame({"state": state, "arm": "untreated", "week": weeks})
+    names = [f"S{i}" for i in range(len(weeks))]
+    return pd.DataFrame(
+        {"sample": names, "patient": names, "state": state, "arm": "untreated", "week": weeks}
+    )
 
 
 def frame(values):
@@ -171,6 +176,38 @@ def test_a_sample_that_shares_no_gene_with_the_reference_is_named():
     factors, method = composition_factors(counts, "auto")
     assert method == "probability_scale"
     assert np.isfinite(factors).all()
+
+
+def paired_sheet(patients):
+    return pd.DataFrame(
+        {
+            "sample": [f"S{i}" for i in range(2 * patients)],
+            "patient": np.repeat([f"P{i}" for i in range(patients)], 2),
+            "state": ["nonlesional", "lesional"] * patients,
+            "arm": "untreated",
+            "week": 0.0,
+        }
+    )
+
+
+@pytest.mark.parametrize("scale", ["linear", "log2"])
+def test_published_rna_seq_values_with_a_composition_shift_say_so(scale, caplog):
+    counts, _, _ = trial_with_composition(1e7, 0.3, 0.3, seed=2, samples=24)
+    settings = {**SETTINGS, "minimum_value": 0}
+    per_million = counts / counts.sum() * 1e6
+    robust = counts / (counts.sum() * tmm_factors(counts)) * 1e6
+    texts = {}
+    for name, table in (("per million", per_million), ("robust", robust)):
+        values = table if scale == "linear" else np.log2(table + 1)
+        texts[name] = normalize(values, paired_sheet(12), scale, "rna-seq", settings).method
+    assert re.search(
+        r"typical gene is 0\.[45]\d log2 lower in lesional.*12 patients", texts["per million"]
+    )
+    assert "typical gene" not in texts["robust"]
+    assert caplog.text.count("`scale: counts`") == 1
+    # The probes of an array share no reads.
+    array = normalize(np.log2(per_million + 1), paired_sheet(12), "log2", "microarray", settings)
+    assert "typical gene" not in array.method
 
 
 def test_size_factors_closed_form():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
+from adnorm.base.logs import get_logger
 from adnorm.expression.scale import COUNTS, LINEAR
 from adnorm.expression.size_factors import (
     AUTO,
@@ -16,6 +17,7 @@ from adnorm.expression.size_factors import (
     PROBABILITY_SCALE,
     TMM,
     composition_factors,
+    typical_shift,
 )
 
 #: Reads per sample after scaling (counts per million).
@@ -91,8 +93,26 @@ def normalize(
         return _from_counts(values, samples, settings)
     quantile = "quantile normalization of probes, " if quantile_asked(assay, settings) else ""
     if scale == LINEAR:
-        return _from_linear(values, samples, assay, settings, quantile)
-    return Normalized(values.astype(float), None, [], quantile + "log2 as published")
+        found = _from_linear(values, samples, assay, settings, quantile)
+    else:
+        found = Normalized(values.astype(float), None, [], quantile + "log2 as published")
+    return _with_composition(found, samples) if assay == "rna-seq" else found
+
+
+def _with_composition(found: Normalized, samples: pd.DataFrame) -> Normalized:
+    """Say it when values that others normalized look as if a few genes took the reads."""
+    shift = typical_shift(found.log2, samples)
+    if shift is None:
+        return found
+    way = "lower" if shift[0] < 0 else "higher"
+    note = (
+        f"the typical gene is {abs(shift[0]):.2f} log2 {way} in lesional than in non-lesional skin "
+        f"({shift[1]} patients), as library-size normalization leaves it where a few genes take "
+        "the reads: every set seems to change with the disease and to come back with a drug by "
+        "as much"
+    )
+    get_logger().warning("%s. If the counts of this cohort exist, use them (`scale: counts`)", note)
+    return replace(found, method=f"{found.method}; {note}")
 
 
 def _from_linear(
