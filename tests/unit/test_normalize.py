@@ -80,42 +80,23 @@ def test_library_size_normalization_closed_form():
     assert "at least 10 reads in at least 2 samples" in found.method
 
 
-def trial_with_composition(depth, spread, top_share, seed, genes=2000, samples=40):
-    """Counts in which twelve genes rise in half of the samples, and the true size of each sample.
+@pytest.fixture
+def composition(repository, monkeypatch):
+    """The trials of the calibration in which twelve genes take the reads of lesions."""
+    monkeypatch.syspath_prepend(str(repository / "benchmarks"))
+    import calibrate.composition
 
-    Returns counts, whether a sample is lesional, and the log2 size that genes without a change
-    have: reads per unit of their expression.
-    """
-    rng = np.random.default_rng(seed)
-    base = rng.lognormal(0, 1.8, genes)
-    base[:12] *= top_share / (1 - top_share) * base[12:].sum() / base[:12].sum()
-    lesional = np.arange(samples) % 2 == 1
-    shares = base[:, None] * rng.lognormal(0, 0.3, (genes, samples))
-    shares[:12] *= np.where(lesional, 2.3, 1.0)
-    libraries = np.exp(rng.normal(np.log(depth) + 0.6 * lesional, spread))
-    means = shares / shares.sum(axis=0) * libraries
-    reads = rng.negative_binomial(5, 1 / (1 + means / 5))
-    reads = reads[(reads >= 10).sum(axis=1) >= 10]
-    return frame(reads), lesional, np.log2(libraries / shares.sum(axis=0))
+    return calibrate.composition
 
 
-def errors_of(factors, counts, lesional, sizes):
-    """Offset of lesional skin, spread within groups, and slope on log2 depth of the log2 errors."""
-    depth = np.log2(counts.sum().to_numpy())
-    error = np.log2(factors.to_numpy()) + depth - sizes
-    offset = error[lesional].mean() - error[~lesional].mean()
-    within = error - np.where(lesional, error[lesional].mean(), error[~lesional].mean())
-    return offset, within.std(), np.polyfit(depth, within, 1)[0]
-
-
-def test_the_default_is_composition_robust_on_dense_counts():
+def test_the_default_is_composition_robust_on_dense_counts(composition):
     offsets = {"library_size": [], "auto": [], "probability_scale": []}
     for seed in range(4):
-        counts, lesional, sizes = trial_with_composition(1e7, 0.3, 0.3, seed)
+        trial = composition.counts_of(composition.Assay(1e7, 0.3, 0.05), seed)
         for method, found in offsets.items():
-            factors, used = composition_factors(counts, method)
+            factors, used = composition_factors(trial[0], method)
             assert used == ("tmm" if method == "auto" else method)
-            offset, spread, _ = errors_of(factors, counts, lesional, sizes)
+            offset, spread, _ = composition.errors_of(factors, *trial)
             found.append(offset)
             assert method == "library_size" or spread < 0.04
     # Every gene that stays falls by 0.45 log2 per million reads, and would come back with a drug.
@@ -124,15 +105,15 @@ def test_the_default_is_composition_robust_on_dense_counts():
     assert abs(np.mean(offsets["probability_scale"])) < 0.02
 
 
-def test_the_default_is_right_on_sparse_counts_where_tmm_follows_the_depth():
+def test_the_default_is_right_on_sparse_counts_where_tmm_follows_the_depth(composition):
     found = {"tmm": [], "auto": []}
     for seed in range(4):
-        counts, lesional, sizes = trial_with_composition(9000, 1.8, 0.3, seed)
-        assert is_sparse(counts)
+        trial = composition.counts_of(composition.Assay(9000, 1.8, 0.2, lesions_deeper=0.6), seed)
+        assert is_sparse(trial[0])
         for method in found:
-            factors, used = composition_factors(counts, method)
+            factors, used = composition_factors(trial[0], method)
             assert used == ("probability_scale" if method == "auto" else method)
-            found[method].append(errors_of(factors, counts, lesional, sizes))
+            found[method].append(composition.errors_of(factors, *trial))
     _, spread, slope = np.mean(found["tmm"], axis=0)
     assert spread > 0.4
     assert slope < -0.1
@@ -143,8 +124,9 @@ def test_the_default_is_right_on_sparse_counts_where_tmm_follows_the_depth():
 
 
 @pytest.mark.parametrize("depth", [2000, 1e6])
-def test_the_order_of_samples_and_genes_decides_nothing(depth):
-    counts, _, _ = trial_with_composition(depth, 1.0, 0.3, seed=1, genes=600, samples=12)
+def test_the_order_of_samples_and_genes_decides_nothing(depth, composition):
+    assay = composition.Assay(depth, 1.0, 0.2, genes=600)
+    counts, _, _ = composition.counts_of(assay, seed=1, samples=12)
     shuffled = counts.sample(frac=1, axis=1, random_state=3).sample(frac=1, random_state=4)
     for method in ("auto", "tmm", "probability_scale", "library_size"):
         there, _ = composition_factors(counts, method)
@@ -181,7 +163,7 @@ def test_a_sample_that_shares_no_gene_with_the_reference_is_named():
 def paired_sheet(patients):
     return pd.DataFrame(
         {
-            "sample": [f"S{i}" for i in range(2 * patients)],
+            "sample": [f"S{i:02d}" for i in range(2 * patients)],
             "patient": np.repeat([f"P{i}" for i in range(patients)], 2),
             "state": ["nonlesional", "lesional"] * patients,
             "arm": "untreated",
@@ -191,8 +173,8 @@ def paired_sheet(patients):
 
 
 @pytest.mark.parametrize("scale", ["linear", "log2"])
-def test_published_rna_seq_values_with_a_composition_shift_say_so(scale, caplog):
-    counts, _, _ = trial_with_composition(1e7, 0.3, 0.3, seed=2, samples=24)
+def test_published_rna_seq_values_with_a_composition_shift_say_so(scale, caplog, composition):
+    counts, _, _ = composition.counts_of(composition.Assay(1e7, 0.3, 0.05), seed=2, samples=24)
     settings = {**SETTINGS, "minimum_value": 0}
     per_million = counts / counts.sum() * 1e6
     robust = counts / (counts.sum() * tmm_factors(counts)) * 1e6
