@@ -13,7 +13,7 @@ from adnorm.base.errors import AdnormError, Problems
 from adnorm.study.advice import fitting_key
 from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
 from adnorm.study.cohort import published_part, read_cohort, read_study
-from adnorm.study.decimals import with_points
+from adnorm.study.decimals import NUMBER_PATTERN, with_points
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.mapping import Rule, normalised_key
 from adnorm.study.samples import build_sample_sheet
@@ -236,7 +236,15 @@ def test_keys_can_be_joined():
 def test_patient_with_two_baselines():
     raw = raw_trial().replace({"time": {"Day 15": "Screening"}})
     rule = {"from": "time", "values": {"Baseline": 0, "Screening": 0, "Day 29": 4}}
-    expect("patient '01' has two baselines: 'Baseline', 'Screening'", raw, **samples(week=rule))
+    # One sentence for all patients, with a rule that works.
+    told = "have two baselines: 'Baseline', 'Screening' of the key 'time' are all week 0"
+    expect(told, raw, **samples(week=rule))
+    rule = "- {from: time, values: [Screening], reason: before baseline}"
+    expect(
+        re.escape(rule),
+        raw,
+        **samples(week={"from": "time", "values": {"Baseline": 0, "Screening": 0, "Day 29": 4}}),
+    )
 
 
 def test_the_visit_may_stand_in_a_title_beside_the_state():
@@ -268,7 +276,7 @@ def test_infinite_week():
             "easi: outside 0 to 72 in 1 of 48 samples (first: GSM001 with -3); mend",
         ),
         ("scorad", 104, "outside 0 to 103"),
-        ("itch_nrs", 87, "with 87); bring it to 0 to 10 with `scale: 0.1`"),
+        ("itch_nrs", 87, "with 87); mend the values"),
         ("age", 210, "outside 0 to 120"),
     ],
 )
@@ -571,11 +579,13 @@ def test_a_name_weighs_before_counts_of_values(wanted, columns, expected):
 def test_a_comma_is_never_cut_off(tmp_path):
     raw = raw_trial().assign(EASI="1,250", weeks="1,5")
     rules = COHORT["samples"]
-    for column, rule in (("easi", {"from": "EASI"}), ("age", {"from": "weeks", "scale": 2})):
-        with pytest.raises(AdnormError, match="is not a number") as error:
-            build_sample_sheet(raw, cohort(samples=rules | {column: rule}))
-        assert "decimal point" in str(error.value)
-        assert "pattern" not in str(error.value)
+    with pytest.raises(AdnormError, match="is not a number") as error:
+        build_sample_sheet(raw, cohort(samples=rules | {"easi": {"from": "EASI"}}))
+    assert "decimal point" in str(error.value)
+    assert "pattern" not in str(error.value)
+    # A factor takes the number as it is meant.
+    age = {"age": {"from": "weeks", "scale": 2}}
+    assert set(build_sample_sheet(raw, cohort(samples=rules | age))[0]["age"]) == {3.0}
 
 
 def test_numbers_with_points_and_commas_stay_as_they_are():
@@ -588,7 +598,7 @@ def test_many_values_that_are_no_numbers_are_not_mapped_one_by_one():
     raw["EASI"] = [f"about {i}" for i in range(len(raw))]
     with pytest.raises(AdnormError) as error:
         build_sample_sheet(raw, cohort(samples=COHORT["samples"] | {"easi": {"from": "EASI"}}))
-    assert "pattern: '(?P<value>[0-9.]+)'" in str(error.value)
+    assert f"pattern: '{NUMBER_PATTERN}'" in str(error.value)
     assert "values:" not in str(error.value)
 
 

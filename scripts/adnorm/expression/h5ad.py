@@ -49,7 +49,8 @@ def read_obs(path: Path | str) -> pd.DataFrame:
     """
     with _opened(Path(path)) as file:
         obs = _table(file, "obs", path)
-    names = pd.Index(obs.index.astype(str).str.strip(), dtype=object)
+    # The name of the index may be that of a column, such as `sample`.
+    names = pd.Index(obs.index.astype(str).str.strip(), dtype=object).rename(None)
     cells = sum(bool(_BARCODE.search(name)) for name in names)
     if 2 * cells > len(names):
         raise AdnormError(

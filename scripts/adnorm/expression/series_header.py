@@ -12,7 +12,7 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, Problems, listing
 from adnorm.expression.text_file import decode, open_bytes, opening
 from adnorm.expression.wording import GET_AGAIN, counted
-from adnorm.study.mapping import normalised_key
+from adnorm.study.mapping import normalised_key, spelt_alike
 
 TABLE_BEGIN, TABLE_END = "!series_matrix_table_begin", "!series_matrix_table_end"
 # A quoted field ends at a quotation mark before a tab or the end: others are part of the text.
@@ -123,25 +123,45 @@ def sample_frame(path: Path, header: Header) -> pd.DataFrame:
                 f"{counted(len(accessions), 'sample')}"
             )
     problems.stop()
-    names: dict[str, str] = {}
     rows: list[dict[str, list[str]]] = [{} for _ in accessions]
+    order: dict[str, None] = {}
     fields_of_samples = {normalised_key(_field_name(key)) for key, _, _ in header.samples}
     for key, fields, _ in header.samples:
         for row, text in zip(rows, fields, strict=True):
             name, value = _name_and_value(key, text, fields_of_samples)
-            # One key may be spelt in several ways; the first spelling names the column.
-            name = names.setdefault(normalised_key(name) or name, name)
+            order.setdefault(name)
             if value and value not in row.setdefault(name, []):
                 row[name].append(value)
+    names = _one_spelling(list(order), rows)
     frame = pd.DataFrame(
-        [{name: "; ".join(values) for name, values in row.items()} for row in rows],
+        [{names[name]: "; ".join(v) for name, v in row.items() if v} for row in rows],
         index=pd.Index(accessions, name="geo_accession", dtype=object),
-        columns=list(names.values()),
+        columns=list(dict.fromkeys(names.values())),
         dtype=object,
     ).fillna("")
     # A column that no sample fills says nothing.
     frame = frame.loc[:, (frame != "").any()]
     return frame.drop(columns="geo_accession")
+
+
+def _one_spelling(names: list[str], rows: list[dict[str, list[str]]]) -> dict[str, str]:
+    """Join fields whose names differ in case and spaces alone, unless a sample has both.
+
+    Other punctuation tells fields apart: ``EASI`` and ``EASI (%)`` are two.
+
+    Returns
+    -------
+    dict of str to str
+        Field → the first spelling, which names the column.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(spelt_alike(name) or name, []).append(name)
+    joined = {}
+    for spellings in groups.values():
+        apart = any(sum(bool(row.get(name)) for name in spellings) > 1 for row in rows)
+        joined |= {name: name if apart else spellings[0] for name in spellings}
+    return joined
 
 
 def _field_name(key: str) -> str:

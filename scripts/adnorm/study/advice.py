@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from adnorm.base.errors import listing
+from adnorm.study.decimals import MINUS, NUMBER_PATTERN, is_number, whole_number
 
 #: Longer texts of a field are cut in messages: protocols fill pages.
 _LONGEST = 60
@@ -22,6 +23,19 @@ _PEOPLE = (
 )
 #: Names this similar are probably one name, written in two ways.
 _ALIKE = 0.7
+#: More values that are no numbers than this are not mapped one by one.
+MOST_VALUES = 12
+#: Words that may stand beside a number of a column without changing what it says …
+_UNITS = {
+    "week": {"week", "weeks", "wk", "wks", "w"},
+    "dose_mg": {"mg"},
+    "age": {"year", "years", "yr", "yrs", "y", "yo", "old", "age", "aged"},
+}
+#: … and, for scores, those that may not: they name another unit or a bound.
+_OTHER_UNITS = set(
+    "mm cm percent less more than under over below above change delta "
+    "decrease increase reduction improvement from to or and of".split()
+)
 #: What may stand on the right of `values:`, by canonical column.
 _CHOICES = {
     "state": "lesional, nonlesional or healthy",
@@ -107,6 +121,48 @@ def missing_values(column: str, raw_values: Iterable[str]) -> str:
     entries = ", ".join(f"{flow(value)}: …" for value in raw_values)
     choice = _CHOICES.get(column, "the canonical value, null when it is not available")
     return f"`{{{entries}}}` (for each …: {choice})"
+
+
+def number_advice(column: str, texts: Iterable[str], spec: dict | None = None) -> str:
+    """Say how numbers are got out of texts, by a way that changes none of them.
+
+    Parameters
+    ----------
+    column
+        The canonical column.
+    texts
+        What is no number.
+    spec
+        The mapping as it stands.
+    """
+    texts = sorted(set(texts))
+    if any(is_number(text) and "," in text for text in texts):
+        return "write the numbers with a decimal point and no mark for thousands"
+    add = f"add to samples: {column}: values: {missing_values(column, texts)}"
+    few = len(texts) <= MOST_VALUES
+    if all(_beside(column, text) for text in texts) and "pattern" not in (spec or {}):
+        pattern = f"take the number out with `pattern: '{NUMBER_PATTERN}'`"
+        return f"{add}, or {pattern}" if few else pattern
+    if few:
+        return add
+    return (
+        "write the numbers alone into a column of their own, because no pattern reads these "
+        f"{len(texts)} texts without changing some"
+    )
+
+
+def _beside(column: str, text: str) -> bool:
+    """Whether a text is one number, in the unit of the column, beside words that add nothing."""
+    found = re.search(NUMBER_PATTERN, text)
+    if found is None or whole_number(text, *found.span()) != found.span():
+        return False
+    before, after = text[: found.start()], text[found.end() :]
+    if re.search(r"[\d<>≤≥%½¼¾±]", before + after) or re.search(rf"[{MINUS}/]\s*$", before):
+        return False
+    if re.match(rf"\s*[{MINUS}/]", after):
+        return False
+    words = set(re.findall(r"[^\W\d_]+", (before + " " + after).casefold()))
+    return words <= _UNITS[column] if column in _UNITS else not words & _OTHER_UNITS
 
 
 def flow(value: object) -> str:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
-from adnorm.study.advice import missing_values
+from adnorm.study.advice import MOST_VALUES, flow, number_advice
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
-from adnorm.study.decimals import with_points
-from adnorm.study.mapping import OF_PATIENT, REQUIRED, Rule, excluded_samples
+from adnorm.study.mapping import NUMBERS, OF_PATIENT, REQUIRED, Rule, excluded_samples
 
 STATES = ("lesional", "nonlesional", "healthy")
 SEXES = ("female", "male")
-NUMBERS = ("dose_mg", "week", "easi", "scorad", "itch_nrs", "age")
 #: Smallest and largest value of what the clinic measures.
 RANGES = {"easi": (0, 72), "scorad": (0, 103), "itch_nrs": (0, 10), "age": (0, 120)}
 OPTIONAL = ("easi", "scorad", "itch_nrs", "responder", "batch", "sex", "age", "site")
 NO_TREATMENT = "none"
-#: More values that are no numbers than this are not mapped one by one.
-_MOST_VALUES = 12
 
 
 def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -51,6 +49,8 @@ def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, p
     """
     where = cohort["where"] if "where" in cohort else f"cohort {cohort['id']}"
     problems = Problems(where)
+    # An index may have the name of a column, such as `sample` or `week`.
+    raw = raw.rename_axis(index=None)
     _check_unique(raw, problems)
     problems.stop()
     reasons = excluded_samples(raw, cohort["exclude"], problems)
@@ -63,6 +63,8 @@ def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, p
     # A rule that cannot be read does not hide what is wrong with the mappings, nor they each other.
     sheet, unmapped = _canonical_columns(kept, cohort, where, problems)
     _check_values(sheet, unmapped, cohort, problems)
+    if "week" not in unmapped:
+        _check_early_visits(sheet, kept, cohort, problems)
     problems.stop()
     _assign_arms(sheet, cohort, problems)
     problems.stop()
@@ -99,9 +101,7 @@ def _canonical_columns(
         before = len(problems.sentences)
         values = Rule(column, rules[column], where).apply(raw, problems)
         if column in NUMBERS:
-            # A number that `scale:` could not read would be taken without its factor.
-            values = values if "scale" in rules[column] else with_points(values)
-            sheet[column] = _numbers(values, column, problems)
+            sheet[column] = _numbers(values, column, rules[column], problems)
         else:
             sheet[column] = values.map(lambda v: None if v is None else str(v))
         if len(problems.sentences) > before:
@@ -109,22 +109,15 @@ def _canonical_columns(
     return sheet, unmapped
 
 
-def _numbers(values: pd.Series, column: str, problems: Problems) -> pd.Series:
+def _numbers(values: pd.Series, column: str, spec: dict, problems: Problems) -> pd.Series:
     text = values.where(values != OF_PATIENT, None)
     parsed = pd.to_numeric(text, errors="coerce")
     wrong = parsed.isna() & text.notna()
     if wrong.any():
         found = sorted({str(v) for v in values[wrong]})
-        advice = [
-            f"add to samples: {column}: values: {missing_values(column, found)}",
-            "take the number out with `pattern: '(?P<value>[0-9.]+)'`",
-        ]
-        if any("," in value for value in found):
-            # The pattern would cut 8,7 to 8.
-            advice[1] = "write the numbers with a decimal point and no mark for thousands"
         problems.add(
             f"samples: {column}: {listing(found)} is not a number (first: sample "
-            f"{values.index[wrong][0]}); {', or '.join(advice[len(found) > _MOST_VALUES :])}"
+            f"{values.index[wrong][0]}); {number_advice(column, found, spec)}"
         )
     endless = ~np.isfinite(parsed) & parsed.notna()
     if endless.any():
@@ -160,20 +153,15 @@ def _check_values(
         values = sheet.get(column, pd.Series(dtype=float))
         outside = values[(values < least) | (values > most)]
         if len(outside):
-            # A visual analogue scale in millimetres is the usual reason.
+            # A visual analogue scale in millimetres is the usual reason; one typing error is none.
             in_mm = column == "itch_nrs" and 0 <= outside.min() and outside.max() <= 100
+            in_mm = in_mm and values[values > 0].median() > most
             advice = "bring it to 0 to 10 with `scale: 0.1`" if in_mm else "mend the values"
             problems.add(
                 f"samples: {column}: outside {least} to {most} in {len(outside)} of {len(values)} "
                 f"samples (first: {outside.index[0]} with {outside.iloc[0]:g}); {advice}, or leave "
                 f"the column out"
             )
-    negative = sheet.index[sheet["week"] < BASELINE]
-    if len(negative):
-        problems.add(
-            f"samples: week: {len(negative)} samples have a week below 0 (first: {negative[0]}); "
-            f"baseline is week 0: map screening visits to 0 or exclude them"
-        )
 
 
 def _assign_arms(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
@@ -254,6 +242,44 @@ def _check_visits(sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems
     _check_two_baselines(sheet, raw, cohort, problems)
 
 
+def _check_early_visits(
+    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems
+) -> None:
+    """Refuse visits before baseline: no comparison asks for them, and they are no baseline."""
+    early = sheet.index[sheet["week"] < BASELINE]
+    if not len(early):
+        return
+    weeks = listing([number(week) for week in sorted(set(sheet.loc[early, "week"]))])
+    told = (
+        f"samples: week: {len(early)} samples have a week below 0 ({weeks}; first: {early[0]}). "
+        f"Baseline is week 0, and everything is compared with it"
+    )
+    if (sheet["week"] == BASELINE).any():
+        rule = _leaving_out(raw.loc[early], cohort["samples"]["week"])
+        problems.add(f"{told}; leave earlier visits out, below `exclude:`: `- {rule}`")
+    else:
+        problems.add(
+            f"{told}. No sample is at week 0: write 0 for the last visit before treatment, and "
+            f"leave earlier ones out with `exclude:`"
+        )
+
+
+def _leaving_out(raw: pd.DataFrame, spec: dict) -> str:
+    """Write the rule that leaves some samples out by what the field of the visit says."""
+    found = None if "constant" in spec or "from_all" in spec else Rule("week", spec, "").read(raw)
+    kinds = [] if found is None else sorted(set(found[0]))
+    if found is None or "" in kinds or len(kinds) > MOST_VALUES:
+        return (
+            f"{{{flow({'samples': [str(name) for name in raw.index]})}, reason: before baseline}}"
+        )
+    rule = {"from": spec["from"], "values": kinds, "reason": "before baseline"}
+    return f"{{{flow(rule)}}}"
+
+
+#: What visits before baseline are called.
+_EARLY = r"screen|scr\b|run.?in|wash.?out|pre\b|pre.?treat|before"
+
+
 def _check_two_baselines(
     sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems
 ) -> None:
@@ -263,19 +289,35 @@ def _check_two_baselines(
     found = None if "constant" in spec else rule.read(raw)
     if found is None:
         return
-    visits, key = found
+    cells, key = found
+    visits = cells
     if "pattern" in spec:
         # The visit often stands in a title together with the state; only the visit counts.
-        visits = visits.map(lambda text: rule.extract(text) or text)
+        visits = cells.map(lambda text: rule.extract(text) or text)
     baseline = sheet[sheet["week"] == BASELINE].assign(visit=visits)
+    twice: dict[tuple[str, ...], list[str]] = {}
     for patient, rows in baseline.groupby("patient", sort=True):
-        visits = sorted(set(rows["visit"]))
-        if len(visits) > 1:
-            problems.add(
-                f"patient '{patient}' has two baselines: {listing(visits)} of the key '{key}' are "
-                f"all week 0 (samples {listing(rows.index, 6)}); map one of them to another week "
-                f"or exclude it"
+        kinds = tuple(sorted(set(rows["visit"])))
+        if len(kinds) > 1:
+            twice.setdefault(kinds, []).append(patient)
+    for kinds, people in twice.items():
+        rows = baseline[baseline["patient"].isin(people)]
+        early = [kind for kind in kinds if re.search(_EARLY, kind, re.IGNORECASE)]
+        advice = "one of them is the baseline; leave the other out with `exclude:`"
+        if 0 < len(early) < len(kinds):
+            left_out = raw.loc[rows.index[rows["visit"].isin(early)]]
+            advice = (
+                f"leave the earlier one out, below `exclude:`: `- {_leaving_out(left_out, spec)}`"
             )
+        who = (
+            f"patient '{people[0]}' has"
+            if len(people) == 1
+            else f"{len(people)} patients ({listing(people, 6)}) have"
+        )
+        problems.add(
+            f"{who} two baselines: {listing(kinds)} of the key '{key}' are all week 0 (samples "
+            f"{listing(rows.index, 6)}); {advice}, or map it to its week if it is a later visit"
+        )
 
 
 def _ordered(sheet: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
