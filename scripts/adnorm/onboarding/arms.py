@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
-from adnorm.onboarding.drugs import NONE, PLACEBO, Arm, drugs_in, read_arm
+from adnorm.base.errors import listing
+from adnorm.onboarding.drugs import DRUGS, NONE, PLACEBO, Arm, drugs_in, read_arm
 from adnorm.onboarding.fields import (
     TITLES,
     Column,
@@ -15,6 +18,7 @@ from adnorm.onboarding.fields import (
     filled,
     key_rank,
     many,
+    spelt,
     together,
 )
 from adnorm.onboarding.visits import is_number
@@ -24,10 +28,19 @@ from adnorm.study.mapping import OF_PATIENT
 
 _TREATMENT_KEYS = [
     r"(?:treatment|drug|study|trial|randomi[sz]ed|randomi[sz]ation)_?(?:arm|group|name|assignment)",
-    r"treatments?|drugs?|arm|therapy|medication|compound|agent|randomi[sz]ation|intervention",
+    r"treatments?|drugs?|arm|therapy|medication|compound|agent|randomi[sz]ation|intervention"
+    r"|(?:study_)?(?:drug|treatment|medication)_?(?:and_)?(?:dose|dosage|regimen)|regimen|study_drug",
     r"group|cohort|dose_group|condition",
 ]
-_DOSE_KEYS = [r"dose(?:_?mg)?|dosage|dose_(?:level|group)|treatment_dose"]
+#: So many of these name the arm itself.
+_SURE = 2
+#: Treatments that are not the one of the trial, and milligrams that are no dose.
+_OTHER_TREATMENT = (
+    r"prior|previous|past|history|concomitant|co_?med|rescue|background|last|wash|failed|next"
+    r"|before|allerg|_number|number_|count|naive|protocol"
+)
+_OTHER_MASS = r"weight|amount|\brna|rna_|dna_|input|yield|mass|volume|conc|biopsy_size|protein"
+_DOSE_KEYS = [r"dose(?:_?mg)?", r"dosage|treatment_dose|drug_dose", r"dose_(?:level|group)"]
 
 
 def names_treatment(raw: pd.DataFrame, words: str) -> bool:
@@ -61,7 +74,9 @@ def propose_treatment(
     kinds = counts_of(filled(raw, [key])) if key else {}
     if not kinds:
         return _treatment_of_titles(raw, named)
-    column = Column("treatment", [key], "the arm of a patient")
+    others = [k for k in _treatment_fields(raw) if k != key]
+    told = f"; other fields: {listing(others, 4)}" if others else ""
+    column = Column("treatment", [key], f"the arm of a patient{told}")
     arms = {value: _explained(value, named) for value in kinds}
     told = filled(raw, [key]).map(lambda v: arms[v].treatment if v else NONE)
     treated = set(patient[told != NONE].dropna())
@@ -92,29 +107,60 @@ def _mixed(patients: pd.Series, treated: set) -> bool:
     return bool(len(known)) and 0 < known.isin(treated).mean() < 1
 
 
+def names_untreated(treatment: Column) -> bool:
+    """Whether a proposal says of every sample that nothing was given."""
+    said = {line.value for line in treatment.lines} or {treatment.constant}
+    return not treatment.fill and said == {NONE}
+
+
+def holds_treatment(raw: pd.DataFrame, treatment: Column) -> str:
+    """Find a field that mentions placebo or milligrams, for a message; else empty.
+
+    A drug counts only where no field says that nothing was given.
+    """
+    told = {PLACEBO} if treatment.keys else {PLACEBO, *DRUGS}
+    for key in raw.columns:
+        name = spelt(key)
+        if re.search(f"{_OTHER_TREATMENT}|{_OTHER_MASS}", name):
+            continue
+        for value, number in counts_of(filled(raw, [key])).items():
+            arm = read_arm(value)
+            if arm.treatment in told or arm.dose_mg is not None:
+                return f"the field '{key}' holds '{value}' ({many(number)})"
+    return ""
+
+
 def _treatment_field(raw: pd.DataFrame) -> str | None:
-    best = None
+    ranked = _treatment_fields(raw)
+    return ranked[0] if ranked else None
+
+
+def _treatment_fields(raw: pd.DataFrame) -> list[str]:
+    """List the fields that may name the arm, best first."""
+    found = []
     for place, key in enumerate(raw.columns):
         kinds = counts_of(filled(raw, [key]))
         rank = key_rank(key, _TREATMENT_KEYS)
-        drugs = any(read_arm(value).treatment not in ("", NONE) for value in kinds)
+        arms = {value: read_arm(value) for value in kinds}
+        drugs = any(arm.treatment not in ("", NONE) for arm in arms.values())
         states = all(read_state(v) or read_disease(v) or says_missing(v) for v in kinds)
         if not enumerable(kinds) or states or "protocol" in key:
             continue
+        if rank >= _SURE and re.search(f"{_OTHER_TREATMENT}|{_OTHER_MASS}", spelt(key)):
+            continue
         # Without a drug among the values, only a field of such a name will do; and a field of
         # another name must speak of treatments throughout.
-        told = sum(n for value, n in kinds.items() if read_arm(value).treatment)
-        if (not drugs and rank > 1) or (
+        told = sum(n for v, n in kinds.items() if arms[v].treatment or arms[v].dose_mg is not None)
+        if (not drugs and rank >= _SURE) or (
             rank == len(_TREATMENT_KEYS) and 2 * told < sum(kinds.values())
         ):
             continue
-        visits = all(read_visit(v) and not read_arm(v).treatment for v in kinds)
+        visits = all(read_visit(v) and not arms[v].treatment for v in kinds)
         if visits and not drugs:
             continue
-        score = (drugs, -rank, -place)
-        if best is None or score > best[0]:
-            best = (score, key)
-    return best[1] if best else None
+        named = rank < _SURE and len(kinds) > 1
+        found.append(((drugs and named, named, drugs, -rank, -place), key))
+    return [key for _, key in sorted(found, reverse=True)]
 
 
 def _explained(value: str, named: list[str]) -> Arm:
@@ -153,9 +199,10 @@ def _dose(raw: pd.DataFrame, treatment: Column, arms: dict[str, Arm]) -> Column 
         if treatment.missing:
             column.missing = Line("", None, treatment.missing.remark.split(";")[0])
         return column
-    for other in raw.columns:
+    named = [(key_rank(k, _DOSE_KEYS), place, k) for place, k in enumerate(raw.columns)]
+    for rank, _, other in sorted(named):
         kinds = counts_of(filled(raw, [other]))
-        if key_rank(other, _DOSE_KEYS) or not enumerable(kinds):
+        if rank == len(_DOSE_KEYS) or not enumerable(kinds):
             continue
         milligrams = {v: read_arm(v).dose_mg for v in kinds}
         milligrams = {v: float(v) if is_number(v) else d for v, d in milligrams.items()}

@@ -6,34 +6,72 @@ import re
 
 import pandas as pd
 
-from adnorm.onboarding.fields import MOST_VALUES, Column, Line, counts_of, filled, key_rank, many
+from adnorm.base.errors import Problems, listing
+from adnorm.onboarding.fields import (
+    MOST_VALUES,
+    Column,
+    Line,
+    counts_of,
+    filled,
+    key_rank,
+    many,
+    spelt,
+)
 from adnorm.onboarding.visits import is_number
 from adnorm.onboarding.words import read_sex, says_missing
-from adnorm.study.decimals import with_points
+from adnorm.study import decimals
+from adnorm.study.advice import reads_whole
+from adnorm.study.mapping import Rule
+from adnorm.study.samples import RANGES
 
-#: Canonical column → names of raw fields, best first. Changes and shares are other measures.
+#: Words of a name that do not change what a score is.
+_PLAIN = "total score value points index current overall scale visit at of the 0 72 103 ch1".split()
+#: Canonical column → the word that names it, how it may be spelt out, words that may stand beside
+#: it. A name with any other word (area, trunk, change, percent, onset …) is another measure.
 _NUMBERS = {
-    "easi": [r"easi", r"easi_(?:total_)?score|(?:total_)?easi.*"],
-    "scorad": [r"scorad", r"(?:total_|o_?)?scorad(?:_total|_score|_index)*"],
-    "itch_nrs": [r".*(?:itch|pruritus|pp)_?nrs.*", r".*(?:itch|pruritus).*(?:0_10|vas|score)?.*"],
-    "age": [r"age", r"age_(?:at.*|years?|y|yr)|patient_age"],
+    "easi": (r"(?:total)?easi(?:score|total)?|eczema area and severity index", _PLAIN),
+    "scorad": (r"(?:total)?scorad(?:score|total|index)?", _PLAIN),
+    "itch_nrs": (
+        r"(?:pp|wi|peak|worst|itch|pruritus|pruritis)(?:itch|pruritus)?(?:nrs|vas)"
+        r"|(?:pp|wi) (?:nrs|vas)|itch|itching|pruritus|pruritis",
+        [*_PLAIN, *"nrs vas numeric numerical rating peak worst intensity severity 10 cm".split()],
+    ),
+    "age": (
+        r"age",
+        "years year yrs yr y yo in at of the patient subject donor participant visit "
+        "sampling sample biopsy baseline screening enrollment enrolment inclusion consent".split(),
+    ),
 }
-_NO_SCORE = re.compile(r"change|delta|percent|improvement|respon|(?:easi|scorad)_?(?:50|75|90)\b")
-_NUMBER = r"(?P<value>[0-9]+(?:[.,][0-9]+)?)"
 _SEX = [r"sex|gender", r"patient_(?:sex|gender)"]
 _TEXTS = {
     "site": [r"(?:biopsy|body|anatomic(?:al)?|skin)_?(?:site|area|location|region)|site|location"],
     "batch": [r"batch|batch_?(?:date|id|no|number)|run_batch|sequencing_batch"],
 }
-_RESPONSE = [r"respon(?:der|se)s?", r".*respon(?:der|se)(?:_status|_group)?"]
+_RESPONSE = [
+    r"respon(?:der|se)s?",
+    r"(?:.*_)?responder(?:_status|_group)?",
+    r"(?:clinical|treatment|overall|final|easi|scorad|iga)(?:_?\d+)?_response(?:_status|_group)?",
+]
 
 
-def propose_clinic(raw: pd.DataFrame) -> list[Column]:
-    """Propose the optional columns; what looks doubtful is left out rather than guessed."""
-    columns = [_number(raw, name, keys) for name, keys in _NUMBERS.items()]
+def propose_clinic(raw: pd.DataFrame) -> tuple[list[Column], dict[str, list[str]]]:
+    """Propose the optional columns; what looks doubtful is left out rather than guessed.
+
+    Returns
+    -------
+    columns : list of Column
+    doubtful : dict
+        Canonical column → fields that mention it, where none is proposed.
+    """
+    columns, doubtful = [], {}
+    for name in _NUMBERS:
+        column, others = _number(raw, name)
+        if column is None and others:
+            doubtful[name] = others
+        columns.append(column)
     columns += [_sex(raw), *(_text(raw, name, keys) for name, keys in _TEXTS.items())]
     columns.append(_response(raw))
-    return [column for column in columns if column is not None]
+    return [column for column in columns if column is not None], doubtful
 
 
 def _best(raw: pd.DataFrame, names: list[str]) -> str | None:
@@ -49,29 +87,68 @@ def _emptiness(column: Column, values: pd.Series) -> Column:
     return column
 
 
-def _number(raw: pd.DataFrame, name: str, names: list[str]) -> Column | None:
-    key = _best(raw[[k for k in raw if not _NO_SCORE.search(k.casefold())]], names)
-    if key is None:
-        return None
+def _candidates(raw: pd.DataFrame, name: str) -> tuple[list[str], list[str]]:
+    """List the fields that are called after a number, the plainest first, and all that mention it.
+
+    Examples
+    --------
+    >>> sheet = pd.DataFrame(columns=["EASI (%)", "EASI total", "easi_trunk_area", "EASI"])
+    >>> _candidates(sheet, "easi")
+    (['EASI', 'EASI total'], ['EASI (%)', 'EASI total', 'easi_trunk_area', 'EASI'])
+    """
+    word, beside = _NUMBERS[name]
+    bounded = re.compile(rf"(?<![^\W_])(?:{word})(?![^\W_])")
+    called, mentioned = [], []
+    for key in raw.columns:
+        words = spelt(key).replace("_", " ")
+        if not bounded.search(words):
+            continue
+        mentioned.append(key)
+        rest = bounded.sub(" ", words, count=1).split()
+        if set(rest) <= set(beside):
+            # VAS and NRS are two scales; the rating itself goes first.
+            called.append(("vas" in words, "nrs" not in words, len(rest), len(key), key))
+    return [key for *_, key in sorted(called)], mentioned
+
+
+def _number(raw: pd.DataFrame, name: str) -> tuple[Column | None, list[str]]:
+    """Propose the field of a number, as the run reads it; the other fields that mention it."""
+    called, mentioned = _candidates(raw, name)
+    for key in called:
+        column = _read_by_the_run(raw, name, key)
+        if column is not None:
+            others = [k for k in mentioned if k != key]
+            column.remark += f"; other fields: {listing(others, 6)}" if others else ""
+            return column, others
+    return None, mentioned
+
+
+def _read_by_the_run(raw: pd.DataFrame, name: str, key: str) -> Column | None:
+    """Propose a mapping of a field and try it; ``None`` when it does not give numbers in range."""
     values = filled(raw, [key])
     kinds = counts_of(values)
-    missing = [value for value in kinds if says_missing(value)]
-    # The run reads decimal commas in the same way.
-    others = with_points(pd.Series([v for v in kinds if v not in missing], dtype=object)).tolist()
-    plain = all(is_number(value) for value in others)
-    with_unit = all(re.fullmatch(rf"{_NUMBER}\s*(?:years?|yrs?|y)?", v, re.I) for v in others)
-    by_pattern = bool(missing) or not plain
-    if not others or (by_pattern and not with_unit):
+    words = [v for v in kinds if says_missing(v) and not decimals.says_missing(v)]
+    if name == "itch_nrs" and words:
+        # An itch of "none" is 0, or was not asked.
         return None
-    numbers = [float(re.search(_NUMBER, v)["value"] if by_pattern else v) for v in others]
-    if name == "itch_nrs" and max(numbers) > 10:
-        # A visual analogue scale in millimetres is another scale.
+    others = [v for v in kinds if not says_missing(v)]
+    column = Column(name, [key])
+    if not all(map(decimals.is_number, others)):
+        if not all(reads_whole(name, value) for value in others):
+            return None
+        column.pattern = decimals.NUMBER_PATTERN
+    column.lines = [Line(value, None, many(kinds[value])) for value in words]
+    spec = {"from": key, "missing": None, "values": dict.fromkeys(words)}
+    spec |= {"pattern": column.pattern} if column.pattern else {}
+    problems = Problems("")
+    numbers = pd.to_numeric(Rule(name, spec, "").apply(raw, problems), errors="coerce")
+    least, most = RANGES[name]
+    read = values.isin(others)
+    if problems or not read.any() or not numbers[read].between(least, most).all():
         return None
-    told = f"{many(int((values != '').sum()))}, from {min(numbers):g} to {max(numbers):g}"
-    column = Column(name, [key], told)
-    if by_pattern:
-        column.pattern = _NUMBER
-        column.lines = [Line(value, None, many(kinds[value])) for value in missing]
+    column.remark = f"{many(int(read.sum()))}, from {numbers.min():g} to {numbers.max():g}"
+    missing = [f"'{v}' ({kinds[v]})" for v in kinds if decimals.says_missing(v)]
+    column.remark += f"; missing: {', '.join(missing)}" if missing else ""
     return _emptiness(column, values)
 
 

@@ -7,6 +7,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 
+from adnorm.base.errors import listing
 from adnorm.onboarding.fields import Column, Line, counts_of, filled
 from adnorm.onboarding.proposals import CONFIRM, FILL, Fact, Proposal
 from adnorm.study.comparisons import number
@@ -14,6 +15,8 @@ from adnorm.study.comparisons import number
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./()+-]*(?<! )")
 _WORDS_OF_YAML = ("null", "true", "false", "~", "yes", "no", "on", "off")
 _LONGEST = 110
+#: YAML takes a longer text for a key only behind a question mark.
+_LONGEST_KEY = 1000
 _MARKED = re.compile(rf"#.*?\b({CONFIRM}|{FILL}): (.*)$")
 
 
@@ -28,23 +31,45 @@ class Marked:
 
 
 def scalar(value: object) -> str:
-    """Write one value of YAML so that it is read back as the same value.
+    """Write one value of YAML, on one line, so that it is read back as the same value.
 
     Examples
     --------
     >>> scalar("skin type"), scalar("01"), scalar("no"), scalar(None), scalar(2.0)
     ('skin type', '"01"', '"no"', 'null', '2')
+    >>> scalar("two\\nlines\\u2028\\x85")
+    '"two\\\\nlines\\\\u2028\\\\u0085"'
     """
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return number(value)
+        short = number(value)
+        return short if float(short) == value and "e" not in short else f"{value:.15g}"
     text = str(value)
     if _PLAIN.fullmatch(text) and text.casefold() not in _WORDS_OF_YAML:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return "".join(map(_escaped, json.dumps(text, ensure_ascii=False)))
+
+
+def _escaped(character: str) -> str:
+    """Escape what YAML reads as the end of a line, or not at all."""
+    if character.isprintable():
+        return character
+    place = ord(character)
+    return f"\\U{place:08x}" if place > 0xFFFF else f"\\u{place:04x}"
+
+
+def one_line(text: str) -> str:
+    """Write a text for a comment: on one line, without characters that YAML refuses.
+
+    Examples
+    --------
+    >>> one_line("a\\nb: c\\x1b[31m\\x00")
+    'a b: c?[31m?'
+    """
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def write_cohort(proposal: Proposal) -> str:
@@ -58,7 +83,8 @@ def write_cohort(proposal: Proposal) -> str:
     """
     material = proposal.material
     lines = [
-        f"# Proposed by `adnorm new-cohort` from {material.name}: {len(material.raw)} samples.",
+        f"# Proposed by `adnorm new-cohort` from {one_line(material.name)}: "
+        f"{len(material.raw)} samples.",
         f"# A line with '{CONFIRM}:' is a guess: compare it with the series, then take the mark "
         "out.",
         f"# A line with '{FILL}:' holds null: only you know what belongs there.",
@@ -79,6 +105,7 @@ def write_cohort(proposal: Proposal) -> str:
             shown = ", ".join(map(scalar, values))
             rule = f"{{from: {scalar(key)}, values: [{shown}], reason: {reason}}}"
             lines.append(_marked(f"  - {rule}", CONFIRM, f"{count} samples"))
+    lines += _doubtful(proposal)
     lines += _unused(proposal)
     return "\n".join(lines) + "\n"
 
@@ -98,8 +125,7 @@ def marked_lines(text: str) -> list[Marked]:
 
 
 def _marked(line: str, mark: str, remark: str) -> str:
-    remark = " ".join(remark.split())
-    return f"{line}  # {mark}: {remark}" if mark else line
+    return f"{line}  # {mark}: {one_line(remark)}" if mark else line
 
 
 def _fact(fact: Fact) -> str:
@@ -116,7 +142,9 @@ def _alternatives(proposal: Proposal) -> list[str]:
     material = proposal.material
     if material.route != "geo_supplementary":
         return []
-    lines = [f"# other supplementary file: {name}" for name in material.supplementary[1:6]]
+    lines = [
+        f"# other supplementary file: {one_line(name)}" for name in material.supplementary[1:6]
+    ]
     return [
         *lines,
         "# or `route: ncbi_counts` without a table: counts that NCBI made from the raw reads",
@@ -136,11 +164,18 @@ def _column(column: Column) -> list[str]:
     word = "from_all" if column.joined else "from"
     lines = [head, _marked(f"    {word}: {source}", CONFIRM, column.remark)]
     if column.pattern:
-        pattern = "'" + column.pattern.replace("'", "''") + "'"
-        lines.append(f"    pattern: {pattern}")
+        # Backslashes stay as they are in single quotes, but a line cannot be broken there.
+        quoted = "'" + column.pattern.replace("'", "''") + "'"
+        plain = column.pattern.isprintable()
+        lines.append(f"    pattern: {quoted if plain else scalar(column.pattern)}")
     if column.lines:
         lines.append("    values:")
-        lines += [_value(f"      {scalar(line.raw)}", line) for line in column.lines]
+        for line in column.lines:
+            head = scalar(line.raw)
+            if len(head) > _LONGEST_KEY:
+                lines.append(f"      ? {head}")
+                head = ""
+            lines.append(_value(f"      {head}", line))
     if column.missing:
         lines.append(_value("    missing", column.missing))
     return lines
@@ -150,6 +185,14 @@ def _value(head: str, line: Line) -> str:
     return _marked(f"{head}: {scalar(line.value)}", FILL if line.fill else CONFIRM, line.remark)
 
 
+def _doubtful(proposal: Proposal) -> list[str]:
+    """Name the fields that only mention a column: parts of a score are not the score."""
+    return [
+        one_line(f"# {name}: not proposed; fields that mention it: {listing(keys, 12)}")
+        for name, keys in proposal.doubtful.items()
+    ]
+
+
 def _unused(proposal: Proposal) -> list[str]:
     raw = proposal.material.raw
     parts = []
@@ -157,6 +200,6 @@ def _unused(proposal: Proposal) -> list[str]:
         kinds = counts_of(filled(raw, [key]))
         shown = ", ".join(f"{value[:40]} ({count})" for value, count in list(kinds.items())[:3])
         more = f" and {len(kinds) - 3} more" if len(kinds) > 3 else ""
-        parts.append(f"#   {key}: {shown}{more}"[:_LONGEST])
+        parts.append(f"#   {one_line(f'{key}: {shown}{more}')}"[:_LONGEST])
     title = textwrap.wrap("Fields of the samples that no line above reads:", _LONGEST)
     return [f"# {line}" for line in title] + parts if parts else []

@@ -130,11 +130,15 @@ def key_rank(key: str, names: list[str]) -> int:
     >>> key_rank("Patient ID:ch1", ["patient_?id", "subject"]), key_rank("age", ["subject"])
     (0, 1)
     """
-    spelt = re.sub(r"_ch\d$", "", normalised_key(key))
     for rank, name in enumerate(names):
-        if re.fullmatch(name, spelt):
+        if re.fullmatch(name, spelt(key)):
             return rank
     return len(names)
+
+
+def spelt(key: str) -> str:
+    """Spell the name of a field without case, punctuation and the number of its channel."""
+    return re.sub(r"_ch\d$", "", normalised_key(key))
 
 
 def by_fragments(

@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from adnorm.base.errors import listing
 from adnorm.onboarding.fields import (
     TITLES,
     Column,
@@ -22,6 +23,8 @@ from adnorm.onboarding.words import (
     HEALTHY,
     LESIONAL,
     NONLESIONAL,
+    code_of_skin,
+    codes_of_skin,
     read_disease,
     read_state,
 )
@@ -31,8 +34,12 @@ _PATIENT_KEYS = [
     rf"{_PERSON}_?(?:id|identifier|no|number|code|nr)?",
     r"(?:pt|pat|subj)_?(?:id|no|number)?|ptid|usubjid|person_id|case_?id",
     rf"(?:study|trial|anonymi[sz]ed|unique)_(?:{_PERSON}|id).*",
-    rf".*_{_PERSON}_?(?:id|no|number)?",
+    rf"(?:ad|ae|pso|study|trial|skin|anon\w*|pseudo\w*|de_?identified|biopsy|matched)_{_PERSON}"
+    r"_?(?:id|no|number|code)?",
+    r"initials|(?:patient_)?initials|id|code",
 ]
+#: So many of these name a person; the rest must show it by values that repeat.
+_SURE = 3
 _STATE_KEYS = [
     r"(?:skin|tissue|lesion|sample|biopsy)_?(?:type|state|status)",
     r"lesions?|lesional.*|skin|state",
@@ -56,12 +63,13 @@ def propose_state(raw: pd.DataFrame) -> Column:
     A field that tells lesional from non-lesional skin is best; a second field fills its empty
     cells. Without one, disease against healthy is taken, and said.
     """
-    best = None
+    best, others = None, []
     for place, key in enumerate(raw.columns):
         if key_rank(key, [_TREATMENT_LIKE]) == 0:
             continue
         kinds = counts_of(filled(raw, [key]))
-        read = {value: found[0] for value in kinds if (found := read_state(value))}
+        codes = codes_of_skin(kinds)
+        read = {value: found[0] for value in kinds if (found := _state_among(value, codes))}
         # Only what tells skin from skin counts; "control" alone may mean anything.
         skin = {s for s in read.values() if s != HEALTHY}
         disease = any(read_disease(value) for value in kinds if value not in read)
@@ -69,6 +77,7 @@ def propose_state(raw: pd.DataFrame) -> Column:
         if not enumerable(kinds) or not (skin and share >= 0.5 or read and disease):
             continue
         score = (bool(skin), share > 0.9, -key_rank(key, _STATE_KEYS), -place)
+        others.append(key)
         if best is None or score > best[0]:
             best = (score, key)
     if best is None:
@@ -76,7 +85,9 @@ def propose_state(raw: pd.DataFrame) -> Column:
     keys = [best[1]]
     if (filled(raw, keys) == "").any():
         keys += _second_field(raw, keys[0])
-    column = Column("state", keys, "which skin a sample is")
+    others = [key for key in others if key not in keys]
+    told = f"; other fields: {listing(others, 4)}" if others else ""
+    column = Column("state", keys, f"which skin a sample is{told}")
     kinds = counts_of(filled(raw, keys))
     column.lines = [_state_line(value, number, kinds) for value, number in kinds.items()]
     empty = int((filled(raw, keys) == "").sum())
@@ -96,10 +107,20 @@ def _second_field(raw: pd.DataFrame, first: str) -> list[str]:
     return []
 
 
+def _state_among(value: str, codes: dict[str, str | None]) -> tuple[str | None, str] | None:
+    """Read a state, by codes that only stand for skin where they stand together."""
+    return code_of_skin(value, codes) or read_state(value)
+
+
 def _state_line(value: str, number: int, kinds: dict[str, int]) -> Line:
-    found = read_state(value)
+    codes = codes_of_skin(kinds)
+    found = _state_among(value, codes)
+    if found and found[0] is None:
+        remark = f"{many(number)}: nonlesional, or prurigo nodularis to be left out"
+        return Line(value, None, remark, fill=True)
     if found:
-        return Line(value, found[0], many(number))
+        beside = f"; beside {' and '.join(k for k in codes if k != found[1].upper())}"
+        return Line(value, found[0], many(number) + (beside if found[1].upper() in codes else ""))
     read = {state[0] for v in kinds if (state := read_state(v))}
     if value == AMBIGUOUS_MARK and LESIONAL in read:
         if NONLESIONAL in read:
@@ -115,17 +136,19 @@ def _state_line(value: str, number: int, kinds: dict[str, int]) -> Line:
 
 def _state_of_titles(raw: pd.DataFrame) -> Column:
     for key in (k for k in TITLES if k in raw):
-        made = by_fragments(filled(raw, [key]), lambda t: (s := _state_in(t)) and s[1], 1.0)
+        texts = filled(raw, [key])
+        codes = codes_of_skin(texts)
+        made = by_fragments(texts, lambda t, c=codes: (s := _state_in(t, c)) and s[1], 1.0)
         if made:
-            lines = [Line(w, _state_in(w)[0], many(n)) for w, n in made[1].items()]
+            lines = [_state_line(w, n, made[1]) for w, n in made[1].items()]
             return Column("state", [key], "read out of the text", lines, made[0])
     remark = "the field that says which skin a sample is, or `constant: lesional`"
     return Column("state", remark=remark, fill=True)
 
 
-def _state_in(text: str) -> tuple[str, str] | None:
+def _state_in(text: str, codes: dict[str, str | None]) -> tuple[str | None, str] | None:
     """Read the state in a long text, where a single L beside NL means lesional."""
-    found = read_state(text)
+    found = _state_among(text, codes)
     if found is None and (mark := re.search(r"(?<![A-Za-z])L(?![A-Za-z])", text)):
         return LESIONAL, mark[0]
     return found
@@ -134,24 +157,45 @@ def _state_in(text: str) -> tuple[str, str] | None:
 def propose_patient(raw: pd.DataFrame, state: Column, weeks: pd.Series) -> Column:
     """Propose the mapping of the patient: a field with such a name, or a part of the titles."""
     ranked = sorted(
-        (key_rank(key, _PATIENT_KEYS), place, key)
+        (rank, place, key)
         for place, key in enumerate(raw.columns)
-        if key_rank(key, _PATIENT_KEYS) < len(_PATIENT_KEYS)
+        if (rank := key_rank(key, _PATIENT_KEYS)) < len(_PATIENT_KEYS)
+        and _may_name_people(filled(raw, [key]), rank)
     )
-    keys = [key for _, _, key in ranked if (filled(raw, [key]) != "").any()]
-    if keys:
-        used = keys[:1]
-        for key in keys[1:]:
-            if (filled(raw, used) == "").any() and (filled(raw, used) != "").sum():
-                used.append(key)
-        values = filled(raw, used)
-        column = Column("patient", used, _told(values[values != ""]))
-        empty = int((values == "").sum())
-        if empty:
-            remark = f"{many(empty)} without a patient; exclude them or name the field"
-            column.missing = Line("", None, remark, fill=True)
-        return column
-    return _patient_of_titles(raw, state.canonical(raw), weeks)
+    if not ranked:
+        return _patient_of_titles(raw, state.canonical(raw), weeks)
+    key, *others = [key for _, _, key in ranked]
+    values = filled(raw, [key])
+    told = f"{_told(values[values != ''])}{f'; other fields: {listing(others)}' if others else ''}"
+    column = Column("patient", [key], told)
+    empty = values == ""
+    if empty.any():
+        column.missing = Line("", None, _unnamed(raw, key, empty, state), fill=True)
+    return column
+
+
+def _may_name_people(values: pd.Series, rank: int) -> bool:
+    """Whether a field is filled and, where its name leaves a doubt, its values repeat."""
+    filled_in = values[values != ""]
+    return len(filled_in) > 0 and (rank < _SURE or 1 < filled_in.nunique() < len(filled_in))
+
+
+def _unnamed(raw: pd.DataFrame, key: str, empty: pd.Series, state: Column) -> str:
+    """Say what can be done about samples without a patient; two fields are never joined."""
+    remark = f"{many(int(empty.sum()))} without a patient"
+    unique = [
+        c
+        for c in raw.columns
+        if (filled(raw, [c]) != "").all()
+        and filled(raw, [c]).is_unique
+        and not set(filled(raw, [c])) & set(filled(raw, [key]))
+    ]
+    if unique and (state.canonical(raw)[empty] == HEALTHY).all():
+        return (
+            f"{remark}, all healthy; if each is a person of its own, take this line out and write "
+            f"`from: [{key}, {unique[0]}]`"
+        )
+    return f"{remark}; leave them out with `exclude:` or name the field that says whose they are"
 
 
 def _told(values: pd.Series) -> str:

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
-from adnorm.onboarding.arms import names_treatment, propose_treatment
+from adnorm.onboarding.arms import (
+    holds_treatment,
+    names_treatment,
+    names_untreated,
+    propose_treatment,
+)
 from adnorm.onboarding.clinic import propose_clinic
 from adnorm.onboarding.drugs import NONE, PLACEBO, drug_class, drugs_in
 from adnorm.onboarding.fields import Column, counts_of, filled, key_rank, many
@@ -16,7 +21,13 @@ from adnorm.onboarding.material import HUMAN, Material
 from adnorm.onboarding.people import propose_patient, propose_state
 from adnorm.onboarding.tables import judge_assay, judge_scale, rows_are_probes
 from adnorm.onboarding.visits import propose_week
-from adnorm.onboarding.words import HEALTHY, NONLESIONAL, read_disease
+from adnorm.onboarding.words import (
+    HEALTHY,
+    NONLESIONAL,
+    code_of_skin,
+    codes_of_skin,
+    read_disease,
+)
 from adnorm.study.mapping import OF_PATIENT
 
 CONFIRM, FILL = "confirm", "fill in"
@@ -45,6 +56,7 @@ class Proposal:
     treatments: list[Fact]
     columns: list[Column]
     exclude: list[tuple[str, list[str], str, int]] = field(default_factory=list)
+    doubtful: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def unused(self) -> list[str]:
@@ -82,13 +94,25 @@ def propose(material: Material, identity: str | None = None) -> Proposal:
             "data only, because its gene sets are human"
         )
     state = propose_state(raw)
-    week = propose_week(raw, state, untreated=not names_treatment(raw, material.words))
+    untreated = not names_treatment(raw, material.words)
+    week, early = propose_week(raw, state, untreated)
+    if early:
+        key, cells = early
+        left_out = filled(raw, [key]).isin(cells)
+        exclude.append((key, cells, "before baseline", int(left_out.sum())))
+        raw = raw[~left_out]
+        state = propose_state(raw)
     patient = propose_patient(raw, state, week.canonical(raw))
     treatment, dose = propose_treatment(raw, material.words, state, patient.canonical(raw))
     if treatment.constant == NONE and any(line.fill for line in week.lines):
         remark = "no field names a treatment, but there are samples of before and after"
         treatment = Column("treatment", remark=remark, fill=True)
-    columns = [patient, state, treatment, *([dose] if dose else []), week, *propose_clinic(raw)]
+    held = names_untreated(treatment) and holds_treatment(raw, treatment)
+    if held:
+        remark = f"{held}, so the treatment is not none for all: say who got what"
+        treatment, dose = Column("treatment", remark=remark, fill=True), None
+    clinic, doubtful = propose_clinic(raw)
+    columns = [patient, state, treatment, *([dose] if dose else []), week, *clinic]
     scale, source = _values(material)
     facts = [
         Fact("id", identity or material.identity),
@@ -107,7 +131,7 @@ def propose(material: Material, identity: str | None = None) -> Proposal:
     if any(fact.key == PLACEBO for fact in treatments):
         facts.append(Fact("placebo_arm", PLACEBO, "drugs are compared with this arm", CONFIRM))
     facts.append(Fact("status", "unverified"))
-    return Proposal(material, facts, source, treatments, columns, exclude)
+    return Proposal(material, facts, source, treatments, columns, exclude, doubtful)
 
 
 def _said(key: str, text: str | None, otherwise: str, remark: str) -> Fact:
@@ -125,7 +149,12 @@ def _diseases(material: Material) -> tuple[Fact, list[tuple[str, list[str], str,
         if key_rank(key, _DISEASE_KEYS):
             continue
         kinds = counts_of(filled(raw, [key]))
-        fields[key] = {v: d for v in kinds if (d := read_disease(v.replace("_", " ")))}
+        codes = codes_of_skin(kinds)
+        fields[key] = {
+            v: d
+            for v in kinds
+            if (d := read_disease(v.replace("_", " "))) and not _uninvolved(v, codes)
+        }
         for value, disease in fields[key].items():
             found[disease] += kinds[value]
     if not found:
@@ -151,6 +180,12 @@ def _diseases(material: Material) -> tuple[Fact, list[tuple[str, list[str], str,
             number = int(filled(raw, ["organism"]).isin(species).sum())
             exclude.append(("organism", species, "not human", number))
     return fact, exclude
+
+
+def _uninvolved(value: str, codes: dict[str, str | None]) -> bool:
+    """Whether a value is PN where that is skin and no disease."""
+    found = code_of_skin(value, codes)
+    return found is not None and found[1].upper() == "PN"
 
 
 def _tissue(material: Material) -> Fact:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from adnorm.study import decimals
 
 LESIONAL, NONLESIONAL, HEALTHY = "lesional", "nonlesional", "healthy"
 
@@ -41,7 +44,8 @@ DISEASES = {
     "vitiligo": r"vitiligo",
 }
 _FEMALE, _MALE = ("f", "female", "woman", "w", "girl"), ("m", "male", "man", "boy")
-_MISSING = "na n/a nan null none missing unknown not_available not_applicable nd . - --- ?".split()
+#: Three codes that name skin where they stand together: psoriatic, uninvolved psoriatic, normal.
+_CODES_OF_SKIN = {"PP": LESIONAL, "PN": NONLESIONAL, "NN": HEALTHY}
 
 
 def _bounded(pattern: str) -> str:
@@ -105,6 +109,37 @@ def read_sex(text: str) -> str | None:
     return "female" if word in _FEMALE else "male" if word in _MALE else None
 
 
+def codes_of_skin(texts: Iterable[str]) -> dict[str, str | None]:
+    """Read PP, PN and NN where they stand together; alone, PN is prurigo nodularis.
+
+    Returns
+    -------
+    dict of str to str or None
+        Code → state. Without NN, PN beside PP may be either, so it is ``None``; beside other
+        diseases it is one, and nothing is returned.
+
+    Examples
+    --------
+    >>> codes_of_skin(["PP", "PN", "NN"])["PN"], codes_of_skin(["PN", "HC"])
+    ('nonlesional', {})
+    >>> codes_of_skin(["PP", "PN"]), codes_of_skin(["PP", "PN", "AD"])
+    ({'PN': None}, {})
+    """
+    parts = {text: set(re.split(r"[\W_]+", text.upper())) for text in texts}
+    found = set().union(*parts.values())
+    if set(_CODES_OF_SKIN) <= found:
+        return dict(_CODES_OF_SKIN)
+    others = [text for text, words in parts.items() if not words & set(_CODES_OF_SKIN)]
+    either = {"PP", "PN"} <= found and not any(map(read_disease, others))
+    return {"PN": None} if either else {}
+
+
+def code_of_skin(text: str, codes: dict[str, str | None]) -> tuple[str | None, str] | None:
+    """Find one of the codes in a text: the state and the code as written."""
+    parts = [part for part in re.split(r"[\W_]+", text) if part.upper() in codes]
+    return (codes[parts[0].upper()], parts[0]) if len(parts) == 1 else None
+
+
 def says_missing(text: str) -> bool:
-    """Whether a text says that there is no value."""
-    return text.strip().casefold().replace(" ", "_") in _MISSING
+    """Whether a text says that there is no value; "none" may."""
+    return text.strip().casefold() == "none" or decimals.says_missing(text)

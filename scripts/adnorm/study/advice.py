@@ -140,7 +140,7 @@ def number_advice(column: str, texts: Iterable[str], spec: dict | None = None) -
         return "write the numbers with a decimal point and no mark for thousands"
     add = f"add to samples: {column}: values: {missing_values(column, texts)}"
     few = len(texts) <= MOST_VALUES
-    if all(_beside(column, text) for text in texts) and "pattern" not in (spec or {}):
+    if all(reads_whole(column, text) for text in texts) and "pattern" not in (spec or {}):
         pattern = f"take the number out with `pattern: '{NUMBER_PATTERN}'`"
         return f"{add}, or {pattern}" if few else pattern
     if few:
@@ -151,12 +151,23 @@ def number_advice(column: str, texts: Iterable[str], spec: dict | None = None) -
     )
 
 
-def _beside(column: str, text: str) -> bool:
-    """Whether a text is one number, in the unit of the column, beside words that add nothing."""
+def reads_whole(column: str, text: str) -> bool:
+    """Whether a text is one number, in the unit of the column, beside words that add nothing.
+
+    Examples
+    --------
+    >>> [reads_whole("easi", text) for text in ("25,3 (severe)", "<2", "5/72")]
+    [True, False, False]
+    >>> [reads_whole("week", text) for text in ("Week 3", "Month 3", "week-3")]
+    [True, False, False]
+    """
     found = re.search(NUMBER_PATTERN, text)
     if found is None or whole_number(text, *found.span()) != found.span():
         return False
     before, after = text[: found.start()], text[found.end() :]
+    if found[0][0] in "+-" and before[-1:].isalnum():
+        # The dash may be a minus or a mark.
+        return False
     if re.search(r"[\d<>≤≥%½¼¾±]", before + after) or re.search(rf"[{MINUS}/]\s*$", before):
         return False
     if re.match(rf"\s*[{MINUS}/]", after):
