@@ -185,6 +185,85 @@ def test_a_fine_cohort_is_laid_out_in_a_table(trial, capsys):
     assert "1 cohort checked, no problem found" in lines
 
 
+def test_guesses_that_nobody_confirmed_are_counted(trial, here, capsys):
+    path, _ = trial
+    marks = path.read_text().count("  # confirm: ")
+    assert main(["check", "cohorts/trial.yaml"]) == 0
+    told = capsys.readouterr().out
+    assert f"{marks} lines of the cohort file still carry '# confirm:', so they are guesses" in told
+    assert f"Not confirmed yet: {marks} lines" in told
+    assert "lines 5 (title:" in told
+    assert main(["check", "cohorts/trial.yaml", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["cohorts"][0]["to_confirm"]) == marks
+    kept = [line.partition("  # confirm: ")[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(kept))
+    assert main(["check", "cohorts/trial.yaml"]) == 0
+    assert "onfirm" not in capsys.readouterr().out
+
+
+#: One mistyped key or value of a cohort file → what is told, and nothing else.
+MISTYPED = [
+    ("samples:", "sample:", "unknown key: 'sample' is unknown; did you mean 'samples'?"),
+    ("  patient:", "  patien:", "samples: unknown key: 'patien' is unknown"),
+    ("from: donor", "fro: donor", "samples: patient: unknown key: 'fro' is unknown"),
+    ("from: skin", "from: skim", "samples: state: from: 'skim' is not a key"),
+    ("    from: drug", "    form: drug", "samples: dose_mg: unknown key: 'form' is unknown"),
+    ("placebo: placebo ", "placebo: placeb ", "samples: treatment: 'placeb' is not described"),
+    ("treatments:", "treatment:", "unknown key: 'treatment' is unknown"),
+    ("  placebo: {drug_class", "  placeb: {drug_class", "'placebo' is not described under"),
+    ("drug_class: JAK", "drug_clas: JAK", "unknown key: 'drug_clas' is unknown"),
+    ("placebo_arm:", "placebo_am:", "unknown key: 'placebo_am' is unknown"),
+    ("reference:", "referenc:", "unknown key: 'referenc' is unknown"),
+    ("source:", "sourc:", "unknown key: 'sourc' is unknown"),
+    ("BL: 0", "BLA: 0", "samples: week: no mapping covers 'BL'"),
+    ("BL: 0", "BL: 1", "samples: week: no sample is at baseline (week 0)"),
+    ("      LS: lesional", "      LX: lesional", "samples: state: no mapping covers 'LS'"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MISTYPED, ids=[n for _, n, _ in MISTYPED])
+def test_what_follows_from_a_fault_is_not_told(trial, here, capsys, old, new, message):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: typo")
+    assert old in text
+    at = text.rindex(old) if old == "    from: drug" else text.index(old)
+    (here / "cohorts" / "typo.yaml").write_text(text[:at] + new + text[at + len(old) :])
+    assert main(["check", "cohorts/typo.yaml", "--json"]) == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert len(problems) == 1, problems
+    assert message in problems[0]
+    assert " problems\n" not in problems[0]
+
+
+def test_a_mistyped_key_does_not_hide_the_other_faults(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: both").replace("from: donor", "fro: donor")
+    text = text.replace("W4: 4", "W5: 4").replace("      LS: lesional", "      LX: lesional")
+    (here / "cohorts" / "both.yaml").write_text(text)
+    assert main(["check", "cohorts/both.yaml"]) == 1
+    told = capsys.readouterr().err
+    for message in ("'fro' is unknown", "no mapping covers 'W4'", "no mapping covers 'LS'"):
+        assert message in told
+    assert "no sample has 'W5' of `values:`" in told
+    assert "placebo_arm: no sample" not in told and "reference: " not in told
+
+
+def test_a_mistyped_exclude_rule_is_told_alone(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: rule")
+    text = "\n".join(line for line in text.splitlines() if "      W4: 4" not in line)
+    for field, value, message in (
+        ("visits", "W4", "from: 'visits' is not a key"),
+        ("visit", "W4.", "matches no sample; did you mean 'W4'?"),
+    ):
+        rule = f"\nexclude:\n  - {{from: {field}, values: [{value}], reason: late}}\n"
+        (here / "cohorts" / "rule.yaml").write_text(text + rule)
+        assert main(["check", "cohorts/rule.yaml", "--json"]) == 1
+        problems = json.loads(capsys.readouterr().out)["problems"]
+        assert len(problems) == 1 and message in problems[0], problems
+        assert "no mapping covers" not in problems[0]
+
+
 def test_a_proposal_says_what_the_configuration_must_hold(here, capsys):
     counts = pd.read_csv("counts.csv", index_col=0)
     counts.set_axis([f"ENSG{i:011d}" for i in range(len(counts))]).to_csv("ensembl.csv")

@@ -15,7 +15,8 @@ from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
 from adnorm.study.cohort import published_part, read_cohort, read_study
 from adnorm.study.decimals import NUMBER_PATTERN, with_points
 from adnorm.study.design import derive_design, design_tables
-from adnorm.study.mapping import Rule, normalised_key
+from adnorm.study.mapping import Rule
+from adnorm.study.raw_fields import normalised_key
 from adnorm.study.samples import build_sample_sheet
 from adnorm.study.schema import check, read_yaml
 

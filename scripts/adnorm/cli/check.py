@@ -10,10 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adnorm.base.errors import AdnormError
 from adnorm.cli import configuration
 from adnorm.cli.terminal import say
+
+if TYPE_CHECKING:
+    from adnorm.onboarding.cohort_text import Marked
 
 EXAMPLES = """examples:
   adnorm check                                       all cohorts of config/config.yaml
@@ -36,11 +41,13 @@ def run(chosen: argparse.Namespace) -> int:
     # Each takes seconds to import; a wrong configuration is told before.
     from adnorm.cli.check_table import as_json, as_text
     from adnorm.cli.inspection import inspect_cohort
+    from adnorm.onboarding.cohort_text import CONFIRM
 
     found = []
     for study in studies:
         for cohort in study.cohorts.values():
             inspection = inspect_cohort(cohort, study.config)
+            inspection.unconfirmed = _marks(study.files[cohort["id"]], CONFIRM)
             found.append(inspection)
             if not chosen.json:
                 say(as_text(inspection))
@@ -53,7 +60,10 @@ def run(chosen: argparse.Namespace) -> int:
     if problems:
         print(_all(problems), file=sys.stderr)
     elif not chosen.json:
+        marks = sum(len(inspection.unconfirmed) for inspection in found)
         say(f"{len(found)} cohort{'' if len(found) == 1 else 's'} checked, no problem found")
+        if marks:
+            say(f"Not confirmed yet: {marks} line{'' if marks == 1 else 's'}, listed above")
         names = [inspection.cohort["id"] for inspection in found]
         call, report = configuration.snakemake_call(chosen, config, names)
         say(f"Run: {call}\nReport: the same call with --report {report}")
@@ -69,18 +79,25 @@ def _all(problems: list[str]) -> str:
 
 def _unfilled(config: dict) -> list[str]:
     """List the lines that a proposal left to be filled in."""
-    from adnorm.onboarding.cohort_text import FILL, marked_lines
+    from adnorm.onboarding.cohort_text import FILL
 
     problems = []
     for name in configuration.cohort_names(config):
         named, path = configuration.cohort_path(name, config)
         if not path.is_file():
             continue
-        marks = [m for m in marked_lines(path.read_text("utf-8", "replace")) if m.mark == FILL]
+        marks = _marks(path, FILL)
         if marks:
             told = "; ".join(f"line {m.line} ({m.text}): {m.remark}" for m in marks)
             problems.append(f"{named}: to fill in: {told}")
     return problems
+
+
+def _marks(path: Path, mark: str) -> list[Marked]:
+    """List the lines of a cohort file that still carry a mark of `adnorm new-cohort`."""
+    from adnorm.onboarding.cohort_text import marked_lines
+
+    return [m for m in marked_lines(path.read_text("utf-8", "replace")) if m.mark == mark]
 
 
 def _behind(unread: list[str], config: dict) -> list[str]:

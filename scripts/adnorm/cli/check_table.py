@@ -13,6 +13,8 @@ from adnorm.study.comparisons import number
 WIDTH = 100
 #: More sets than this, and only those that fall short are listed.
 _MOST_SETS = 60
+#: So many unconfirmed lines are shown.
+_MOST_MARKS = 6
 _OK = "ok"
 
 
@@ -23,6 +25,8 @@ def as_text(found: Inspection) -> str:
     if found.problems:
         lines += _wrapped(f"stopped, {_many(len(found.problems), 'problem')}; see below")
         return "\n".join([*lines, ""])
+    if found.unconfirmed:
+        lines += _wrapped(unconfirmed(found))
     samples, excluded = found.tables["samples"], found.tables["excluded"]
     lines += _wrapped(
         f"{_many(len(samples), 'sample')} of {_many(samples['patient'].nunique(), 'patient')}, "
@@ -43,6 +47,18 @@ def as_text(found: Inspection) -> str:
     for warning in found.warnings:
         lines += ["", *_wrapped(f"warning: {warning}")]
     return "\n".join([*lines, ""])
+
+
+def unconfirmed(found: Inspection) -> str:
+    """Say how many guesses of the cohort file nobody has confirmed, and which they are."""
+    count = len(found.unconfirmed)
+    shown = [f"{mark.line} ({mark.text})" for mark in found.unconfirmed[:_MOST_MARKS]]
+    more = f" and {count - _MOST_MARKS} more" if count > _MOST_MARKS else ""
+    return (
+        f"{_many(count, 'line')} of the cohort file still {'carries' if count == 1 else 'carry'} "
+        f"'# confirm:', so they are guesses: {'line' if count == 1 else 'lines'} "
+        f"{', '.join(shown)}{more}. Compare them with the series, then take the marks out"
+    )
 
 
 def _coverage(coverage: pd.DataFrame) -> list[str]:
@@ -96,6 +112,7 @@ def as_json(found: Inspection) -> dict:
         "fine": not found.problems,
         "problems": found.problems,
         "warnings": found.warnings,
+        "to_confirm": [{"line": m.line, "remark": m.remark} for m in found.unconfirmed],
     }
     if found.problems:
         return answer

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,6 +17,9 @@ from adnorm.base.logs import get_logger
 from adnorm.base.tables import read_table
 from adnorm.cli.gathering import gathered, identifier_table
 from adnorm.cli.stand_ins import ANY_SHEET
+
+if TYPE_CHECKING:
+    from adnorm.onboarding.cohort_text import Marked
 
 #: Tables that the stage expression writes.
 _TABLES = ("samples", "excluded", "identifiers", "design", "comparisons", "qc")
@@ -40,6 +44,8 @@ class Inspection:
         Gene sets: set, asked, found, status, reason.
     genes
         Number of genes.
+    unconfirmed
+        Lines of the cohort file that are still guesses of `adnorm new-cohort`.
     """
 
     cohort: dict
@@ -48,6 +54,7 @@ class Inspection:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     coverage: pd.DataFrame = field(default_factory=pd.DataFrame)
     genes: int = 0
+    unconfirmed: list[Marked] = field(default_factory=list)
 
 
 def inspect_cohort(cohort: dict, config: dict) -> Inspection:

@@ -12,7 +12,7 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, Problems, listing
 from adnorm.expression.text_file import decode, open_bytes, opening
 from adnorm.expression.wording import GET_AGAIN, counted
-from adnorm.study.mapping import normalised_key, spelt_alike
+from adnorm.study.raw_fields import normalised_key, spelt_alike
 
 TABLE_BEGIN, TABLE_END = "!series_matrix_table_begin", "!series_matrix_table_end"
 # A quoted field ends at a quotation mark before a tab or the end: others are part of the text.

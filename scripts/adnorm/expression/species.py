@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
-from adnorm.study.mapping import normalised_key
+from adnorm.study.raw_fields import normalised_key
 
 _FIELDS = frozenset({"organism", "organism_ch1", "organism_ch2", "species"})
 _HUMAN = frozenset(

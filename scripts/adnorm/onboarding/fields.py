@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from adnorm.study.mapping import normalised_key
+from adnorm.study.raw_fields import normalised_key
 
 #: A field with more kinds of values than this is read by a pattern, not value by value.
 MOST_VALUES = 40

@@ -140,7 +140,9 @@ def number_advice(column: str, texts: Iterable[str], spec: dict | None = None) -
         return "write the numbers with a decimal point and no mark for thousands"
     add = f"add to samples: {column}: values: {missing_values(column, texts)}"
     few = len(texts) <= MOST_VALUES
-    if all(reads_whole(column, text) for text in texts) and "pattern" not in (spec or {}):
+    # A number without a word may be a code that `values:` translates.
+    words = all(reads_whole(column, text) and not is_number(text) for text in texts)
+    if words and "pattern" not in (spec or {}):
         pattern = f"take the number out with `pattern: '{NUMBER_PATTERN}'`"
         return f"{add}, or {pattern}" if few else pattern
     if few:

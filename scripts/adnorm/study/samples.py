@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
-from adnorm.study.advice import MOST_VALUES, flow, number_advice
+from adnorm.study.advice import number_advice
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
-from adnorm.study.mapping import NUMBERS, OF_PATIENT, REQUIRED, Rule, excluded_samples
+from adnorm.study.exclusion import excluded_samples
+from adnorm.study.mapping import NUMBERS, OF_PATIENT, REQUIRED, Rule
+from adnorm.study.visit_checks import check_early_visits, check_visits
 
 STATES = ("lesional", "nonlesional", "healthy")
 SEXES = ("female", "male")
@@ -28,7 +28,9 @@ def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, p
     raw
         Raw metadata, one row per sample; the index holds the sample ids, the columns the raw keys.
     cohort
-        The cohort file, checked and with defaults.
+        The cohort file, checked and with defaults. ``stand_ins``, if it has any, names canonical
+        columns whose mapping is refused elsewhere: each mapping is tried, but nothing is asked
+        that rests on several.
 
     Returns
     -------
@@ -64,13 +66,23 @@ def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, p
     sheet, unmapped = _canonical_columns(kept, cohort, where, problems)
     _check_values(sheet, unmapped, cohort, problems)
     if "week" not in unmapped:
-        _check_early_visits(sheet, kept, cohort, problems)
+        check_early_visits(sheet, kept, cohort, problems)
     problems.stop()
+    if cohort.get("stand_ins"):
+        # Arms and visits of columns that are not the file's own would be false.
+        sheet = _anybody(sheet)
     _assign_arms(sheet, cohort, problems)
     problems.stop()
-    _check_visits(sheet, kept, cohort, problems)
+    if not cohort.get("stand_ins"):
+        check_visits(sheet, kept, cohort, problems)
     problems.stop()
     return _ordered(sheet, kept), _excluded_table(reasons)
+
+
+def _anybody(sheet: pd.DataFrame) -> pd.DataFrame:
+    """Take all samples for lesional skin of one untreated person at baseline."""
+    one = {"patient": "anybody", "state": "lesional", "treatment": NO_TREATMENT, "week": BASELINE}
+    return sheet.assign(**one, dose_mg=float("nan"))
 
 
 def _check_unique(raw: pd.DataFrame, problems: Problems) -> None:
@@ -169,17 +181,14 @@ def _assign_arms(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
     if "dose_mg" not in sheet:
         sheet["dose_mg"] = float("nan")
     healthy = sheet["state"] == "healthy"
+    several: dict[tuple[str, ...], list[str]] = {}
     for patient, rows in sheet.groupby("patient", sort=True):
         told = rows[(rows["treatment"] != OF_PATIENT)]
         pairs = {(t, number(d)) for t, d in zip(told["treatment"], told["dose_mg"], strict=True)}
         treated = sorted(p for p in pairs if p[0] != NO_TREATMENT)
         if len(treated) > 1 or (treated and len(pairs) > 1):
             shown = [t if d == "nan" else f"{t} {d} mg" for t, d in sorted(pairs)]
-            problems.add(
-                f"patient '{patient}' is in several arms: {listing(shown)} (samples "
-                f"{listing(rows.index, 6)}). An arm belongs to a patient: map what baseline "
-                f"samples say (such as 'none') to `{OF_PATIENT}`, or split the patient id"
-            )
+            several.setdefault(tuple(shown), []).append(patient)
         elif not pairs:
             problems.add(
                 f"patient '{patient}' has only samples whose treatment is `{OF_PATIENT}` "
@@ -196,6 +205,16 @@ def _assign_arms(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
                 f"patient '{patient}' has healthy and diseased samples ({listing(rows.index, 6)}); "
                 f"one of the two states is wrong, or two people share an id"
             )
+    for arms, people in several.items():
+        rows = sheet.index[sheet["patient"].isin(people)]
+        who = f"patient '{people[0]}' is"
+        if len(people) > 1:
+            who = f"{len(people)} patients ({listing(people, 6)}) are"
+        problems.add(
+            f"{who} in several arms: {listing(arms)} (samples {listing(rows, 6)}). An arm belongs "
+            f"to a patient: map what baseline samples say (such as 'none') to `{OF_PATIENT}`, or "
+            f"split the patient id"
+        )
     sheet["arm"] = [
         _arm_name(treatment, dose, is_healthy)
         for treatment, dose, is_healthy in zip(
@@ -212,112 +231,6 @@ def _arm_name(treatment: str, dose: float, healthy: bool) -> str:
     if treatment == NO_TREATMENT:
         return UNTREATED_ARM
     return treatment if pd.isna(dose) else f"{treatment} {number(dose)} mg"
-
-
-def _check_visits(sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems) -> None:
-    """Check what paired statistics need: baselines, the reference, the placebo arm."""
-    placebo, arms = cohort["placebo_arm"], sorted(set(sheet["arm"]))
-    if placebo is not None and placebo not in arms:
-        problems.add(
-            f"placebo_arm: no sample is in the arm '{placebo}'{nearest(placebo, arms)}; the arms "
-            f"of this cohort: {listing(arms)}"
-        )
-    reference = cohort["reference"]
-    baseline = sheet[sheet["week"] == BASELINE]
-    if reference is not None and not (baseline["state"] == reference).any():
-        counts = baseline["state"].value_counts()
-        found = listing([f"{s}: {counts[s]}" for s in STATES if s in counts])
-        problems.add(
-            f"reference: '{reference}', but no sample is {reference} at baseline (baseline samples "
-            f"by state: {found}). Choose a state that exists, or `reference: null` for a cohort "
-            f"without one"
-        )
-    for arm, rows in sheet.groupby("arm", sort=True):
-        if not (rows["week"] == BASELINE).any():
-            weeks = listing([number(w) for w in sorted(set(rows["week"]))])
-            problems.add(
-                f"arm '{arm}' has samples at weeks {weeks} but none at baseline (week 0); check "
-                f"the mapping of samples: week"
-            )
-    _check_two_baselines(sheet, raw, cohort, problems)
-
-
-def _check_early_visits(
-    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems
-) -> None:
-    """Refuse visits before baseline: no comparison asks for them, and they are no baseline."""
-    early = sheet.index[sheet["week"] < BASELINE]
-    if not len(early):
-        return
-    weeks = listing([number(week) for week in sorted(set(sheet.loc[early, "week"]))])
-    told = (
-        f"samples: week: {len(early)} samples have a week below 0 ({weeks}; first: {early[0]}). "
-        f"Baseline is week 0, and everything is compared with it"
-    )
-    if (sheet["week"] == BASELINE).any():
-        rule = _leaving_out(raw.loc[early], cohort["samples"]["week"])
-        problems.add(f"{told}; leave earlier visits out, below `exclude:`: `- {rule}`")
-    else:
-        problems.add(
-            f"{told}. No sample is at week 0: write 0 for the last visit before treatment, and "
-            f"leave earlier ones out with `exclude:`"
-        )
-
-
-def _leaving_out(raw: pd.DataFrame, spec: dict) -> str:
-    """Write the rule that leaves some samples out by what the field of the visit says."""
-    found = None if "constant" in spec or "from_all" in spec else Rule("week", spec, "").read(raw)
-    kinds = [] if found is None else sorted(set(found[0]))
-    if found is None or "" in kinds or len(kinds) > MOST_VALUES:
-        return (
-            f"{{{flow({'samples': [str(name) for name in raw.index]})}, reason: before baseline}}"
-        )
-    rule = {"from": spec["from"], "values": kinds, "reason": "before baseline"}
-    return f"{{{flow(rule)}}}"
-
-
-#: What visits before baseline are called.
-_EARLY = r"screen|scr\b|run.?in|wash.?out|pre\b|pre.?treat|before"
-
-
-def _check_two_baselines(
-    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems
-) -> None:
-    """Two different raw visits of a patient that both became week 0 are not one baseline."""
-    spec = cohort["samples"]["week"]
-    rule = Rule("week", spec, "")
-    found = None if "constant" in spec else rule.read(raw)
-    if found is None:
-        return
-    cells, key = found
-    visits = cells
-    if "pattern" in spec:
-        # The visit often stands in a title together with the state; only the visit counts.
-        visits = cells.map(lambda text: rule.extract(text) or text)
-    baseline = sheet[sheet["week"] == BASELINE].assign(visit=visits)
-    twice: dict[tuple[str, ...], list[str]] = {}
-    for patient, rows in baseline.groupby("patient", sort=True):
-        kinds = tuple(sorted(set(rows["visit"])))
-        if len(kinds) > 1:
-            twice.setdefault(kinds, []).append(patient)
-    for kinds, people in twice.items():
-        rows = baseline[baseline["patient"].isin(people)]
-        early = [kind for kind in kinds if re.search(_EARLY, kind, re.IGNORECASE)]
-        advice = "one of them is the baseline; leave the other out with `exclude:`"
-        if 0 < len(early) < len(kinds):
-            left_out = raw.loc[rows.index[rows["visit"].isin(early)]]
-            advice = (
-                f"leave the earlier one out, below `exclude:`: `- {_leaving_out(left_out, spec)}`"
-            )
-        who = (
-            f"patient '{people[0]}' has"
-            if len(people) == 1
-            else f"{len(people)} patients ({listing(people, 6)}) have"
-        )
-        problems.add(
-            f"{who} two baselines: {listing(kinds)} of the key '{key}' are all week 0 (samples "
-            f"{listing(rows.index, 6)}); {advice}, or map it to its week if it is a later visit"
-        )
 
 
 def _ordered(sheet: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:

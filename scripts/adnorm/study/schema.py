@@ -184,14 +184,39 @@ def check(value: dict, schema_name: str, where: str) -> dict:
 def note_faults(value: dict, schema_name: str, problems: Problems) -> set[tuple[str, ...]]:
     """Note everything that a schema refuses.
 
+    A key that is missing because it is mistyped is told once, as the mistyped one.
+
     Returns
     -------
     set of tuple of str
-        Where the faults are: the first two keys on the way to each.
+        Where the faults are: the first two keys on the way to each. Of a mistyped key it is the
+        place of the key that was meant.
     """
     errors = sorted(
         _validator(schema_name).iter_errors(value), key=lambda e: [str(p) for p in e.path]
     )
+    meant = {(*error.path, key) for error in errors for key in _meant(error)}
+    places = {(*error.path,) for error in errors} | meant
     for error in errors:
-        problems.add(_sentence(error))
-    return {tuple(str(part) for part in list(error.path)[:2]) for error in errors}
+        missing = _missing(error)
+        places |= {(*error.path, key) for key in missing}
+        if not missing or any((*error.path, key) not in meant for key in missing):
+            problems.add(_sentence(error))
+    return {tuple(str(part) for part in place[:2]) for place in places}
+
+
+def _missing(error: ValidationError) -> list[str]:
+    """List the keys that must be there and are not."""
+    if error.validator != "required":
+        return []
+    return [key for key in error.validator_value if key not in error.instance]
+
+
+def _meant(error: ValidationError) -> list[str]:
+    """List the known keys that unknown ones were probably meant for."""
+    if error.validator != "additionalProperties":
+        return []
+    known = error.schema.get("properties", {})
+    absent = [key for key in known if key not in error.instance]
+    likely = [nearest(key, absent) for key in error.instance if key not in known]
+    return [key for key in absent if any(f"'{key}'" in text for text in likely)]
