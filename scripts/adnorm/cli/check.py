@@ -18,6 +18,7 @@ from adnorm.cli import configuration
 from adnorm.cli.terminal import say
 
 if TYPE_CHECKING:
+    from adnorm.cli.inspection import Inspection
     from adnorm.onboarding.cohort_text import Marked
 
 EXAMPLES = """examples:
@@ -48,6 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
         for cohort in study.cohorts.values():
             inspection = inspect_cohort(cohort, study.config)
             inspection.unconfirmed = _marks(study.files[cohort["id"]], CONFIRM)
+            inspection.warnings += _untreated(inspection)
             found.append(inspection)
             if not chosen.json:
                 say(as_text(inspection))
@@ -91,6 +93,18 @@ def _unfilled(config: dict) -> list[str]:
             told = "; ".join(f"line {m.line} ({m.text}): {m.remark}" for m in marks)
             problems.append(f"{named}: to fill in: {told}")
     return problems
+
+
+def _untreated(inspection: Inspection) -> list[str]:
+    """Warn when a cohort without treatment has a field that speaks of placebo or a dose."""
+    from adnorm.onboarding.arms import holds_treatment
+
+    samples = inspection.tables.get("samples")
+    if samples is None or (samples["treatment"] != "none").any():
+        return []
+    fields = samples.filter(regex="^geo_").rename(columns=lambda name: name.removeprefix("geo_"))
+    held = holds_treatment(fields)
+    return [f"samples: treatment: none for all samples, but {held}"] if held else []
 
 
 def _marks(path: Path, mark: str) -> list[Marked]:

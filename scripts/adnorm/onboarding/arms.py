@@ -113,12 +113,17 @@ def names_untreated(treatment: Column) -> bool:
     return not treatment.fill and said == {NONE}
 
 
-def holds_treatment(raw: pd.DataFrame, treatment: Column) -> str:
+def holds_treatment(raw: pd.DataFrame, drugs: bool = False) -> str:
     """Find a field that mentions placebo or milligrams, for a message; else empty.
 
-    A drug counts only where no field says that nothing was given.
+    Parameters
+    ----------
+    raw
+        Raw metadata.
+    drugs
+        A drug counts too: no field says that nothing was given.
     """
-    told = {PLACEBO} if treatment.keys else {PLACEBO, *DRUGS}
+    told = {PLACEBO, *DRUGS} if drugs else {PLACEBO}
     for key in raw.columns:
         name = spelt(key)
         if re.search(f"{_OTHER_TREATMENT}|{_OTHER_MASS}", name):

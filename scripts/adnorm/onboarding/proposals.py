@@ -107,7 +107,7 @@ def propose(material: Material, identity: str | None = None) -> Proposal:
     if treatment.constant == NONE and any(line.fill for line in week.lines):
         remark = "no field names a treatment, but there are samples of before and after"
         treatment = Column("treatment", remark=remark, fill=True)
-    held = names_untreated(treatment) and holds_treatment(raw, treatment)
+    held = names_untreated(treatment) and holds_treatment(raw, drugs=not treatment.keys)
     if held:
         remark = f"{held}, so the treatment is not none for all: say who got what"
         treatment, dose = Column("treatment", remark=remark, fill=True), None
