@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
+from adnorm.base.logs import get_logger
 from adnorm.study.advice import (
     describe_keys,
     fitting_key,
@@ -88,6 +89,12 @@ class Rule:
         values, key = found
         one = {value: self._one(value, key) for value in set(values)}
         mapped = values.map(lambda value: one[value]).astype(object)
+        missing = values[mapped.isna() & values.map(self._says_missing)]
+        if len(missing):
+            get_logger().info(
+                "samples: %s: %d of %d samples say %s, taken as not available",
+                self.column, len(missing), len(values), listing(sorted(set(missing))),
+            )  # fmt: skip
         uncovered = mapped.map(lambda m: m is _UNCOVERED)
         if uncovered.any():
             problems.add(self._uncovered_message(raw, key, values, values[uncovered]))
@@ -122,6 +129,11 @@ class Rule:
         if "pattern" in self.spec or not values or self._passes(found, key):
             return _Read(found)
         return _UNCOVERED
+
+    def _says_missing(self, value: str) -> bool:
+        """Whether a value is a usual word for none, that `values:` does not name."""
+        named = find_value(value, self.spec.get("values", {})) is not None
+        return self.column in NUMBERS and says_missing(value) and not named
 
     def _passes(self, text: str, key: str) -> bool:
         """Whether a number that `values:` does not name is meant as it stands.
