@@ -74,7 +74,9 @@ def trial(visits, **fields):
         # What the text leaves open.
         (["Week-4", "Week-12", "Baseline"], [None, None, 0]),
         (["C1D1", "C2D1", "Cycle 2 Day 1", "Cycle 3, Day 8"], [None] * 4),
-        (["4 weeks after EOT", "Baseline"], [None, 0]),
+        (["Course 2 day 1", "Period 2 week 4", "C1D15"], [None] * 3),
+        (["4 weeks after EOT", "EOT + 4 weeks", "Baseline"], [None, None, 0]),
+        (["Follow-up week 4", "FU 4 weeks", "Week 16 (EOT)"], [None, None, 16]),
         (["Unscheduled", "Baseline"], [None, 0]),
         (["Screening", "Baseline", "Week 2"], [None, 0, 2]),
         (["Run-in", "Screening", "Week 1"], [None, None, 1]),

@@ -34,7 +34,11 @@ _NUMBERS = {
     "itch_nrs": (
         r"(?:pp|wi|peak|worst|itch|pruritus|pruritis)(?:itch|pruritus)?(?:nrs|vas)"
         r"|(?:pp|wi) (?:nrs|vas)|itch|itching|pruritus|pruritis",
-        [*_PLAIN, *"nrs vas numeric numerical rating peak worst intensity severity 10 cm".split()],
+        [
+            *_PLAIN,
+            *"nrs vas numeric numerical rating peak worst intensity severity 10 cm pp wi".split(),
+            *"average avg mean weekly daily last past 24 24h h hours".split(),
+        ],
     ),
     "age": (
         r"age",
@@ -104,7 +108,7 @@ def _candidates(raw: pd.DataFrame, name: str) -> tuple[list[str], list[str]]:
         if not bounded.search(words):
             continue
         mentioned.append(key)
-        rest = bounded.sub(" ", words, count=1).split()
+        rest = bounded.sub(" ", words).split()
         if set(rest) <= set(beside):
             # VAS and NRS are two scales; the rating itself goes first.
             called.append(("vas" in words, "nrs" not in words, len(rest), len(key), key))

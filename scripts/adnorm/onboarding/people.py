@@ -32,7 +32,7 @@ from adnorm.onboarding.words import (
 _PERSON = r"(?:patient|subject|participant|donor|individual|indivisual|person|volunteer|proband)"
 _PATIENT_KEYS = [
     rf"{_PERSON}_?(?:id|identifier|no|number|code|nr)?",
-    r"(?:pt|pat|subj)_?(?:id|no|number)?|ptid|usubjid|person_id|case_?id",
+    r"(?:pt|pat|subj)_?(?:id|no|number|nr|code)?|ptid|u?subjid|person_id|case_?id",
     rf"(?:study|trial|anonymi[sz]ed|unique)_(?:{_PERSON}|id).*",
     rf"(?:ad|ae|pso|study|trial|skin|anon\w*|pseudo\w*|de_?identified|biopsy|matched)_{_PERSON}"
     r"_?(?:id|no|number|code)?",

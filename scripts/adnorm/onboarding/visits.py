@@ -28,7 +28,7 @@ from adnorm.study import decimals
 _WEEK_KEYS = [
     r"weeks?|study_week|treatment_week",
     r"time_?points?|time|times?_.*|treatment_time|collection_time",
-    r"visits?|visit_?(?:id|name|number|week|no)?|study_visit",
+    r"visits?|visit_?(?:id|name|number|num|week|no|nr|code)?|study_visit|a_?visit",
     r"days?|study_day|months?|treatment_(?:day|duration)",
     r".*(?:time_?point|visit|week).*",
     r"source_name|treatment.*|stage|group|phase|condition",

@@ -19,8 +19,11 @@ _AFTER = r"(?<![a-z])(?:post|after|eot|eos|end[\s_-]*of|follow|unscheduled|early
 _LATER_START = (
     r"(?<![a-z])(?:after|post|since|from)[\s_-]*(?:the[\s_-]*)?"
     r"(?:eot|eos|end|last|final|stop|discontinu|withdrawal|relapse|flare|rescue)"
+    r"|(?<![a-z])(?:eot|eos|end[\s_-]*of[\s_-]*\w+)\s*\+|(?<![a-z])(?:follow[\s_-]*up|f/?u)(?![a-z])"
 )
-_CYCLE = r"(?<![a-z])(?:c|cyc|cycle)[\s_.:#-]*\d+"
+_CYCLE = (
+    r"(?<![a-z])(?:c|cyc|cycle|course|period|block|round|epoch|infusion|injection)[\s_.:#-]*\d+"
+)
 _SIGN = rf"(?:[{MINUS}+]|minus\s+)"
 _NUMBER = r"(\d+(?:[.,]\d+)?)"
 #: Unit → words before or after its number.
@@ -101,8 +104,9 @@ def read_visit(text: str) -> Visit | None:
     lower = text.casefold()
     cycle = re.search(_CYCLE, lower)
     if cycle:
-        day = re.match(rf"[\s_,.:/-]*(?:{_UNITS['day']})[\s_.:#-]*\d+", lower[cycle.end() :])
-        if day or "cyc" in cycle[0]:
+        words = f"{_UNITS['day']}|{_UNITS['week']}"
+        day = re.match(rf"[\s_,.:/-]*(?:{words})[\s_.:#-]*\d+", lower[cycle.end() :])
+        if day or len(re.match("[a-z]+", cycle[0])[0]) > 1:
             end = cycle.end() + (day.end() if day else 0)
             return Visit("cycle", float("nan"), text[cycle.start() : end])
     later = re.search(_LATER_START, lower)
