@@ -29,9 +29,6 @@ ABUNDANCE_TRIM = 0.05
 MOST_GENES = 5000
 #: Rounds between the shares of the genes and the factors of the samples; the third changes < 1 %.
 ROUNDS = 3
-#: Patients and log2 units from which a shift of the typical gene is told; see `typical_shift`.
-FEWEST_PAIRS = 3
-LARGEST_SHIFT = 0.1
 #: Smallest overdispersion, so that a gene with millions of reads does not speak for all.
 LOWEST_DISPERSION = 0.01
 
@@ -240,42 +237,6 @@ def _probability_scale(reads: np.ndarray, means: np.ndarray, dispersion: float) 
     x, success = reads[some], size / (size + means[some])
     residuals[some] = betainc(size, x, success) + betainc(size, x + 1, success) - 1
     return residuals
-
-
-def typical_shift(log2: pd.DataFrame, samples: pd.DataFrame) -> tuple[float, int] | None:
-    """Say how far the typical gene lies apart in lesional and non-lesional skin of one patient.
-
-    It should be near 0: values that others normalized for library size alone show it where a few
-    genes take the reads of lesional skin, and their counts are not there to mend it.
-
-    Parameters
-    ----------
-    log2
-        Genes × samples.
-    samples
-        Canonical sample sheet of the columns of `log2`.
-
-    Returns
-    -------
-    (float, int) or None
-        Mean over patients of the median over the upper half of the genes, lesional − non-lesional
-        at baseline in log2 units, and the number of patients; ``None`` when it is within 0.1, less
-        than 3 standard errors, or of fewer than 3 patients.
-    """
-    upper = log2[log2.mean(axis=1) >= log2.mean(axis=1).median()]
-    sheet = samples[samples["week"] == 0].set_index("sample")
-    means = {}
-    for state in ("lesional", "nonlesional"):
-        of_state = sheet.index[sheet["state"] == state]
-        patients = sheet.loc[of_state, "patient"].to_numpy()
-        means[state] = upper[of_state].T.groupby(patients).mean()
-    pairs = means["lesional"].index.intersection(means["nonlesional"].index)
-    if len(pairs) < FEWEST_PAIRS:
-        return None
-    shifts = (means["lesional"].loc[pairs] - means["nonlesional"].loc[pairs]).median(axis=1)
-    mean, error = float(shifts.mean()), float(shifts.std()) / np.sqrt(len(pairs))
-    small = abs(mean) < LARGEST_SHIFT or abs(mean) < 3 * error
-    return None if small else (mean, len(pairs))
 
 
 def size_factors(counts: pd.DataFrame) -> pd.Series:
