@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+from calibrate.adjusted import TRIALS, unequal_arms
 from calibrate.errors import type_one
 from calibrate.genes import GENES, coverage_from_genes, no_signal_in_genes, null_drug, single_genes
 from calibrate.scores import (
@@ -40,6 +41,7 @@ QUESTIONS: dict[str, tuple[Callable[[int], Iterator[Row]], ...]] = {
     "e": (regression_to_the_mean,),
     "f": (type_one,),
     "g": (single_genes,),
+    "h": (unequal_arms,),
 }
 INTRODUCTION = """# Calibration
 
@@ -54,7 +56,9 @@ patients of different severity (standard deviation 0.3), noise of 0.8 in every b
 trained on three other cohorts of 15 patients in which the disease differs a little, or
 cross-fitted; {trials:,} trials a setting. Under regression to the mean patients enter because the
 clinic sees them in a flare that is over at the visit; for single genes a fifth as many cohorts are
-drawn as trials.
+drawn as trials. Unequal arms: the score at the visit follows the one at baseline (slope 0.6), and
+the spread is the ratio of the residual standard deviations, drug against placebo; {unequal:,}
+trials a setting, the worst one first.
 
 ± is the Monte-Carlo error; 100 points are an index of 1; NA are trials in which the index was
 refused; `shown` has no criterion and is there because a reader should know it."""
@@ -69,7 +73,9 @@ dNI lies above 0. The *spread* is what patients differ by, on the scale of the i
 def document(rows: list[Row], widths: pd.DataFrame | None, trials: int) -> str:
     """Say how the trials were drawn, then show the tables."""
     parts = [
-        INTRODUCTION.format(trials=trials, scores=SCORES * trials, genes=GENES),
+        INTRODUCTION.format(
+            trials=trials, scores=SCORES * trials, genes=GENES, unequal=TRIALS * trials
+        ),
         markdown(rows),
     ]
     if widths is not None:

@@ -106,6 +106,32 @@ def score_trials(
     return pd.DataFrame(np.vstack(parts), columns=names), visits_of(arms)
 
 
+def spread_trials(
+    rng: np.random.Generator,
+    trials: int,
+    arms: dict[str, Arm],
+    spreads: tuple[float, ...],
+    slopes: tuple[float, ...],
+    skewed: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Draw trials in which arms differ in how much their patients differ, given baseline.
+
+    The score at the visit follows the score at baseline by a slope, with residuals of its own:
+    their standard deviation is 0.4 times the spread of the arm. The difference of the shares is
+    the difference between the arms given baseline (at the mean baseline where slopes differ).
+    """
+    parts = []
+    for arm, spread, slope in zip(arms.values(), spreads, slopes, strict=True):
+        shape = (arm.patients, trials)
+        normal = rng.normal(0, LEVEL, shape)
+        start = normal + 1 + rng.normal(0, np.hypot(SEVERITY, BIOPSY), shape)
+        noise = (rng.gamma(2, 1, shape) - 2) / np.sqrt(2) if skewed else rng.normal(size=shape)
+        later = 1 - arm.share + slope * (start - 1) + 0.4 * spread * noise
+        parts += [normal + rng.normal(0, BIOPSY, shape), start, later]
+    names = [f"trial {i:04d}" for i in range(trials)]
+    return pd.DataFrame(np.vstack(parts), columns=names), visits_of(arms)
+
+
 # ---------------------------------------------------------------- regression to the mean
 
 #: A flare comes on top of the lasting disease effect and is over, on average, at the visit; who

@@ -13,9 +13,7 @@ from adnorm.index.groups import Group
 
 def compare(start, end, disease=1.0, error=0.0, confidence=0.95):
     """Compare two arms; each argument is a pair of arrays (patients, names)."""
-    arms = tuple(
-        Group(np.arange(len(a)), a - b) for a, b in zip(start, end, strict=True)
-    )
+    arms = tuple(Group(np.arange(len(a)), a - b) for a, b in zip(start, end, strict=True))
     names = start[0].shape[1]
     divisor = np.full(names, disease), np.full(names, error)
     return baseline_adjusted(arms, start, *divisor, confidence)

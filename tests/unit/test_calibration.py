@@ -22,6 +22,7 @@ CRITERIA = {
     "f dose trend, contrast": 2,
     "f dose trend, Jonckheere-Terpstra": 2,
     "f early predicts late": 2,
+    "h dNI given baseline": 40,
 }
 
 
@@ -85,6 +86,43 @@ def test_flares_drift_back_by_the_closed_form():
         assert disease.mean() == pytest.approx(entry, abs=0.02)
         assert decrease.mean() / disease.mean() == pytest.approx(drift + gain, abs=0.02)
     assert 0.2 < drift < 0.35
+
+
+def test_arms_of_unequal_spread_have_the_shares_and_spreads_that_are_said():
+    from calibrate.trials import Arm, spread_trials
+
+    arms = {"drug": Arm(0.5, 200), "placebo": Arm(0.1, 200)}
+    rng = np.random.default_rng(8)
+    values, observations = spread_trials(rng, 100, arms, (4.0, 1.0), (0.6, 0.6), skewed=True)
+    residuals = {}
+    for arm in arms:
+        decrease, disease = means(values.to_numpy(), observations, arm)
+        assert disease.mean() == pytest.approx(1, abs=0.02)
+        assert decrease.mean() == pytest.approx(arms[arm].share, abs=0.02)
+        mine = {
+            week: values[(observations["arm"] == arm) & (observations["state"] == "lesional")
+                         & (observations["week"] == week)].to_numpy()
+            for week in (0.0, 4.0)
+        }  # fmt: skip
+        residuals[arm] = mine[4.0] - 0.6 * mine[0.0]
+    assert residuals["drug"].std() == pytest.approx(1.6, rel=0.03)
+    assert residuals["placebo"].std() == pytest.approx(0.4, rel=0.03)
+
+
+@pytest.mark.parametrize(("pooled", "verdict"), [(False, "pass"), (True, "FAIL")])
+def test_one_variance_for_unequal_arms_fails(monkeypatch, pooled, verdict):
+    from calibrate.adjusted import _cell
+
+    from adnorm.index import ancova
+
+    def one_variance(left, sizes, leverage):
+        return np.broadcast_to(left.sum(axis=0) / (sizes.sum() - 3), left.shape)
+
+    if pooled:
+        monkeypatch.setattr(ancova, "residual_variances", one_variance)
+    away, row = _cell((24, 8), 0.25, 2000, seed=1)
+    assert row.verdict == verdict
+    assert (away > 5) == pooled
 
 
 def test_diseased_genes_come_back_by_the_share():
@@ -215,9 +253,9 @@ def test_the_kept_table_answers_every_question_and_passes(benchmarks):
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in text.splitlines()
-        if re.match(r"\| [a-g] ", line)
+        if re.match(r"\| [a-h] ", line)
     ]
-    assert {row[0][0] for row in rows} == set("abcdefg")
+    assert {row[0][0] for row in rows} == set("abcdefgh")
     verdicts = pd.DataFrame([(row[0], row[-1]) for row in rows], columns=["question", "verdict"])
     counts = verdicts.loc[verdicts["verdict"] == "pass", "question"].value_counts()
     assert {question: counts.get(question, 0) for question in CRITERIA} == CRITERIA
