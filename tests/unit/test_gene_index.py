@@ -264,3 +264,12 @@ def test_literal_improvement_by_hand():
     assert row["pct_improvement_literal"] == pytest.approx(25.0) and row["genes"] == 3
     none = pct_improvement_literal(log2, genes, observations, lesional.assign(fdr=1.0)).iloc[0]
     assert np.isnan(none["pct_improvement_literal"]) and none["genes"] == 0
+    # Which rule left no gene, and which one left no patient.
+    assert none["lacking"] == "no disease gene: of 3 genes none have FDR < 0.05 (lowest: 1)"
+    small = lesional.assign(log2_fold_change=[0.5, -0.4, 0.9], fdr=0.001)
+    none = pct_improvement_literal(log2, genes, observations, small).iloc[0]
+    assert none["lacking"].endswith("none at least double or halve (largest: 0.9)")
+    few = observations[observations["patient"] != "r"]
+    none = pct_improvement_literal(log2[:, few.index], genes, few, lesional).iloc[0]
+    assert none["lacking"] == "2 patients with both samples, 3 are asked"
+    assert row["lacking"] == ""

@@ -10,6 +10,8 @@ from scipy import stats
 
 from adnorm.base.errors import AdnormError
 from adnorm.index.composition import adjust_for_composition
+from adnorm.index.estimability import judge_denominator
+from adnorm.index.groups import Group
 from adnorm.index.normalization import COLUMNS, normalization_index
 
 SETTINGS = {"bootstrap": 400, "confidence": 0.95, "primary": ["global", "first"]}
@@ -552,3 +554,22 @@ def test_composition_is_taken_out_without_the_disease():
 def test_too_few_observations_are_not_adjusted():
     values, observations = trial(0.5, patients=3)
     assert adjust_for_composition(values, observations, values) is None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "asked", "absent"),
+    [
+        (2.3, "at least 2.5 standard errors are asked, it is 2.3", "bound"),
+        (1.0, "at least 2.5 standard errors are asked, it is 1.0; a lower", "above the"),
+        (1.0, "a lower 95% bound above 0 is asked, it is -", "rounding"),
+    ],
+)
+def test_a_refused_disease_effect_says_by_which_rule(ratio, asked, absent):
+    size = 40
+    noise = np.random.default_rng(1).normal(size=(size, 1))
+    noise = (noise - noise.mean()) / (noise.std(ddof=1) / np.sqrt(size))
+    group = Group(np.arange(size), noise + ratio)
+    scale = np.array([10.0])
+    judged = judge_denominator([group], np.zeros(size, int), ["set"], "nonlesional", scale, 0.95)
+    assert judged.code == ["DENOM_NOT_ESTIMABLE"]
+    assert asked in judged.reason[0] and absent not in judged.reason[0]

@@ -12,7 +12,7 @@ from scipy import stats
 from adnorm.base.logs import progress
 from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index.groups import PatientTable
-from adnorm.index.selection import AXIS_COLUMNS, first_reason, winsorised
+from adnorm.index.selection import AXIS_COLUMNS, Rule, first_reason, tell_rules, winsorised
 from adnorm.index.shrinkage import moderate_variances
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM
 
@@ -84,21 +84,24 @@ def fit_crossfit_axis(
     allowed = ~np.isin(genes, list(left_out))
     count = int(fold.max()) + 1 if len(fold) else 1
     weights = np.zeros((len(genes), count))
-    reason = ""
+    reason = short = ""
     for code in range(count):
         training = pairs[own != code]
         if len(training) < FEWEST_TRAINING_PAIRS or count < 2:
             reason = (
                 f"{len(rows)} patients have lesional and non-lesional skin at baseline: too few "
-                f"to train an axis on some of them and judge the others"
+                "to train an axis on some of them and judge the others (at least "
+                f"{FEWEST_TRAINING_PAIRS} are asked besides those who are judged)"
             )
+            short = "no axis: too few patients"
             break
-        weights[:, code] = _fold_weights(training, allowed, settings)
-        if not weights[:, code].any():
+        weights[:, code], said = _fold_weights(training, allowed, settings)
+        if said:
             reason = (
-                f"cross-fitting: {len(training)} training patients show no gene that differs "
-                "between lesional and non-lesional skin"
+                f"no gene is chosen in fold {code + 1} of {count} of the cross-fit, which is "
+                f"trained on {len(training)} patients: {said}"
             )
+            short = "no axis: a fold of the cross-fit chooses no gene"
             break
     if reason:
         weights = np.zeros_like(weights)
@@ -108,7 +111,7 @@ def fit_crossfit_axis(
         else f"disease axis: {int(weights.any(axis=1).sum())} genes, cross-fitted in {count} folds"
     )
     return CrossfitAxis(
-        weights, fold, _describe(pairs, genes, weights, left_out, settings, reason), reason
+        weights, fold, _describe(pairs, genes, weights, left_out, settings, short), reason
     )
 
 
@@ -151,13 +154,35 @@ def _paired_test(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray,
     return effect, variance, 2 * stats.t.sf(np.abs(t), freedom), freedom
 
 
-def _fold_weights(training: np.ndarray, allowed: np.ndarray, settings: Mapping) -> np.ndarray:
+def _fold_weights(
+    training: np.ndarray, allowed: np.ndarray, settings: Mapping
+) -> tuple[np.ndarray, str]:
+    """Weights of the genes that pass the rules, or which rule refused the last of them."""
     effect, variance, p_value, _ = _paired_test(training)
-    chosen = allowed & (variance > 0) & (benjamini_hochberg(p_value) < settings["fdr"])
-    chosen &= np.abs(effect) > settings["minimum_effect"]
+    rate, least = benjamini_hochberg(p_value), settings["minimum_effect"]
+    rules = [
+        Rule(~allowed, "", "do not tell the composition of a biopsy"),
+        Rule(~(variance > 0), "", "vary between patients"),
+        Rule(
+            ~(rate < settings["fdr"]),
+            "",
+            f"have a false discovery rate below {settings['fdr']:g} (`index: fdr`)",
+            rate,
+            "lowest",
+        ),
+        Rule(
+            ~(np.abs(effect) > least),
+            "",
+            f"differ by more than {least:g} log2 steps between lesional and non-lesional skin "
+            "(`index: minimum_effect`)",
+            np.abs(effect),
+            "largest",
+        ),
+    ]
+    chosen = ~np.any([rule.refused for rule in rules], axis=0)
     weights = np.zeros(len(effect))
     weights[chosen] = winsorised(effect[chosen] / variance[chosen])
-    return weights
+    return weights, "" if chosen.any() else tell_rules(len(effect), rules)
 
 
 def _describe(

@@ -18,10 +18,12 @@ LOW_COVERAGE = "LOW_COVERAGE"
 UNSIGNED = "UNSIGNED"
 NOT_SCORED = "NOT_SCORED"
 TOO_FEW_PAIRS = "TOO_FEW_PAIRS"
+OTHER_DISEASE = "OTHER_DISEASE"
 
 GLOBAL, SET, PUBLISHED_AXIS = "global", "set", "published_axis"
 #: How many standard errors the disease effect must be away from 0.
 LEAST_RATIO = {GLOBAL: 4.0, PUBLISHED_AXIS: 4.0, SET: 2.5}
+_KIND = {GLOBAL: "disease axis", PUBLISHED_AXIS: "list", SET: "set"}
 #: Below this many patients a standard error means nothing, and there is no number at all.
 FEWEST_PAIRS = 3
 #: Below this many, intervals are Fieller's and the result is exploratory.
@@ -90,23 +92,34 @@ def judge_denominator(
         said = f"lesional − {reference} at baseline is {value[i]:.2g} ± {error[i]:.2g} ({counts})"
         if smallest(mean) < FEWEST_PAIRS:
             codes.append(DENOM_NOT_ESTIMABLE)
-            reasons.append(f"{said}; at least {FEWEST_PAIRS} are asked")
+            reasons.append(f"{said}; at least {FEWEST_PAIRS} people are asked")
         elif value[i] < 0 and real[i] and abs(value[i]) > margin[i]:
             codes.append(DIRECTION_CONTRADICTED)
             reasons.append(
-                f"{said}, below 0: against the direction of the disease; either this cohort "
-                f"contradicts the direction or lesional and {reference} labels are swapped"
+                f"{said}, below 0: against the direction of the {_KIND[level]}; either this cohort "
+                f"contradicts it or lesional and {reference} labels are swapped"
             )
         elif not apart or value[i] < 0:
             codes.append(DENOM_NOT_ESTIMABLE)
             reasons.append(
-                f"{said}, too close to 0 to divide by: at least {least:g} standard errors above 0 "
-                f"and a lower {confidence:.0%} bound above 0 are asked"
+                f"{said}, too close to 0 to divide by: "
+                + _too_close(value[i], error[i], least, margin[i], confidence)
             )
         else:
             codes.append("")
             reasons.append("")
     return Denominator(mean, value, error, codes, reasons)
+
+
+def _too_close(value: float, error: float, least: float, margin: float, confidence: float) -> str:
+    """Say which rule refuses a disease effect."""
+    said = []
+    if 0 < error and value < least * error:
+        said.append(f"at least {least:g} standard errors are asked, it is {value / error:.1f}")
+    if value <= margin:
+        bound = value - margin
+        said.append(f"a lower {confidence:.0%} bound above 0 is asked, it is {bound:.2g}")
+    return "; ".join(said) or "it is rounding error of the scores"
 
 
 def _counted(mean: Mean, reference: str) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from adnorm.index.estimability import FEWEST_PAIRS
 from adnorm.index.groups import PatientTable
+from adnorm.index.selection import Rule, tell_rules
 
 #: Published lists of disease genes: at least doubled or halved, and below 5 % false discovery
 #: rate or p-value.
@@ -17,7 +18,7 @@ CIRCULAR = (
     "circular: genes and denominator come from the same baseline samples as the numerator, so "
     "even a useless drug seems to help; only for comparison with published figures"
 )
-COLUMNS = ["arm", "week", "pct_improvement_literal", "genes", "pairs", "note"]
+COLUMNS = ["arm", "week", "pct_improvement_literal", "genes", "pairs", "note", "lacking"]
 
 
 def pct_improvement_literal(
@@ -44,13 +45,33 @@ def pct_improvement_literal(
     -------
     DataFrame
         arm, week, pct_improvement_literal (per cent; NaN with fewer than three pairs or no disease
-        gene), genes, pairs, note (how genes were chosen; always says that the figure is circular).
+        gene), genes, pairs, note (how genes were chosen; always says that the figure is circular),
+        lacking (why there is no figure; empty where there is one).
     """
     row = pd.Series(np.arange(len(genes)), index=genes)
     effects = lesional[lesional["gene"].isin(row.index)].sort_values("gene")
     disease = effects["log2_fold_change"].to_numpy(dtype=float)
     table = PatientTable.of(log2[row[effects["gene"]].to_numpy(dtype=int)].T, observations)
     chosen = (effects[select_by] < THRESHOLD).to_numpy() & (np.abs(disease) > MINIMUM_EFFECT)
+    rules = [
+        Rule(
+            ~(effects[select_by] < THRESHOLD).to_numpy(),
+            "",
+            f"have {SELECTIONS[select_by]}",
+            effects[select_by].to_numpy(dtype=float),
+            "lowest",
+        ),
+        Rule(
+            ~(np.abs(disease) > MINIMUM_EFFECT),
+            "",
+            "at least double or halve",
+            np.abs(disease),
+            "largest",
+        ),
+    ]
+    none_chosen = "no lesional − non-lesional effects in this cohort"
+    if len(effects):
+        none_chosen = f"no disease gene: {tell_rules(len(effects), rules)}"
     note = f"{CIRCULAR}; genes with fold change > 2 and {SELECTIONS[select_by]}"
     rows = []
     for arm, week in table.visits:
@@ -58,5 +79,10 @@ def pct_improvement_literal(
         enough = len(change.rows) >= FEWEST_PAIRS and chosen.any()
         mean = change.values[:, chosen].mean(axis=0) if enough else np.nan
         value = 100 * (mean / disease[chosen]).mean() if enough else np.nan
-        rows.append((arm, week, value, int(chosen.sum()), len(change.rows), note))
+        lacking = ""
+        if len(change.rows) < FEWEST_PAIRS:
+            lacking = f"{len(change.rows)} patients with both samples, {FEWEST_PAIRS} are asked"
+        elif not chosen.any():
+            lacking = none_chosen
+        rows.append((arm, week, value, int(chosen.sum()), len(change.rows), note, lacking))
     return pd.DataFrame(rows, columns=COLUMNS)
