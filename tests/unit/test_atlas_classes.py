@@ -172,6 +172,20 @@ def test_other_diseases_stay_out_with_the_reason():
     assert JAKI not in set(table.loc[table["question"] == "class", "drug_class"])
 
 
+@pytest.mark.parametrize("spelled", ["Atopic Dermatitis", "AD", "atopic eczema"])
+def test_another_spelling_of_the_disease_enters(spelled):
+    trial = cohort("one", JAKI, [(1, 4, 0.5, 0.1)], disease=spelled)
+    table = ask(trial, cohort("two", BIOLOGIC, [(300, 4, 0.2, 0.1)]))
+    assert "OTHER_DISEASE" not in set(table["reason_code"])
+    assert JAKI in set(table.loc[table["question"] == "class", "drug_class"])
+
+
+def test_a_slip_in_the_disease_is_told():
+    table = ask(cohort("one", JAKI, [(1, 4, 0.5, 0.1)], disease="atopic dermatitits"))
+    row = table[table["reason_code"] == "OTHER_DISEASE"].iloc[0]
+    assert "write it so under `disease:`" in row["reason"]
+
+
 def test_highest_dose_and_nearest_visit_enter_whatever_they_say():
     arms = [(100, 12, 0.9, 0.1), (200, 8, 0.8, 0.1), (200, 12, 0.1, 0.1), (200, 6.5, 0.7, 0.1)]
     table = ask(cohort("one", JAKI, arms))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
-from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index.axis import (
     CONTRAST,
     LESIONAL_COLUMNS,
@@ -21,62 +23,16 @@ from adnorm.index.axis import (
 from adnorm.index.crossfit import deal_folds, fit_crossfit_axis
 from adnorm.index.literal import pct_improvement_literal
 from adnorm.index.selection import AXIS_COLUMNS, left_out_genes, winsorised
-from adnorm.index.shrinkage import moderate_variances
 from adnorm.study.gene_sets import Gene, GeneSet
 
-SETTINGS = {"minimum_effect": 1.0, "fdr": 0.05, "confidence": 0.95, "folds": 5}
-
-
-def lesional_rows(cohort, effects, simulated="yes", disease="atopic dermatitis", error=0.1):
-    return pd.DataFrame(
-        {
-            "cohort": cohort,
-            "disease": disease,
-            "simulated": simulated,
-            "gene": list(effects),
-            "log2_fold_change": list(effects.values()),
-            "standard_error": error,
-            "pairs": 20,
-        }
-    )
-
-
-def trial(rng, disease, patients=9, effect=0.0, noise=0.8, arm="drug"):
-    """Log2 genes × observations of one arm at baseline (LS, NL) and at week 4 (LS)."""
-    own = rng.normal(0, 0.5, (patients, len(disease)))
-    active = disease * (1 + 0.3 * rng.normal(size=(patients, 1)))
-
-    def biopsies(level):
-        return own + level + rng.normal(0, noise, own.shape)
-
-    values = np.vstack([biopsies(active), biopsies(0.0), biopsies(active * (1 - effect))])
-    states = ["lesional", "nonlesional", "lesional"]
-    observations = pd.DataFrame(
-        {
-            "patient": [f"p{i:02d}" for i in range(patients)] * 3,
-            "state": np.repeat(states, patients),
-            "week": np.repeat([0.0, 0.0, 4.0], patients),
-            "arm": arm,
-        }
-    )
-    return values.T, observations
-
-
-def paired_effects(log2, observations, genes, cohort):
-    size = len(observations) // 3
-    pairs = (log2[:, :size] - log2[:, size : 2 * size]).T
-    variance, freedom = moderate_variances(pairs.var(axis=0, ddof=1), size - 1)
-    error = np.sqrt(variance / size)
-    effect = pairs.mean(axis=0)
-    p_value = 2 * stats.t.sf(np.abs(effect) / error, freedom)
-    rows = lesional_rows(cohort, dict(zip(genes, effect, strict=True)), error=error)
-    return rows.assign(pairs=size, p_value=p_value, fdr=benjamini_hochberg(p_value))
-
-
-def index_of(scores, observations):
-    size = len(observations) // 3
-    start, reference, end = scores[:size], scores[size : 2 * size], scores[2 * size :]
-    return (start - end).mean() / (start - reference).mean()
+_SPEC = importlib.util.spec_from_file_location(
+    "axis_trials", Path(__file__).with_name("axis_trials.py")
+)
+axis_trials = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(axis_trials)
+SETTINGS, lesional_rows = axis_trials.SETTINGS, axis_trials.lesional_rows
+trial, index_of = axis_trials.trial, axis_trials.index_of
+paired_effects = axis_trials.paired_effects
 
 
 # ---------------------------------------------------------------- lesional effects
@@ -337,6 +293,49 @@ def test_without_signal_or_without_pairs_there_is_no_axis_and_a_reason(strong_tr
     lesional = (observations["state"] == "lesional").to_numpy()
     axis = fit((genes, log2[:, lesional], observations[lesional].reset_index(drop=True)))
     assert not axis.weights.any() and axis.reason.startswith("0 patients")
+
+
+def test_without_an_axis_the_reason_names_the_rule_and_following_it_helps(strong_trial):
+    """What differs by p = 1e-20 is not called equal because it differs by less than was asked."""
+    axis = fit(strong_trial, minimum_effect=6.0)
+    assert "differ by more than 6 log2 steps" in axis.reason
+    assert "`index: minimum_effect`" in axis.reason and "`index: fdr`" in axis.reason
+    assert not re.search("no gene that differs", axis.reason)
+    counted = re.search(r"of 300 genes (\d+) have a false discovery rate", axis.reason)
+    assert 30 <= int(counted[1]) <= 60
+    largest = float(re.search(r"largest: ([0-9.]+)", axis.reason)[1])
+    assert 2 < largest < 6
+    assert fit(strong_trial, minimum_effect=1.5).reason == ""
+    assert set(axis.table["reason"]) == {"no axis: a fold of the cross-fit chooses no gene"}
+
+
+def test_the_rule_may_be_the_rate_or_composition(strong_trial):
+    genes, _, _ = strong_trial
+    silent, sheet = trial(np.random.default_rng(6), np.zeros(300))
+    reason = fit((genes, silent, sheet)).reason
+    assert re.search(
+        r"none have a false discovery rate below 0.05 .*\(lowest: (0\.\d+|1)\)", reason
+    )
+    assert "minimum_effect" not in reason
+    reason = fit(strong_trial, left_out=genes).reason
+    assert reason.endswith("of 300 genes none do not tell the composition of a biopsy")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"minimum_effect": 9.0}, "none differ by more than 9 log2 steps (`index: minimum_effect`)"
+         " (largest: 4.05)"),
+        ({"fdr": 0.0}, "none have a false discovery rate below 0 (`index: fdr`) (lowest: 0)"),
+    ],
+)  # fmt: skip
+def test_the_rule_that_refuses_the_last_gene_of_other_cohorts_is_named(four_cohorts, changes, said):
+    platform = ["UP", "DOWN", "SMALL", "NULL", "SKIN", "MIXED", "ONCE", "ONLY_HERE"]
+    axis = train_axis(four_cohorts, "judged", True, platform, {}, SETTINGS | changes)
+    assert (axis["weight"] == 0).all()
+    told = axis.attrs["selection"]
+    assert told.startswith("of 9 genes 8 are measured here, 6 are measured in at least 2 other")
+    assert said in told
 
 
 def test_healthy_people_stand_on_the_scale_of_the_patients(strong_trial):

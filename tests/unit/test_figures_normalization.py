@@ -13,7 +13,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 
 from adnorm.base.tables import read_table, write_table
-from adnorm.figures.index_cells import DERIVED, SHORT
+from adnorm.figures.index_cells import DERIVED, SHORT, list_cells
 from adnorm.figures.index_notes import _shared
 from adnorm.figures.material import Material
 from adnorm.figures.normalization import COLUMNS, cell_colour, colours, draw_normalization
@@ -353,3 +353,16 @@ def test_same_bytes_again(repository, tmp_path):
     for kind in ("svg", "png", "tsv"):
         name = f"normalization.{kind}"
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+def test_whose_axis_it_is_stands_below(repository, tmp_path):
+    material = make(repository, tmp_path)
+    index = material.tables["index"]
+    basis = "directions of the gene sets (the shipped ones: of atopic dermatitis), against the"
+    basis = np.where(index["name"] == "global", "axis of psoriasis, cross-fitted", f"{basis} x")
+    material.tables["index"] = index.assign(basis=basis)
+    notes = list_cells(material).notes
+    assert "Whole disease axis: axis of psoriasis, cross-fitted." in notes
+    assert sum(note.startswith("Gene sets: directions of the gene sets") for note in notes) == 1
+    material.tables["index"] = index.assign(basis=np.nan)
+    assert not any("axis of" in note for note in list_cells(material).notes)

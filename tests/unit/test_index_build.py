@@ -292,6 +292,73 @@ def test_a_list_made_from_this_cohort_is_said_to_be_not_independent(copied, sets
     assert set(others["status"]) == {"ok"}
 
 
+def change_facts(place, **facts):
+    path = place / "expression" / "expression.h5ad"
+    data = anndata.read_h5ad(path)
+    data.uns["adnorm"].update(facts)
+    data.write_h5ad(path)
+
+
+def test_a_trial_of_another_disease_stands_on_an_axis_of_its_own(copied, sets, core):
+    """The others are of atopic dermatitis: they do not judge psoriasis, nor does the list."""
+    before = index_table(copied.parent, copied.name)
+    assert set(before.loc[before["name"] == "global", "basis"]) == {
+        "axis of atopic dermatitis, trained on 3 other cohorts "
+        "(demo_jak1, demo_reference_array, demo_reference_rnaseq)"
+    }
+    change_facts(copied, disease="Psoriasis vulgaris")
+    index_of(copied, sets, SETTINGS | {"axis_genes": str(core)})
+    table = index_table(copied.parent, copied.name)
+    primary = table[table["analysis"] == "primary"]
+    axis = primary[primary["name"] == "global"]
+    assert axis["basis"].str.startswith("axis of Psoriasis vulgaris, cross-fitted").all()
+    assert not axis["basis"].str.contains("atopic").any()
+    genes = read_table(copied / "index" / "axis.tsv")
+    assert set(genes.loc[genes["source"] == "cross-fit", "disease"]) == {"Psoriasis vulgaris"}
+    assert "other cohorts" not in set(genes["source"])
+    listed = table[table["name"] == "core_list"]
+    assert set(listed["reason_code"]) == {"OTHER_DISEASE"} and listed["ni"].isna().all()
+    assert (
+        listed["reason"].str.contains("is of atopic dermatitis, and this cohort is of Psor").all()
+    )
+    # A set is set against the effect in this cohort, so its number stays, and says what it is.
+    one = primary[primary["name"] == "th2"].reset_index(drop=True)
+    old = before[(before["analysis"] == "primary") & (before["name"] == "th2")]
+    assert one["ni"].tolist() == old["ni"].tolist()
+    assert one["basis"].str.contains("of atopic dermatitis.*against the effect of Psoriasis").all()
+
+
+@pytest.mark.parametrize("spelled", ["AD", "Atopic Eczema", "atopic  dermatitis (AD)"])
+def test_another_spelling_is_no_other_disease(copied, sets, spelled):
+    change_facts(copied, disease=spelled)
+    before = index_table(copied.parent, copied.name).drop(columns="basis")
+    index_of(copied, sets)
+    after = index_table(copied.parent, copied.name)
+    assert after.loc[after["name"] == "global", "basis"].str.startswith(f"axis of {spelled}").all()
+    pd.testing.assert_frame_equal(after.drop(columns="basis"), before)
+
+
+def test_a_teacher_with_the_same_samples_is_left_out_and_said(demo, sets, copied):
+    """The whole way: the same trial under another name, and what the index says of its axis."""
+    twin = copied.parent / "twin"
+    shutil.copytree(copied, twin)
+    change_facts(twin, cohort="twin")
+    others = [demo / name for name in ("demo_reference_array", "demo_reference_rnaseq")]
+    before = index_table(copied.parent, copied.name)
+    compile_lesional_effects([copied, twin, *others], copied.parent / "lesional_effects.tsv")
+    index_of(copied, sets)
+    axis = index_table(copied.parent, copied.name, name="global", analysis="primary")
+    assert axis["basis"].str.contains("trained on 2 other cohorts").all()
+    assert (
+        axis["basis"].str.contains("twin left out (in common with this cohort: ", regex=False).all()
+    )
+    compile_lesional_effects([copied, *others], copied.parent / "lesional_effects.tsv")
+    index_of(copied, sets)
+    without = index_table(copied.parent, copied.name, name="global", analysis="primary")
+    assert without["ni"].tolist() == axis["ni"].tolist()
+    assert len(before)
+
+
 def test_cohort_without_visits_has_empty_tables_with_headers(demo):
     assert index_table(demo, "demo_reference_array").empty
     assert read_table(demo / "demo_reference_array" / "index" / "gene_index.tsv").empty

@@ -644,7 +644,7 @@ def test_a_shipped_cohort_file_says_what_is_known(name):
 
 
 def lesional_of(cohorts):
-    rows = [(c["id"], c["disease"], "no", "FLG", -1.0, 0.1, 9) for c in cohorts]
+    rows = [(c["id"], c["disease"], "no", "FLG", -1.0, 0.1, 9, "") for c in cohorts]
     return pd.DataFrame(rows, columns=LESIONAL_COLUMNS)
 
 

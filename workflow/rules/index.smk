@@ -8,6 +8,9 @@ rule lesional_effects:
             "<results>/{cohort}/expression/expression.h5ad",
             cohort=sorted(STUDY.cohorts),
         ),
+        manifests=collect(
+            "<results>/{cohort}/fetch/manifest.json", cohort=sorted(STUDY.cohorts)
+        ),
     output:
         lesional_effects="<results>/axis/lesional_effects.tsv",
     log:

@@ -30,6 +30,7 @@ KEYS = ["cohort", "drug", "week", "reference", "level", "name", "question", "low
 COLUMNS = [
     "cohort",
     "simulated",
+    "disease",
     "drug",
     "drug_class",
     "week",

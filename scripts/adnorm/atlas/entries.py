@@ -8,9 +8,10 @@ import pandas as pd
 from adnorm.atlas.material import NOT_AVAILABLE, CohortResults, has_number
 from adnorm.base.tables import stack
 from adnorm.index.axis import DISEASE
-from adnorm.index.estimability import NO_PLACEBO
+from adnorm.index.estimability import NO_PLACEBO, OTHER_DISEASE
 from adnorm.index.normalization import EXPLORATORY
 from adnorm.study.comparisons import number
+from adnorm.study.diseases import lookalikes, same_disease
 
 #: Name, first and last week, and the week whose nearest visit stands for the window.
 WINDOWS = (
@@ -20,7 +21,7 @@ WINDOWS = (
     ("weeks 15-18", 15.0, 18.0, 16.0),
 )
 TRIAL = "trial"
-OTHER_DISEASE, NO_WINDOW = "OTHER_DISEASE", "NO_WINDOW"
+NO_WINDOW = "NO_WINDOW"
 
 
 def window_of(week: float) -> str:
@@ -39,8 +40,10 @@ def trial_entries(cohort: CohortResults) -> pd.DataFrame:
         (another disease, no placebo, no index, a visit outside the windows).
     """
     arms = cohort.drug_arms()
-    if cohort.disease != DISEASE:
+    if not same_disease(cohort.disease, DISEASE):
         reason = f"{cohort.cohort} is a cohort of {cohort.disease}: only {DISEASE} is compared"
+        if lookalikes(cohort.disease, [DISEASE]):
+            reason += "; if that is its disease, write it so under `disease:` in the cohort file"
         frame = arms.drop_duplicates("drug_class").assign(window="", week=np.nan, target=np.nan)
         return _refused_trial(cohort, frame, OTHER_DISEASE, reason)
     # The highest dose stands for the drug, whatever its index is.

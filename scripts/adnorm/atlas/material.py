@@ -48,7 +48,8 @@ class CohortResults:
 
     def keys(self) -> dict[str, str]:
         """Columns that open every row of this cohort."""
-        return {"cohort": self.cohort, "simulated": "yes" if self.simulated else "no"}
+        simulated = "yes" if self.simulated else "no"
+        return {"cohort": self.cohort, "simulated": simulated, "disease": self.disease}
 
     def drug_arms(self) -> pd.DataFrame:
         """Arms that got a drug: arm, treatment, drug_class, dose_mg; by drug and rising dose."""

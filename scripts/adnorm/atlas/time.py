@@ -26,7 +26,7 @@ FROM_INDEX += ["p_value", "fdr", "dni", "dni_lower", "dni_upper", "pairs", "lost
 FROM_INDEX += ["status", "reason_code", "reason", "dni_reason_code", "dni_reason"]
 SHARE = ["share", "share_lower", "share_upper", "share_interval", "share_pairs"]
 SHARE += ["share_status", "share_reason_code", "share_reason"]
-COLUMNS = ["cohort", "simulated", *FROM_INDEX, "early_week", "last_week", *SHARE]
+COLUMNS = ["cohort", "simulated", "disease", *FROM_INDEX, "early_week", "last_week", *SHARE]
 
 
 def time_table(cohort: CohortResults, settings: dict, seed: int) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from adnorm.figures.index_material import describe_sets
 from adnorm.figures.panels import known_reference
 from adnorm.figures.shared import CohortMaterial, classes_of
 from adnorm.figures.theme import arm_colours, counted, order_arms
+from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 
 if TYPE_CHECKING:
     from adnorm.study.gene_sets import GeneSet
@@ -68,9 +69,20 @@ class AtlasMaterial(CohortMaterial):
         return self.cohorts[cohort]["route"] == "simulated"
 
     def name(self, cohort: str) -> str:
-        """Write a cohort; a simulated one among real ones says so."""
+        """Write a cohort; one that is simulated or of another disease among others says so."""
         mixed = len({self.simulated(c) for c in self.sheets}) > 1
-        return f"{cohort} (simulated)" if mixed and self.simulated(cohort) else cohort
+        said = ["simulated"] if mixed and self.simulated(cohort) else []
+        disease = self.diseases.get(cohort, ATOPIC_DERMATITIS)
+        said += [] if same_disease(disease, ATOPIC_DERMATITIS) else [disease]
+        return f"{cohort} ({', '.join(said)})" if said else cohort
+
+    @cached_property
+    def diseases(self) -> dict[str, str]:
+        """Disease by cohort, of those that have a table over time."""
+        time = self.tables["time"]
+        if "disease" not in time:
+            return {}
+        return time.drop_duplicates("cohort").set_index("cohort")["disease"].to_dict()
 
     @cached_property
     def colours(self) -> dict[tuple[str, str], str]:

@@ -51,6 +51,7 @@ SHORT = {
     "TOO_FEW_PAIRS": "too few patients",
     NO_PLACEBO: "no placebo",
     UNBOUNDED: "interval unbounded",
+    "OTHER_DISEASE": "another disease",
 }
 NOT_DEFINED = "not available"
 
@@ -138,7 +139,32 @@ def list_cells(material: CohortMaterial) -> Cells:
         notes.append("No placebo arm: the index is uncontrolled.")
     table = _sorted(material, table, order)
     columns = list(table[KEYS[:-1]].drop_duplicates().itertuples(index=False, name=None))
-    return Cells(table, blocks, labels, columns, [*notes, *_lost(table)])
+    notes = [*basis_notes(index, labels), *notes, *_lost(table)]
+    return Cells(table, blocks, labels, columns, notes)
+
+
+def basis_notes(index: pd.DataFrame, labels: dict[str, str]) -> list[str]:
+    """Say whose axis the scores on an axis stand on, and when sets are of another disease.
+
+    Parameters
+    ----------
+    index
+        Primary rows of index.tsv; the names stand in the column ``set``.
+    labels
+        Text beside each score that is shown.
+    """
+    if "basis" not in index:
+        return []
+    told = index.assign(basis=index["basis"].astype(object).fillna("").astype(str))
+    told = told[(told["basis"] != "") & told["set"].isin(list(labels))]
+    on_axis = told["level"].isin([GLOBAL, PUBLISHED_AXIS])
+    notes = [
+        f"{labels[name]}: {rows['basis'].iloc[0]}."
+        for name, rows in told[on_axis].groupby("set", sort=False)
+    ]
+    elsewhere = told.loc[~on_axis & told["basis"].str.contains(", against "), "basis"]
+    notes += [f"Gene sets: {basis}." for basis in dict.fromkeys(elsewhere)]
+    return notes
 
 
 def score_blocks(material: CohortMaterial, index: pd.DataFrame) -> tuple[list, list[str]]:

@@ -1,7 +1,9 @@
 """The disease axis: gene weights from cohorts other than the one that is judged.
 
 Weights and the trial they judge must not share noise. A gene that was chosen because lesional skin
-was high by chance at baseline "improves" by itself, so a useless drug would look useful.
+was high by chance at baseline "improves" by itself, so a useless drug would look useful. A cohort
+that shares patients with the judged one is therefore no teacher. And an axis belongs to one
+disease: how far psoriasis is from atopic dermatitis says nothing of how far it is from normal skin.
 """
 
 from __future__ import annotations
@@ -17,13 +19,12 @@ from adnorm.base.logs import progress
 from adnorm.base.tables import read_table, write_table
 from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index.meta import combine_studies
-from adnorm.index.selection import AXIS_COLUMNS, first_reason, winsorised
+from adnorm.index.selection import AXIS_COLUMNS, Rule, first_reason, tell_rules, winsorised
+from adnorm.index.sharing import fingerprint, shared_by
+from adnorm.index.teachers import DISEASE, FEWEST_COHORTS, tell_shares, training_cohorts
 from adnorm.study.comparisons import BASELINE
 
 CONTRAST = "lesional-nonlesional@0"
-DISEASE = "atopic dermatitis"
-#: Below this many other cohorts the axis comes from the cohort itself, cross-fitted.
-FEWEST_COHORTS = 2
 SAME_SIGN = 2 / 3
 LESIONAL_COLUMNS = [
     "cohort",
@@ -33,6 +34,7 @@ LESIONAL_COLUMNS = [
     "log2_fold_change",
     "standard_error",
     "pairs",
+    "shares",
 ]
 
 
@@ -42,10 +44,11 @@ def compile_lesional_effects(folders: list[Path], output: Path) -> None:
     Parameters
     ----------
     folders
-        Result folders of the cohorts, with ``effects/effects.tsv`` and
-        ``expression/expression.h5ad``. A cohort without the comparison adds no rows.
+        Result folders of the cohorts, with ``effects/effects.tsv``, ``expression/expression.h5ad``
+        and ``fetch/manifest.json``. A cohort without the comparison adds no rows.
     output
-        lesional_effects.tsv.
+        lesional_effects.tsv; the column ``shares`` says with which cohorts a cohort has a series, a
+        file, samples or patients in common.
 
     Raises
     ------
@@ -54,41 +57,32 @@ def compile_lesional_effects(folders: list[Path], output: Path) -> None:
     """
     from adnorm.effects.observations import read_h5ad
 
-    parts = []
+    parts, prints = [], []
     for folder in sorted(map(Path, folders), key=lambda f: f.name):
         effects = read_table(folder / "effects" / "effects.tsv")
-        facts = read_h5ad(folder / "expression" / "expression.h5ad").uns["adnorm"]
+        data = read_h5ad(folder / "expression" / "expression.h5ad")
+        prints.append(fingerprint(data, folder / "fetch" / "manifest.json"))
+        facts = data.uns["adnorm"]
         mine = effects[effects["contrast"] == CONTRAST].assign(
             cohort=str(facts["cohort"]),
             disease=str(facts["disease"]),
             simulated="yes" if facts["simulated"] else "no",
         )
         if len(mine):
-            parts.append(mine[LESIONAL_COLUMNS])
+            parts.append(mine)
         else:
             progress(f"{facts['cohort']} has no lesional − non-lesional comparison at baseline")
+    shared = shared_by(prints)
+    for first, others in shared.items():
+        for second, said in others.items():
+            if first < second:
+                progress(f"{first} and {second} do not teach each other; in common: {said}")
+    parts = [
+        part.assign(shares=tell_shares(shared.get(part["cohort"].iloc[0], {})))[LESIONAL_COLUMNS]
+        for part in parts
+    ]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=LESIONAL_COLUMNS)
     write_table(table.sort_values(["cohort", "gene"], kind="stable"), output)
-
-
-def training_cohorts(lesional: pd.DataFrame, cohort: str, simulated: bool) -> list[str]:
-    """Which cohorts may teach the axis that judges `cohort`.
-
-    Parameters
-    ----------
-    lesional
-        lesional_effects.tsv.
-    cohort
-        The cohort that is judged; it never teaches its own axis.
-    simulated
-        Whether it is simulated; simulated and real cohorts never mix.
-    """
-    usable = (
-        (lesional["cohort"] != cohort)
-        & (lesional["disease"] == DISEASE)
-        & ((lesional["simulated"] == "yes") == simulated)
-    )
-    return sorted(set(lesional.loc[usable, "cohort"]))
 
 
 def train_axis(
@@ -98,8 +92,9 @@ def train_axis(
     genes_on_platform: Iterable[str],
     left_out: Mapping[str, str],
     settings: Mapping,
+    disease: str = DISEASE,
 ) -> pd.DataFrame:
-    """Train the axis of a cohort on the other cohorts.
+    """Train the axis of a cohort on the other cohorts of its disease.
 
     A random-effects meta-analysis of every gene gives its effect d. A gene is used if at least two
     cohorts measured it, its false discovery rate is below ``fdr``, |d| above ``minimum_effect``,
@@ -117,26 +112,29 @@ def train_axis(
     lesional
         lesional_effects.tsv.
     cohort, simulated
-        The cohort that is judged and whether it is simulated (see `training_cohorts`).
+        The cohort that is judged and whether it is simulated (see `find_teachers`).
     genes_on_platform
         Genes of its expression matrix.
     left_out
         Symbol → reason.
     settings
         ``minimum_effect``, ``fdr``, ``confidence``.
+    disease
+        Of its patients.
 
     Returns
     -------
     DataFrame
         gene, weight (0 if left out), effect, lower, upper, p_value, fdr, tau2, i2, cohorts, reason
         (empty if used); sorted by gene, every gene that any of the cohorts or the platform has.
+        ``attrs["selection"]`` says how many genes each rule left.
 
     Raises
     ------
     AdnormError
         A gene twice in one cohort, or a standard error that is not positive.
     """
-    cohorts = training_cohorts(lesional, cohort, simulated)
+    cohorts = training_cohorts(lesional, cohort, simulated, disease)
     mine = lesional[lesional["cohort"].isin(cohorts)]
     twice = mine.duplicated(["cohort", "gene"])
     if twice.any():
@@ -169,36 +167,61 @@ def train_axis(
         columns=AXIS_COLUMNS,
     )
     agree = (np.sign(effects) == np.sign(combined.effect)[:, None]).sum(axis=1)
-    table["reason"] = _why_left_out(table, agree, platform, left_out, settings)
+    rules = _rules(table, agree, platform, left_out, settings)
+    table["reason"] = first_reason(len(table), [(rule.refused, rule.reason) for rule in rules])
     used = (table["reason"] == "").to_numpy()
     variance = np.nanmean((errors**2 * pairs)[used], axis=1)
     table.loc[used, "weight"] = winsorised(combined.effect[used] / variance)
+    table.attrs["selection"] = tell_rules(len(table), rules)
     progress(f"disease axis: {int(used.sum())} genes from {len(cohorts)} other cohorts")
     return table
 
 
-def _why_left_out(
+def _rules(
     table: pd.DataFrame,
     agree: np.ndarray,
     platform: set[str],
     left_out: Mapping[str, str],
     settings: Mapping,
-) -> list[str]:
-    """Say for every gene why it is not used; empty where it is."""
+) -> list[Rule]:
+    """Say which genes each rule of the selection refuses."""
     cohorts = table["cohorts"].to_numpy()
     agreed = [f"sign agrees in {a} of {n} cohorts" for a, n in zip(agree, cohorts, strict=True)]
-    least = settings["minimum_effect"]
-    return first_reason(
-        len(table),
-        [
-            (~table["gene"].isin(platform), "not measured in this cohort"),
-            (table["gene"].isin(left_out), table["gene"].map(left_out)),
-            (cohorts < FEWEST_COHORTS, f"measured in fewer than {FEWEST_COHORTS} other cohorts"),
-            (~(table["fdr"] < settings["fdr"]), f"FDR not below {settings['fdr']:g}"),
-            (~(table["effect"].abs() > least), f"|log2 fold change| not above {least:g}"),
-            (agree < SAME_SIGN * cohorts - 1e-9, agreed),
-        ],
-    )
+    least, rate = settings["minimum_effect"], settings["fdr"]
+    sizes = table["effect"].abs()
+    few = cohorts < FEWEST_COHORTS
+    return [
+        Rule(~table["gene"].isin(platform), "not measured in this cohort", "are measured here"),
+        Rule(
+            table["gene"].isin(left_out),
+            table["gene"].map(left_out),
+            "do not tell the composition of a biopsy",
+        ),
+        Rule(
+            few,
+            f"measured in fewer than {FEWEST_COHORTS} other cohorts",
+            f"are measured in at least {FEWEST_COHORTS} other cohorts",
+        ),
+        Rule(
+            ~(table["fdr"] < rate),
+            f"FDR not below {rate:g}",
+            f"have a false discovery rate below {rate:g} (`index: fdr`)",
+            table["fdr"].to_numpy(dtype=float),
+            "lowest",
+        ),
+        Rule(
+            ~(sizes > least),
+            f"|log2 fold change| not above {least:g}",
+            f"differ by more than {least:g} log2 steps (`index: minimum_effect`)",
+            sizes.to_numpy(dtype=float),
+            "largest",
+        ),
+        Rule(
+            agree < SAME_SIGN * cohorts - 1e-9,
+            agreed,
+            "have the same sign in two thirds of the cohorts",
+        ),
+    ]
 
 
 def axis_scores(

@@ -72,16 +72,16 @@ def build_index(
     sets = read_gene_sets(gene_set_files)
     table, left_out = read_table(lesional), left_out_genes(sets)
     values, names = read_set_scores(scores, data, sets)
+    confidence, disease = float(settings["confidence"]), str(data.facts["disease"])
     exchanged = {
-        reference: exchanged_labels(
-            values, names, data.combined, reference, float(settings["confidence"])
-        )
+        reference: exchanged_labels(values, names, data.combined, reference, confidence, disease)
         for reference in (NONLESIONAL, HEALTHY)
     }
     for said in exchanged.values():
         if said:
             get_logger().warning("%s", said)
     axis = disease_axis(data, table, left_out, settings, seed, exchanged[NONLESIONAL])
+    progress(axis.reason or axis.basis)
     asked = _with_axis(Asked(values, names, data.combined, _placebo(data), settings, seed), axis)
     listed = None
     if settings.get("axis_genes"):
@@ -127,7 +127,10 @@ def _placebo(data: Observations) -> str:
 def _with_axis(asked: Asked, axis: DiseaseAxis, name: str = GLOBAL, level: str = GLOBAL) -> Asked:
     """Put the score on an axis before the others."""
     row = pd.DataFrame(
-        {"reason_code": axis.reason_code, "reason": axis.reason, "level": level, "role": level},
+        {
+            **{"reason_code": axis.reason_code, "reason": axis.reason, "basis": axis.basis},
+            **{"level": level, "role": level},
+        },
         index=[name],
     )
     values = asked.values.copy()
@@ -168,7 +171,7 @@ def _literal(data: Observations, effects: pd.DataFrame, exchanged: str) -> pd.Da
     found = pct_improvement_literal(data.log2, data.genes, data.combined, disease)
     value = found["pct_improvement_literal"].to_numpy(dtype=float) / 100
     known = np.isfinite(value) & (exchanged == "")
-    lacking = exchanged or "too few pairs or no disease gene of its own in this cohort"
+    lacking = exchanged or found["lacking"]
     counted = found["note"] + " (" + found["genes"].astype(str) + " genes)"
     rows = pd.DataFrame(
         {
@@ -180,6 +183,7 @@ def _literal(data: Observations, effects: pd.DataFrame, exchanged: str) -> pd.Da
             "name": "pct_improvement_literal",
             "ni": np.where(known, value, np.nan),
             "family": "none",
+            "basis": "genes of this cohort",
             "pairs": found["pairs"],
             "status": np.where(known, EXPLORATORY, NOT_AVAILABLE),
             "reason_code": np.where(known, "", DIRECTION_CONTRADICTED if exchanged else NOT_SCORED),

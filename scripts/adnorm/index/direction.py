@@ -7,6 +7,7 @@ import pandas as pd
 
 from adnorm.index.estimability import DIRECTION_CONTRADICTED, SET, judge_denominator
 from adnorm.index.groups import PatientTable
+from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 
 #: One or two sets against their direction may be this cohort's biology.
 FEWEST_SETS = 3
@@ -18,6 +19,7 @@ def exchanged_labels(
     observations: pd.DataFrame,
     reference: str,
     confidence: float,
+    disease: str = ATOPIC_DERMATITIS,
 ) -> str:
     """Say that lesional skin and its reference look exchanged; empty where they do not.
 
@@ -36,6 +38,8 @@ def exchanged_labels(
         ``nonlesional`` or ``healthy``.
     confidence
         Of the bounds that must be on one side of 0.
+    disease
+        Of the cohort: another one than that of the sets may move them otherwise.
     """
     asked = (names["reason_code"] == "").to_numpy()
     asked &= np.isfinite(values.to_numpy(dtype=float)).all(axis=0)
@@ -51,7 +55,10 @@ def exchanged_labels(
     against, sound = codes.count(DIRECTION_CONTRADICTED), codes.count("")
     if against < FEWEST_SETS or against <= sound:
         return ""
-    return (
+    said = (
         f"{against} of {len(codes)} gene sets with a direction run against it at baseline and "
         f"{sound} with it: lesional and {reference} labels look exchanged"
     )
+    if same_disease(disease, ATOPIC_DERMATITIS):
+        return said
+    return f"{said}, or {disease} moves these sets otherwise than {ATOPIC_DERMATITIS} does"

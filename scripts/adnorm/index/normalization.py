@@ -62,8 +62,7 @@ COLUMNS = [
     "status",
     "reason_code",
     "reason",
-    "dni_reason_code",
-    "dni_reason",
+    *("dni_reason_code", "dni_reason", "basis"),
 ]
 
 

@@ -27,7 +27,8 @@ class Asked:
     values
         Scores, shape (observations, names).
     names
-        By name: level, role, reason_code, reason.
+        By name: level, role, reason_code, reason, and basis: where the direction of the score comes
+        from.
     observations
         patient, state, week, arm of each row of `values`.
     placebo_arm
@@ -50,7 +51,7 @@ class Asked:
     ) -> pd.DataFrame:
         """Compute one analysis against one reference."""
         values = self.values if values is None else values
-        return normalization_index(
+        found = normalization_index(
             values,
             self.observations,
             reference,
@@ -60,6 +61,7 @@ class Asked:
             self.names.loc[values.columns],
             analysis,
         )
+        return found.assign(basis=found["name"].map(self.names["basis"]))
 
     def references(self) -> list[str]:
         """Non-lesional skin always, healthy skin where the series has it."""

@@ -17,6 +17,7 @@ from adnorm.scores.coverage import LOW_COVERAGE as FLAGGED
 from adnorm.scores.coverage import NOT_SCORED as UNSCORED
 from adnorm.scores.coverage import Platform, assess_coverage
 from adnorm.study.biopsies import average_rows, combine_biopsies
+from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.gene_sets import GeneSet
 
 ZSCORE = "zscore"
@@ -72,8 +73,29 @@ def read_set_scores(
         [_usable(row["direction"], row["status"], row["reason"]) for _, row in facts.iterrows()],
         columns=["reason_code", "reason"],
         index=values.columns,
-    ).assign(level=SET, role=facts["role"].to_numpy(), family=facts["family"].to_numpy())
+    ).assign(
+        level=SET,
+        role=facts["role"].to_numpy(),
+        family=facts["family"].to_numpy(),
+        basis=set_basis(str(data.facts["disease"])),
+    )
     return _with_itch_minus_th2(values, names, data, sets)
+
+
+def set_basis(disease: str) -> str:
+    """Say where the direction of a set comes from, and whose disease effect it is set against.
+
+    Parameters
+    ----------
+    disease
+        Of the cohort.
+    """
+    if same_disease(disease, ATOPIC_DERMATITIS):
+        return "directions of the gene sets"
+    return (
+        f"directions of the gene sets (the shipped ones: of {ATOPIC_DERMATITIS}), against the "
+        f"effect of {disease} in this cohort"
+    )
 
 
 def _usable(direction: str, status: str, reason: str) -> tuple[str, str]:
@@ -116,6 +138,7 @@ def _with_itch_minus_th2(
             "level": SET,
             "role": itch.role,
             "family": itch.family,
+            "basis": set_basis(str(data.facts["disease"])),
         },
         index=[ITCH_MINUS_TH2],
     )

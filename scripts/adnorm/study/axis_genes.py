@@ -12,9 +12,10 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.tables import read_table
+from adnorm.study.diseases import ATOPIC_DERMATITIS, disease_name
 
 SIGNS = {"up": 1.0, "down": -1.0}
-REQUIRED, OPTIONAL = ("gene", "direction"), ("weight", "trained_on")
+REQUIRED, OPTIONAL = ("gene", "direction"), ("weight", "trained_on", "disease")
 #: Public accessions of cohorts: GSE58558, E-MTAB-8149 …
 ACCESSION = re.compile(r"[A-Z]+(-[A-Z]+-)?\d+")
 
@@ -31,11 +32,14 @@ class AxisGenes:
         Signed weight by symbol, in the order of the file; above 0 for genes that rise in disease.
     trained_on
         Accessions of the cohorts that the list was made from; it is no independent measure there.
+    disease
+        Whose genes they are; cohorts of another disease are not judged on the list.
     """
 
     name: str
     weights: dict[str, float]
     trained_on: tuple[str, ...]
+    disease: str = ATOPIC_DERMATITIS
 
 
 def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
@@ -45,8 +49,9 @@ def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
     ----------
     path
         Tab-separated: ``gene``; ``direction`` (up or down, in lesional skin); optionally ``weight``
-        (above 0; 1 where the column is absent) and ``trained_on`` (accessions of the cohorts that
-        the list was made from, joined by a semicolon; the rows together count).
+        (above 0; 1 where the column is absent), ``trained_on`` (accessions of the cohorts that
+        the list was made from, joined by a semicolon; the rows together count) and ``disease`` (of
+        the list; atopic dermatitis where the column is absent or empty).
     taken
         Names of other scores (gene sets, ``global``), which the file must not be called.
 
@@ -104,8 +109,15 @@ def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
                     "GSE58558, several joined by a semicolon"
                 )
             trained.add(accession)
+    diseases = list(dict.fromkeys(filter(None, text["disease"])))
+    if len(set(map(disease_name, diseases))) > 1:
+        problems.add(
+            f"column 'disease' names {listing(diseases)}; a list belongs to one disease: make a "
+            "file of each"
+        )
     problems.stop()
-    return AxisGenes(path.stem, weights, tuple(sorted(trained)))
+    disease = diseases[0] if diseases else ATOPIC_DERMATITIS
+    return AxisGenes(path.stem, weights, tuple(sorted(trained)), disease)
 
 
 def _size(text: str) -> float:
