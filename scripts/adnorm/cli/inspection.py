@@ -127,7 +127,11 @@ def _behind(
     A run stops at the sheet, before it touches a value. So that a person mends everything in one
     round, the values are read once more with a sheet that cannot be wrong.
     """
-    plain = {"samples": ANY_SHEET, "treatments": {}, "placebo_arm": None, "reference": None}
+    sheet = ANY_SHEET
+    if cohort["route"] == "h5ad":
+        # Rows of one biopsy would be taken for cells.
+        sheet = sheet | {"patient": {"from": "sample", "missing": "anybody"}}
+    plain = {"samples": sheet, "treatments": {}, "placebo_arm": None, "reference": None}
     stand_in = cohort | plain
     messages = []
     for exclude in (cohort["exclude"], []):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,9 +20,10 @@ from adnorm.expression.normalize import (
     quantile_asked,
 )
 from adnorm.expression.quality import assess_quality, below_library_limit, library_table
-from adnorm.expression.scale import round_counts, verify_scale
+from adnorm.expression.scale import verify_scale
 from adnorm.expression.sources import Sources, open_sources
 from adnorm.expression.symbols import Vocabulary
+from adnorm.expression.turned import Turned, turn
 from adnorm.expression.wording import counted
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.gene_sets import previous_symbols, read_gene_sets
@@ -71,8 +73,9 @@ def build_expression(
     values = sources.values(samples)
     summed = values.attrs.pop("summed", {})
     progress(f"values: {counted(values.shape[0], 'row')} × {counted(values.shape[1], 'sample')}")
-    values, before = _verified(values, sources, cohort)
-    before = _lane_steps(summed) + before
+    turned, overruled = _verified(values, sources, samples, cohort)
+    values, before = turned.values, _lane_steps(summed) + turned.steps
+    declared, cohort = cohort, cohort | {"scale": turned.scale}
     genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
     progress(f"identifiers: {counted(len(genes.values), 'gene')}")
     quality, normalized = _normalize_and_assess(genes, samples, cohort, settings)
@@ -83,6 +86,7 @@ def build_expression(
         genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
         normalized = _normalize(genes, kept, cohort["scale"], cohort["assay"], settings)
     shape = f"{counted(len(normalized.log2), 'gene')} × {counted(len(kept), 'sample')}"
+    normalized = replace(normalized, method=turned.words + normalized.method)
     progress(f"{normalized.method}: {shape}")
     excluded = _all_excluded(excluded, quality)
     design, comparisons = design_tables(
@@ -90,6 +94,11 @@ def build_expression(
     )
     flags = quality.set_index("sample")["flags"]
     data = build_container(normalized, genes, kept, flags, cohort, settings["collapse"])
+    data.uns["adnorm"] |= {
+        "declared_scale": declared["scale"],
+        "scale_checked": (cohort["source"].get("scale_checked") or "") if overruled else "",
+        "scale_found": overruled,
+    }
     write_table(kept, outputs["samples"])
     write_table(excluded, outputs["excluded"])
     write_table(_all_steps(before, genes.steps, normalized), outputs["identifiers"])
@@ -103,16 +112,26 @@ def build_expression(
 
 
 def _verified(
-    values: pd.DataFrame, sources: Sources, cohort: dict
-) -> tuple[pd.DataFrame, list[tuple[str, int, str]]]:
-    """Check the declared scale and round expected counts; note the rounding as a step."""
-    wanted = bool(cohort["source"].get("round_counts"))
-    verify_scale(values, cohort["scale"], sources.values_name, cohort["assay"], wanted)
-    if not wanted:
-        return values, []
-    values, changed = round_counts(values)
-    detail = f"of {values.size} values; asked for by source: round_counts"
-    return values, [("expected counts rounded to whole numbers", changed, detail)]
+    values: pd.DataFrame, sources: Sources, samples: pd.DataFrame, cohort: dict
+) -> tuple[Turned, str]:
+    """Check the declared scale and turn the values into one that the stage works on.
+
+    Returns
+    -------
+    turned : Turned
+    overruled : str
+        What the check found and the cohort file overrules, if anything.
+    """
+    source = cohort["source"]
+    wanted = bool(source.get("round_counts"))
+    hints = replace(sources.hints(samples), scaled=values.attrs.pop("scaled", ""))
+    checked = " ".join((source.get("scale_checked") or "").split())
+    scale, assay = cohort["scale"], cohort["assay"]
+    overruled = verify_scale(values, scale, sources.values_name, assay, wanted, hints, checked)
+    turned = turn(values, scale, assay, wanted)
+    if turned.words:
+        progress(f"{turned.steps[0][0]}: {turned.steps[0][2]}")
+    return turned, overruled
 
 
 def _lane_steps(summed: dict[str, list[str]]) -> list[tuple[str, int, str]]:

@@ -12,11 +12,15 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing, nearest
+from adnorm.expression.evidence import BASES
+from adnorm.expression.hints import Hints
 from adnorm.expression.wording import GET_AGAIN, counted
 
 if TYPE_CHECKING:
     import h5py
 
+#: What `source: layer:` calls ``.raw``, where scanpy keeps the counts of all genes.
+RAW = ".raw"
 #: Rows for each biopsy (in the middle of all biopsies) above which rows must be cells.
 MOST_ROWS_OF_A_BIOPSY = 20
 # Sequencing indices of bulk libraries are 6 to 12 bases long, barcodes of cells 14 or more.
@@ -93,9 +97,10 @@ def read_values(
     path
         The file.
     layer
-        The layer that holds the values; ``None`` takes ``X``.
+        The layer that holds the values, ``.raw`` for those of ``.raw``; ``None`` takes ``X``.
     gene_column
-        Column of var that holds the gene identifiers; ``None`` takes the index of var.
+        Column of var (of ``.raw`` its own) that holds the gene identifiers; ``None`` takes the
+        index of var.
 
     Returns
     -------
@@ -114,6 +119,8 @@ def read_values(
     with _opened(Path(path)) as file:
         matrix = read_elem(_element(file, layer, path))
         var = _table(file, "var", path)
+        if layer == RAW:
+            var = _raw_genes(file, var, path)
         names = _table(file, "obs", path).index.astype(str).str.strip()
     if sparse.issparse(matrix):
         matrix = matrix.toarray()
@@ -161,19 +168,100 @@ def _table(file: h5py.File, name: str, path: Path | str) -> pd.DataFrame:
 
 def _element(file: h5py.File, layer: str | None, path: Path | str) -> h5py.Dataset | h5py.Group:
     layers = sorted(file.get("layers", ()))
+    if _has_raw(file):
+        layers.append(RAW)
     if layer is None:
-        if "X" in file and file["X"].attrs.get("encoding-type") != "null":
+        if _has_values(file):
             return file["X"]
         raise AdnormError(
             f"{path}: X holds nothing; name the layer that holds the values in the cohort file "
             f"(source: layer:). Layers: {listing(layers) or 'none'}"
         )
+    if layer == RAW and RAW in layers:
+        return file["raw"]["X"]
     if layer not in layers:
         raise AdnormError(
             f"{path}: source: layer: there is no layer '{layer}'{nearest(layer, layers)}; layers: "
             f"{listing(layers) or 'none'}. Leave the line out to take X"
         )
     return file["layers"][layer]
+
+
+def _has_values(file: h5py.File) -> bool:
+    return "X" in file and file["X"].attrs.get("encoding-type") != "null"
+
+
+def _has_raw(file: h5py.File) -> bool:
+    return "raw" in file and {"X", "var"} <= set(file["raw"])
+
+
+def _raw_genes(file: h5py.File, var: pd.DataFrame, path: Path | str) -> pd.DataFrame:
+    """Read var of ``.raw``; columns that only var itself has come along when the genes agree."""
+    genes = _table(file["raw"], "var", path)
+    if genes.index.equals(var.index):
+        return genes.join(var[[name for name in var if name not in genes]])
+    return genes
+
+
+def read_hints(path: Path | str, layer: str | None) -> Hints:
+    """Read what an .h5ad says of its values besides: scanpy's note of a logarithm, and raw counts.
+
+    Parameters
+    ----------
+    path
+        The file.
+    layer
+        The layer that is taken; ``None`` for ``X``.
+
+    Returns
+    -------
+    Hints
+    """
+    with _opened(Path(path)) as file:
+        noted = file.get("uns/log1p") if layer is None else None
+        log = _noted_log(noted) if noted is not None else None
+        places = {name: file["layers"][name] for name in sorted(file.get("layers", ()))}
+        if _has_raw(file):
+            places[RAW] = file["raw"]["X"]
+        # Places that are called after counts come first.
+        order = sorted(places, key=lambda n: (not re.search(r"count|raw", n, re.I), n))
+        if layer is not None and _has_values(file):
+            places[""] = file["X"]
+            order.append("")
+        place = next((n for n in order if n != layer and _holds_counts(places[n])), None)
+    if place is None:
+        return Hints(container_log=log)
+    line = "leave out the line `layer:`" if place == "" else f"`layer: {place}` below `source:`"
+    return Hints(container_log=log, counts=f"`scale: counts` and {line}", counts_layer=place)
+
+
+def read_counts_layer(path: Path | str) -> str | None:
+    """Find the layer or ``.raw`` that holds whole counts; ``None`` when X does, or nothing."""
+    with _opened(Path(path)) as file:
+        if _has_values(file) and _holds_counts(file["X"]):
+            return None
+    return read_hints(path, None).counts_layer
+
+
+def _noted_log(noted: h5py.Group | h5py.Dataset) -> str | None:
+    """Read the base that scanpy.pp.log1p notes: none is e."""
+    base = noted.get("base") if hasattr(noted, "get") else None
+    value = None if base is None or base.shape is None else base[()]
+    if value is None or isinstance(value, bytes | str) or not np.isscalar(value):
+        return "ln"
+    return next((name for name, b in BASES.items() if np.isclose(float(value), b)), None)
+
+
+def _holds_counts(element: h5py.Dataset | h5py.Group) -> bool:
+    """Whether the first numbers of a matrix are whole, none is negative, and not all are equal."""
+    import h5py
+
+    data = element if isinstance(element, h5py.Dataset) else element.get("data")
+    if data is None or data.shape is None or 0 in data.shape or data.dtype.kind not in "iuf":
+        return False
+    first = np.asarray(data[:200_000] if data.ndim == 1 else data[:50], dtype=float)
+    fine = bool(np.all(first == np.floor(first))) and first.min() >= 0
+    return fine and float(first.max()) > 1
 
 
 def _gene_ids(var: pd.DataFrame, column: str | None, path: Path | str) -> list[str]:

@@ -14,8 +14,10 @@ from adnorm.base.errors import AdnormError, Problems
 from adnorm.base.logs import get_logger
 from adnorm.base.tables import read_json
 from adnorm.expression.annotation import read_annotation
+from adnorm.expression.evidence import scaled_genes
 from adnorm.expression.generated import samples_without_counts
-from adnorm.expression.h5ad import read_obs, read_values, refuse_cells
+from adnorm.expression.h5ad import read_hints, read_obs, read_values, refuse_cells
+from adnorm.expression.hints import Hints, hints_of
 from adnorm.expression.identifier_table import IdentifierTable, read_identifier_table
 from adnorm.expression.lanes import sum_lanes
 from adnorm.expression.sample_columns import match_samples
@@ -125,7 +127,8 @@ class Sources:
         -------
         DataFrame
             Rows (probes or gene ids) × samples, in the order of the sheet. Where lanes were
-            summed, ``attrs["summed"]`` says for each sample of which columns.
+            summed, ``attrs["summed"]`` says for each sample of which columns; ``attrs["scaled"]``
+            says how the rows of all published samples were scaled, if they were.
 
         Raises
         ------
@@ -134,11 +137,12 @@ class Sources:
         """
         wanted = list(samples["sample"])
         if self.route == "geo_series_matrix":
-            return self._matrix_values()[wanted]
+            return _chosen(self._matrix_values(), wanted)
         path, source = self.files["table"], self.cohort["source"]
         with _under_the_name(path, self.written["table"]):
             if self.route == "h5ad":
-                return read_values(path, source.get("layer"), source.get("gene_column"))[wanted]
+                table = read_values(path, source.get("layer"), source.get("gene_column"))
+                return _chosen(table, wanted)
             table = read_value_table(path, source.get("gene_column"))
         if self.route == "ncbi_counts":
             return table[wanted]
@@ -150,11 +154,18 @@ class Sources:
             table.columns, self.raw.index, self.raw, excluded, where=self.values_name
         )
         columns = {sample: column for column, sample in names.items()}
-        values = table[[columns[sample] for sample in wanted]]
+        values = _chosen(table[list(names)], [columns[sample] for sample in wanted])
         values = values.set_axis(pd.Index(wanted, dtype=object), axis=1)
         if lanes:
             values.attrs["summed"] = {sample: lanes[columns[sample]] for sample in wanted}
         return values
+
+    def hints(self, samples: pd.DataFrame) -> Hints:
+        """Read what the deposit says of the scale of its values, besides the values themselves."""
+        if self.route == "h5ad":
+            with _under_the_name(self.files["table"], self.written["table"]):
+                return read_hints(self.files["table"], self.cohort["source"].get("layer"))
+        return hints_of(self.raw.loc[list(samples["sample"])])
 
     def _matrix_values(self) -> pd.DataFrame:
         path = self.files["series_matrix"]
@@ -167,6 +178,14 @@ class Sources:
                 "supplementary table of counts or expression (source: table:)"
             )
         return matrix.values
+
+
+def _chosen(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Take some columns; scaling over all of them would be hard to see in a part."""
+    values = table[columns]
+    if len(columns) < table.shape[1]:
+        values.attrs["scaled"] = scaled_genes(table.to_numpy(dtype=float))
+    return values
 
 
 def open_sources(manifest: Path, cohort: dict) -> Sources:

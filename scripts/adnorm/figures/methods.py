@@ -92,13 +92,22 @@ def _expression(facts: Mapping) -> list[tuple[str, list[str]]]:
     cited += factors[:1]
     return [
         (
-            f"Expression ({facts.get('assay', '')}, declared scale: {facts.get('scale', '')}) was "
+            f"Expression ({facts.get('assay', '')}, declared scale: {declared_scale(facts)}) was "
             f"{what} and brought to approved gene symbols; where several rows had one symbol, "
             f"{collapse}.",
             [],
         ),
         (f"Normalization: {normalization}.", cited),
     ]
+
+
+def declared_scale(facts: Mapping) -> str:
+    """Name the declared scale, and the reason if the check of the values found another."""
+    scale = str(facts.get("declared_scale") or facts.get("scale", ""))
+    reason = str(facts.get("scale_checked") or "")
+    if not reason:
+        return scale
+    return f"{scale}, kept although the check of the values finds otherwise, because: {reason}"
 
 
 def _scores(material: Material) -> list[tuple[str, list[str]]]:

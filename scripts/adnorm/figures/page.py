@@ -11,7 +11,13 @@ from adnorm.base.tables import atomic
 from adnorm.figures.contrasts import count_notes
 from adnorm.figures.labels import signed_note
 from adnorm.figures.material import Material
-from adnorm.figures.methods import REFERENCES, cited_keys, methods_sentences, versions
+from adnorm.figures.methods import (
+    REFERENCES,
+    cited_keys,
+    declared_scale,
+    methods_sentences,
+    versions,
+)
 from adnorm.figures.names import TITLES
 from adnorm.figures.quality import flag_words
 from adnorm.figures.results import (
@@ -49,7 +55,8 @@ def _about(material: Material) -> list[tuple[str, object]]:
         ("Disease", facts.get("disease", "")),
         ("Tissue", facts.get("tissue", "")),
         ("Assay", " ".join(filter(None, [facts.get("assay", ""), facts.get("platform", "")]))),
-        ("Values", f"{facts.get('normalization', '')} (declared scale: {facts.get('scale', '')})"),
+        ("Values", f"{facts.get('normalization', '')} (declared scale: {declared_scale(facts)})"),
+        ("Check of the scale", facts.get("scale_found") or ""),
         ("Reference skin", facts.get("reference") or "none in this cohort"),
         ("Placebo arm", facts.get("placebo_arm") or "none"),
         ("Size", f"{facts.get('samples')} samples, {facts.get('genes'):,} genes"),

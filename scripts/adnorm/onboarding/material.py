@@ -7,11 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
 from adnorm.onboarding.tables import genes_of
+
+if TYPE_CHECKING:
+    from adnorm.expression.hints import Hints
 
 HUMAN = "Homo sapiens"
 SEQUENCING, ARRAY = "rna-seq", "microarray"
@@ -39,6 +43,8 @@ class Material:
         Supplementary files of the series, best first.
     read_values
         Reads rows × samples, or ``None`` when the values are not at hand.
+    read_hints
+        Reads what the data say of their scale besides the values.
     """
 
     name: str
@@ -52,11 +58,19 @@ class Material:
     source: dict[str, tuple[object, str]] = field(default_factory=dict)
     supplementary: list[str] = field(default_factory=list)
     read_values: Callable[[], pd.DataFrame] | None = None
+    read_hints: Callable[[], Hints] | None = None
 
     @cached_property
     def values(self) -> pd.DataFrame | None:
         """Rows × samples, read once; ``None`` when they are not at hand."""
         return None if self.read_values is None else self.read_values()
+
+    @cached_property
+    def hints(self) -> Hints:
+        """What the data say of their scale, besides the values."""
+        from adnorm.expression.hints import hints_of
+
+        return hints_of(self.raw) if self.read_hints is None else self.read_hints()
 
     @property
     def words(self) -> str:
@@ -116,19 +130,21 @@ def container_material(path: Path) -> Material:
     """
     import h5py
 
-    from adnorm.expression.h5ad import read_obs, read_values
+    from adnorm.expression.h5ad import RAW, read_counts_layer, read_hints, read_obs, read_values
 
     _must_exist(path)
     raw = read_obs(path)
     material = Material(str(path), identity_of(path), "h5ad", raw)
     material.source = {"table": (str(path), "")}
     with h5py.File(path, "r") as file:
-        layers = sorted(file.get("layers", ()))
+        layers = sorted(file.get("layers", ())) + ([RAW] if "raw" in file else [])
     counts = [name for name in layers if "count" in name.casefold() or name.casefold() == "raw"]
-    layer = counts[0] if counts else None
+    # Counts may stand under any name; X is taken when it holds them itself.
+    layer = counts[0] if counts else read_counts_layer(path)
     if layers:
         material.source["layer"] = (layer, f"layers: {', '.join(layers)}; null takes X")
     material.read_values = lambda: read_values(path, layer)
+    material.read_hints = lambda: read_hints(path, layer)
     return material
 
 

@@ -32,6 +32,7 @@ from adnorm.study.mapping import OF_PATIENT
 
 CONFIRM, FILL = "confirm", "fill in"
 _ANNOTATION = "table that says the gene of each probe, in a column called 'Gene symbol'"
+_SCALES = "counts, linear, log2 or another scale of the manual"
 _DISEASE_KEYS = [r"disease.*|diagnosis|condition|group|patient.*condition|phenotype|.*disease.*"]
 _TISSUES = ("scalp", "skin", "biops", "tape", "strip", "epiderm", "blood", "pbmc", "derm")
 
@@ -208,7 +209,7 @@ def _values(material: Material) -> tuple[list[Fact], list[Fact]]:
     assay = Fact("assay", material.assay)
     values = material.values
     if values is not None:
-        scale, rounded, told = judge_scale(values, material.assay)
+        scale, rounded, told = judge_scale(values, material.assay, material.hints)
         if material.assay is None:
             kind, remark = judge_assay(values, scale)
             assay = Fact("assay", kind, remark, CONFIRM)
@@ -219,14 +220,14 @@ def _values(material: Material) -> tuple[list[Fact], list[Fact]]:
         fact = (
             Fact("scale", scale, told, CONFIRM)
             if scale
-            else Fact("scale", None, f"counts, log2 or linear; {told}", FILL)
+            else Fact("scale", None, f"{_SCALES}; {told}", FILL)
         )
         return [assay, fact], source
     if material.assay is None:
         assay = Fact("assay", None, "microarray or rna-seq", FILL)
     name = (material.supplementary or [""])[0].casefold()
     if not name:
-        return [assay, Fact("scale", None, "counts, log2 or linear", FILL)], source
+        return [assay, Fact("scale", None, _SCALES, FILL)], source
     linear = any(word in name for word in ("tpm", "fpkm", "rpkm"))
     log2 = any(word in name for word in ("log", "vst", "norm"))
     scale = "linear" if linear else "log2" if log2 else "counts"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
+
+if TYPE_CHECKING:
+    from adnorm.expression.hints import Hints
 
 _NO_TABLE = r"raw\.tar|\.(tar|pdf|docx?|bw|bigwig|bed|bedgraph|h5|mtx|rds|rdata|cel|idat|fa|gtf)\b"
 _OTHER_CONTENT = (
@@ -111,29 +115,50 @@ def _libraries(names: list[str], raw: pd.DataFrame) -> str | None:
     return fitting_pattern(names, fields) or None
 
 
-def judge_scale(values: pd.DataFrame, assay: str | None) -> tuple[str | None, bool, str]:
-    """Say which scale values look like, by the same checks that the run makes.
+def judge_scale(
+    values: pd.DataFrame, assay: str | None, hints: Hints | None = None
+) -> tuple[str | None, bool, str]:
+    """Say which scale values look like, by the rule that the run checks them with.
 
     Returns
     -------
     scale : str or None
-        counts, log2 or linear; ``None`` when the values are none of them.
+        One of the scales of a cohort file; ``None`` when the values fit none of them.
     round_counts : bool
         Whether they look like expected counts.
     remark : str
     """
-    from adnorm.expression.scale import describe_values, verify_scale
+    from adnorm.expression.hints import Hints
+    from adnorm.expression.impossible import describe_values
+    from adnorm.expression.readings import COUNTS, LINEAR, WORDS, read_scale
+    from adnorm.expression.scale import verify_scale
 
-    told = describe_values(values)
-    for scale in ("counts", "log2", "linear"):
-        try:
-            verify_scale(values, scale, "", assay or "")
-        except AdnormError:
-            continue
-        if scale == "linear" and assay != "microarray" and _like_libraries(values):
-            return "counts", True, f"{told}; sums differ as those of expected counts do"
-        return scale, False, told
-    return None, False, told
+    assay = assay or ("microarray" if rows_are_probes(values) else "")
+    hints, told = hints or Hints(), describe_values(values)
+    matrix = values.to_numpy(dtype=float)
+    if not np.isfinite(matrix).any():
+        return None, False, told
+    reading = read_scale(matrix, assay, hints)
+    scale = reading.scale
+    if scale is None:
+        return None, False, f"{told}; {reading.why}. {reading.instead}"
+    if reading.why:
+        told += f"; {reading.why}"
+    if scale not in (COUNTS, LINEAR) and hints.counts:
+        told += f"; raw counts stand in the same file: better, write {hints.counts}"
+    rounded = reading.expected
+    if scale == COUNTS and assay == "microarray":
+        scale = LINEAR
+    if scale == LINEAR and assay != "microarray" and _like_libraries(values):
+        scale, rounded = COUNTS, True
+        told += "; sums differ as those of expected counts do"
+    try:
+        verify_scale(values, scale, "the values", assay, rounded, hints)
+    except AdnormError as error:
+        return None, False, str(error)
+    if reading.why:
+        told += f" ({WORDS[scale]})"
+    return scale, rounded, told
 
 
 def _like_libraries(values: pd.DataFrame) -> bool:
@@ -146,7 +171,7 @@ def judge_assay(values: pd.DataFrame, scale: str | None) -> tuple[str | None, st
     """Say which assay values look like: by their identifiers, then by how zeros are written."""
     if rows_are_probes(values):
         return "microarray", "the rows are probes"
-    if scale in ("counts", "linear"):
+    if scale and (scale == "linear" or scale.endswith("counts")):
         return "rna-seq", f"values are {scale}"
     numbers = values.to_numpy(dtype=float)
     floor = np.nanmin(numbers)

@@ -90,6 +90,11 @@ def _check_source(cohort: dict, problems: Problems) -> None:
             "route: 'ncbi_counts' brings raw counts of RNA-seq; write `scale: counts` and "
             "`assay: rna-seq`"
         )
+    if source["scale_checked"] is not None and not source["scale_checked"].strip():
+        problems.add(
+            "source: scale_checked: say in words how you know that the declared scale is right, "
+            "or remove the line"
+        )
     if source["libraries"] is None:
         return
     if route not in ("local", "geo_supplementary"):

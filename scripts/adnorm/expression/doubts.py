@@ -1,0 +1,122 @@
+"""What a log says of a scale that is accepted, but with a doubt that proves nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adnorm.base.logs import get_logger
+from adnorm.expression.evidence import (
+    BASES,
+    centred_genes,
+    equal_sums_behind,
+    spread,
+    sums_behind,
+    whole_behind,
+)
+from adnorm.expression.hints import Hints
+from adnorm.expression.readings import LINEAR, LN, LOG2, LOG10, WORDS
+
+#: Sums of samples that are normalized for library size differ less than this, as a ratio.
+NORMALIZED_SPREAD = 3.0
+#: From this share of negative values on, values are ratios or centred.
+_RATIOS = 0.2
+# Sums of nearly all genes lie this far below the power of ten that all genes have.
+_NEARLY = 0.75
+
+
+def doubt(matrix: np.ndarray, scale: str, assay: str, hints: Hints, where: str) -> None:
+    """Log what a person should look at.
+
+    Parameters
+    ----------
+    matrix
+        Rows × samples as published.
+    scale
+        The declared scale, which the check accepts.
+    assay
+        ``microarray`` or ``rna-seq``.
+    hints
+        What the deposit says.
+    where
+        The file, for the log.
+    """
+    told = []
+    if scale == LINEAR and assay == "rna-seq":
+        told = _linear(matrix)
+    elif scale in BASES:
+        told = [*_centred(matrix), *(_array if assay == "microarray" else _sums)(matrix, scale)]
+        told += _two_logarithms(matrix, scale, hints)
+    for sentence in told:
+        get_logger().warning("%s: declared is `scale: %s`, and %s", where, scale, sentence)
+
+
+def _linear(matrix: np.ndarray) -> list[str]:
+    sums = np.nansum(matrix, axis=0)
+    finite = matrix[np.isfinite(matrix)]
+    if spread(sums) > NORMALIZED_SPREAD:
+        return [
+            f"the sums of the samples run from {sums.min():.4g} to {sums.max():.4g}; linear values "
+            "are expected to be normalized for library size (TPM, FPKM). Expected counts belong "
+            "under `scale: counts` with `source: round_counts: true`"
+        ]
+    if np.all(finite == np.floor(finite)):
+        return [
+            "all values are whole numbers; they are taken for rounded TPM or FPKM. If they are "
+            "counts, declare `scale: counts`"
+        ]
+    return []
+
+
+def _centred(matrix: np.ndarray) -> list[str]:
+    if np.nanmean(matrix < 0) < _RATIOS or not centred_genes(matrix):
+        return []
+    return [
+        "every row is centred on 0: differences are kept, levels are lost. Which of several "
+        "probes stands for a gene, the ranks behind ssGSEA and the sex of the samples depend on "
+        "levels; take the values before they were centred if you can"
+    ]
+
+
+def _array(matrix: np.ndarray, scale: str) -> list[str]:
+    whole = whole_behind(matrix, BASES[scale])
+    if whole is None or not whole.counts:
+        return []
+    return [
+        f"whole numbers stand behind the logarithm, so these intensities are not normalized. If "
+        f"they are counts of sequencing, write `assay: rna-seq` and `scale: {scale}_counts`; the "
+        "configuration can normalize arrays (`expression: array_normalization: quantile`)"
+    ]
+
+
+def _sums(matrix: np.ndarray, scale: str) -> list[str]:
+    """Doubt log2 values of most genes, whose sums would nearly be a power of ten otherwise."""
+    if scale != LOG2 or matrix.shape[1] < 2 or equal_sums_behind(matrix) == LOG2:
+        return []
+    for name in (LN, LOG10):
+        near = [_nearly_power(sums_behind(matrix, BASES[key])) for key in (name, LOG2)]
+        if near == [True, False]:
+            return [
+                f"the sums of the samples are nearly a power of ten if the values are "
+                f"{WORDS[name]}; if that is what they are, write `scale: {name}`"
+            ]
+    return []
+
+
+def _nearly_power(sums: np.ndarray) -> bool:
+    if spread(sums) > 1 / _NEARLY:
+        return False
+    powers = np.array([1e4, 1e5, 1e6])
+    return bool(any(((sums <= 1.01 * p) & (sums >= _NEARLY * p)).all() for p in powers))
+
+
+def _two_logarithms(matrix: np.ndarray, scale: str, hints: Hints) -> list[str]:
+    named = hints.said
+    if scale == LOG10 or LOG10 not in named or len(named) < 2:
+        return []
+    finite = np.abs(matrix[np.isfinite(matrix)])
+    if np.quantile(finite, 0.995) > (1 if np.nanmean(matrix < 0) >= _RATIOS else 5):
+        return []
+    return [
+        "the data processing of the samples names log10 and another logarithm, and the range of "
+        "the values would fit log10; if they are log10 values, write `scale: log10`"
+    ]

@@ -1,0 +1,289 @@
+"""What values show of their scale: whole numbers behind a logarithm, equal sums, equal spreads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Logarithms in which values are published, by the scale that declares them.
+BASES = {"log2": 2.0, "ln": float(np.e), "log10": 10.0}
+#: Sums of samples that differ less than this, as a ratio, are equal: those of TPM, for instance.
+EQUAL_SUMS = 1.01
+#: Share of the values that the limits below look at: single odd cells do not decide.
+NEARLY_ALL = 0.999
+
+# So many values are looked at; more tell no more.
+_LOOKED_AT = 200_000
+# Rounding of the table blurs high counts; those blurred by more than this tell nothing.
+_BLURRED = 0.1
+# Where chance would make few values whole, a part of them says expected counts.
+_SHARP = 0.01
+_FEWEST = 20
+_OFFSETS = (1.0, 0.5)
+# From this share of whole values on, those of a table are counts, or expected counts.
+_ALL_WHOLE, _PARTLY_WHOLE = 0.995, 0.25
+# Sums of a single power of ten are nobody's chance from so many samples on, or if they meet it.
+_FEWEST_SUMS = 6
+# Ratio of a high to a low standard deviation of rows; of genes as measured it is 3 and more.
+_SAME_SPREAD, _ALIKE_SPREAD = 1.05, 1.4
+
+
+@dataclass(frozen=True)
+class WholeBehind:
+    """Whole numbers behind a logarithm: values are log(count + offset).
+
+    Attributes
+    ----------
+    offset
+        What was added before the logarithm was taken.
+    share
+        Share of the values that are whole, of those that the rounding of the table leaves sharp.
+    part
+        The same share of the values where chance would make less than 3 % whole.
+    """
+
+    offset: float
+    share: float
+    part: float
+
+    @property
+    def counts(self) -> bool:
+        """Whether the values are counts."""
+        return self.share >= _ALL_WHOLE
+
+    @property
+    def expected_counts(self) -> bool:
+        """Whether a part is whole that chance does not explain, as of expected counts."""
+        return not self.counts and self.part >= _PARTLY_WHOLE
+
+
+def half_steps(values: np.ndarray) -> np.ndarray:
+    """Estimate how far rounding may have moved each value, from the digits that a table has.
+
+    Decimals, significant digits and 32-bit numbers are recognised; one value in a thousand may have
+    more digits.
+
+    Parameters
+    ----------
+    values
+        Finite numbers, shape (n,).
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+        Half a unit of the last digit.
+
+    Examples
+    --------
+    >>> half_steps(np.array([1.58, 3.17, 2.32, 0.0])).round(6).tolist()
+    [0.005, 0.005, 0.005, 0.005]
+    """
+    size = np.abs(values)
+    found = 4 * np.finfo(float).eps * size
+    with np.errstate(divide="ignore"):
+        exponent = np.where(size > 0, np.floor(np.log10(size)), 0.0)
+    decimals = next((d for d in range(10) if _whole_share(values * 10.0**d)), None)
+    if decimals is not None:
+        found = np.maximum(found, 0.5 * 10.0**-decimals)
+    digits = next((s for s in range(2, 10) if _whole_share(values * 10.0 ** (s - 1 - exponent))), 0)
+    if digits:
+        found = np.maximum(found, 0.5 * 10.0 ** (exponent + 1 - digits))
+    single = values.astype(np.float32)
+    if decimals is None and not digits and np.mean(single == values) >= NEARLY_ALL:
+        # Two units: the logarithm itself was taken in 32 bits.
+        found = np.maximum(found, 2 * np.spacing(np.abs(single)).astype(float))
+    return found
+
+
+def _whole_share(scaled: np.ndarray) -> bool:
+    return bool(np.mean(np.abs(scaled - np.round(scaled)) < 1e-4) >= NEARLY_ALL)
+
+
+def whole_behind(matrix: np.ndarray, base: float) -> WholeBehind | None:
+    """Look for counts behind a logarithm.
+
+    Parameters
+    ----------
+    matrix
+        Rows × samples; values that are missing are left out.
+    base
+        Base of the logarithm.
+
+    Returns
+    -------
+    WholeBehind or None
+        For the offset that makes most values whole (1, 0.5, or what the lowest value stands for);
+        ``None`` when too few values are sharp enough to tell.
+    """
+    flat = matrix[np.isfinite(matrix)]
+    if not flat.size or flat.max() * np.log(base) > 100:
+        return None
+    lowest = float(flat.min())
+    # The lowest value is no evidence: zeros and floors of any kind end there.
+    flat = flat[flat > lowest]
+    flat = flat[:: max(1, flat.size // _LOOKED_AT)]
+    if not flat.size:
+        return None
+    raised = base**flat
+    blur = 1.2 * raised * np.log(base) * half_steps(flat) + 1e-9 * raised
+    offsets = dict.fromkeys([*_OFFSETS, base**lowest] if lowest < 0 else _OFFSETS)
+    found = [w for c in offsets if (w := _judge_offset(raised - c, blur, c))]
+    return max(found, key=lambda w: w.share, default=None)
+
+
+def _judge_offset(counts: np.ndarray, blur: np.ndarray, offset: float) -> WholeBehind | None:
+    sharp = (blur <= _BLURRED) & (counts > 0.5)
+    if sharp.sum() < _FEWEST:
+        return None
+    hit = np.abs(counts - np.round(counts)) <= blur
+    sharper = sharp & (blur <= _SHARP)
+    # Expected counts are published as log(x + 1); centred values have ties that mean nothing.
+    partly = offset == 1.0 and counts.min() >= -0.01 and sharper.sum() >= _FEWEST
+    part = float(hit[sharper].mean()) if partly else 0.0
+    return WholeBehind(offset, float(hit[sharp].mean()), part)
+
+
+def sums_behind(matrix: np.ndarray, base: float) -> np.ndarray:
+    """Sum base^x − 1 over the rows of each sample; missing values count as nothing.
+
+    Returns
+    -------
+    ndarray of float, shape (samples,)
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.nansum(np.expm1(matrix * np.log(base)), axis=0)
+
+
+def spread(sums: np.ndarray) -> float:
+    """Ratio of the largest to the smallest sum; infinite when one is not above zero."""
+    if not np.isfinite(sums).all() or sums.min() <= 0:
+        return np.inf
+    return float(sums.max() / sums.min())
+
+
+def power_of_ten(sums: np.ndarray, tolerance: float = 0.001) -> float | None:
+    """Return the power of ten that all sums equal, 1 to a million; else ``None``."""
+    if spread(sums) > EQUAL_SUMS:
+        return None
+    middle = float(np.median(sums))
+    nearest = 10.0 ** round(np.log10(middle))
+    return nearest if 1 <= nearest <= 1e6 and abs(middle / nearest - 1) <= tolerance else None
+
+
+def equal_sums_behind(matrix: np.ndarray) -> str | None:
+    """Find the logarithm behind which all samples have the same sum, as CPM and TPM have.
+
+    Returns
+    -------
+    str or None
+        log2, ln or log10. Quantile normalization makes sums equal behind any logarithm; log2 is
+        returned then.
+    """
+    if matrix.shape[1] < 2:
+        return None
+    flat = matrix[np.isfinite(matrix)]
+    step = float(np.quantile(half_steps(flat[:: max(1, flat.size // _LOOKED_AT)]), 0.99))
+    excess, sums = {}, {}
+    for name, base in BASES.items():
+        sums[name] = sums_behind(matrix, base)
+        limit = min(EQUAL_SUMS + 1.5 * np.log(base) * step, 1.05)
+        ratio = spread(sums[name])
+        if ratio <= limit:
+            excess[name] = ratio - 1
+    if not excess:
+        return None
+    best = min(excess, key=lambda name: excess[name])
+    if "log2" in excess and excess["log2"] <= 20 * excess[best] + 1e-6:
+        return "log2"
+    certain = matrix.shape[1] >= _FEWEST_SUMS or power_of_ten(sums[best], 0.01)
+    return best if certain else None
+
+
+def scaled_genes(matrix: np.ndarray) -> str:
+    """Say how rows were scaled, if they were: z-scores, ranges, each by its own spread.
+
+    Differences of such values are no fold changes. Genes as measured differ in their spread;
+    samples that were left out after scaling, clipping and rounding are allowed for.
+
+    Parameters
+    ----------
+    matrix
+        Rows × samples.
+
+    Returns
+    -------
+    str
+        What was found, as a clause; empty when rows differ in their spread.
+    """
+    rows = _complete(matrix)
+    number = rows.shape[1]
+    if number < 3 or len(rows) < _FEWEST:
+        return ""
+    deviation, mean = rows.std(axis=1, ddof=1), rows.mean(axis=1)
+    low, middle, high = np.quantile(deviation, [0.05, 0.5, 0.95])
+    unit = 0.8 <= middle <= 1.2
+    centre = float(np.quantile(np.abs(mean), 0.95)) / middle
+    if unit and centre <= 0.15 and high <= _ALIKE_SPREAD * low:
+        return "every row has mean 0 and standard deviation 1, as z-scores of genes have"
+    if high <= _SAME_SPREAD * low:
+        return f"every row has the same standard deviation ({middle:.3g}), as scaled genes have"
+    ranges = np.quantile(np.ptp(rows, axis=1), [0.05, 0.95])
+    if number > 3 and ranges[1] <= 1.005 * ranges[0]:
+        return f"every row spans the same range ({ranges[1]:.3g}), as genes scaled to it do"
+    return _robust_scores(rows) or _part_of_scores(deviation, mean, number, unit)
+
+
+def _complete(matrix: np.ndarray) -> np.ndarray:
+    """Rows without gaps that vary."""
+    rows = matrix[np.isfinite(matrix).all(axis=1)]
+    rows = rows[:: max(1, len(rows) // 20_000)]
+    return rows[np.ptp(rows, axis=1) > 1e-9] if rows.size else rows
+
+
+def _robust_scores(rows: np.ndarray) -> str:
+    medians = np.median(rows, axis=1)
+    absolute = np.median(np.abs(rows - medians[:, None]), axis=1)
+    low, middle, high = np.quantile(absolute, [0.05, 0.5, 0.95])
+    if middle > 0 and high <= _SAME_SPREAD * low and np.quantile(np.abs(medians), 0.95) < 0.05:
+        return "every row has median 0 and the same median deviation, as robust z-scores have"
+    return ""
+
+
+def _part_of_scores(deviation: np.ndarray, mean: np.ndarray, number: int, unit: bool) -> str:
+    """Recognise z-scores of which samples were left out: their spread is 1 up to chance."""
+    from scipy.special import polygamma
+
+    if number < 5 or not unit or not 0.85 <= np.median(deviation) <= 1.15:
+        return ""
+    chance = float(polygamma(1, (number - 1) / 2))
+    excess = float(np.var(2 * np.log(deviation))) / chance
+    centre = float(mean.std() * np.sqrt(number))
+    closer = centre < 0.8 and abs(float(mean.mean())) < 0.1
+    many = len(mean) >= 1000 and centre < 1.2 and abs(float(mean.mean())) < 0.1
+    if (closer and excess < 1.5) or (many and excess < 1.2):
+        return (
+            "the standard deviations of the rows differ from 1 and their means from 0 by chance "
+            "alone, as z-scores of genes do when samples were left out later"
+        )
+    return ""
+
+
+def scaled_samples(matrix: np.ndarray) -> str:
+    """Say whether every sample has mean 0 and standard deviation 1; empty when not."""
+    if len(matrix) < 2 * _FEWEST or matrix.shape[1] < 2 or np.isnan(matrix).all(axis=0).any():
+        return ""
+    mean, deviation = np.nanmean(matrix, axis=0), np.nanstd(matrix, axis=0)
+    if np.abs(mean).max() < 0.01 and np.abs(deviation - 1).max() < 0.02:
+        return "every sample has mean 0 and standard deviation 1, as z-scores of samples have"
+    return ""
+
+
+def centred_genes(matrix: np.ndarray) -> bool:
+    """Whether rows were centred: the mean or the median of nearly every row is 0."""
+    rows = _complete(matrix)
+    if rows.shape[1] < 3 or len(rows) < _FEWEST:
+        return False
+    limit = 0.02 * float(np.median(rows.std(axis=1)))
+    centres = (rows.mean(axis=1), np.median(rows, axis=1))
+    return any(np.quantile(np.abs(centre), 0.95) <= limit for centre in centres)
