@@ -7,24 +7,27 @@ import numpy as np
 from adnorm.base.logs import get_logger
 from adnorm.expression.evidence import (
     BASES,
+    EQUAL_SUMS,
     centred_genes,
-    equal_sums_behind,
     spread,
-    sums_behind,
     whole_behind,
 )
 from adnorm.expression.hints import Hints
-from adnorm.expression.readings import LINEAR, LN, LOG2, LOG10, WORDS
+from adnorm.expression.readings import LINEAR, LN, LOG2, LOG10, WORDS, Reading
 
 #: Sums of samples that are normalized for library size differ less than this, as a ratio.
 NORMALIZED_SPREAD = 3.0
 #: From this share of negative values on, values are ratios or centred.
 _RATIOS = 0.2
+# Smaller sums than this are not those of values per million.
+_FEW = 2e5
 # Sums of nearly all genes lie this far below the power of ten that all genes have.
 _NEARLY = 0.75
 
 
-def doubt(matrix: np.ndarray, scale: str, assay: str, hints: Hints, where: str) -> None:
+def doubt(
+    matrix: np.ndarray, scale: str, reading: Reading, assay: str, hints: Hints, where: str
+) -> None:
     """Log what a person should look at.
 
     Parameters
@@ -33,6 +36,8 @@ def doubt(matrix: np.ndarray, scale: str, assay: str, hints: Hints, where: str) 
         Rows × samples as published.
     scale
         The declared scale, which the check accepts.
+    reading
+        What the check found.
     assay
         ``microarray`` or ``rna-seq``.
     hints
@@ -44,7 +49,8 @@ def doubt(matrix: np.ndarray, scale: str, assay: str, hints: Hints, where: str) 
     if scale == LINEAR and assay == "rna-seq":
         told = _linear(matrix)
     elif scale in BASES:
-        told = [*_centred(matrix), *(_array if assay == "microarray" else _sums)(matrix, scale)]
+        told = _centred(matrix)
+        told += _array(matrix, scale) if assay == "microarray" else _sums(reading.sums, scale)
         told += _two_logarithms(matrix, scale, hints)
     for sentence in told:
         get_logger().warning("%s: declared is `scale: %s`, and %s", where, scale, sentence)
@@ -88,22 +94,29 @@ def _array(matrix: np.ndarray, scale: str) -> list[str]:
     ]
 
 
-def _sums(matrix: np.ndarray, scale: str) -> list[str]:
+def _sums(sums: dict[str, np.ndarray], scale: str) -> list[str]:
     """Doubt log2 values of most genes, whose sums would nearly be a power of ten otherwise."""
-    if scale != LOG2 or matrix.shape[1] < 2 or equal_sums_behind(matrix) == LOG2:
+    if scale != LOG2 or not sums:
         return []
-    for name in (LN, LOG10):
-        near = [_nearly_power(sums_behind(matrix, BASES[key])) for key in (name, LOG2)]
-        if near == [True, False]:
-            return [
-                f"the sums of the samples are nearly a power of ten if the values are "
-                f"{WORDS[name]}; if that is what they are, write `scale: {name}`"
-            ]
-    return []
+    total = float(np.median(sums[LOG2]))
+    if spread(sums[LOG2]) <= EQUAL_SUMS and total < _FEW:
+        return [
+            f"every sample has the sum {total:,.0f} behind the logarithm: the 1 of log2(x + 1) "
+            f"stands for {1e6 / total:,.0f} per million then and flattens the changes of most "
+            "genes; take the counts, or the values before the logarithm with `scale: linear`"
+        ]
+    if _nearly_power(sums[LOG2]):
+        return []
+    near = [name for name in (LN, LOG10) if _nearly_power(sums[name])]
+    return [
+        f"the sums of the samples are nearly a power of ten if the values are {WORDS[name]}; if "
+        f"that is what they are, write `scale: {name}`"
+        for name in near[:1]
+    ]
 
 
 def _nearly_power(sums: np.ndarray) -> bool:
-    if spread(sums) > 1 / _NEARLY:
+    if sums.size < 2 or spread(sums) > 1 / _NEARLY:
         return False
     powers = np.array([1e4, 1e5, 1e6])
     return bool(any(((sums <= 1.01 * p) & (sums >= _NEARLY * p)).all() for p in powers))

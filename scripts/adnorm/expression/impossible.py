@@ -82,21 +82,20 @@ def refuse_negative(
     reading: Reading,
     where: str,
 ) -> None:
-    """Refuse negative counts and linear values; where most samples have them, say what they are."""
+    """Refuse negative counts and linear values; say what the table looks like."""
     if scale not in (COUNTS, LINEAR):
         return
     negative = np.less(matrix, 0, where=~np.isnan(matrix), out=np.zeros(matrix.shape, dtype=bool))
     problems = Problems(where)
     advice = "Mend the table, or exclude the samples"
-    if 2 * negative.any(axis=0).sum() > matrix.shape[1]:
-        if reading.scale is None:
-            advice = f"Besides, {reading.why}. {reading.instead}"
-        elif reading.scale not in (COUNTS, LINEAR):
-            because = f" ({reading.why})" if reading.why else ""
-            advice = (
-                f"They look like {WORDS[reading.scale]}{because}: if that is what they are, "
-                f"change the line `scale: {scale}` of the cohort file to `scale: {reading.scale}`"
-            )
+    if reading.scale is None:
+        advice = f"Besides, {reading.why}. {reading.instead}"
+    elif reading.scale not in (COUNTS, LINEAR):
+        because = f" ({reading.why})" if reading.why else ""
+        advice = (
+            f"They look like {WORDS[reading.scale]}{because}: if that is what they are, change the "
+            f"line `scale: {scale}` of the cohort file to `scale: {reading.scale}`"
+        )
     note = f"which the declared `scale: {scale}` cannot have; log2 values and ratios can"
     _name_cells(values, negative, "negative", problems, note, advice)
     problems.stop()
@@ -106,11 +105,15 @@ def refuse_impossible(
     values: pd.DataFrame, matrix: np.ndarray, scale: str, where: str, rounded: bool
 ) -> None:
     """Refuse what no reason can make right: parts of reads, reads below zero or beyond number."""
-    declared = f"{where}: declared is `scale: {scale}`, but {describe_values(values)}"
     problems = Problems(where)
     if scale in BASES:
         hit = matrix * log2_per_unit(scale) > IMPOSSIBLE_LOG2
-        _name_cells(values, hit, "above 50", problems, "on the log2 scale; no log2 value is")
+        advice = (
+            "Mend the table, or exclude the samples; if the values are linear after all, write "
+            '`scale: linear`, and `scale_checked: "how you know"` below `source:`'
+        )
+        note = "on the log2 scale; no log2 value is"
+        _name_cells(values, hit, "above 50", problems, note, advice)
         problems.stop()
     counts, whole = matrix, True
     if scale in LOG_COUNTS:
@@ -125,28 +128,31 @@ def refuse_impossible(
         whole = bool(np.all(finite == np.floor(finite)))
     else:
         return
+    if (whole or rounded) and np.nanmax(counts) <= HIGHEST_COUNT:
+        return
+    declared = f"{where}: declared is `scale: {scale}`, but {describe_values(values)}"
+    other = LOG_COUNTS.get(scale, LINEAR)
+    change = f"change the line `scale: {scale}` of the cohort file to `scale: {other}`"
     if np.nanmax(counts) > HIGHEST_COUNT:
         raise AdnormError(
-            f"{declared}; no gene has so many reads in one sample, this is the wrong table"
+            f"{declared}; no gene has so many reads in one sample. If they are {WORDS[other]}, "
+            f"{change}; if not, this is the wrong table"
         )
-    if not whole and not rounded:
-        sums = np.nansum(counts, axis=0)
-        equal = matrix.shape[1] > 1 and spread(sums) <= EQUAL_SUMS
-        other = LOG_COUNTS.get(scale, LINEAR)
-        turned = "" if scale == COUNTS else ", turned back, are no whole numbers"
-        if equal:
-            raise AdnormError(
-                f"{declared}{turned}; all samples have the same sum ({np.median(sums):.6g}), as "
-                f"TPM have and reads have not, which is what {WORDS[other]} look like. If that is "
-                f"what they are, change the line `scale: {scale}` of the cohort file to `scale: "
-                f"{other}`; if not, this is the wrong table"
-            )
+    if scale in LOG_COUNTS:
+        declared += ", and turned back they are no whole numbers"
+    sums = np.nansum(counts, axis=0)
+    if matrix.shape[1] > 1 and spread(sums) <= EQUAL_SUMS:
         raise AdnormError(
-            f"{declared}{turned}. Expected counts (RSEM, salmon, tximport) are not whole: if that "
-            "is what they are, write `round_counts: true` below `source:` in the cohort file. If "
-            f"they are TPM or FPKM, which is what {WORDS[other]} look like, change the line "
-            f"`scale: {scale}` to `scale: {other}`; if neither, this is the wrong table"
+            f"{declared}; all samples have the same sum ({np.median(sums):.6g}), as TPM have and "
+            f"reads have not, which is what {WORDS[other]} look like. If that is what they are, "
+            f"{change}; if not, this is the wrong table"
         )
+    raise AdnormError(
+        f"{declared}. Expected counts (RSEM, salmon, tximport) are not whole: if that is what they "
+        "are, write `round_counts: true` below `source:` in the cohort file. If they are TPM or "
+        f"FPKM, which is what {WORDS[other]} look like, {change}; if neither, this is the wrong "
+        "table"
+    )
 
 
 def _counts_behind(matrix: np.ndarray, scale: str) -> np.ndarray:

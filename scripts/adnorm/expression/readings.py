@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -68,6 +68,8 @@ class Reading:
         Whether counts are expected counts, to be rounded.
     instead
         What to do when no scale fits.
+    sums
+        Sums of the samples behind each logarithm, of log2 values of sequencing.
     """
 
     scale: str | None
@@ -75,6 +77,7 @@ class Reading:
     certain: bool = True
     expected: bool = False
     instead: str = ""
+    sums: dict[str, np.ndarray] = field(default_factory=dict, compare=False)
 
 
 def read_scale(matrix: np.ndarray, assay: str, hints: Hints) -> Reading:
@@ -101,7 +104,9 @@ def read_scale(matrix: np.ndarray, assay: str, hints: Hints) -> Reading:
     """
     finite = matrix[np.isfinite(matrix)]
     lowest = finite.min()
-    if lowest >= 0 and np.all(finite == np.floor(finite)) and finite.max() <= HIGHEST_COUNT:
+    # A few negative cells are slips of the table, and named later.
+    negative = 2 * (matrix < 0).any(axis=0).sum() > matrix.shape[1]
+    if not negative and np.all(finite == np.floor(finite)) and finite.max() <= HIGHEST_COUNT:
         return Reading(COUNTS)
     linear = _linear(matrix, finite)
     if linear is not None:
@@ -120,13 +125,18 @@ def read_scale(matrix: np.ndarray, assay: str, hints: Hints) -> Reading:
             instead="No scale fits: take the values before they were scaled (log2, linear or "
             "counts)",
         )
-    found = _said_of_array(finite, hints) if assay == "microarray" else _sequencing(matrix)
+    sums: dict[str, np.ndarray] = {}
+    if assay == "microarray":
+        found = _said_of_array(finite, hints)
+    else:
+        sums = sums_behind(matrix)
+        found = _sequencing(matrix, sums)
     if found is not None:
         return found
     if hints.container_log in BASES:
         told = f"uns['log1p'] of the file says that X holds {WORDS[hints.container_log]}"
         return Reading(hints.container_log, told)
-    return Reading(LOG2, certain=False)
+    return Reading(LOG2, certain=False, sums=sums)
 
 
 def _nearly_highest(finite: np.ndarray) -> float:
@@ -157,33 +167,32 @@ def _linear(matrix: np.ndarray, finite: np.ndarray) -> Reading | None:
     return Reading(LINEAR, f"every sample has the sum {total:,.0f}") if total else None
 
 
-def _sequencing(matrix: np.ndarray) -> Reading | None:
+def _sequencing(matrix: np.ndarray, sums: dict[str, np.ndarray]) -> Reading | None:
     """Look behind the logarithm of sequencing values."""
-    equal = equal_sums_behind(matrix)
+    equal = equal_sums_behind(matrix, sums)
     if equal == LOG2:
-        return Reading(LOG2)
+        return Reading(LOG2, sums=sums)
     for scale, name in LOG_COUNTS.items():
         whole = whole_behind(matrix, BASES[name])
         if whole is None or not (whole.counts or whole.expected_counts):
             continue
-        sums = sums_behind(matrix, BASES[name])
-        if spread(sums) <= EQUAL_SUMS:
+        low, high = sums[name].min(), sums[name].max()
+        if spread(sums[name]) <= EQUAL_SUMS:
             return Reading(name)
         share = whole.share if whole.counts else whole.part
         raised = {"log2": "2^x", "ln": "e^x", "log10": "10^x"}[name]
         return Reading(
             scale,
             f"{raised} − {whole.offset:g} is a whole number for {percent(share)} of the values "
-            f"that can tell, and the sums of the samples run from {sums.min():.4g} to "
-            f"{sums.max():.4g}, as those of libraries do",
+            f"that can tell, and the sums of the samples run from {low:.4g} to {high:.4g}, as "
+            "those of libraries do",
             expected=not whole.counts,
         )
     if equal is None:
         return None
-    sums = sums_behind(matrix, BASES[equal])
     return Reading(
         equal,
-        f"all samples have one sum ({np.median(sums):,.0f}) if they are {WORDS[equal]}, as "
+        f"all samples have one sum ({np.median(sums[equal]):,.0f}) if they are {WORDS[equal]}, as "
         "normalized values have, and different sums if they are log2 values",
     )
 

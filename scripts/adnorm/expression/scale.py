@@ -20,6 +20,7 @@ from adnorm.expression.impossible import (
 )
 from adnorm.expression.readings import (
     COUNTS,
+    HIGHEST_COUNT,
     HIGHEST_LOG2,
     LINEAR,
     LOG2,
@@ -103,7 +104,7 @@ def verify_scale(
         refuse_impossible(values, matrix, scale, where, rounded)
         if checked:
             progress(f"{where}: `scale: {scale}` agrees with the values; no scale_checked needed")
-        doubt(matrix, scale, assay, hints, where)
+        doubt(matrix, scale, reading, assay, hints, where)
         return ""
     finding = f"declared is `scale: {scale}`, but {describe_values(values)}{found}"
     if not checked:
@@ -154,15 +155,14 @@ def _contradiction(
         also = f", and all samples have the same sum ({np.median(sums):.6g}), as TPM have and reads"
         return _looks_like(LINEAR, scale, f"{also} have not", " and take `round_counts` out")
     if scale in LOG_COUNTS and reading == Reading(LOG2, certain=False):
-        below = (counts_behind(matrix, scale)[0] < -0.5).any(axis=0)
+        counts = counts_behind(matrix, scale)[0]
+        high = not _within_log2(matrix, LOG_COUNTS[scale]) or np.nanmax(counts) > HIGHEST_COUNT
         # Those that are no counts are refused later, with the ways for expected counts.
-        return _looks_like(LOG2, scale) if 2 * below.sum() > len(below) else ""
+        return _looks_like(LOG2, scale) if high or np.nanmin(counts) < -0.5 else ""
     if scale == LINEAR and reading.scale == COUNTS:
         return _whole_linear(matrix, assay)
-    if scale in BASES and not reading.certain:
-        highest = np.quantile(matrix[np.isfinite(matrix)], NEARLY_ALL, method="lower")
-        if highest * log2_per_unit(scale) <= HIGHEST_LOG2:
-            return ""
+    if scale in BASES and not reading.certain and _within_log2(matrix, scale):
+        return ""
     if reading.scale == scale and (rounded or not reading.expected):
         return ""
     rounding = " and write `round_counts: true` below `source:`" if reading.expected else ""
@@ -171,6 +171,12 @@ def _contradiction(
     return _looks_like(
         reading.scale, scale, why, " and take `round_counts` out" if taking else rounding
     )
+
+
+def _within_log2(matrix: np.ndarray, name: str) -> bool:
+    """Whether values of a logarithm stay within the range of log2 values once they are log2."""
+    highest = np.quantile(matrix[np.isfinite(matrix)], NEARLY_ALL, method="lower")
+    return bool(highest * log2_per_unit(name) <= HIGHEST_LOG2)
 
 
 def _whole_linear(matrix: np.ndarray, assay: str) -> str:

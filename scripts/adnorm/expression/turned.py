@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from adnorm.expression.evidence import BASES, EQUAL_SUMS, half_steps, spread, whole_behind
+from adnorm.expression.evidence import (
+    BASES,
+    EQUAL_SUMS,
+    equal_sums_behind,
+    half_steps,
+    spread,
+    sums_behind,
+    whole_behind,
+)
 from adnorm.expression.readings import COUNTS, LINEAR, LOG2, LOG_COUNTS
 
 MILLION = 1e6
@@ -62,11 +70,13 @@ def counts_behind(matrix: np.ndarray, scale: str) -> tuple[np.ndarray, float]:
 def turn(values: pd.DataFrame, scale: str, assay: str, rounded: bool) -> Turned:
     """Turn verified values into counts, linear or log2 values.
 
-    Counts behind a logarithm become whole numbers again; natural and decimal logarithms become
-    log2 by a factor. Linear values of sequencing whose samples all have one sum that is far from a
+    Counts behind a logarithm become whole numbers again. Natural and decimal logarithms become
+    log2 by a factor; those of sequencing whose samples all have one sum behind them become linear
+    values first. Linear values of sequencing whose samples all have one sum that is far from a
     million (counts per 10,000, fractions) are brought to a million, so that the low-expression
-    filter and the 1 of log2(x + 1) mean the same as for TPM. Expected counts are rounded when the
-    cohort file asks for it.
+    filter and the 1 of log2(x + 1) mean the same as for TPM: a 1 among counts per 10,000 stands
+    for a hundred per million and flattens the changes of most genes. Expected counts are rounded
+    when the cohort file asks for it.
 
     Parameters
     ----------
@@ -86,6 +96,8 @@ def turn(values: pd.DataFrame, scale: str, assay: str, rounded: bool) -> Turned:
     if scale in LOG_COUNTS:
         return _from_log_counts(values, scale, rounded)
     if scale in BASES and scale != LOG2:
+        if assay == "rna-seq" and _normalized_behind(values, scale):
+            return _from_log_linear(values, scale)
         factor = log2_per_unit(scale)
         words = f"{scale} values times {factor:.4g}; "
         steps = [(f"{scale} values turned into log2", values.size, f"times {factor:.6g}")]
@@ -112,6 +124,20 @@ def round_counts(values: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """
     rounded = values.round()
     return rounded, int(((rounded != values) & values.notna()).to_numpy().sum())
+
+
+def _normalized_behind(values: pd.DataFrame, scale: str) -> bool:
+    """Whether x of log(x + 1) is normalized for library size, as equal sums show."""
+    matrix = values.to_numpy(dtype=float)
+    return bool(np.nanmin(matrix) >= 0) and equal_sums_behind(matrix, sums_behind(matrix)) == scale
+
+
+def _from_log_linear(values: pd.DataFrame, scale: str) -> Turned:
+    linear = np.expm1(values * np.log(BASES[scale]))
+    steps = [(f"{scale}(x + 1) turned back into x", values.size, "all samples have one sum then")]
+    turned = _to_million(linear)
+    words = f"{scale}(x + 1) turned back into x; {turned.words}"
+    return Turned(turned.values, LINEAR, words, steps + turned.steps)
 
 
 def _from_log_counts(values: pd.DataFrame, scale: str, rounded: bool) -> Turned:
@@ -145,7 +171,7 @@ def _to_million(values: pd.DataFrame) -> Turned:
     far = max(total / MILLION, MILLION / total) > _PER_MILLION if total > 0 else False
     if values.shape[1] < 2 or not far or spread(sums) > EQUAL_SUMS:
         return Turned(values, LINEAR)
-    told = f"{total:,.6g}"
+    told = f"{total:,.5g}" if total < 1000 else f"{total:,.0f}"
     steps = [
         (
             "values brought to per million",
