@@ -355,8 +355,34 @@ COHORT_OF_A_LAB = {
         (np.log2(TPM + 1) - 5, "microarray", ("log2", False)),
         (TPM * 1.1 + 40, "microarray", ("linear", False)),
         (COUNTS * 0 + 1, "rna-seq", (None, False)),
+        (np.log2(COUNTS + 1), "rna-seq", ("log2_counts", False)),
+        (np.log1p(COUNTS), None, ("ln_counts", False)),
+        (np.log1p(TPM / 100), None, ("ln", False)),
+        (np.log10(TPM + 1), "rna-seq", ("log10", False)),
+        (TPM / 100, "rna-seq", ("linear", False)),
+        (
+            np.log2(TPM + 1)
+            .sub(np.log2(TPM + 1).mean(axis=1), axis=0)
+            .div(np.log2(TPM + 1).std(axis=1), axis=0),
+            "microarray",
+            (None, False),
+        ),
     ],
-    ids=["counts", "expected_counts", "tpm", "log2", "ratios", "intensities", "constant"],
+    ids=[
+        "counts",
+        "expected_counts",
+        "tpm",
+        "log2",
+        "ratios",
+        "intensities",
+        "constant",
+        "log2_counts",
+        "ln_counts",
+        "ln",
+        "log10",
+        "cp10k",
+        "z_scores",
+    ],
 )
 def test_the_scale_is_judged_as_the_run_judges_it(values, assay, expected):
     assert judge_scale(values, assay)[:2] == expected
@@ -465,6 +491,35 @@ def test_a_container_offers_its_layer_of_counts(tmp_path):
     assert (cohort["id"], cohort["route"], cohort["scale"]) == ("our_data", "h5ad", "counts")
     assert cohort["source"]["layer"] == "counts"
     assert cohort["samples"]["patient"]["from"] == "donor"
+
+
+def test_a_container_offers_the_counts_of_raw(tmp_path):
+    data = anndata.AnnData(
+        COUNTS.T.to_numpy(dtype=float),
+        obs=SHEET.set_index("library")[["donor", "skin"]],
+        var=pd.DataFrame(index=COUNTS.index),
+    )
+    data.raw = data.copy()
+    data.X = np.log1p(data.X / data.X.sum(axis=1, keepdims=True) * 1e4)
+    data.write_h5ad(tmp_path / "own.h5ad")
+    cohort = yaml.safe_load(write_cohort(propose(container_material(tmp_path / "own.h5ad"))))
+    assert (cohort["scale"], cohort["source"]["layer"]) == ("counts", ".raw")
+
+
+def test_a_proposal_without_a_scale_says_why(tmp_path):
+    values = np.log2(TPM + 1)
+    scores = values.sub(values.mean(axis=1), axis=0).div(values.std(axis=1), axis=0)
+    data = anndata.AnnData(
+        scores.T.to_numpy(),
+        obs=SHEET.set_index("library")[["donor", "skin"]],
+        var=pd.DataFrame(index=COUNTS.index),
+    )
+    data.write_h5ad(tmp_path / "own.h5ad")
+    text = write_cohort(propose(container_material(tmp_path / "own.h5ad")))
+    line = next(line for line in text.splitlines() if line.startswith("scale:"))
+    assert "scale: null  # fill in:" in line
+    assert "every row has mean 0 and standard deviation 1" in line
+    assert "take the values before they were scaled" in line
 
 
 def test_a_proposal_never_depends_on_the_order_of_the_samples():

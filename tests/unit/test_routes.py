@@ -13,6 +13,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy import sparse
 
 from adnorm.base.errors import AdnormError
@@ -21,7 +22,7 @@ from adnorm.expression.build import build_expression
 from adnorm.fetch import geo
 from adnorm.fetch.build import fetch_cohort, fetch_single
 from adnorm.fetch.content import digest_of
-from adnorm.study.cohort import local_sources, published_part
+from adnorm.study.cohort import local_sources, published_part, read_cohort
 from adnorm.study.schema import check, fill_defaults, load_schema
 
 GENES = ["FLG", "LORICRIN", "KRT16", "IL4R", *(f"GENE{i}" for i in range(36))]
@@ -388,6 +389,130 @@ def test_h5ad_log2_in_x(lab):
         data[counts.columns, GENES].X, np.log2(per_million.to_numpy().T + 1), rtol=1e-6
     )
     assert "counts" not in data.layers
+
+
+def after_scanpy(lab, **changes):
+    """An .h5ad as scanpy leaves it: X = ln(1 + counts per 10,000), the counts in .raw."""
+    cohort, counts = h5ad(lab, layers=False)
+    data = anndata.read_h5ad(lab.folder / "data.h5ad")
+    data.X = counts.to_numpy(dtype=np.float32).T
+    data.raw = data.copy()
+    data.X = np.log1p(data.X / data.X.sum(axis=1, keepdims=True) * 1e4)
+    data.uns["log1p"] = {"base": None}
+    for key, value in changes.items():
+        setattr(data, key, value)
+    data.write_h5ad(lab.folder / "data.h5ad")
+    return cohort, counts
+
+
+def test_h5ad_natural_logarithms_are_refused_with_the_way_to_the_counts(lab):
+    cohort, counts = after_scanpy(lab)
+    way = "write `scale: counts` and `layer: .raw` below `source:`"
+    lab.stops(cohort | {"scale": "log2"}, "to `scale: ln`", way)
+    wrong = cohort["source"] | {"layer": "raw"}
+    lab.stops(cohort | {"source": wrong}, "did you mean '.raw'", "take X")
+    cohort["source"]["layer"] = ".raw"
+    data = anndata.read_h5ad(lab.run(cohort)["expression"])
+    np.testing.assert_array_equal(data[counts.columns, GENES].layers["counts"], counts.to_numpy().T)
+
+
+def test_h5ad_natural_logarithms_become_log2_changes(lab):
+    cohort, counts = after_scanpy(lab)
+    data = anndata.read_h5ad(lab.run(cohort | {"scale": "ln"})["expression"])
+    np.testing.assert_allclose(
+        data[counts.columns, GENES].X,
+        np.log2(counts / counts.sum() * 1e6 + 1).T,
+        rtol=1e-4,
+    )
+    told = data.uns["adnorm"]
+    assert (told["declared_scale"], told["scale"]) == ("ln", "linear")
+    assert told["normalization"].startswith("ln(x + 1) turned back into x; values per 10,000")
+
+
+def test_h5ad_without_equal_sums_takes_the_note_of_scanpy(lab):
+    cohort, counts = after_scanpy(lab)
+    data = anndata.read_h5ad(lab.folder / "data.h5ad")
+    uneven = data.X * np.linspace(0.9, 1.1, 10, dtype=np.float32)[:, None]
+    data.X = uneven
+    data.write_h5ad(lab.folder / "data.h5ad")
+    lab.stops(cohort | {"scale": "log2"}, "uns['log1p'] of the file", "to `scale: ln`")
+    found = anndata.read_h5ad(lab.run(cohort | {"scale": "ln"})["expression"])
+    np.testing.assert_allclose(found[counts.columns, GENES].X, uneven * np.log2(np.e), rtol=1e-5)
+
+
+def test_h5ad_columns_of_var_serve_raw_too(lab):
+    cohort, counts = after_scanpy(lab)
+    data = anndata.read_h5ad(lab.folder / "data.h5ad")
+    data.var_names = data.var["gene_ids"].to_numpy()
+    raw = anndata.AnnData(counts.to_numpy(dtype=float).T, obs=data.obs)
+    raw.var_names = data.var_names
+    data.raw = raw
+    data.write_h5ad(lab.folder / "data.h5ad")
+    cohort["source"] |= {"layer": ".raw", "gene_column": "name"}
+    assert set(anndata.read_h5ad(lab.run(cohort)["expression"]).var_names) == set(GENES)
+
+
+def test_an_index_of_obs_called_sample_is_no_trouble(lab):
+    cohort, counts = h5ad(lab)
+    data = anndata.read_h5ad(lab.folder / "data.h5ad")
+    data.obs.index.name = "sample"
+    data.write_h5ad(lab.folder / "data.h5ad")
+    assert set(read_table(lab.run(cohort)["samples"])["sample"]) == set(counts.columns)
+
+
+@pytest.mark.parametrize(("scale", "logarithm"), [("log2_counts", np.log2), ("ln_counts", np.log)])
+def test_logarithms_of_counts_take_the_route_of_counts(lab, scale, logarithm):
+    cohort, counts = h5ad(lab)
+    data = anndata.read_h5ad(lab.folder / "data.h5ad")
+    data.X = logarithm(counts.to_numpy(dtype=float).T + 1)
+    data.write_h5ad(lab.folder / "data.h5ad")
+    in_x = cohort | {"source": cohort["source"] | {"layer": None}}
+    lab.stops(
+        in_x | {"scale": "log2"},
+        f"to `scale: {scale}`",
+        "`layer: counts` below `source:`",
+        "`scale_checked:",
+    )
+    plain = anndata.read_h5ad(lab.run(cohort)["expression"])
+    outputs = lab.run(in_x | {"scale": scale})
+    found = anndata.read_h5ad(outputs["expression"])
+    np.testing.assert_array_equal(found.layers["counts"], plain.layers["counts"])
+    np.testing.assert_array_equal(found.X, plain.X)
+    number, detail = step(outputs, f"{scale.split('_')[0]}(count + 1) turned back into counts")
+    assert number == counts.size and detail.startswith("exactly")
+    assert found.uns["adnorm"]["declared_scale"] == scale
+    assert found.uns["adnorm"]["scale"] == "counts"
+
+
+def test_scaling_over_samples_that_are_left_out_is_seen(lab):
+    cohort, counts = h5ad(lab, layers=False)
+    data = anndata.read_h5ad(lab.folder / "data.h5ad")
+    data.X = (data.X - data.X.mean(axis=0)) / data.X.std(axis=0)
+    data.write_h5ad(lab.folder / "data.h5ad")
+    left_out = [{"samples": [f"S{i}" for i in range(6, 10)], "reason": "another disease"}]
+    lab.stops(cohort | {"scale": "log2", "assay": "microarray", "exclude": left_out}, "as z-scores")
+
+
+def test_a_reason_for_the_scale_stands_in_the_container(lab, caplog):
+    cohort, counts = h5ad(lab, layers=False)
+    cohort["scale"] = "log2"
+    lab.stops(cohort, "scale_checked")
+    cohort["source"]["scale_checked"] = "the authors\n  say so"
+    with caplog.at_level("WARNING", logger="adnorm"):
+        data = anndata.read_h5ad(lab.run(cohort)["expression"])
+    assert "scale_checked: the authors say so" in caplog.text
+    told = data.uns["adnorm"]
+    assert told["scale_checked"] == "the authors say so"
+    assert "2^x − 1 is a whole number" in told["scale_found"]
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_an_empty_reason_is_refused(reason, tmp_path):
+    cohort = cohort_of("h5ad", {"table": "x.h5ad", "scale_checked": reason})
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(cohort))
+    with pytest.raises(AdnormError, match="scale_checked: say in words how you know"):
+        read_cohort(path)
 
 
 def test_h5ad_with_dense_columns_and_genes_in_a_column_of_var(lab):

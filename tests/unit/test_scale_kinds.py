@@ -16,7 +16,9 @@ from adnorm.expression.evidence import half_steps, whole_behind
 from adnorm.expression.hints import Hints, hints_of, logs_named
 from adnorm.expression.readings import SCALES, read_scale
 from adnorm.expression.scale import verify_scale
+from adnorm.expression.series_matrix import read_series_matrix
 from adnorm.expression.turned import turn
+from adnorm.figures.methods import declared_scale
 
 
 def frame(values):
@@ -512,3 +514,31 @@ def test_good_sequencing_raises_no_doubt(name, caplog):
     with caplog.at_level(logging.WARNING):
         verify_scale(frame(SEQUENCING["log2"][name]), "log2", "t.csv", "rna-seq")
     assert not caplog.records
+
+
+def test_a_series_matrix_says_the_logarithm_and_the_channels(tmp_path):
+    path = tmp_path / "GSE1_series_matrix.txt"
+    rows = [
+        "!Series_title\tTwo colours",
+        '!Sample_title\t"a"\t"b"',
+        '!Sample_geo_accession\t"GSM1"\t"GSM2"',
+        '!Sample_channel_count\t"2"\t"2"',
+        '!Sample_data_processing\t"Rosetta Resolver"\t"Rosetta Resolver"',
+        '!Sample_data_processing\t"Log (base 10) ratio"\t"Log (base 10) ratio"',
+        "!series_matrix_table_begin",
+        '"ID_REF"\t"GSM1"\t"GSM2"',
+        "1_at\t0.1\t-0.2",
+        "!series_matrix_table_end",
+    ]
+    path.write_text("\n".join(rows) + "\n")
+    found = hints_of(read_series_matrix(path).samples)
+    assert (found.said, found.channels) == ({"log10"}, 2)
+
+
+def test_the_report_tells_the_declared_scale_and_the_reason():
+    facts = {"scale": "counts", "declared_scale": "log2_counts"}
+    assert declared_scale(facts) == "log2_counts"
+    assert declared_scale({"scale": "log2"}) == "log2"
+    told = declared_scale(facts | {"scale_checked": "the authors say so"})
+    assert "kept although the check of the values finds otherwise" in told
+    assert told.endswith("the authors say so")

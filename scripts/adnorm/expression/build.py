@@ -96,7 +96,7 @@ def build_expression(
     data = build_container(normalized, genes, kept, flags, cohort, settings["collapse"])
     data.uns["adnorm"] |= {
         "declared_scale": declared["scale"],
-        "scale_checked": (cohort["source"].get("scale_checked") or "") if overruled else "",
+        "scale_checked": _reason(cohort) if overruled else "",
         "scale_found": overruled,
     }
     write_table(kept, outputs["samples"])
@@ -125,13 +125,18 @@ def _verified(
     source = cohort["source"]
     wanted = bool(source.get("round_counts"))
     hints = replace(sources.hints(samples), scaled=values.attrs.pop("scaled", ""))
-    checked = " ".join((source.get("scale_checked") or "").split())
     scale, assay = cohort["scale"], cohort["assay"]
-    overruled = verify_scale(values, scale, sources.values_name, assay, wanted, hints, checked)
+    where, reason = sources.values_name, _reason(cohort)
+    overruled = verify_scale(values, scale, where, assay, wanted, hints, reason)
     turned = turn(values, scale, assay, wanted)
     if turned.words:
         progress(f"{turned.steps[0][0]}: {turned.steps[0][2]}")
     return turned, overruled
+
+
+def _reason(cohort: dict) -> str:
+    """Why the declared scale is right whatever the check finds, on one line; else empty."""
+    return " ".join((cohort["source"].get("scale_checked") or "").split())
 
 
 def _lane_steps(summed: dict[str, list[str]]) -> list[tuple[str, int, str]]:
