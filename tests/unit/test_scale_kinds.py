@@ -200,6 +200,18 @@ def test_scaled_values_fit_no_scale_and_the_way_out_is_told(name, scale):
             verify_scale(values, scale, "t.csv", assay)
 
 
+@pytest.mark.parametrize("shape", [(2000, 20), (3000, 200), (50_000, 3), (60, 8), (40, 4)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_noise_of_standard_deviation_1_is_no_z_score(shape, seed):
+    ratios = np.random.default_rng(seed).normal(0, 1, size=shape)
+    verify_scale(frame(ratios), "log2", "t.csv", "microarray")
+
+
+def test_rows_of_one_shape_are_no_scaled_genes():
+    level, shape = np.arange(60.0)[:, None] / 6 + 2, np.array([0, 0.3, 0.7, 1.9, 0.2])
+    verify_scale(frame(level + shape), "log2", "t.csv", "microarray")
+
+
 def test_scaling_of_all_samples_is_seen_in_a_few():
     few = frame(scored(array(samples=40))[:, :4])
     verify_scale(few, "log2", "t.csv", "microarray")
@@ -492,6 +504,7 @@ def test_rounding_that_hides_whole_numbers_is_no_proof():
         (ARRAYS["log2"]["centred"], "microarray", "centred on 0"),
         (ARRAYS["log2"]["centred on the median"], "microarray", "centred on 0"),
         (np.log2(np.round(2**ARRAY)), "microarray", "not normalized"),
+        (RATIOS * 0.3, "microarray", "write `scale: log10`"),
         (np.log1p(TPM * np.linspace(0.8, 0.99, 8)), "rna-seq", "write `scale: ln`"),
         (np.log2(PER_MILLION / 100 + 1), "rna-seq", "stands for 100 per million"),
     ],

@@ -19,6 +19,8 @@ from adnorm.expression.readings import LINEAR, LN, LOG2, LOG10, WORDS, Reading
 NORMALIZED_SPREAD = 3.0
 #: From this share of negative values on, values are ratios or centred.
 _RATIOS = 0.2
+# Log2 ratios of skin reach further than this; log10 ratios mostly do not.
+_NARROW = 0.7
 # Smaller sums than this are not those of values per million.
 _FEW = 2e5
 # Sums of nearly all genes lie this far below the power of ten that all genes have.
@@ -52,6 +54,7 @@ def doubt(
         told = _centred(matrix)
         told += _array(matrix, scale) if assay == "microarray" else _sums(reading.sums, scale)
         told += _two_logarithms(matrix, scale, hints)
+        told += _narrow_ratios(matrix, scale, assay, hints)
     for sentence in told:
         get_logger().warning("%s: declared is `scale: %s`, and %s", where, scale, sentence)
 
@@ -120,6 +123,18 @@ def _nearly_power(sums: np.ndarray) -> bool:
         return False
     powers = np.array([1e4, 1e5, 1e6])
     return bool(any(((sums <= 1.01 * p) & (sums >= _NEARLY * p)).all() for p in powers))
+
+
+def _narrow_ratios(matrix: np.ndarray, scale: str, assay: str, hints: Hints) -> list[str]:
+    """Doubt ratios of arrays that are all small where nobody says of which logarithm they are."""
+    if scale != LOG2 or assay != "microarray" or hints.said or np.nanmean(matrix < 0) < _RATIOS:
+        return []
+    if np.quantile(np.abs(matrix[np.isfinite(matrix)]), 0.995) > _NARROW:
+        return []
+    return [
+        f"nearly all ratios lie within ± {_NARROW:g}; if they are log10 ratios, of which 1 is "
+        "tenfold, write `scale: log10`"
+    ]
 
 
 def _two_logarithms(matrix: np.ndarray, scale: str, hints: Hints) -> list[str]:

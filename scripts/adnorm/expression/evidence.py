@@ -235,12 +235,15 @@ def scaled_genes(matrix: np.ndarray) -> str:
     low, middle, high = np.quantile(deviation, [0.05, 0.5, 0.95])
     unit = 0.8 <= middle <= 1.2
     centre = float(np.quantile(np.abs(mean), 0.95)) / middle
-    if unit and centre <= 0.15 and high <= _ALIKE_SPREAD * low:
+    # Means of unscaled values scatter with 1/√n around 0; those of z-scores do not.
+    centred = centre <= min(0.15, 1 / np.sqrt(number))
+    if unit and centred and high <= _ALIKE_SPREAD * low:
         return "every row has mean 0 and standard deviation 1, as z-scores of genes have"
-    if high <= _SAME_SPREAD * low:
+    if unit and high <= _SAME_SPREAD * low:
         return f"every row has the same standard deviation ({middle:.3g}), as scaled genes have"
     ranges = np.quantile(np.ptp(rows, axis=1), [0.05, 0.95])
-    if number > 3 and ranges[1] <= 1.005 * ranges[0]:
+    spans = any(abs(ranges[1] / span - 1) < 0.01 for span in (1, 2, 100))
+    if number > 3 and spans and ranges[1] <= 1.005 * ranges[0]:
         return f"every row spans the same range ({ranges[1]:.3g}), as genes scaled to it do"
     return _robust_scores(rows) or _part_of_scores(deviation, mean, number, unit)
 
@@ -256,7 +259,11 @@ def _robust_scores(rows: np.ndarray) -> str:
     medians = np.median(rows, axis=1)
     absolute = np.median(np.abs(rows - medians[:, None]), axis=1)
     low, middle, high = np.quantile(absolute, [0.05, 0.5, 0.95])
-    if middle > 0 and high <= _SAME_SPREAD * low and np.quantile(np.abs(medians), 0.95) < 0.05:
+    if (
+        0.6 <= middle <= 1.1
+        and high <= _SAME_SPREAD * low
+        and np.quantile(np.abs(medians), 0.95) < 0.05
+    ):
         return "every row has median 0 and the same median deviation, as robust z-scores have"
     return ""
 
@@ -265,14 +272,12 @@ def _part_of_scores(deviation: np.ndarray, mean: np.ndarray, number: int, unit: 
     """Recognise z-scores of which samples were left out: their spread is 1 up to chance."""
     from scipy.special import polygamma
 
-    if number < 5 or not unit or not 0.85 <= np.median(deviation) <= 1.15:
+    if number < 5 or len(mean) < 100 or not unit or not 0.85 <= np.median(deviation) <= 1.15:
         return ""
     chance = float(polygamma(1, (number - 1) / 2))
     excess = float(np.var(2 * np.log(deviation))) / chance
     centre = float(mean.std() * np.sqrt(number))
-    closer = centre < 0.8 and abs(float(mean.mean())) < 0.1
-    many = len(mean) >= 1000 and centre < 1.2 and abs(float(mean.mean())) < 0.1
-    if (closer and excess < 1.5) or (many and excess < 1.2):
+    if centre < 0.8 and abs(float(mean.mean())) < 0.1 and excess < 1.5:
         return (
             "the standard deviations of the rows differ from 1 and their means from 0 by chance "
             "alone, as z-scores of genes do when samples were left out later"
@@ -285,7 +290,8 @@ def scaled_samples(matrix: np.ndarray) -> str:
     if len(matrix) < 2 * _FEWEST or matrix.shape[1] < 2 or np.isnan(matrix).all(axis=0).any():
         return ""
     mean, deviation = np.nanmean(matrix, axis=0), np.nanstd(matrix, axis=0)
-    if np.abs(mean).max() < 0.01 and np.abs(deviation - 1).max() < 0.02:
+    # Means of unscaled values would scatter with 1/√rows around 0.
+    if np.abs(mean).max() < 0.1 / np.sqrt(len(matrix)) and np.abs(deviation - 1).max() < 0.02:
         return "every sample has mean 0 and standard deviation 1, as z-scores of samples have"
     return ""
 
