@@ -28,7 +28,8 @@ include: "workflow/rules/atlas.smk"
 report: "workflow/report/workflow.rst"
 
 
-# A cohort that stops fails no job, so that the others are joined; the run still ends as failed.
+# A cohort that stops fails no job but the last one, so that the others are joined; the list of stopped
+# cohorts stands last, also where the last job was not asked for.
 onsuccess:
     tell_what_stopped()
 
@@ -43,3 +44,4 @@ rule all:
     input:
         "<results>/atlas/cohorts.html",
         "<results>/atlas/figures/forest.svg",
+        "<results>/atlas/finished.txt",

@@ -1,6 +1,7 @@
 # All cohorts joined: dose, time course, drug classes.
 rule atlas:
     input:
+        left_by("atlas/logs/atlas"),
         index=collect(
             "<results>/{cohort}/index/index.tsv", cohort=sorted(STUDY.cohorts)
         ),
@@ -39,7 +40,6 @@ rule atlas:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("atlas", up=0),
         settings=SETTINGS["index"],
         seed=SETTINGS["seed"],
         code=code_digest("base", "study", "scores", "effects", "index", "atlas"),
@@ -51,6 +51,7 @@ rule atlas:
 
 rule atlas_figures:
     input:
+        left_by("atlas/logs/atlas_figures"),
         dose="<results>/atlas/dose.tsv",
         time="<results>/atlas/time.tsv",
         classes="<results>/atlas/classes.tsv",
@@ -65,7 +66,6 @@ rule atlas_figures:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("atlas_figures"),
         settings=SETTINGS["figures"] | {"index": SETTINGS["index"]},
         cohorts={
             name: {key: cohort[key] for key in ("title", "route", "placebo_arm")}
@@ -76,3 +76,33 @@ rule atlas_figures:
         "figures over all cohorts"
     script:
         "../../scripts/atlas_figures.py"
+
+
+# Cohorts that stop fail no job, so that the others are joined: this one fails for them, in a module too.
+rule finished:
+    input:
+        overview=collect(
+            "<results>/{cohort}/figures/overview.html", cohort=sorted(STUDY.cohorts)
+        ),
+        index=collect(
+            "<results>/{cohort}/figures/normalization.tsv",
+            cohort=sorted(STUDY.cohorts),
+        ),
+        patients=collect(
+            "<results>/{cohort}/index/trajectories.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+        cohorts="<results>/atlas/cohorts.tsv",
+        figures="<results>/atlas/figures/forest.tsv",
+    output:
+        "<results>/atlas/finished.txt",
+    log:
+        "<results>/atlas/logs/finished.log",
+    localrule: True
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        cohorts=sorted(STUDY.cohorts),
+    message:
+        "whether every cohort finished"
+    script:
+        "../../scripts/finished.py"

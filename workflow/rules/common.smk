@@ -1,4 +1,5 @@
 # What all rules share: the checked configuration, the cohorts, and where their files are.
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,8 @@ sys.path.insert(0, str(HOME / "scripts"))
 
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
-from adnorm.base.stops import stopped_stages, stops_so_far
+from adnorm.base.run_lock import hold
+from adnorm.base.stops import last_note, stopped_stages
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 from adnorm.study.cohort import local_sources, locate, published_part, read_study
 
@@ -21,6 +23,9 @@ except AdnormError as error:
     raise WorkflowError(f"the configuration cannot be run.\n{error}") from None
 
 SETTINGS = STUDY.config
+# Where `<results>` is: a module may name another folder (pathvars) or put one before it (prefix).
+RESULTS = workflow.pathvars.apply(str(workflow.modifier.modify_path("<results>/")))
+RESULTS = RESULTS.rstrip("/")
 # What the methods paragraph of a cohort tells.
 METHODS = {stage: SETTINGS[stage] for stage in ("scores", "effects", "enrichment")}
 
@@ -36,6 +41,7 @@ IDENTIFIERS = (
 wildcard_constraints:
     # As in the cohort schema; spelling out 500 names would cost seconds of planning.
     cohort="[A-Za-z0-9][A-Za-z0-9_-]*",
+    file="[^/]+",
 
 
 # What figures are drawn from, below a cohort's results.
@@ -115,24 +121,46 @@ def figure_outputs(figures, folder="<results>/{cohort}/figures", cohort="{cohort
     return outputs
 
 
-def stopped_before(log, up=1):
-    """How often a stage has stopped, as a parameter: what stopped runs again at the next call.
+def left_by(log):
+    """The note that a stage left when it stopped, as its input: the next call runs it again.
 
-    The log lies beside the stage folder of a cohort (up=1) or in the folder of what joins cohorts (up=0).
+    Snakemake asks for the inputs of every job before any of them runs: the time to take the folder.
     """
 
-    def count(wildcards, output):
-        name = f"{log.format(**wildcards)}.log"
-        return stops_so_far(Path(output[0]).parents[up] / "logs" / name)
+    def note(wildcards):
+        take_results()
+        found = last_note(f"{RESULTS}/{log.format(**wildcards)}.log")
+        # Complete as it is: no prefix of a module comes before it.
+        return [local(str(found))] if found else []
 
-    return count
+    return note
+
+
+def take_results():
+    """Hold the results folder until the run ends; dry runs and reports hold nothing."""
+    runs = workflow.is_main_process and workflow.execution_settings is not None
+    if not runs or workflow.dryrun:
+        return
+    try:
+        killed = hold(RESULTS)
+    except AdnormError as error:
+        # Raised, it would come with the rule and the job that happened to be asked first.
+        print(f"\n{error}", file=sys.stderr)
+        sys.exit(1)
+    if killed:
+        print(
+            f"{RESULTS}: going on after a run that was killed ({killed})",
+            file=sys.stderr,
+        )
+        if killed.folder == os.getcwd():
+            # What `--unlock` does: the lock that Snakemake keeps here is that of the killed run.
+            workflow.persistence.cleanup_locks()
 
 
 def tell_what_stopped():
     """End a run whose cohorts stopped: the list, and an exit code that is not 0."""
-    results = Path(SETTINGS["results"])
     folders = ["references", "axis", *sorted(STUDY.cohorts), "atlas"]
-    stops = [stop for name in folders for stop in stopped_stages(results / name)]
+    stops = [stop for name in folders for stop in stopped_stages(Path(RESULTS) / name)]
     if stops:
         for stop in stops:
             words = f"{stop.cohort} stopped at the stage {stop.stage}: {stop.message}"

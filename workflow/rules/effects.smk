@@ -1,6 +1,7 @@
 # Comparisons of the design as contrasts of one linear model a cohort: genes, set scores, enrichment.
 rule effects:
     input:
+        left_by("{cohort}/logs/effects"),
         expression="<results>/{cohort}/expression/expression.h5ad",
         scores="<results>/{cohort}/scores/scores.h5ad",
         coverage="<results>/{cohort}/scores/coverage.tsv",
@@ -19,7 +20,6 @@ rule effects:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("effects"),
         settings=SETTINGS["effects"] | SETTINGS["enrichment"],
         seed=SETTINGS["seed"],
         code=code_digest("base", "study", "scores", "effects"),

@@ -1,6 +1,7 @@
 # From published files to log2 expression with a canonical sample sheet, and the design that follows.
 rule expression:
     input:
+        left_by("{cohort}/logs/expression"),
         manifest="<results>/{cohort}/fetch/manifest.json",
         identifiers=IDENTIFIERS,
         gene_sets=SETTINGS["gene_sets"],
@@ -22,7 +23,6 @@ rule expression:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("expression"),
         cohort=cohort_file,
         settings=SETTINGS["expression"]
         | {

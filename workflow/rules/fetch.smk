@@ -1,6 +1,7 @@
 # Bytes in, proven: the files as published, and a manifest that says where they came from.
 rule fetch:
     input:
+        left_by("{cohort}/logs/fetch"),
         files=fetch_inputs,
         gene_sets=simulation_gene_sets,
     output:
@@ -11,7 +12,6 @@ rule fetch:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("fetch"),
         cohort=fetched_part,
         settings=SETTINGS["geo"],
         code=code_digest("base", "fetch"),
@@ -22,6 +22,8 @@ rule fetch:
 
 
 rule fetch_identifiers:
+    input:
+        left_by("references/logs/{file}"),
     output:
         table="<results>/references/{file}",
     log:
@@ -30,7 +32,6 @@ rule fetch_identifiers:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("{file}", up=0),
         address=SETTINGS["identifiers"]["table"],
         sha256=SETTINGS["identifiers"]["sha256"],
         settings=SETTINGS["geo"],

@@ -1,6 +1,7 @@
 # Heatmaps, plots and the overview page of each cohort; they draw tables and compute nothing.
 rule figures:
     input:
+        left_by("{cohort}/logs/figures"),
         **figure_inputs(DRAWN),
     output:
         **figure_outputs(FIGURES),
@@ -15,7 +16,6 @@ rule figures:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("figures"),
         settings=SETTINGS["figures"] | {"fdr": SETTINGS["effects"]["fdr"]} | METHODS,
         cohort=cohort_file,
         code=code_digest("base", "study", "figures"),
@@ -27,6 +27,7 @@ rule figures:
 
 rule cohorts:
     input:
+        left_by("atlas/logs/cohorts"),
         samples=collect(
             "<results>/{cohort}/expression/samples.tsv", cohort=sorted(STUDY.cohorts)
         ),
@@ -53,7 +54,6 @@ rule cohorts:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("cohorts", up=0),
         cohorts={
             name: {key: cohort[key] for key in ("title", "accession", "status")}
             for name, cohort in STUDY.cohorts.items()

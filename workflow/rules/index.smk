@@ -1,6 +1,7 @@
 # How far each arm is back from disease: the axis is trained on the other cohorts of the run.
 rule lesional_effects:
     input:
+        left_by("axis/logs/lesional_effects"),
         effects=collect(
             "<results>/{cohort}/effects/effects.tsv", cohort=sorted(STUDY.cohorts)
         ),
@@ -18,7 +19,6 @@ rule lesional_effects:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("lesional_effects", up=0),
         code=code_digest("base", "study", "effects", "index"),
     message:
         "lesional against non-lesional skin in all cohorts"
@@ -28,6 +28,7 @@ rule lesional_effects:
 
 rule index:
     input:
+        left_by("{cohort}/logs/index"),
         lesional_effects="<results>/axis/lesional_effects.tsv",
         samples="<results>/{cohort}/expression/samples.tsv",
         expression="<results>/{cohort}/expression/expression.h5ad",
@@ -72,7 +73,6 @@ rule index:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("index"),
         settings=SETTINGS["index"],
         seed=SETTINGS["seed"],
         code=code_digest("base", "study", "scores", "effects", "index"),
@@ -84,6 +84,7 @@ rule index:
 
 rule normalization:
     input:
+        left_by("{cohort}/logs/normalization"),
         **figure_inputs(INDEX_DRAWN),
     output:
         **figure_outputs(INDEX_FIGURES),
@@ -92,7 +93,6 @@ rule normalization:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        stopped_before=stopped_before("normalization"),
         settings=SETTINGS["figures"] | {"index": SETTINGS["index"]},
         cohort=cohort_file,
         code=code_digest("base", "study", "figures"),

@@ -1,6 +1,7 @@
 # Scores of gene sets per sample, and how much of each set the platform can see.
 rule scores:
     input:
+        left_by("{cohort}/logs/scores"),
         expression="<results>/{cohort}/expression/expression.h5ad",
         gene_sets=SETTINGS["gene_sets"],
     output:
@@ -18,7 +19,6 @@ rule scores:
         "../../envs/adnorm.yaml"
     threads: SETTINGS["scores"]["threads"]
     params:
-        stopped_before=stopped_before("scores"),
         settings=SETTINGS["scores"],
         code=code_digest("base", "study", "scores"),
     message:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import textwrap
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -132,19 +134,95 @@ def finished(paths: Iterable[str]) -> list[str]:
     return kept
 
 
-def _note_of(log: Path | str) -> Path:
-    """Where a stage keeps how often it stopped, and why; beside its log."""
-    return Path(log).with_suffix(".stops")
+def require_finished(paths: Iterable[str], cohorts: Iterable[str]) -> str:
+    """Say that a run is complete, or end it with the list of what stopped.
 
+    Parameters
+    ----------
+    paths
+        Last results of the cohorts and of what joins them.
+    cohorts
+        All cohorts of the run.
 
-def stops_so_far(log: Path | str) -> int:
-    """How often a stage has stopped.
+    Returns
+    -------
+    str
+        One line.
 
-    Snakemake takes it as a parameter of the stage: a stage that stopped runs again at the next
-    call, a finished one does not.
+    Raises
+    ------
+    SystemExit
+        Something stopped. This alone fails a job of Snakemake: all results are there by then.
     """
-    note = _note_of(log)
-    return read_json(note)["times"] if note.is_file() else 0
+    stops = sorted(
+        {stop for stop in map(read_stop, paths) if stop}, key=lambda s: (s.cohort, s.stage)
+    )
+    if stops:
+        listed = "".join(f"\n  {stop.cohort}: at the stage {stop.stage}" for stop in stops)
+        raise SystemExit(
+            "not everything finished; what did is complete. The next call tries these again:"
+            f"{listed}"
+        )
+    names = sorted(cohorts)
+    return f"{len(names)} of {len(names)} cohorts finished: {', '.join(names)}\n"
+
+
+#: Between the name of a stage and the number of its note.
+_NOTE = ".stop-"
+#: How far ahead of its time a note is dated, in seconds: a year.
+_FUTURE = 365 * 86400
+
+
+def _notes(log: Path) -> dict[int, Path]:
+    """Notes of a stage by number, beside its log."""
+    found = {}
+    if log.parent.is_dir():
+        for path in log.parent.iterdir():
+            name, _, number = path.name.partition(_NOTE)
+            if name == log.stem and number.isdecimal():
+                found[int(number)] = path
+    return found
+
+
+def last_note(log: Path | str) -> Path | None:
+    """Find the note that a stage left when it last stopped, or that asks for it again.
+
+    Snakemake takes it as an input of the stage. It is dated ahead until the stage has run again, so
+    that the next call runs it, whatever Snakemake remembers of the last one. Its name holds a
+    number, because the same file with the same content would pass for unchanged.
+
+    Returns
+    -------
+    Path or None
+        ``None`` for a stage that never stopped.
+    """
+    notes = _notes(Path(log))
+    return notes[max(notes)] if notes else None
+
+
+def run_again(log: Path | str, stop: Stop | None = None) -> None:
+    """Leave a note by which the next call runs a stage again.
+
+    Parameters
+    ----------
+    log
+        Log file of the stage.
+    stop
+        Why it stopped; ``None`` when a later stage asks for it.
+    """
+    log = Path(log)
+    notes = _notes(log)
+    _settle(log)
+    number = max(notes, default=0) + 1
+    note = log.with_name(f"{log.stem}{_NOTE}{number}")
+    write_json(asdict(stop) if stop else {}, note)
+    # Snakemake gives the outputs the time at which the job ended, and takes an input of the future
+    # for newer than they are.
+    future = time.time() + _FUTURE
+    os.utime(note, (future, future))
+    # The note before may be an input of the job that runs now.
+    for old in sorted(notes)[:-1]:
+        notes[old].unlink(missing_ok=True)
 
 
 def stopped_stages(folder: Path) -> list[Stop]:
@@ -155,16 +233,21 @@ def stopped_stages(folder: Path) -> list[Stop]:
     folder
         Results of one cohort.
     """
-    notes = [read_json(path) for path in sorted((folder / "logs").glob("*.stops"))]
-    return [Stop(**note["last"]) for note in notes if note["last"]]
+    last: dict[str, tuple[int, Path]] = {}
+    for path in folder.glob(f"logs/*{_NOTE}*"):
+        name, _, number = path.name.partition(_NOTE)
+        if number.isdecimal():
+            last[name] = max(last.get(name, (0, path)), (int(number), path))
+    notes = [read_json(path) for _, (_, path) in sorted(last.items())]
+    return [Stop(**note) for note in notes if note]
 
 
-def _note(log: Path | str, stop: Stop | None) -> None:
-    """Remember the outcome of a stage that has stopped at least once."""
-    times = stops_so_far(log)
-    if stop or times:
-        last = asdict(stop) if stop else None
-        write_json({"times": times + bool(stop), "last": last}, _note_of(log))
+def _settle(log: Path | str) -> None:
+    """Empty and date back the note of a stage that has run again and did not stop."""
+    note = last_note(log)
+    if note:
+        write_json({}, note)
+        os.utime(note, (0, 0))
 
 
 def run_stage(
@@ -192,10 +275,9 @@ def run_stage(
         Distribution names whose versions open the log file.
     """
     start_log(log, stage, cohort, packages)
-    stop = next(filter(None, map(read_stop, inputs)), None)
+    stop, own = next(filter(None, map(read_stop, inputs)), None), None
     if stop:
         progress(f"skipped: {stop.cohort} stopped at the stage {stop.stage}")
-        _note(log, None)
     else:
         try:
             work()
@@ -204,8 +286,11 @@ def run_stage(
             words = (
                 "" if isinstance(error, AdnormError) else f"{UNFORESEEN} {type(error).__name__}: "
             )
-            stop = Stop(cohort, stage, f"{words}{error}")
-        _note(log, stop)
+            stop = own = Stop(cohort, stage, f"{words}{error}")
     if stop:
         for path in outputs:
             write_stop(path, stop)
+    if own:
+        run_again(log, own)
+    else:
+        _settle(log)
