@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.errors import RefusedFileError
 from adnorm.base.stops import run_stage
 from adnorm.expression.build import build_expression
+from adnorm.fetch.proof import fetch_again
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,14 +14,19 @@ if TYPE_CHECKING:
 
 def work():
     table = snakemake.input.get("identifiers")
-    build_expression(
-        Path(snakemake.input.manifest),
-        snakemake.params.cohort,
-        snakemake.params.settings,
-        [Path(p) for p in snakemake.input.gene_sets],
-        Path(str(table)) if table else None,
-        {name: Path(path) for name, path in snakemake.output.items()},
-    )
+    manifest, logs = Path(snakemake.input.manifest), Path(snakemake.log[0]).parent
+    try:
+        build_expression(
+            manifest,
+            snakemake.params.cohort,
+            snakemake.params.settings,
+            [Path(p) for p in snakemake.input.gene_sets],
+            Path(str(table)) if table else None,
+            {name: Path(path) for name, path in snakemake.output.items()},
+        )
+    except RefusedFileError as error:
+        fetch_again(error.files, manifest.parent, logs / "fetch.log")
+        raise
 
 
 run_stage(

@@ -217,7 +217,7 @@ def test_annotation_cut_off(fault):
     text = "^Annotation\n!platform_table_begin\nID\tGene symbol\np\tFLG\n"
     message = fault(read_annotation, text)
     assert "truncated" in message and "after 1 row;" in message
-    assert "export or copy your own once more, or delete the fetched copy" in message
+    assert "export or copy your own once more; one that was fetched" in message
 
 
 def test_identifier_tables(fault):

@@ -7,14 +7,17 @@ import gzip
 import json
 import shutil
 import threading
+import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.stops import last_note
 from adnorm.fetch import download, geo
 from adnorm.fetch.build import fetch_cohort, fetch_single
 from adnorm.fetch.content import digest_of
+from adnorm.fetch.proof import fetch_again
 
 SOURCE = dict.fromkeys(
     ("matrix", "annotation", "table", "sheet", "sheet_key", "gene_column", "symbol_column")
@@ -288,6 +291,87 @@ def test_a_file_that_a_pinned_digest_refuses_is_fetched_again(web, mirror, tmp_p
     matrix.write_bytes(right)
     found = manifest_of(fetch_cohort(plan, settings(web.address), tmp_path / "out"))
     assert found["series_matrix"]["sha256"] == digest
+
+
+def told(text, *platforms):
+    """A series matrix or an annotation with a line that says of what it is."""
+    return gzip.compress(f"{text}\n".encode() + gzip.decompress(matrix_text(*platforms)))
+
+
+MATRIX = "series/GSEnnn/GSE12/matrix/GSE12_series_matrix.txt.gz"
+ANNOTATION = "platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "right"),
+    [
+        (MATRIX, '!Series_geo_accession\t"GSE13"', '!Series_geo_accession\t"GSE12"'),
+        (MATRIX, "\ufeff!series_geo_accession\tGSE120", "!Series_geo_accession\tGSE12"),
+        (ANNOTATION, "!Annotation_platform = GPL50", "!Annotation_platform = GPL5"),
+        (ANNOTATION, "^PLATFORM = GPL6", "^PLATFORM = GPL5"),
+        (ANNOTATION, "!Platform_geo_accession = GPL6", "!Platform_title = of GPL6"),
+    ],
+)
+def test_the_file_of_another_series_or_platform_is_never_kept(
+    web, mirror, tmp_path, path, wrong, right
+):
+    plan = cohort(accession="GSE12", platform="GPL5")
+    name = path.rpartition("/")[2]
+    (mirror / path).write_bytes(told(wrong, "GPL5"))
+    for address, advice in ((web.address, "asks again"), (f"file:{mirror}", "in its place")):
+        with pytest.raises(AdnormError, match=f"says that it is of G..[0-9]+, but .*{advice}"):
+            fetch_cohort(plan, settings(address), tmp_path / "out")
+        assert not (tmp_path / "out" / name).exists()
+    (mirror / path).write_bytes(told(right, "GPL5"))
+    assert fetch_cohort(plan, settings(web.address), tmp_path / "out").is_file()
+    # One that an earlier release kept is not kept any more.
+    (tmp_path / "out" / name).write_bytes(told(wrong, "GPL5"))
+    size, sha256 = digest_of(tmp_path / "out" / name)
+    for proof in ("manifest.json", ".fetched.json"):
+        content = json.loads((tmp_path / "out" / proof).read_text())
+        for entry in content["files"]:
+            if entry["name"] == name:
+                entry |= {"bytes": size, "sha256": sha256}
+        (tmp_path / "out" / proof).write_text(json.dumps(content))
+    asked = len(web.asked)
+    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    assert web.asked[asked:] == [f"/geo/{path}"]
+    assert (tmp_path / "out" / name).read_bytes() == told(right, "GPL5")
+
+
+def test_a_named_matrix_of_another_series_is_refused_and_a_named_annotation_is_believed(
+    mirror, tmp_path
+):
+    """Arrays of one design have several numbers at GEO; only a person can know that."""
+    (tmp_path / "m.gz").write_bytes(told('!Series_geo_accession\t"GSE13"', "GPL5"))
+    plan = cohort(accession="GSE12", platform="GPL5", matrix=str(tmp_path / "m.gz"))
+    with pytest.raises(AdnormError, match="of GSE13, but GSE12 .* mend the cohort file"):
+        fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out")
+    (tmp_path / "a.gz").write_bytes(told("!Annotation_platform = GPL6"))
+    plan = cohort(accession="GSE12", platform="GPL5", annotation=str(tmp_path / "a.gz"))
+    assert fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out").is_file()
+
+
+def test_a_file_that_a_reader_refuses_is_fetched_again_and_the_others_are_kept(web, tmp_path):
+    plan, out = cohort(accession="GSE12", platform="GPL5"), tmp_path / "out"
+    manifest = fetch_cohort(plan, settings(web.address), out)
+    before, log = manifest.read_bytes(), tmp_path / "logs" / "fetch.log"
+    fetch_again([out / "GPL5.annot.gz"], out, log)
+    assert last_note(log).stat().st_mtime > time.time()
+    assert (out / "GPL5.annot.gz").is_file()
+    asked = len(web.asked)
+    assert fetch_cohort(plan, settings(web.address), out).read_bytes() == before
+    assert web.asked[asked:] == [f"/geo/{ANNOTATION}"]
+    fetch_cohort(plan, settings(web.address), out)
+    assert len(web.asked) == asked + 1
+
+
+def test_an_identifier_table_of_the_lab_is_not_fetched_again(tmp_path):
+    out = tmp_path / "results" / "lab" / "fetch"
+    fetch_again([tmp_path / "hgnc.txt"], out, out.parent / "logs" / "fetch.log")
+    assert not list(tmp_path.rglob("*.stop-*"))
+    fetch_again([tmp_path / "results/references/hgnc.txt"], out, out.parent / "logs/fetch.log")
+    assert [p.name for p in tmp_path.rglob("*.stop-*")] == ["hgnc.txt.stop-1"]
 
 
 def test_a_broken_manifest_proves_nothing(web, tmp_path):

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from scipy import sparse
 
-from adnorm.base.errors import AdnormError
+from adnorm.base.errors import AdnormError, RefusedFileError
 from adnorm.base.tables import read_json, read_table
 from adnorm.expression.build import build_expression
 from adnorm.fetch import geo
@@ -783,3 +783,62 @@ def test_ncbi_is_asked_for_the_table_of_a_platform_without_annotation():
     ((label, page),) = geo.platform_table("GPL7", "https://ftp.ncbi.nlm.nih.gov/geo/")
     assert label == page and page.endswith("acc.cgi?targ=self&acc=GPL7&form=text&view=data")
     assert geo.platform_table("GPL7", "file:mirror") == []
+
+
+# ---------------------------------------------------------------- the file, or what is asked of it
+
+
+def refused(lab, cohort):
+    with pytest.raises(RefusedFileError) as error:
+        lab.run(cohort)
+    return [path.name for path in error.value.files]
+
+
+def asked_in_vain(lab, cohort):
+    with pytest.raises(AdnormError) as error:
+        lab.run(cohort)
+    return not isinstance(error.value, RefusedFileError)
+
+
+def array(lab, matrix=None, soft=SOFT, **changes):
+    source = {
+        "matrix": lab.place("own/m.txt.gz", matrix or array_series()),
+        "annotation": lab.place("own/GPL7_family.soft.gz", soft),
+    }
+    return cohort_of("geo_series_matrix", source, **ARRAY | changes)
+
+
+def test_a_file_that_cannot_be_what_it_should_be_is_named(lab):
+    end = "!series_matrix_table_end"
+    assert refused(lab, array(lab, array_series().replace(end, ""))) == ["m.txt.gz"]
+    assert refused(lab, array(lab, soft="^PLATFORM = GPL7\n")) == ["GPL7_family.soft.gz"]
+    columns = [f"GSM9{i}" for i in range(10)]
+    assert refused(lab, place_series(lab, counts=generated(columns))) == [COUNTS]
+    lab.fetch(array(lab))
+    lab.fetch = lambda cohort: lab.folder / "fetch" / "manifest.json"
+    (lab.folder / "fetch" / "m.txt.gz").write_bytes(b"other bytes")
+    assert "m.txt.gz" in refused(lab, array(lab))
+
+
+def test_an_error_of_a_reader_that_nobody_foresaw_names_the_file_too(lab, monkeypatch):
+    def fail(*_, **__):
+        raise EOFError("Compressed file ended")
+
+    monkeypatch.setattr("adnorm.expression.sources.read_annotation", fail)
+    assert refused(lab, array(lab)) == ["GPL7_family.soft.gz"]
+
+
+def test_what_the_cohort_file_asks_in_vain_is_not_the_fault_of_a_file(lab):
+    platform = '!Series_platform_id\t"GPL7"\n!Sample_title'
+    matrix = array_series().replace("!Sample_title", platform, 1)
+    assert asked_in_vain(lab, array(lab, matrix, platform="GPL8"))
+    cohort = array(lab)
+    cohort["source"]["symbol_column"] = "CHROMOSOME"
+    assert asked_in_vain(lab, cohort)
+    cohort = array(lab)
+    cohort["samples"]["state"]["values"] = {"LS": "lesional"}
+    assert asked_in_vain(lab, cohort)
+    assert asked_in_vain(lab, array(lab, scale="counts"))
+    cohort, _ = h5ad(lab)
+    cohort["source"]["gene_column"] = "no such column"
+    assert asked_in_vain(lab, cohort)

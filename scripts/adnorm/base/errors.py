@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class AdnormError(Exception):
@@ -12,6 +13,24 @@ class AdnormError(Exception):
     Its text is one paragraph for people: what is wrong, where, what was found, what is allowed and
     what to do. It is printed without a traceback; the traceback goes to the log.
     """
+
+
+class AskedForError(AdnormError):
+    """The file is as it should be, but what the cohort file asks of it is not in it."""
+
+
+class RefusedFileError(AdnormError):
+    """A file cannot be what it should be, so that it is worth fetching again.
+
+    Attributes
+    ----------
+    files
+        The files, as they lie in the results.
+    """
+
+    def __init__(self, sentence: str, files: Iterable[Path]) -> None:
+        super().__init__(sentence)
+        self.files = tuple(files)
 
 
 class Problems:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,16 +22,37 @@ NAME_COLUMNS = ("sample", "patient", "gene", "set", "batch", "responder", "site"
 def atomic(path: Path | str) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` only if the block succeeds.
 
-    A reader therefore never sees half a file, and a failed run leaves what was there before.
+    A reader therefore never sees half a file, and a failed run leaves what was there before. No two
+    writers share a temporary name.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_LEFTOVER = re.compile(r"\.(.*)\.[0-9a-f]{16}\.part(\.[^.]*)?")
+
+
+def remove_leftovers(folder: Path | str, names: Iterable[str] | None = None) -> None:
+    """Remove the temporary files of writers that were killed; nobody may be writing there.
+
+    Parameters
+    ----------
+    folder
+        Where they may lie; may be absent.
+    names
+        Files that were written; ``None`` for all in the folder.
+    """
+    folder, names = Path(folder), None if names is None else set(names)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        left = _LEFTOVER.fullmatch(path.name)
+        if left and (names is None or left[1] + (left[2] or "") in names):
+            path.unlink(missing_ok=True)
 
 
 def stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:

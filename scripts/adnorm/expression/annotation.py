@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, listing, nearest
+from adnorm.base.errors import AdnormError, AskedForError, listing, nearest
 from adnorm.expression.annotation_rows import NO_SYMBOL, column_key, find_column, read_rows
 from adnorm.expression.identifier_table import IdentifierTable, read_identifier_table
 from adnorm.expression.wording import counted
@@ -106,7 +106,7 @@ def _symbol_position(path: Path, names: list[str], wanted: str | None) -> int:
     if wanted is not None:
         if wanted in names:
             return names.index(wanted)
-        raise AdnormError(
+        raise AskedForError(
             f"{path}: source: symbol_column: there is no column '{wanted}'"
             f"{nearest(wanted, names)}; columns: {listing(names, 40)}"
         )

@@ -21,7 +21,7 @@ from adnorm.expression.normalize import (
 )
 from adnorm.expression.quality import assess_quality, below_library_limit, library_table
 from adnorm.expression.scale import verify_scale
-from adnorm.expression.sources import Sources, open_sources
+from adnorm.expression.sources import Sources, open_sources, reading
 from adnorm.expression.symbols import Vocabulary
 from adnorm.expression.turned import Turned, turn
 from adnorm.expression.wording import counted
@@ -156,7 +156,10 @@ def _map_genes(
     gene_set_files: list[Path],
     identifier_table: Path | None,
 ) -> GeneTable:
-    table = read_identifier_table(identifier_table) if identifier_table else None
+    table = None
+    if identifier_table:
+        with reading(identifier_table, str(identifier_table)):
+            table = read_identifier_table(identifier_table)
     own = sources.identifiers()
     entrez = (own.entrez if own else {}) | (table.entrez if table else {})
     return to_gene_symbols(

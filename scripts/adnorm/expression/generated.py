@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, listing, nearest
+from adnorm.base.errors import AdnormError, AskedForError, listing, nearest
 from adnorm.base.logs import progress
 from adnorm.expression.series_header import read_header, series_fields
 from adnorm.expression.table_layout import find_layout
@@ -56,7 +56,7 @@ def samples_without_counts(table: Path, matrix: Path, raw: pd.DataFrame) -> dict
         )
     absent = [str(name) for name in raw.index if name not in set(columns)]
     if len(absent) == len(raw):
-        raise AdnormError(
+        raise AskedForError(
             f"{table}: none of {counted(len(raw), 'sample')} of the cohort has counts; the table "
             f"has {listing(columns, 4)}. Check platform: of the cohort file, or take the table of "
             "the authors with `route: geo_supplementary`"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, listing, nearest
+from adnorm.base.errors import AdnormError, AskedForError, listing, nearest
 from adnorm.expression.evidence import BASES
 from adnorm.expression.hints import Hints
 from adnorm.expression.wording import GET_AGAIN, counted
@@ -125,7 +125,7 @@ def read_values(
     if sparse.issparse(matrix):
         matrix = matrix.toarray()
     if np.asarray(matrix).dtype.kind not in "iuf":
-        raise AdnormError(f"{path}: the values are not numbers; choose another layer")
+        raise AskedForError(f"{path}: the values are not numbers; choose another layer")
     _refuse_genome(var, path)
     return pd.DataFrame(
         np.asarray(matrix, dtype=float).T,
@@ -173,14 +173,14 @@ def _element(file: h5py.File, layer: str | None, path: Path | str) -> h5py.Datas
     if layer is None:
         if _has_values(file):
             return file["X"]
-        raise AdnormError(
+        raise AskedForError(
             f"{path}: X holds nothing; name the layer that holds the values in the cohort file "
             f"(source: layer:). Layers: {listing(layers) or 'none'}"
         )
     if layer == RAW and RAW in layers:
         return file["raw"]["X"]
     if layer not in layers:
-        raise AdnormError(
+        raise AskedForError(
             f"{path}: source: layer: there is no layer '{layer}'{nearest(layer, layers)}; layers: "
             f"{listing(layers) or 'none'}. Leave the line out to take X"
         )
@@ -268,7 +268,7 @@ def _gene_ids(var: pd.DataFrame, column: str | None, path: Path | str) -> list[s
     if column is None:
         return list(var.index.astype(str))
     if column not in var:
-        raise AdnormError(
+        raise AskedForError(
             f"{path}: source: gene_column: var has no column '{column}'"
             f"{nearest(column, var.columns)}; it has {listing(var.columns, 40) or 'none'}. Leave "
             f"the line out to take its index ({listing(var.index, 3)})"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, Problems, listing
+from adnorm.base.errors import AdnormError, AskedForError, Problems, listing
 from adnorm.expression.text_file import decode, open_bytes, opening
 from adnorm.expression.wording import GET_AGAIN, counted
 from adnorm.study.raw_fields import normalised_key, spelt_alike
@@ -98,7 +98,7 @@ def refuse_super_series(path: Path, series: dict[str, list[str]]) -> None:
     relations = " ".join(series.get("relation", []))
     parts = re.findall(r"SuperSeries of:\s*(GSE\d+)", relations, flags=re.IGNORECASE)
     if parts:
-        raise AdnormError(
+        raise AskedForError(
             f"{path}: this is a SuperSeries, a bundle of other series; its samples belong to "
             f"different experiments. Write one cohort file for each sub-series that you need: "
             f"{listing(parts, 40)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.errors import AdnormError, AskedForError, Problems, listing, nearest
 from adnorm.expression.delimited import NUMBER, TEXT, numbers_of, read_columns
 from adnorm.expression.series_header import (
     TABLE_END,
@@ -97,7 +97,7 @@ def _platform_samples(
             raise _unknown_platform(path, platform, counts)
         return samples[samples["platform_id"] == platform]
     if len(counts) > 1:
-        raise AdnormError(
+        raise AskedForError(
             f"{path}: the samples were measured on several platforms: {_counted(counts)}; choose "
             "one in the cohort file (platform: GPL…)"
         )
@@ -105,7 +105,7 @@ def _platform_samples(
 
 
 def _unknown_platform(path: Path, platform: str, counts: dict[str, int]) -> AdnormError:
-    return AdnormError(
+    return AskedForError(
         f"{path}: platform: no sample was measured on '{platform}'{nearest(platform, counts)}; "
         f"platforms of this series: {_counted(counts)}"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, Problems
+from adnorm.base.errors import AdnormError, AskedForError, Problems, RefusedFileError
 from adnorm.base.logs import get_logger
 from adnorm.base.tables import read_json
 from adnorm.expression.annotation import read_annotation
@@ -27,7 +27,7 @@ from adnorm.expression.value_tables import read_sheet, read_value_table
 from adnorm.study.samples import build_sample_sheet
 
 #: What a person does when the fetched files are not those of the manifest.
-FETCH_AGAIN = "run the stage fetch again"
+FETCH_AGAIN = "the next call will fetch again"
 #: Roles that each route needs.
 _NEEDS = {
     "geo_series_matrix": ("series_matrix", "annotation"),
@@ -103,7 +103,7 @@ class Sources:
         if self.route != "ncbi_counts":
             return None
         path = self.files["annotation"]
-        with _under_the_name(path, self.written["annotation"]):
+        with reading(path, self.written["annotation"]):
             return read_identifier_table(path)
 
     def annotation(self) -> pd.Series | None:
@@ -112,7 +112,7 @@ class Sources:
             return None
         column = self.cohort["source"].get("symbol_column")
         path = self.files["annotation"]
-        with _under_the_name(path, self.written["annotation"]):
+        with reading(path, self.written["annotation"]):
             return read_annotation(path, column)
 
     def values(self, samples: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +139,7 @@ class Sources:
         if self.route == "geo_series_matrix":
             return _chosen(self._matrix_values(), wanted)
         path, source = self.files["table"], self.cohort["source"]
-        with _under_the_name(path, self.written["table"]):
+        with reading(path, self.written["table"]):
             if self.route == "h5ad":
                 table = read_values(path, source.get("layer"), source.get("gene_column"))
                 return _chosen(table, wanted)
@@ -169,7 +169,7 @@ class Sources:
 
     def _matrix_values(self) -> pd.DataFrame:
         path = self.files["series_matrix"]
-        with _under_the_name(path, self.written["series_matrix"]):
+        with reading(path, self.written["series_matrix"]):
             matrix = read_series_matrix(path, self.cohort.get("platform"))
         if matrix.values is None:
             raise AdnormError(
@@ -227,12 +227,16 @@ def open_sources(manifest: Path, cohort: dict) -> Sources:
     for role in _NEEDS[route]:
         if role not in files:
             problems.add(f"no file has the role '{role}'; {FETCH_AGAIN}")
-    problems.stop()
+    if problems:
+        try:
+            problems.stop()
+        except AdnormError as error:
+            raise RefusedFileError(str(error), files.values()) from None
     raw = _read_metadata(route, files, written, cohort)
     sources = Sources(cohort, route, files, written, raw)
     if route != "ncbi_counts":
         return sources
-    with _under_the_name(files["table"], written["table"]):
+    with reading(files["table"], written["table"]):
         absent = samples_without_counts(files["table"], files["series_matrix"], raw)
     return replace(sources, without_values=absent)
 
@@ -249,16 +253,37 @@ def _as_written(entry: dict, cohort: dict) -> str:
 
 
 @contextmanager
-def _under_the_name(path: Path, name: str) -> Iterator[None]:
-    """Let the messages of a reader name the file that a person can mend, not its copy."""
+def reading(path: Path, name: str) -> Iterator[None]:
+    """Let the messages of a reader name the file that a person can mend, not its copy.
+
+    Parameters
+    ----------
+    path, name
+        The file, and what people know it by.
+
+    Raises
+    ------
+    AskedForError
+        The cohort file asks for something that is not in it.
+    RefusedFileError
+        The reader refused it for any other reason, foreseen or not.
+    """
     try:
         yield
-    except AdnormError as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         message = str(error)
-        if not message.startswith(f"{path}: "):
+        if isinstance(error, AdnormError) and not message.startswith(f"{path}: "):
             raise
         get_logger().debug("%s was read from its copy %s", name, path)
-        raise AdnormError(name + message.removeprefix(str(path))) from error
+        if not isinstance(error, AdnormError):
+            told = f"{name}: this file cannot be read: {type(error).__name__}: {message}"
+            raise RefusedFileError(told, [path]) from error
+        told = name + message.removeprefix(str(path))
+        if isinstance(error, AskedForError):
+            raise AskedForError(told) from error
+        raise RefusedFileError(told, [path]) from error
 
 
 def _effective_route(route: str, files: dict[str, Path]) -> str:
@@ -273,14 +298,14 @@ def _read_metadata(
 ) -> pd.DataFrame:
     if route == "local":
         path = files["sheet"]
-        with _under_the_name(path, written["sheet"]):
+        with reading(path, written["sheet"]):
             key = cohort["source"].get("sheet_key") or read_sheet(path).columns[0]
             return read_sheet(path, key).rename_axis(index=None)
     if route == "h5ad":
-        with _under_the_name(files["table"], written["table"]):
+        with reading(files["table"], written["table"]):
             return read_obs(files["table"])
     path = files["series_matrix"]
-    with _under_the_name(path, written["series_matrix"]):
+    with reading(path, written["series_matrix"]):
         matrix = read_series_matrix(path, cohort.get("platform"), read_metadata_only=True)
     return matrix.samples.rename_axis(index=None)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.errors import AdnormError, AskedForError, Problems, listing, nearest
 from adnorm.base.logs import progress
 from adnorm.expression.delimited import (
     TEXT,
@@ -146,7 +146,7 @@ def _gene_position(layout: Layout, rows: list[list[str]], gene_column: str | Non
         if names.count(gene_column) == 1:
             return names.index(gene_column)
         how = "stands twice" if gene_column in names else "does not exist"
-        raise AdnormError(
+        raise AskedForError(
             f"{layout.path}: source: gene_column: the column '{gene_column}' {how}"
             f"{nearest(gene_column, names)}; the table begins with the columns {listing(names, 8)}"
         )
@@ -158,7 +158,7 @@ def _gene_position(layout: Layout, rows: list[list[str]], gene_column: str | Non
             for i, name in enumerate(names)
             if i and kind_of_column([row[i] for row in rows if len(row) > i]) == TEXT
         ]
-        raise AdnormError(
+        raise AskedForError(
             f"{layout.path}: the first column has no name and holds row numbers, not genes; name "
             f"the column of genes in the cohort file (source: gene_column:). Columns of text: "
             f"{listing(candidates) or 'none'}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 #: What a person does with a file that is cut off or damaged, wherever it came from.
 GET_AGAIN = (
-    "get the whole file again: export or copy your own once more, or delete the fetched copy and "
-    "run again"
+    "get the whole file again: export or copy your own once more; one that was fetched is fetched "
+    "again at the next call"
 )
 
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.logs import progress
-from adnorm.base.tables import read_json, write_json
+from adnorm.base.tables import remove_leftovers, write_json
 from adnorm.fetch import geo
 from adnorm.fetch.content import (
     H5AD,
     NCBI_TABLE,
     SERIES_MATRIX,
     BrokenContentError,
+    Whose,
+    check_whose,
     digest_of,
 )
 from adnorm.fetch.download import (
@@ -24,13 +26,9 @@ from adnorm.fetch.download import (
     name_of,
 )
 from adnorm.fetch.local import local_files
+from adnorm.fetch.proof import MANIFEST, proven_files, withdraw_proof, write_proof
 from adnorm.fetch.wanted import Wanted
 from adnorm.study.pinned import check_pinned, check_pinned_table
-
-MANIFEST = "manifest.json"
-#: What has been fetched so far. It outlives a run that stops, and the manifest, which Snakemake
-#: removes before it runs the stage again.
-PROOF = ".fetched.json"
 
 
 def fetch_cohort(cohort: dict, settings: dict, outdir: Path | str) -> Path:
@@ -74,7 +72,8 @@ def fetch_cohort(cohort: dict, settings: dict, outdir: Path | str) -> Path:
     if fetch is None:
         raise AdnormError(f"cohort {cohort['id']}: route: '{cohort['route']}' is not known")
     pinned = cohort["source"].get("sha256", {})
-    proven = _proven(manifest if manifest.is_file() else outdir / PROOF)
+    remove_leftovers(outdir)
+    proven = proven_files(outdir)
     proven = {
         role: entry
         for role, entry in proven.items()
@@ -111,7 +110,13 @@ def _fetch_series_matrix(
 ) -> list[dict]:
     matrix = _obtain(_matrix(cohort, settings), settings, outdir, proven)
     # Before the annotation: without values, a search for that leads nowhere.
-    geo.refuse_empty_table(outdir / matrix["name"], f"cohort {cohort['id']}: {matrix['source']}")
+    try:
+        geo.refuse_empty_table(
+            outdir / matrix["name"], f"cohort {cohort['id']}: {matrix['source']}"
+        )
+    except AdnormError:
+        withdraw_proof(outdir, [outdir / matrix["name"]])
+        raise
     annotation = cohort["source"].get("annotation")
     if annotation is None:
         found = geo.platforms_in(outdir / matrix["name"])
@@ -199,13 +204,15 @@ def _simulate(cohort: dict, settings: dict, outdir: Path, proven: dict[str, dict
 
 
 def _matrix(cohort: dict, settings: dict) -> Wanted:
+    whose = Whose(cohort["accession"], geo.series_of)
     if cohort["source"].get("matrix"):
-        return Wanted.named("series_matrix", cohort["source"]["matrix"], SERIES_MATRIX)
+        return Wanted.named("series_matrix", cohort["source"]["matrix"], SERIES_MATRIX, whose)
     hint = "check the accession and the GEO address"
     if not cohort["platform"]:
         hint += ", and name the platform in the cohort file if the series has several"
     paths = geo.series_matrix_paths(cohort["accession"], cohort["platform"])
-    return _below_geo("series_matrix", paths, settings, SERIES_MATRIX, hint)
+    wanted = _below_geo("series_matrix", paths, settings, SERIES_MATRIX, hint)
+    return replace(wanted, whose=whose)
 
 
 def _annotation(platform: str, address: str) -> Wanted:
@@ -218,7 +225,8 @@ def _annotation(platform: str, address: str) -> Wanted:
         "cohort file (source: annotation:), with the column of the symbols if its name is unusual "
         "(source: symbol_column:)"
     )
-    return Wanted("annotation", name_of(path), tuple(places), hint=hint)
+    whose = Whose(platform, geo.platform_of)
+    return Wanted("annotation", name_of(path), tuple(places), hint=hint, whose=whose)
 
 
 def _below_geo(
@@ -232,10 +240,7 @@ def _distinct(wanted: list[Wanted]) -> list[Wanted]:
     """Put the role before names that two files share."""
     names = [w.name for w in wanted]
     return [
-        w
-        if names.count(w.name) == 1
-        else Wanted(w.role, f"{w.role}_{w.name}", w.choices, w.opens_with, w.hint)
-        for w in wanted
+        w if names.count(w.name) == 1 else replace(w, name=f"{w.role}_{w.name}") for w in wanted
     ]
 
 
@@ -248,13 +253,22 @@ def _obtain(wanted: Wanted, settings: dict, outdir: Path, proven: dict[str, dict
     known = proven.get(wanted.role)
     for label, address, name in places:
         if known and is_remote(address) and (known["name"], known["source"]) == (name, label):
+            try:
+                check_whose(outdir / name, address, wanted.whose)
+            except BrokenContentError as error:
+                progress(f"{name}: not kept: {error}")
+                break
             progress(f"{name}: kept, {known['bytes'] / 1e6:.1f} MB")
             return known
     absent = []
     for label, address, name in places:
         try:
             fetched = fetch_file(
-                address, outdir / name, Patience.from_settings(settings), wanted.opens_with
+                address,
+                outdir / name,
+                Patience.from_settings(settings),
+                wanted.opens_with,
+                wanted.whose,
             )
         except AbsentFileError as error:
             absent.append((address, error))
@@ -266,7 +280,7 @@ def _obtain(wanted: Wanted, settings: dict, outdir: Path, proven: dict[str, dict
             raise
         progress(f"{name}: {fetched.bytes / 1e6:.1f} MB")
         proven[wanted.role] = _entry(wanted.role, name, label, fetched.bytes, fetched.sha256)
-        write_json({"files": list(proven.values())}, outdir / PROOF)
+        write_proof(proven, outdir)
         return proven[wanted.role]
     if len(absent) == 1 and not wanted.hint:
         raise absent[0][1]
@@ -276,20 +290,3 @@ def _obtain(wanted: Wanted, settings: dict, outdir: Path, proven: dict[str, dict
 
 def _entry(role: str, name: str, source: str, size: int, sha256: str) -> dict:
     return {"role": role, "name": name, "source": source, "bytes": size, "sha256": sha256}
-
-
-def _proven(manifest: Path) -> dict[str, dict]:
-    """Read what an earlier run fetched and keep what still has the bytes it had."""
-    if not manifest.is_file():
-        return {}
-    try:
-        files = read_json(manifest)["files"]
-        return {
-            entry["role"]: entry
-            for entry in files
-            if (manifest.parent / entry["name"]).is_file()
-            and digest_of(manifest.parent / entry["name"]) == (entry["bytes"], entry["sha256"])
-        }
-    except (AdnormError, KeyError, TypeError):
-        # A manifest that cannot be read proves nothing: everything is fetched again.
-        return {}

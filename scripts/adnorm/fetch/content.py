@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
@@ -24,6 +26,22 @@ _WEB_PAGE = re.compile(
 )
 _CHUNK = 1 << 20
 _OPENING = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Whose:
+    """The series or platform that a file must be of.
+
+    Attributes
+    ----------
+    accession
+        GSE… or GPL….
+    said_by
+        Reads which one a file says that it is of; ``None`` when it does not say.
+    """
+
+    accession: str
+    said_by: Callable[[Path], str | None]
 
 
 class BrokenContentError(AdnormError):
@@ -110,6 +128,36 @@ def check_content(
             f"{source}: this is not {_KINDS[opens_with]}; it begins with "
             f"{opening[:40].decode('utf-8', 'replace')!r}"
         )
+
+
+def check_whose(path: Path, source: str, whose: Whose | None, on_disk: bool = False) -> None:
+    """Refuse the file of another series or platform.
+
+    Parameters
+    ----------
+    path, source, on_disk
+        As in `check_content`.
+    whose
+        What it must be of; ``None`` takes any.
+
+    Raises
+    ------
+    BrokenContentError
+        The file says that it is of another one.
+    """
+    said = whose.said_by(path) if whose else None
+    if said is None or said == whose.accession:
+        return
+    what_to_do = (
+        "put the right file in its place, or mend the cohort file"
+        if on_disk
+        else "it was not kept and the next call asks again; if it comes again, name a mirror "
+        "(config: geo: address:), or mend the cohort file if that names the wrong one"
+    )
+    raise BrokenContentError(
+        f"{source}: this file says that it is of {said}, but {whose.accession} was asked for; "
+        f"{what_to_do}"
+    )
 
 
 def _web_page_message(source: str, on_disk: bool) -> str:

@@ -12,7 +12,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from adnorm.base.errors import AdnormError, nearest
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.tables import atomic
-from adnorm.fetch.content import BrokenContentError, check_content, digest_of
+from adnorm.fetch.content import (
+    BrokenContentError,
+    Whose,
+    check_content,
+    check_whose,
+    digest_of,
+)
 
 #: Statuses after which a server may well answer later.
 _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -118,7 +124,11 @@ def name_of(source: str) -> str:
 
 
 def fetch_file(
-    source: str, target: Path | str, patience: Patience | None = None, opens_with: bytes = b""
+    source: str,
+    target: Path | str,
+    patience: Patience | None = None,
+    opens_with: bytes = b"",
+    whose: Whose | None = None,
 ) -> Fetched:
     """Download or copy one file; it appears under its name only after its bytes are checked.
 
@@ -132,6 +142,8 @@ def fetch_file(
         Time-outs and number of attempts, for http(s).
     opens_with
         See `adnorm.fetch.content.check_content`.
+    whose
+        See `adnorm.fetch.content.check_whose`.
 
     Returns
     -------
@@ -146,19 +158,19 @@ def fetch_file(
     """
     target = Path(target)
     if is_remote(source):
-        _download(source, target, patience or Patience(), opens_with)
+        _download(source, target, patience or Patience(), opens_with, whose)
     elif "://" in source and not source.lower().startswith("file:"):
         scheme = source.split("://")[0]
         raise AdnormError(
             f"{source}: '{scheme}' is not supported; allowed: https://…, http://…, file:… or a path"
         )
     else:
-        _copy(source, target, opens_with)
+        _copy(source, target, opens_with, whose)
     size, sha256 = digest_of(target)
     return Fetched(target, size, sha256)
 
 
-def _copy(source: str, target: Path, opens_with: bytes) -> None:
+def _copy(source: str, target: Path, opens_with: bytes, whose: Whose | None) -> None:
     path = local_path(source)
     if path.is_dir():
         raise AdnormError(f"{source}: this is a folder, not a file")
@@ -168,6 +180,7 @@ def _copy(source: str, target: Path, opens_with: bytes) -> None:
     with atomic(target) as temporary:
         shutil.copyfile(path, temporary)
         check_content(temporary, target.name, source, opens_with, on_disk=True)
+        check_whose(temporary, source, whose, on_disk=True)
 
 
 def pause(seconds: float) -> None:
@@ -175,7 +188,9 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _download(source: str, target: Path, patience: Patience, opens_with: bytes) -> None:
+def _download(
+    source: str, target: Path, patience: Patience, opens_with: bytes, whose: Whose | None
+) -> None:
     import tenacity
 
     grow = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
@@ -199,7 +214,7 @@ def _download(source: str, target: Path, patience: Patience, opens_with: bytes) 
         reraise=True,
     )
     try:
-        retrying(_attempt, source, target, patience, opens_with)
+        retrying(_attempt, source, target, patience, opens_with, whose)
     except _PassingError as error:
         # The content check names the source itself; other reasons do not.
         reason = str(error).removeprefix(f"{source}: ")
@@ -210,7 +225,9 @@ def _download(source: str, target: Path, patience: Patience, opens_with: bytes) 
         ) from error
 
 
-def _attempt(source: str, target: Path, patience: Patience, opens_with: bytes) -> None:
+def _attempt(
+    source: str, target: Path, patience: Patience, opens_with: bytes, whose: Whose | None
+) -> None:
     """Try once; failures that may pass become `_PassingError`."""
     import requests
     import urllib3
@@ -224,6 +241,7 @@ def _attempt(source: str, target: Path, patience: Patience, opens_with: bytes) -
             with atomic(target) as temporary:
                 _store(answer, temporary, target.name)
                 check_content(temporary, target.name, source, opens_with)
+                check_whose(temporary, source, whose)
     except BrokenContentError as error:
         if error.passing:
             raise _PassingError(str(error)) from error

@@ -17,6 +17,8 @@ _PAGES = "https://www.ncbi.nlm.nih.gov/geo"
 #: The genome that NCBI counts reads on; its name stands in the names of the files.
 _GENOME = "GRCh38.p13"
 _ACCESSION = re.compile(r"(GSE|GPL)(\d+)")
+#: A header has fewer lines, and what is sought in them stands within this many bytes.
+_HEADER_LINES, _LONGEST_LINE = 100_000, 1 << 20
 _TABLE_BEGIN, _TABLE_END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
 
 
@@ -159,6 +161,32 @@ def platforms_in(path: Path) -> list[str]:
             elif line.startswith(b"!Series_platform_id"):
                 series.update(re.findall(r"GPL\d+", line.decode("utf-8", "replace")))
     return sorted(samples or series, key=lambda name: int(name[3:]))
+
+
+def series_of(path: Path) -> str | None:
+    """Say of which series a series matrix is, by its own words; ``None`` when it does not say."""
+    return _said(path, (b"!Series_geo_accession",), rb"GSE\d+", _TABLE_BEGIN)
+
+
+def platform_of(path: Path) -> str | None:
+    """Say of which platform an annotation is, by its own words; ``None`` when it does not say."""
+    keys = (b"!Annotation_platform ", b"!Annotation_platform=", b"!Platform_geo_accession")
+    return _said(path, (*keys, b"^PLATFORM"), rb"GPL\d+", b"!platform_table_begin")
+
+
+def _said(path: Path, keys: tuple[bytes, ...], accession: bytes, until: bytes) -> str | None:
+    """Find the accession in the first line of a header that begins with one of some keys."""
+    lowered = tuple(key.lower() for key in keys)
+    with _opened(path) as file:
+        for _ in range(_HEADER_LINES):
+            line = file.readline(_LONGEST_LINE)
+            opening = line.lstrip(b"\xef\xbb\xbf").lower()
+            if opening.startswith(lowered):
+                found = re.search(accession, line)
+                return found[0].decode() if found else None
+            if not line or opening.startswith(until):
+                break
+    return None
 
 
 def supplementary_files(path: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adnorm.fetch.content import Whose
 from adnorm.fetch.download import is_remote, local_path, name_of
 
 
@@ -23,6 +24,8 @@ class Wanted:
         Bytes that its text must open with; empty for any.
     hint
         What a person can do when it is in none of these places.
+    whose
+        The series or platform that it must be of; ``None`` for files that tell nothing of it.
     """
 
     role: str
@@ -30,9 +33,16 @@ class Wanted:
     choices: tuple[tuple[str, str], ...]
     opens_with: bytes = b""
     hint: str = ""
+    whose: Whose | None = None
 
     @classmethod
-    def named(cls, role: str, source: str, opens_with: bytes = b"") -> Wanted:
+    def named(
+        cls,
+        role: str,
+        source: str,
+        opens_with: bytes = b"",
+        whose: Whose | None = None,
+    ) -> Wanted:
         """Want a file that the cohort file names: one place, an address or a path.
 
         The manifest keeps the name alone of an absolute path: folders of one machine mean nothing
@@ -40,4 +50,5 @@ class Wanted:
         """
         name = name_of(source)
         absolute = not is_remote(source) and local_path(source).is_absolute()
-        return cls(role, name, ((name if absolute else source, source),), opens_with)
+        choices = ((name if absolute else source, source),)
+        return cls(role, name, choices, opens_with, whose=whose)

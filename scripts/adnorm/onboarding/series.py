@@ -11,6 +11,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.fetch import geo
+from adnorm.fetch.content import Whose
 from adnorm.fetch.download import (
     AbsentFileError,
     Patience,
@@ -57,7 +58,9 @@ def _series_matrix(accession: str, platform: str | None, settings: dict, folder:
     for place in geo.series_matrix_paths(accession, platform):
         address = geo.below(settings["address"], place)
         try:
-            return fetch_file(address, folder / name_of(address), patience).path
+            target = folder / name_of(address)
+            whose = Whose(accession, geo.series_of)
+            return fetch_file(address, target, patience, whose=whose).path
         except AbsentFileError as error:
             absent.append((address, error))
     several = "" if platform else "; if the series has several platforms, add `--platform GPL…`"
