@@ -16,6 +16,7 @@ pathvars:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/run.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/expression.smk"
 include: "workflow/rules/scores.smk"

@@ -81,6 +81,16 @@ def test_one_broken_cohort_stops_alone_and_the_others_are_joined(small, snakemak
     assert cohorts.loc[SMALL, "outcome"] == "finished"
     assert cohorts.loc["broken", "outcome"] == "stopped at the stage expression"
 
+    # The next call tries again what stopped, and what follows from it.
+    again = snakemake(small, "--configfile", "run.yaml", check=False)
+    assert again.returncode == 1
+    output = again.stdout + again.stderr
+    assert "[broken · expression] STOPPED:" in output
+    assert f"[{SMALL} · " not in output.replace(f"[{SMALL} · index]", "").replace(
+        f"[{SMALL} · normalization]", ""
+    )
+    assert "· fetch]" not in output
+
     report = ["--configfile", "run.yaml", "--quiet", "all", "--report", "report.html"]
     snakemake(small, *report)
     embedded = re.findall(r"data:text/html;[^,]*,([\w+/=]+)", (small / "report.html").read_text())
@@ -127,9 +137,9 @@ def test_plan_has_one_job_a_cohort_and_stage(tmp_path, snakemake, configure):
     of_cohorts = ["fetch", "expression", "scores", "effects", "figures"]
     of_cohorts += ["index", "normalization"]
     expected = dict.fromkeys(of_cohorts, "2") | dict.fromkeys(
-        ["lesional_effects", "atlas", "atlas_figures", "cohorts", "all"], "1"
+        ["lesional_effects", "atlas", "atlas_figures", "cohorts", "finished", "all"], "1"
     )
-    assert jobs == expected | {"total": "19"}
+    assert jobs == expected | {"total": "20"}
 
 
 def test_the_workflow_can_be_a_module_of_another_one(tmp_path, repository):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 import pytest
 
@@ -10,13 +12,15 @@ from adnorm.base.stops import (
     MARK,
     Stop,
     finished,
+    last_note,
     read_stop,
+    require_finished,
+    run_again,
     run_stage,
     stopped_stages,
-    stops_so_far,
     write_stop,
 )
-from adnorm.base.tables import read_table
+from adnorm.base.tables import atomic, read_table
 from adnorm.figures.cohorts import build_cohorts
 
 STOP = Stop("lab", "expression", "lab.yaml: 2 problems\n  1. '<b>--> a' & b\n  2. $x_1$ é")
@@ -63,29 +67,74 @@ def test_results_are_not_taken_for_reasons(tmp_path, content):
     assert read_stop(tmp_path / "a.tsv") is None
 
 
-def test_a_stage_that_stops_counts_and_a_later_success_clears_it(tmp_path, capsys):
+def test_a_stage_that_stops_leaves_a_note_of_the_future_and_a_success_dates_it_back(
+    tmp_path, capsys
+):
     log, out = tmp_path / "lab" / "logs" / "expression.log", tmp_path / "lab" / "x.tsv"
-    for times in (1, 2):
+    notes = []
+    for _ in range(3):
         run_stage(fail, "expression", "lab", str(log), [], [str(out)])
         assert read_stop(out) == Stop("lab", "expression", "sheet.csv: row 3: no patient")
-        assert stops_so_far(log) == times
+        notes.append(last_note(log))
+        # Snakemake compares times, and takes the same name with the same content for unchanged.
+        assert notes[-1].stat().st_mtime > time.time() + 1e6
         assert stopped_stages(tmp_path / "lab") == [read_stop(out)]
+    assert len(set(notes)) == 3
+    # The note that was an input of the job is there until the job ends, and no longer newer.
+    assert notes[1].stat().st_mtime == 0
+    assert not notes[0].exists()
     printed = capsys.readouterr().err
     assert "[lab · expression] STOPPED: sheet.csv: row 3: no patient" in printed
     assert "Traceback" not in printed
     assert "Traceback" in log.read_text()
     run_stage(lambda: out.write_text("done"), "expression", "lab", str(log), [], [str(out)])
     assert out.read_text() == "done"
-    # Snakemake compares the count with that of the last run: it must not change by a success.
-    assert stops_so_far(log) == 2
+    # The inputs of the stage must not change by a success.
+    assert last_note(log) == notes[-1] and notes[-1].stat().st_mtime == 0
     assert stopped_stages(tmp_path / "lab") == []
+
+
+def test_notes_of_stages_with_similar_names_are_kept_apart(tmp_path):
+    for name in ("hgnc.txt", "hgnc", "index.stop-x"):
+        run_again(tmp_path / "logs" / f"{name}.log", STOP)
+    run_again(tmp_path / "logs" / "hgnc.log")
+    assert last_note(tmp_path / "logs" / "hgnc.txt.log").name == "hgnc.txt.stop-1"
+    assert last_note(tmp_path / "logs" / "hgnc.log").name == "hgnc.stop-2"
+    # What a later stage asks for again has not stopped.
+    assert len(stopped_stages(tmp_path)) == 2
 
 
 def test_a_stage_that_never_stopped_leaves_no_note(tmp_path):
     log = tmp_path / "logs" / "fetch.log"
     run_stage(lambda: None, "fetch", "lab", str(log), [], [])
-    assert stops_so_far(log) == 0
+    assert last_note(log) is None
     assert [p.name for p in log.parent.iterdir()] == ["fetch.log"]
+
+
+def test_what_a_killed_writer_left_is_removed_but_not_what_others_write(tmp_path):
+    def leave(name):
+        with pytest.raises(KeyboardInterrupt), atomic(tmp_path / name) as temporary:
+            temporary.write_text("half")
+            kept = temporary.with_name("kept")
+            temporary.rename(kept)
+            raise KeyboardInterrupt
+        return kept.rename(temporary)
+
+    left, of_another = leave("a.b.tsv"), leave("b.tsv")
+    out = tmp_path / "a.b.tsv"
+    run_stage(lambda: out.write_text("done"), "index", "lab", str(tmp_path / "x.log"), [], [out])
+    assert not left.exists()
+    assert of_another.exists()
+
+
+def test_a_run_is_complete_when_nothing_stopped(tmp_path):
+    write_stop(tmp_path / "a.html", STOP)
+    write_stop(tmp_path / "a.tsv", STOP)
+    (tmp_path / "b.tsv").write_text("x\n")
+    assert require_finished([tmp_path / "b.tsv"], ["ours"]) == "1 of 1 cohorts finished: ours\n"
+    with pytest.raises(SystemExit) as error:
+        require_finished([tmp_path / "b.tsv", tmp_path / "a.tsv", tmp_path / "a.html"], ["ours"])
+    assert str(error.value).count("lab: at the stage expression") == 1
 
 
 def test_an_unforeseen_error_stops_one_cohort_and_keeps_its_traceback(tmp_path, capsys):

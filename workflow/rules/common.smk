@@ -1,5 +1,4 @@
 # What all rules share: the checked configuration, the cohorts, and where their files are.
-import os
 import sys
 from pathlib import Path
 
@@ -11,8 +10,6 @@ sys.path.insert(0, str(HOME / "scripts"))
 
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
-from adnorm.base.run_lock import hold
-from adnorm.base.stops import last_note, stopped_stages
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 from adnorm.study.cohort import local_sources, locate, published_part, read_study
 
@@ -23,9 +20,6 @@ except AdnormError as error:
     raise WorkflowError(f"the configuration cannot be run.\n{error}") from None
 
 SETTINGS = STUDY.config
-# Where `<results>` is: a module may name another folder (pathvars) or put one before it (prefix).
-RESULTS = workflow.pathvars.apply(str(workflow.modifier.modify_path("<results>/")))
-RESULTS = RESULTS.rstrip("/")
 # What the methods paragraph of a cohort tells.
 METHODS = {stage: SETTINGS[stage] for stage in ("scores", "effects", "enrichment")}
 
@@ -119,50 +113,3 @@ def figure_outputs(figures, folder="<results>/{cohort}/figures", cohort="{cohort
         outputs[f"{figure.name}_png"] = f"{stem}.png"
         outputs[f"{figure.name}_tsv"] = f"{stem}.tsv"
     return outputs
-
-
-def left_by(log):
-    """The note that a stage left when it stopped, as its input: the next call runs it again.
-
-    Snakemake asks for the inputs of every job before any of them runs: the time to take the folder.
-    """
-
-    def note(wildcards):
-        take_results()
-        found = last_note(f"{RESULTS}/{log.format(**wildcards)}.log")
-        # Complete as it is: no prefix of a module comes before it.
-        return [local(str(found))] if found else []
-
-    return note
-
-
-def take_results():
-    """Hold the results folder until the run ends; dry runs and reports hold nothing."""
-    runs = workflow.is_main_process and workflow.execution_settings is not None
-    if not runs or workflow.dryrun:
-        return
-    try:
-        killed = hold(RESULTS)
-    except AdnormError as error:
-        # Raised, it would come with the rule and the job that happened to be asked first.
-        print(f"\n{error}", file=sys.stderr)
-        sys.exit(1)
-    if killed:
-        print(
-            f"{RESULTS}: going on after a run that was killed ({killed})",
-            file=sys.stderr,
-        )
-        if killed.folder == os.getcwd():
-            # What `--unlock` does: the lock that Snakemake keeps here is that of the killed run.
-            workflow.persistence.cleanup_locks()
-
-
-def tell_what_stopped():
-    """End a run whose cohorts stopped: the list, and an exit code that is not 0."""
-    folders = ["references", "axis", *sorted(STUDY.cohorts), "atlas"]
-    stops = [stop for name in folders for stop in stopped_stages(Path(RESULTS) / name)]
-    if stops:
-        for stop in stops:
-            words = f"{stop.cohort} stopped at the stage {stop.stage}: {stop.message}"
-            print(f"\n{words}", file=sys.stderr)
-        sys.exit(1)

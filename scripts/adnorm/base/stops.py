@@ -18,7 +18,7 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.logs import UNFORESEEN, progress, report_error, start_log
-from adnorm.base.tables import atomic, read_json, write_json
+from adnorm.base.tables import atomic, read_json, remove_leftovers, write_json
 
 #: Opens every file that holds a reason instead of a result.
 MARK = "#adnorm-stopped "
@@ -178,7 +178,7 @@ def _notes(log: Path) -> dict[int, Path]:
     found = {}
     if log.parent.is_dir():
         for path in log.parent.iterdir():
-            name, _, number = path.name.partition(_NOTE)
+            name, _, number = path.name.rpartition(_NOTE)
             if name == log.stem and number.isdecimal():
                 found[int(number)] = path
     return found
@@ -235,7 +235,7 @@ def stopped_stages(folder: Path) -> list[Stop]:
     """
     last: dict[str, tuple[int, Path]] = {}
     for path in folder.glob(f"logs/*{_NOTE}*"):
-        name, _, number = path.name.partition(_NOTE)
+        name, _, number = path.name.rpartition(_NOTE)
         if number.isdecimal():
             last[name] = max(last.get(name, (0, path)), (int(number), path))
     notes = [read_json(path) for _, (_, path) in sorted(last.items())]
@@ -275,6 +275,9 @@ def run_stage(
         Distribution names whose versions open the log file.
     """
     start_log(log, stage, cohort, packages)
+    outputs = [Path(path) for path in outputs]
+    for folder in {path.parent for path in outputs}:
+        remove_leftovers(folder, [path.name for path in outputs])
     stop, own = next(filter(None, map(read_stop, inputs)), None), None
     if stop:
         progress(f"skipped: {stop.cohort} stopped at the stage {stop.stage}")

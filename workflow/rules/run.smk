@@ -1,0 +1,68 @@
+# One run: it holds its results folder, tries again what stopped, and ends as failed if something did.
+import os
+
+from adnorm.base.run_lock import hold
+from adnorm.base.stops import last_note, stopped_stages
+
+# Where `<results>` is: a module may name another folder (pathvars) or put one before it (prefix).
+RESULTS = workflow.pathvars.apply(str(workflow.modifier.modify_path("<results>/")))
+RESULTS = RESULTS.rstrip("/")
+
+
+def left_by(log):
+    """The note that a stage left when it stopped, as its input: the next call runs it again.
+
+    Snakemake asks for the inputs of every job before any of them runs: the time to take the folder.
+    """
+
+    def note(wildcards):
+        take_results()
+        found = last_note(f"{RESULTS}/{log.format(**wildcards)}.log")
+        # Complete as it is: no prefix of a module comes before it.
+        return [local(str(found))] if found else []
+
+    return note
+
+
+def take_results():
+    """Hold the results folder until the run ends; dry runs and reports hold nothing."""
+    runs = workflow.is_main_process and workflow.execution_settings is not None
+    if not runs or workflow.dryrun:
+        return
+    try:
+        killed = hold(RESULTS)
+    except AdnormError as error:
+        # Raised, it would come with the rule and the job that happened to be asked first.
+        print(f"\n{error}", file=sys.stderr)
+        sys.exit(1)
+    if killed:
+        print(
+            f"{RESULTS}: going on after a run that was killed ({killed})",
+            file=sys.stderr,
+        )
+        unlock(workflow.persistence.path / "locks")
+
+
+def unlock(locks):
+    """Remove what a killed run left of Snakemake's locks on files of these results.
+
+    Snakemake cannot see whether the run that locked them lives; who holds the folder can.
+    """
+    ours = os.path.abspath(RESULTS) + os.sep
+    for lock in locks.glob("*.lock"):
+        if any(
+            os.path.abspath(line).startswith(ours)
+            for line in lock.read_text().splitlines()
+        ):
+            lock.unlink(missing_ok=True)
+
+
+def tell_what_stopped():
+    """End a run whose cohorts stopped: the list, and an exit code that is not 0."""
+    folders = ["references", "axis", *sorted(STUDY.cohorts), "atlas"]
+    stops = [stop for name in folders for stop in stopped_stages(Path(RESULTS) / name)]
+    if stops:
+        for stop in stops:
+            words = f"{stop.cohort} stopped at the stage {stop.stage}: {stop.message}"
+            print(f"\n{words}", file=sys.stderr)
+        sys.exit(1)
