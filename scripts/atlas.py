@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.atlas.build import build_atlas
+from adnorm.base.parameters import original
 from adnorm.base.stops import finished, run_stage
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ def work():
     build_atlas(
         [Path(p).parent.parent for p in finished(snakemake.input.index)],
         Path(snakemake.input.published),
-        snakemake.params.settings,
+        original(snakemake.params.settings),
         {name: Path(path) for name, path in snakemake.output.items()},
         snakemake.params.seed,
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.parameters import original
 from adnorm.base.stops import finished, run_stage
 from adnorm.figures.atlas_build import build_atlas_figures
 
@@ -18,8 +19,8 @@ def work():
     inputs["gene_sets"] = [Path(path) for path in snakemake.input.gene_sets]
     build_atlas_figures(
         inputs,
-        snakemake.params.cohorts,
-        snakemake.params.settings,
+        original(snakemake.params.cohorts),
+        original(snakemake.params.settings),
         {"folder": Path(snakemake.output.forest_svg).parent},
     )
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.parameters import original
 from adnorm.base.stops import run_stage
 from adnorm.figures.cohorts import build_cohorts
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def work():
-    cohorts = snakemake.params.cohorts
+    cohorts = original(snakemake.params.cohorts)
     lists = [snakemake.input[kind] for kind in ("samples", "overview", "index", "patients")]
     results = {name: map(Path, files) for name, *files in zip(sorted(cohorts), *lists, strict=True)}
     build_cohorts(cohorts, results, {name: Path(path) for name, path in snakemake.output.items()})

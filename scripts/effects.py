@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.parameters import original
 from adnorm.base.stops import run_stage
 from adnorm.effects.build import build_effects, build_enrichment
 
@@ -13,13 +14,15 @@ if TYPE_CHECKING:
 def work():
     expression = Path(snakemake.input.expression)
     outputs = {name: Path(path) for name, path in snakemake.output.items()}
-    build_effects(expression, Path(snakemake.input.scores), snakemake.params.settings, outputs)
+    build_effects(
+        expression, Path(snakemake.input.scores), original(snakemake.params.settings), outputs
+    )
     build_enrichment(
         expression,
         outputs["effects"],
         Path(snakemake.input.coverage),
         [Path(p) for p in snakemake.input.gene_sets],
-        snakemake.params.settings,
+        original(snakemake.params.settings),
         outputs,
         snakemake.params.seed,
     )

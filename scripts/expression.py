@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import RefusedFileError
+from adnorm.base.parameters import original
 from adnorm.base.stops import run_stage
 from adnorm.expression.build import build_expression
 from adnorm.fetch.proof import fetch_again
@@ -18,8 +19,8 @@ def work():
     try:
         build_expression(
             manifest,
-            snakemake.params.cohort,
-            snakemake.params.settings,
+            original(snakemake.params.cohort),
+            original(snakemake.params.settings),
             [Path(p) for p in snakemake.input.gene_sets],
             Path(str(table)) if table else None,
             {name: Path(path) for name, path in snakemake.output.items()},

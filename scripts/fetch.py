@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.parameters import original
 from adnorm.base.stops import run_stage
 from adnorm.fetch.build import fetch_cohort
 
@@ -11,11 +12,13 @@ if TYPE_CHECKING:
 
 
 def work():
-    cohort = snakemake.params.cohort
+    cohort = original(snakemake.params.cohort)
     if snakemake.input.gene_sets:
         simulation = cohort["simulation"] | {"gene_sets": str(snakemake.input.gene_sets[0])}
         cohort = cohort | {"simulation": simulation}
-    fetch_cohort(cohort, snakemake.params.settings, Path(snakemake.output.manifest).parent)
+    fetch_cohort(
+        cohort, original(snakemake.params.settings), Path(snakemake.output.manifest).parent
+    )
 
 
 run_stage(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.parameters import original
 from adnorm.base.stops import run_stage
 from adnorm.fetch.build import fetch_single
 
@@ -11,8 +12,10 @@ if TYPE_CHECKING:
 
 
 def work():
-    params = snakemake.params
-    fetch_single(params.address, params.settings, Path(snakemake.output.table), params.sha256)
+    params = {name: original(value) for name, value in snakemake.params.items()}
+    fetch_single(
+        params["address"], params["settings"], Path(snakemake.output.table), params["sha256"]
+    )
 
 
 run_stage(

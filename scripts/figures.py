@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.parameters import original
 from adnorm.base.stops import run_stage
 from adnorm.figures.build import build_figures
 
@@ -15,7 +16,7 @@ def work():
     inputs["gene_sets"] = [Path(p) for p in snakemake.input.gene_sets]
     build_figures(
         inputs,
-        snakemake.params.settings | {"cohort": snakemake.params.cohort},
+        original(snakemake.params.settings) | {"cohort": original(snakemake.params.cohort)},
         {"folder": Path(snakemake.output.overview).parent},
     )
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.parameters import original
 from adnorm.base.stops import run_stage
 from adnorm.index.build import build_index
 from adnorm.index.trajectories import build_trajectories
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def work():
     outputs = {name: Path(path) for name, path in snakemake.output.items()}
-    rest = snakemake.params.settings, outputs, snakemake.params.seed
+    rest = original(snakemake.params.settings), outputs, snakemake.params.seed
     build_index(
         Path(snakemake.input.lesional_effects),
         Path(snakemake.input.expression),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.parameters import original
 from adnorm.base.stops import run_stage
 from adnorm.scores.build import build_scores
 
@@ -14,7 +15,7 @@ def work():
     build_scores(
         Path(snakemake.input.expression),
         [Path(p) for p in snakemake.input.gene_sets],
-        snakemake.params.settings,
+        original(snakemake.params.settings),
         {name: Path(path) for name, path in snakemake.output.items()},
     )
 

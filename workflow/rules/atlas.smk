@@ -40,7 +40,7 @@ rule atlas:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=SETTINGS["index"],
+        settings=harmless(SETTINGS["index"]),
         seed=SETTINGS["seed"],
         code=code_digest("base", "study", "scores", "effects", "index", "atlas"),
     message:
@@ -66,11 +66,13 @@ rule atlas_figures:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=SETTINGS["figures"] | {"index": SETTINGS["index"]},
-        cohorts={
-            name: {key: cohort[key] for key in ("title", "route", "placebo_arm")}
-            for name, cohort in STUDY.cohorts.items()
-        },
+        settings=harmless(SETTINGS["figures"] | {"index": SETTINGS["index"]}),
+        cohorts=harmless(
+            {
+                name: {key: cohort[key] for key in ("title", "route", "placebo_arm")}
+                for name, cohort in STUDY.cohorts.items()
+            }
+        ),
         code=code_digest("base", "study", "figures"),
     message:
         "figures over all cohorts"

@@ -10,6 +10,7 @@ sys.path.insert(0, str(HOME / "scripts"))
 
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
+from adnorm.base.parameters import harmless
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 from adnorm.study.cohort import local_sources, locate, published_part, read_study
 
@@ -77,9 +78,14 @@ def cohort_file(wildcards):
     return STUDY.cohorts[wildcards.cohort]
 
 
+def cohort_parameter(wildcards):
+    """The checked cohort file as a parameter; the entry script turns its texts back."""
+    return harmless(cohort_file(wildcards))
+
+
 def fetched_part(wildcards):
     """Only what decides which bytes are fetched: mending a mapping must not download again."""
-    return published_part(cohort_file(wildcards))
+    return harmless(published_part(cohort_file(wildcards)))
 
 
 def fetch_inputs(wildcards):

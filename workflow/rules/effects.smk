@@ -20,7 +20,7 @@ rule effects:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=SETTINGS["effects"] | SETTINGS["enrichment"],
+        settings=harmless(SETTINGS["effects"] | SETTINGS["enrichment"]),
         seed=SETTINGS["seed"],
         code=code_digest("base", "study", "scores", "effects"),
     message:

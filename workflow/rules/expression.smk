@@ -23,12 +23,14 @@ rule expression:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        cohort=cohort_file,
-        settings=SETTINGS["expression"]
-        | {
-            "minimum_pairs": SETTINGS["effects"]["minimum_pairs"],
-            "identifiers_sha256": SETTINGS["identifiers"]["sha256"],
-        },
+        cohort=cohort_parameter,
+        settings=harmless(
+            SETTINGS["expression"]
+            | {
+                "minimum_pairs": SETTINGS["effects"]["minimum_pairs"],
+                "identifiers_sha256": SETTINGS["identifiers"]["sha256"],
+            }
+        ),
         code=code_digest("base", "study", "expression"),
     message:
         "{wildcards.cohort}: expression"

@@ -13,7 +13,7 @@ rule fetch:
         "../../envs/adnorm.yaml"
     params:
         cohort=fetched_part,
-        settings=SETTINGS["geo"],
+        settings=harmless(SETTINGS["geo"]),
         code=code_digest("base", "fetch"),
     message:
         "{wildcards.cohort}: fetching the files"
@@ -32,9 +32,9 @@ rule fetch_identifiers:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        address=SETTINGS["identifiers"]["table"],
+        address=harmless(SETTINGS["identifiers"]["table"]),
         sha256=SETTINGS["identifiers"]["sha256"],
-        settings=SETTINGS["geo"],
+        settings=harmless(SETTINGS["geo"]),
         code=code_digest("base", "fetch"),
     message:
         "fetching the identifier table {wildcards.file}"

@@ -16,8 +16,10 @@ rule figures:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=SETTINGS["figures"] | {"fdr": SETTINGS["effects"]["fdr"]} | METHODS,
-        cohort=cohort_file,
+        settings=harmless(
+            SETTINGS["figures"] | {"fdr": SETTINGS["effects"]["fdr"]} | METHODS
+        ),
+        cohort=cohort_parameter,
         code=code_digest("base", "study", "figures"),
     message:
         "{wildcards.cohort}: figures"
@@ -54,10 +56,12 @@ rule cohorts:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        cohorts={
-            name: {key: cohort[key] for key in ("title", "accession", "status")}
-            for name, cohort in STUDY.cohorts.items()
-        },
+        cohorts=harmless(
+            {
+                name: {key: cohort[key] for key in ("title", "accession", "status")}
+                for name, cohort in STUDY.cohorts.items()
+            }
+        ),
         code=code_digest("base", "study", "figures"),
     message:
         "the cohorts of this run"

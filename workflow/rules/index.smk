@@ -73,7 +73,7 @@ rule index:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=SETTINGS["index"],
+        settings=harmless(SETTINGS["index"]),
         seed=SETTINGS["seed"],
         code=code_digest("base", "study", "scores", "effects", "index"),
     message:
@@ -93,8 +93,8 @@ rule normalization:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=SETTINGS["figures"] | {"index": SETTINGS["index"]},
-        cohort=cohort_file,
+        settings=harmless(SETTINGS["figures"] | {"index": SETTINGS["index"]}),
+        cohort=cohort_parameter,
         code=code_digest("base", "study", "figures"),
     message:
         "{wildcards.cohort}: figures of the normalization index"

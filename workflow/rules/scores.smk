@@ -19,7 +19,7 @@ rule scores:
         "../../envs/adnorm.yaml"
     threads: SETTINGS["scores"]["threads"]
     params:
-        settings=SETTINGS["scores"],
+        settings=harmless(SETTINGS["scores"]),
         code=code_digest("base", "study", "scores"),
     message:
         "{wildcards.cohort}: gene-set scores"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.logs import UNFORESEEN, progress, report_error, start_log
+from adnorm.base.printable import printable
 from adnorm.base.tables import atomic, read_json, remove_leftovers, write_json
 
 #: Opens every file that holds a reason instead of a result.
@@ -289,7 +290,7 @@ def run_stage(
             words = (
                 "" if isinstance(error, AdnormError) else f"{UNFORESEEN} {type(error).__name__}: "
             )
-            stop = own = Stop(cohort, stage, f"{words}{error}")
+            stop = own = Stop(cohort, stage, printable(f"{words}{error}"))
     if stop:
         for path in outputs:
             write_stop(path, stop)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.inflate import allowing
 from adnorm.base.logs import progress
 from adnorm.base.tables import write_table
 from adnorm.expression.annotation import IdentifierTable, read_identifier_table, split_symbols
@@ -64,6 +65,18 @@ def build_expression(
         Anything about the files, the mapping, the identifiers, the scale or the samples that a
         person must mend. Nothing is written then.
     """
+    with allowing(cohort["source"]):
+        _build(manifest, cohort, settings, gene_set_files, identifier_table, outputs)
+
+
+def _build(
+    manifest: Path,
+    cohort: dict,
+    settings: dict,
+    gene_set_files: list[Path],
+    identifier_table: Path | None,
+    outputs: dict[str, Path],
+) -> None:
     if identifier_table:
         pinned = settings.get("identifiers_sha256")
         check_pinned_table(identifier_table, str(identifier_table), pinned)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adnorm.base.errors import AdnormError, Problems, listing
+from adnorm.base.inflate import is_gzip
 from adnorm.expression.table_layout import Layout
-from adnorm.expression.text_file import decode, open_bytes, split_line, truncated
+from adnorm.expression.text_file import decode, open_bytes, split_line
 from adnorm.expression.wording import counted
 from adnorm.study.decimals import surely_decimal
 
@@ -157,7 +159,7 @@ def _read_csv(
 
     try:
         return polars.read_csv(
-            layout.path if content is None else content,
+            _inflated(layout.path) if content is None else content,
             separator=layout.separator,
             skip_lines=layout.skip_lines,
             has_header=False,
@@ -167,9 +169,15 @@ def _read_csv(
     except polars.exceptions.NoDataError:
         return polars.DataFrame(schema=schema)
     except OSError as error:
-        if "unexpected end of file" in str(error):
-            raise truncated(layout.path) from error
         raise AdnormError(f"{layout.path}: cannot be read: {error}") from error
+
+
+def _inflated(path: Path) -> Path | bytes:
+    """Give the text of a packed file; polars would inflate it without a limit."""
+    if not is_gzip(path):
+        return path
+    with open_bytes(path) as file:
+        return file.read()
 
 
 def _check_short_rows(layout: Layout, frame: polars.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, AskedForError, listing, nearest
+from adnorm.base.inflate import check_size
 from adnorm.expression.evidence import BASES
 from adnorm.expression.hints import Hints
 from adnorm.expression.wording import GET_AGAIN, counted
@@ -117,7 +119,9 @@ def read_values(
     from scipy import sparse
 
     with _opened(Path(path)) as file:
-        matrix = read_elem(_element(file, layer, path))
+        element = _element(file, layer, path)
+        _refuse_swollen(element, path)
+        matrix = read_elem(element)
         var = _table(file, "var", path)
         if layer == RAW:
             var = _raw_genes(file, var, path)
@@ -157,6 +161,7 @@ def _table(file: h5py.File, name: str, path: Path | str) -> pd.DataFrame:
             f"{path}: an HDF5 file without '{name}' (it has {listing(sorted(file))}), so not an "
             ".h5ad; open it with scanpy and write it with write_h5ad"
         )
+    _refuse_swollen(file[name], path)
     table = read_elem(file[name])
     if not isinstance(table, pd.DataFrame):
         raise AdnormError(
@@ -164,6 +169,25 @@ def _table(file: h5py.File, name: str, path: Path | str) -> pd.DataFrame:
             "again"
         )
     return table
+
+
+def _refuse_swollen(element: h5py.Dataset | h5py.Group, path: Path | str) -> None:
+    """Stop at an element that is far larger in memory than in the file, before it is read."""
+    import h5py
+
+    held = []
+
+    def add(_: str, part: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(part, h5py.Dataset):
+            held.append(math.prod(part.shape or ()) * part.dtype.itemsize)
+        elif "csr" in (kind := str(part.attrs.get("encoding-type"))) or "csc" in kind:
+            # A sparse matrix says how large it is; it is unfolded to numbers of 8 bytes.
+            held.append(8 * math.prod(int(n) for n in part.attrs.get("shape", ())))
+
+    add("", element)
+    if isinstance(element, h5py.Group):
+        element.visititems(add)
+    check_size(sum(held), Path(path).stat().st_size, str(path))
 
 
 def _element(file: h5py.File, layer: str | None, path: Path | str) -> h5py.Dataset | h5py.Group:

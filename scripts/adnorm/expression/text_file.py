@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 import zlib
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.inflate import damage, opened
 from adnorm.expression.wording import GET_AGAIN
 
 _GLANCE = 1 << 16
@@ -24,6 +24,9 @@ _NOT_TEXT = (
     (b"\x89HDF", "an HDF5 file"),
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ", "an xz archive"),
+    # polars would inflate these, however much they hold.
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    *((magic, "a zlib stream") for magic in (b"x\x01", b"x\x9c", b"x\xda")),
 )
 _WEB_PAGE = re.compile(rb"\s*(<!doctype|<html)", re.I)
 
@@ -35,23 +38,20 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     AdnormError
-        The file is absent, or its gzip stream is cut off or damaged where it is read.
+        The file is absent; its gzip stream is cut off or damaged where it is read, or holds more
+        than `adnorm.base.inflate` allows; a line of it does not end.
     """
     try:
-        with open(path, "rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            if not packed:
-                yield raw
-                return
-            with gzip.GzipFile(fileobj=raw) as inflated:
-                yield inflated
+        with opened(path) as file:
+            yield file
     except (FileNotFoundError, IsADirectoryError) as error:
         raise AdnormError(f"{path}: this file does not exist") from error
     except EOFError as error:
         raise truncated(path) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise AdnormError(f"{path}: the gzip file is damaged ({error}); {GET_AGAIN}") from error
+    except zlib.error as error:
+        raise AdnormError(
+            f"{path}: the gzip file is damaged ({damage(error)}); {GET_AGAIN}"
+        ) from error
 
 
 def truncated(path: Path) -> AdnormError:

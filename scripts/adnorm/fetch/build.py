@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError, listing, nearest
+from adnorm.base.inflate import allowing
 from adnorm.base.logs import progress
 from adnorm.base.tables import remove_leftovers, write_json
 from adnorm.fetch import geo
@@ -79,7 +80,8 @@ def fetch_cohort(cohort: dict, settings: dict, outdir: Path | str) -> Path:
         for role, entry in proven.items()
         if all(pinned.get(k, entry["sha256"]) == entry["sha256"] for k in (role, entry["name"]))
     }
-    entries = fetch(cohort, settings, outdir, proven)
+    with allowing(cohort["source"]):
+        entries = fetch(cohort, settings, outdir, proven)
     entries = sorted(entries, key=lambda entry: (entry["role"], entry["name"]))
     check_pinned(entries, pinned, f"cohort {cohort['id']}")
     write_json({"cohort": cohort["id"], "route": cohort["route"], "files": entries}, manifest)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.inflate import GZIP_MAGIC, damage, opened
 
-GZIP_MAGIC = b"\x1f\x8b"
 #: What each kind of file must have among its first characters, and its name in words.
 SERIES_MATRIX = b"!Series_"
 NCBI_TABLE = b"GeneID"
@@ -102,6 +102,8 @@ def check_content(
     ------
     BrokenContentError
         Empty, a web page, not gzip, a gzip file that is cut off or damaged, or other content.
+    AdnormError
+        A gzip file that holds more than `adnorm.base.inflate` allows.
     """
     with open(path, "rb") as file:
         opening = file.read(_OPENING)
@@ -182,30 +184,20 @@ def _inflate_through(path: Path, source: str, on_disk: bool) -> bytes:
         if on_disk
         else "it was not kept, fetch it again"
     )
-    opening = b""
     try:
-        with open(path, "rb") as file:
-            inflater = zlib.decompressobj(wbits=31)
-            while block := file.read(_CHUNK):
-                while block:
-                    text = inflater.decompress(block)
-                    if len(opening) < _OPENING:
-                        opening += text[: _OPENING - len(opening)]
-                    if not inflater.eof:
-                        break
-                    # A gzip file may have several members, one behind another; zeros may pad it.
-                    block = inflater.unused_data.lstrip(b"\0")
-                    if block:
-                        inflater = zlib.decompressobj(wbits=31)
+        with opened(path, source, lines=False) as file:
+            opening = file.read(_OPENING)
+            while file.read(_CHUNK):
+                pass
     except zlib.error as error:
         raise BrokenContentError(
-            f"{source}: the gzip file is damaged ({error}); {what_to_do}",
+            f"{source}: the gzip file is damaged ({damage(error)}); {what_to_do}",
             passing=True,
         ) from error
-    if not inflater.eof:
+    except EOFError as error:
         raise BrokenContentError(
             f"{source}: the gzip file is truncated: it ends in the middle, after "
             f"{path.stat().st_size} bytes; {what_to_do}",
             passing=True,
-        )
+        ) from error
     return opening

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from pathlib import Path
-from typing import BinaryIO
 
 from adnorm.base.errors import AdnormError, listing, nearest
-from adnorm.fetch.content import GZIP_MAGIC
+from adnorm.base.inflate import opened
 from adnorm.fetch.download import is_remote
 
 #: NCBI's own address of GEO; what is not below it lies behind two of NCBI's pages.
@@ -152,7 +150,7 @@ def platforms_in(path: Path) -> list[str]:
     """List the platforms that the samples of a series matrix were measured on, sorted."""
     samples: set[str] = set()
     series: set[str] = set()
-    with _opened(path) as file:
+    with opened(path) as file:
         for line in file:
             if line.startswith(b"!series_matrix_table_begin"):
                 break
@@ -192,7 +190,7 @@ def _said(path: Path, keys: tuple[bytes, ...], accession: bytes, until: bytes) -
 def supplementary_files(path: Path) -> list[str]:
     """List the names of the supplementary files that a series matrix tells of."""
     names: list[str] = []
-    with _opened(path) as file:
+    with opened(path) as file:
         for line in file:
             if line.startswith(b"!Series_supplementary_file"):
                 addresses = re.findall(r'[^"\s]+', line.decode("utf-8", "replace"))[1:]
@@ -217,7 +215,7 @@ def refuse_empty_table(path: Path, where: str) -> None:
     AdnormError
         The table has no row; the message names the supplementary files that the series lists.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         for line in file:
             if line.lower().startswith(_TABLE_BEGIN):
                 break
@@ -231,12 +229,6 @@ def refuse_empty_table(path: Path, where: str) -> None:
         "`route: geo_supplementary` in the cohort file and name the supplementary table of counts "
         f"or expression (source: table:).{listed}"
     )
-
-
-def _opened(path: Path) -> BinaryIO:
-    with open(path, "rb") as file:
-        packed = file.read(2) == GZIP_MAGIC
-    return (gzip.open if packed else open)(path, "rb")
 
 
 def choose_platform(wanted: str | None, found: list[str], where: str) -> str:

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from adnorm.base.printable import printable
 from adnorm.base.tables import atomic, write_table
 
 #: Colour-blind-safe colours of Okabe and Ito; the first three are states, the others treatments.
@@ -229,6 +230,11 @@ def savefig(figure: Figure, folder: Path, name: str, table: pd.DataFrame) -> Non
     for kind, options in kinds.items():
         with atomic(folder / f"{name}.{kind}") as temporary, mpl.rc_context(RC):
             figure.savefig(temporary, format=kind, dpi=DPI, bbox_inches=page, **options)
+            if kind == "svg":
+                # One control character in a name, and no viewer shows the picture.
+                text = temporary.read_text(encoding="utf-8")
+                if (clean := printable(text)) != text:
+                    temporary.write_text(clean, encoding="utf-8")
     write_table(table, folder / f"{name}.tsv")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,7 @@ def read_study(config: dict, home: Path = Path(), where: str = "configuration") 
     """
     config = check(config, "config", where)
     problems = Problems(where)
+    _check_names(config, problems)
     cohorts: dict[str, dict] = {}
     files: dict[str, Path] = {}
     for name in config["cohorts"]:
@@ -136,6 +138,26 @@ def read_study(config: dict, home: Path = Path(), where: str = "configuration") 
     return Study(config, cohorts, files)
 
 
+#: What no name of a file or folder of a run may hold: the report shows these names as they are, in
+#: its scripts too, and Snakemake reads brackets as wildcards.
+_NO_NAME = re.compile(r"[<>{}\x00-\x1f\x7f]")
+
+
+def _check_names(config: dict, problems: Problems) -> None:
+    """Refuse names of files and folders that would mean something in a report or to Snakemake."""
+    named = [("results", config["results"]), ("index: axis_genes", config["index"]["axis_genes"])]
+    named += [("gene_sets", path) for path in config["gene_sets"]]
+    named.append(("identifiers: table", config["identifiers"]["table"]))
+    for key, path in named:
+        marks = sorted(set(_NO_NAME.findall(path or "")))
+        if marks:
+            problems.add(
+                f"{key}: the name {path!r} holds {', '.join(map(repr, marks))}; angle brackets, "
+                "braces and control characters are not allowed in names of files and folders: "
+                "rename it"
+            )
+
+
 def _cohort_path(name: str, named: str, folder: str, home: Path, problems: Problems) -> Path | None:
     path = locate(named, home)
     if path.is_file():
@@ -152,7 +174,7 @@ def _cohort_path(name: str, named: str, folder: str, home: Path, problems: Probl
 #: The keys of a cohort file that decide which bytes are fetched.
 _PUBLISHED = ("id", "accession", "platform", "route")
 #: … and those of its `source:`; the others say how the bytes are read.
-_FETCHED = ("matrix", "annotation", "table", "sheet", "sha256")
+_FETCHED = ("matrix", "annotation", "table", "sheet", "unpacked_gigabytes", "sha256")
 #: What the simulator writes into its files besides.
 _SIMULATED = ("assay", "scale", "title", "simulation")
 

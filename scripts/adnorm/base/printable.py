@@ -1,0 +1,28 @@
+"""Text of the outside world on its way to a terminal, a picture or a page."""
+
+from __future__ import annotations
+
+import re
+
+#: Control characters but tab and line feed, and what no encoding of text may hold.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def printable(text: str) -> str:
+    """Show control characters as pictures: a terminal obeys them, and XML may not hold them.
+
+    Lines and tabs stay.
+
+    Examples
+    --------
+    >>> printable("LS\\x1b[31mX\\n")
+    'LS␛[31mX\\n'
+    """
+    return _CONTROL.sub(_picture, text)
+
+
+def _picture(match: re.Match) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
