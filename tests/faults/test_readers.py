@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import time
 
+import anndata
+import numpy as np
+import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.tables import read_table
 from adnorm.expression.annotation import read_annotation, read_identifier_table
+from adnorm.expression.h5ad import read_obs, read_values
 from adnorm.expression.series_matrix import read_series_matrix
 from adnorm.expression.value_tables import read_sheet, read_value_table
 
@@ -225,3 +231,35 @@ def test_identifier_tables(fault):
     assert "columns found: 'name', 'value'" in message and "GENCODE" in message
     message = fault(read_identifier_table, "gene_id\tgene_name\nENSMUSG00000102439\tFlg\n")
     assert "no row holds a human Ensembl id" in message
+
+
+def test_quotation_marks_that_never_close_cost_no_time(fault):
+    names = "\t".join(f'"GSM{i}' for i in range(40_000))
+    begun = time.perf_counter()
+    fault(read_series_matrix, f'!Series_title\t"x"\n!Sample_geo_accession\t{names}\n' + END)
+    assert time.perf_counter() - begun < 20
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_damaged_h5ad_is_told_in_a_paragraph(tmp_path, seed):
+    path = tmp_path / "x.h5ad"
+    obs = pd.DataFrame({"skin": ["LS", "NL", "LS"]}, index=["a", "b", "c"])
+    anndata.AnnData(np.ones((3, 4), dtype="f4"), obs=obs).write_h5ad(path)
+    whole = np.frombuffer(path.read_bytes(), dtype=np.uint8).copy()
+    random = np.random.default_rng(seed)
+    whole[random.integers(600, len(whole), 600)] = random.integers(0, 256, 600)
+    path.write_bytes(whole.tobytes())
+    for read in (read_obs, read_values):
+        try:
+            read(path)
+        except AdnormError as error:
+            assert str(error).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    "text", [b"gene\tdirection\nA\tup\textra\n", b"gene\tdirec\xe9tion\nA\tup\n"]
+)
+def test_a_table_of_the_configuration_that_is_none_is_told(tmp_path, text):
+    (tmp_path / "x.tsv").write_bytes(text + b"B\tup\tmore\tand more\n")
+    with pytest.raises(AdnormError, match="x.tsv: this is no table of tab-separated text in UTF-8"):
+        read_table(tmp_path / "x.tsv")

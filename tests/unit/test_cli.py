@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -512,3 +514,79 @@ def test_manifests_are_linked_not_copied_and_stay_as_they_are(trial, here, repos
         assert read_json(aside) == read_json(manifest)
         assert aside != manifest
     assert {p.name: p.stat().st_mtime_ns for p in manifest.parent.iterdir()} == before
+
+
+def test_what_nobody_foresaw_is_told_in_a_paragraph_and_the_others_are_checked(
+    trial, capsys, monkeypatch
+):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: second")
+    path.with_name("second.yaml").write_text(text)
+    from adnorm.expression import build
+
+    whole = build.open_sources
+
+    def broken(manifest, cohort):
+        if cohort["id"] == "trial":
+            raise ZeroDivisionError("nobody thought of this")
+        return whole(manifest, cohort)
+
+    monkeypatch.setattr(build, "open_sources", broken)
+    files = ["cohorts/trial.yaml", "cohorts/second.yaml"]
+    assert main(["check", *files, "--json"]) == 1
+    out, told = capsys.readouterr()
+    answer = json.loads(out)
+    assert [cohort["fine"] for cohort in answer["cohorts"]] == [False, True]
+    assert "Traceback" not in told
+    said = "cohorts/trial.yaml: an error that adnorm did not foresee: ZeroDivisionError: nobody"
+    assert said in told
+    kept = Path(told.split("Its traceback is in ")[1].split(": please")[0])
+    assert "in broken" in kept.read_text()
+    kept.unlink()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_tells_in_a_paragraph_what_nobody_foresaw(command, capsys, monkeypatch):
+    import importlib
+
+    def broken(chosen):
+        raise ZeroDivisionError("nobody thought of this")
+
+    module = importlib.import_module(f"adnorm.cli.{command.replace('-', '_')}")
+    monkeypatch.setattr(module, "run", broken)
+    needed = {"new-cohort": ["GSE1"], "summary": ["results"]}.get(command, [])
+    assert main([command, *needed]) == 3
+    told = capsys.readouterr().err
+    assert told.startswith("STOPPED: an error that adnorm did not foresee: ZeroDivisionError")
+    Path(told.split("Its traceback is in ")[1].split(": please")[0]).unlink()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_of_any_encoding_shows_any_text(trial, encoding):
+    path, _ = trial
+    path.write_text(path.read_text().replace("title: ", "title: α → ü ", 1), encoding="utf-8")
+    run = [sys.executable, "-m", "adnorm.cli", "check", "cohorts/trial.yaml"]
+    old = os.environ | {
+        "LC_ALL": "POSIX",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONIOENCODING": encoding,
+    }
+    plain = subprocess.run(run, env=old, capture_output=True, check=False)
+    assert plain.returncode == 0, plain.stderr
+    assert b"\\u03b1 \\u2192" in plain.stdout
+    answer = subprocess.run([*run, "--json"], env=old, capture_output=True, check=False)
+    told = json.loads(answer.stdout.decode(encoding))
+    assert "α → ü" in told["cohorts"][0]["title"]
+
+
+def test_the_text_of_a_cell_does_not_command_the_terminal(trial, here, capsys):
+    sheet = (here / "sheet.csv").read_text()
+    (here / "sheet.csv").write_text(sheet.replace(",LS,", ",LS\x1b]0;OWNED\x07,"))
+    try:
+        assert main(["check", "cohorts/trial.yaml"]) == 1
+    finally:
+        (here / "sheet.csv").write_text(sheet)
+    out, told = capsys.readouterr()
+    assert "LS␛]0;OWNED␇" in told
+    assert "\x1b" not in out + told

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 
 import pandas as pd
@@ -20,7 +23,7 @@ from adnorm.base.stops import (
     stopped_stages,
     write_stop,
 )
-from adnorm.base.tables import atomic, read_table
+from adnorm.base.tables import atomic, read_json, read_table
 from adnorm.figures.cohorts import build_cohorts
 
 STOP = Stop("lab", "expression", "lab.yaml: 2 problems\n  1. '<b>--> a' & b\n  2. $x_1$ é")
@@ -188,3 +191,32 @@ def test_the_list_of_cohorts_tells_outcome_and_reason(tmp_path):
     build_cohorts({"ours": about}, {"ours": [good, good]}, outputs)
     assert "Why it stopped" not in outputs["page"].read_text()
     assert "&lt;b&gt;" in page
+
+
+def test_notes_and_manifests_are_the_same_in_any_locale(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from adnorm.base.errors import AdnormError
+from adnorm.base.stops import run_stage, stopped_stages
+from adnorm.base.tables import read_json, write_json
+def fail():
+    raise AdnormError("α → ü \\x1b[31m")
+folder = Path(sys.argv[1])
+outputs = [str(folder / "a.tsv")]
+run_stage(fail, "expression", "lab", str(folder / "logs/expression.log"), [], outputs)
+write_json({"name": "α → ü"}, folder / "a.json")
+assert read_json(folder / "a.json") == {"name": "α → ü"}
+assert [s.message for s in stopped_stages(folder)] == ["α → ü \u241b[31m"]
+"""
+    old = os.environ | {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    script = tmp_path / "run.py"
+    script.write_text(code, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)], env=old, capture_output=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert b"\x1b" not in run.stderr
+    assert read_json(tmp_path / "a.json") == {"name": "α → ü"}
+    assert "STOPPED: α → ü ␛[31m" in (tmp_path / "logs/expression.log").read_text("utf-8")
+    assert read_stop(tmp_path / "a.tsv").message == "α → ü ␛[31m"

@@ -36,7 +36,7 @@ def read_published(path: Path) -> pd.DataFrame:
         A column is absent or unknown, a week or value is no number, a row lacks its drug, class,
         measure or source, or a value has no unit.
     """
-    table = read_table(path)
+    table = read_table(path).reset_index(drop=True)
     problems = Problems(str(path))
     for column in sorted(set(COLUMNS) - set(table.columns)):
         problems.add(f"column '{column}' is missing; the columns are {listing(COLUMNS)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.printable import printable
 
 #: What is said of an error that no check foresaw; the traceback is in the log.
 UNFORESEEN = "an error that adnorm did not foresee:"
@@ -23,6 +24,13 @@ def get_logger() -> logging.Logger:
 def progress(sentence: str) -> None:
     """Tell a person how far a long step is; also kept in the log file."""
     _LOGGER.info(sentence)
+
+
+class _Printable(logging.Formatter):
+    """Lines of a log, in which the text of a cell cannot command a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def _versions(packages: tuple[str, ...]) -> str:
@@ -58,12 +66,12 @@ def start_log(
     _LOGGER.propagate = False
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setLevel(logging.INFO)
-    terminal.setFormatter(logging.Formatter(f"[{label}] %(message)s"))
+    terminal.setFormatter(_Printable(f"[{label}] %(message)s"))
     _LOGGER.addHandler(terminal)
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(path, mode="w", encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        file = logging.FileHandler(path, mode="w", encoding="utf-8", errors="replace")
+        file.setFormatter(_Printable("%(levelname)s %(message)s"))
         _LOGGER.addHandler(file)
         # Warnings of the libraries belong to the record of the job, not to the terminal.
         logging.captureWarnings(True)

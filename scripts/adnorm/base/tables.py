@@ -89,7 +89,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     Raises
     ------
     AdnormError
-        The file is absent or has no header row.
+        The file is absent, has no header row, or is no tab-separated text in UTF-8.
     """
     path = Path(path)
     if not path.is_file():
@@ -104,12 +104,20 @@ def read_table(path: Path | str) -> pd.DataFrame:
         )
     except pd.errors.EmptyDataError as error:
         raise AdnormError(f"{path}: the table is empty, it has not even a header row") from error
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        raise AdnormError(
+            f"{path}: this is no table of tab-separated text in UTF-8 ({reason}); save it again as "
+            "such, with as many fields in every row as the header has"
+        ) from error
 
 
 def write_json(value: object, path: Path | str) -> None:
     """Write plain values as sorted, indented JSON."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        temporary.write_text(
+            json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 def read_json(path: Path | str) -> dict:
@@ -122,7 +130,7 @@ def read_json(path: Path | str) -> dict:
     """
     path = Path(path)
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise AdnormError(
             f"{path}: this file is missing; run the stage that writes it again"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 
 from adnorm import __version__
 from adnorm.base.errors import AdnormError
-from adnorm.cli.terminal import say
+from adnorm.cli.terminal import in_words, prepare, say_json, warn
 
 #: Command → what it does in a few words; each is a module of this package, loaded when called.
 COMMANDS = {
@@ -19,7 +18,10 @@ COMMANDS = {
     "discover": "find new GEO series of JAK inhibitors in atopic dermatitis",
     "summary": "where the report of a finished run is, and the main numbers",
 }
-EXIT_CODES = "exit codes: 0 fine; 1 something that you can mend, said on stderr; 2 wrong call"
+EXIT_CODES = (
+    "exit codes: 0 fine; 1 something that you can mend, said on stderr; 2 wrong call; "
+    "3 an error that adnorm did not foresee; 130 interrupted"
+)
 
 
 def _parser(name: str | None) -> argparse.ArgumentParser:
@@ -58,14 +60,19 @@ def main(arguments: list[str] | None = None) -> int:
     arguments
         As typed behind ``adnorm``; ``None`` takes those of the process.
     """
+    prepare()
     arguments = sys.argv[1:] if arguments is None else arguments
     name = next((a for a in arguments if a in COMMANDS), None)
     chosen = _parser(name).parse_args(arguments)
     try:
         return _module(chosen.command).run(chosen)
-    except AdnormError as error:
+    except KeyboardInterrupt:
+        warn("STOPPED: interrupted")
+        return 130
+    except Exception as error:  # noqa: BLE001 -- told in one paragraph, as a stage of the workflow does
+        told = in_words(error)
         if chosen.json:
             # A program that reads the answer finds the reason there too.
-            say(json.dumps({"fine": False, "problems": [str(error)]}, indent=2, ensure_ascii=False))
-        print(f"STOPPED: {error}", file=sys.stderr)
-        return 1
+            say_json({"fine": False, "problems": [told]})
+        warn(f"STOPPED: {told}")
+        return 1 if isinstance(error, AdnormError) else 3

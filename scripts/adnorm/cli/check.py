@@ -8,14 +8,12 @@ into the results."""
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import AdnormError
 from adnorm.cli import configuration
-from adnorm.cli.terminal import say
+from adnorm.cli.terminal import in_words, say, say_json, warn
 
 if TYPE_CHECKING:
     from adnorm.cli.inspection import Inspection
@@ -58,9 +56,9 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         cohorts = [as_json(inspection) for inspection in found]
         answer = {"fine": not problems, "problems": problems, "cohorts": cohorts}
-        say(json.dumps(answer, indent=2, ensure_ascii=False))
+        say_json(answer)
     if problems:
-        print(_all(problems), file=sys.stderr)
+        warn(_all(problems))
     elif not chosen.json:
         marks = sum(len(inspection.unconfirmed) for inspection in found)
         say(f"{len(found)} cohort{'' if len(found) == 1 else 's'} checked, no problem found")
@@ -129,7 +127,11 @@ def _behind(unread: list[str], config: dict) -> list[str]:
     problems = []
     for name in unread:
         named, path = configuration.cohort_path(name, config)
-        part = readable_part(path, named) if path.is_file() else None
+        try:
+            part = readable_part(path, named) if path.is_file() else None
+        except Exception as error:  # noqa: BLE001 -- the other cohorts are looked at all the same
+            problems.append(f"{named}: {in_words(error)}")
+            continue
         if part is not None:
             cohort, replaced = part
             told = inspect_cohort(cohort, settings).problems

@@ -57,18 +57,18 @@ def read_studies(config: dict, where: str) -> tuple[list, list[str], list[str]]:
     unread : list of str
         Cohorts that cannot be read, as the configuration names them.
     """
-    from adnorm.base.errors import AdnormError
+    from adnorm.cli.terminal import in_words
     from adnorm.study.cohort import read_study
 
     try:
         return [read_study(config, HOME, where)], [], []
-    except AdnormError as error:
-        problems = [str(error)]
+    except Exception as error:  # noqa: BLE001 -- what nobody foresaw in one file is told, too
+        problems = [in_words(error)]
     studies, unread = [], []
     for name in cohort_names(config):
         try:
             studies.append(read_study({**config, "cohorts": [name]}, HOME, where))
-        except AdnormError:
+        except Exception:  # noqa: BLE001
             # It stands in the message about the whole run.
             unread.append(name)
     return studies, problems, unread

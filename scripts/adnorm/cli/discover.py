@@ -6,11 +6,10 @@ NCBI and lists the series."""
 from __future__ import annotations
 
 import argparse
-import json
 from urllib.parse import urlencode
 
 from adnorm.base.errors import AdnormError
-from adnorm.cli.terminal import say
+from adnorm.cli.terminal import say, say_json
 
 EXAMPLES = """examples:
   adnorm discover                    the query, and the page to open in a browser
@@ -110,7 +109,7 @@ def run(chosen: argparse.Namespace) -> int:
     series = find_series() if chosen.run else []
     if chosen.json:
         answer = told | ({"series": series} if chosen.run else {})
-        say(json.dumps(answer, indent=2, ensure_ascii=False))
+        say_json(answer)
         return 0
     if not chosen.run:
         say(f"Term:  {told['term']}\nQuery: {told['query']}\nPage:  {told['page']}")

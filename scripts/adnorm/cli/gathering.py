@@ -17,6 +17,7 @@ from adnorm.base.logs import get_logger
 from adnorm.base.stops import read_stop
 from adnorm.base.tables import read_json
 from adnorm.cli.configuration import HOME
+from adnorm.cli.terminal import warn
 from adnorm.fetch.build import MANIFEST, fetch_cohort, fetch_single
 from adnorm.fetch.download import is_remote, name_of
 from adnorm.study.cohort import locate, published_part
@@ -54,7 +55,7 @@ def gathered(cohort: dict, config: dict, fresh: bool = False) -> Iterator[Path]:
         downloads = not _link_known(results, folder) and _downloads(cohort, config["geo"])
         if downloads:
             folder = folder if fresh else _cache(cohort, config["geo"])
-            print(f"{cohort['id']}: fetching into {folder}", file=sys.stderr)
+            warn(f"{cohort['id']}: fetching into {folder}")
         with _progress_told() if downloads else nullcontext():
             manifest = fetch_cohort(_with_gene_sets(cohort), config["geo"], folder)
         yield manifest
@@ -70,7 +71,7 @@ def identifier_table(config: dict) -> Path | None:
         return known
     target = _cache_folder() / "references" / name_of(table)
     if not target.is_file():
-        print(f"fetching the identifier table into {target.parent}", file=sys.stderr)
+        warn(f"fetching the identifier table into {target.parent}")
         target.parent.mkdir(parents=True, exist_ok=True)
         with _progress_told():
             fetch_single(table, config["geo"], target, config["identifiers"]["sha256"])

@@ -17,6 +17,7 @@ from adnorm.base.logs import get_logger
 from adnorm.base.tables import read_table
 from adnorm.cli.gathering import gathered, identifier_table
 from adnorm.cli.stand_ins import ANY_SHEET
+from adnorm.cli.terminal import in_words
 
 if TYPE_CHECKING:
     from adnorm.onboarding.cohort_text import Marked
@@ -77,8 +78,10 @@ def inspect_cohort(cohort: dict, config: dict) -> Inspection:
             with gathered(cohort, config) as manifest:
                 table = identifier_table(config)
                 _express(found, manifest, config, table, Path(folder))
-        except AdnormError as error:
-            found.problems.append(str(error))
+        except Exception as error:  # noqa: BLE001 -- one cohort must not end the check of the others
+            told = in_words(error)
+            foreseen = isinstance(error, AdnormError)
+            found.problems.append(told if foreseen else f"{cohort['where']}: {told}")
     return found
 
 

@@ -7,12 +7,9 @@ and the exit code is 1 if there are any."""
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 
-from adnorm.base.errors import AdnormError
 from adnorm.cli import configuration
-from adnorm.cli.terminal import say
+from adnorm.cli.terminal import in_words, say, say_json, warn
 
 EXAMPLES = """examples:
   adnorm lock --configfile my_run.yaml             pin the files of all cohorts of the run
@@ -43,19 +40,19 @@ def run(chosen: argparse.Namespace) -> int:
                 files = _compared(found, cohort["source"]["sha256"])
                 if not chosen.check and _differ(files):
                     pin(study.files[name], {role: digest for role, (_, digest) in found.items()})
-            except AdnormError as error:
-                problems.append(str(error))
+            except Exception as error:  # noqa: BLE001 -- the other cohorts are pinned all the same
+                problems.append(in_words(error))
                 continue
             answers.append({"id": name, "cohort_file": str(study.files[name]), "files": files})
     differ = any(_differ(answer["files"]) for answer in answers)
     if chosen.json:
         fine = not problems and not (chosen.check and differ)
-        say(json.dumps({"fine": fine, "problems": problems, "cohorts": answers}, indent=2))
+        say_json({"fine": fine, "problems": problems, "cohorts": answers})
     else:
         for answer in answers:
             say("\n".join(_told(answer, chosen.check)))
     if problems:
-        print("STOPPED: " + "\n".join(problems), file=sys.stderr)
+        warn("STOPPED: " + "\n".join(problems))
     return 1 if problems or (chosen.check and differ) else 0
 
 

@@ -7,16 +7,14 @@ their counts. Each guess ends in '# confirm: …'; what nobody can guess is null
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shlex
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import AdnormError
-from adnorm.cli.terminal import say
+from adnorm.cli.terminal import say, say_json, warn
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -70,7 +68,10 @@ def run(chosen: argparse.Namespace) -> int:
             "needs_identifier_table": _needs_table(material),
             "geo": chosen.geo if material.accession else None,
         }
-    say(json.dumps(answer, indent=2, ensure_ascii=False) if chosen.json else _told(answer))
+    if chosen.json:
+        say_json(answer)
+    else:
+        say(_told(answer))
     return 0
 
 
@@ -94,7 +95,7 @@ def _material(chosen: argparse.Namespace) -> AbstractContextManager[Material]:
         settings = fill_defaults({}, load_schema("config")["properties"]["geo"])
         # A person waits for the answer.
         settings |= {"attempts": 2, "address": chosen.geo or settings["address"]}
-        print(f"reading the header of {source.upper()} at {settings['address']}", file=sys.stderr)
+        warn(f"reading the header of {source.upper()} at {settings['address']}")
         return series_material(source.upper(), chosen.platform, settings)
     path = Path(source)
     if source.endswith(".h5ad"):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.stops import read_stop
-from adnorm.cli.terminal import say
+from adnorm.cli.terminal import say, say_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,5 +179,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the summary."""
     told = tell(chosen.results) if chosen.json else summarize(chosen.results)
-    say(json.dumps(told, indent=2, ensure_ascii=False) if chosen.json else told)
+    (say_json if chosen.json else say)(told)
     return 0

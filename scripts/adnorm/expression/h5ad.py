@@ -151,6 +151,15 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise AdnormError(
             f"{path}: this is no .h5ad, or it is cut off ({error}); {GET_AGAIN}"
         ) from error
+    except (AdnormError, MemoryError):
+        raise
+    except Exception as error:
+        told = " ".join(str(error).split())[:300]
+        raise AdnormError(
+            f"{path}: this .h5ad is damaged, or not as anndata writes it ({type(error).__name__}: "
+            f"{told}); {GET_AGAIN}. If it opens with anndata.read_h5ad, write it again with a "
+            "current anndata (write_h5ad)"
+        ) from error
 
 
 def _table(file: h5py.File, name: str, path: Path | str) -> pd.DataFrame:

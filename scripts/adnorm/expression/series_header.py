@@ -16,7 +16,7 @@ from adnorm.study.raw_fields import normalised_key, spelt_alike
 
 TABLE_BEGIN, TABLE_END = "!series_matrix_table_begin", "!series_matrix_table_end"
 # A quoted field ends at a quotation mark before a tab or the end: others are part of the text.
-_FIELD = re.compile(r'"((?:[^"]|"(?![\t]|$))*)"(?=\t|$)|([^\t]*)')
+_CLOSING = re.compile(r'"(?=\t|$)')
 
 
 @dataclass
@@ -40,12 +40,20 @@ def split_fields(line: str) -> list[str]:
     >>> split_fields('"a\tb"\t""\tc\t"the "big" one"')
     ['a\tb', '', 'c', 'the "big" one']
     """
-    fields, position = [], 0
+    fields, position, closes = [], 0, True
     while position <= len(line):
-        match = _FIELD.match(line, position)
-        text = match[2] if match[1] is None else match[1].replace('""', '"')
+        quoted = closes and line.startswith('"', position)
+        closing = _CLOSING.search(line, position + 1) if quoted else None
+        if closing:
+            text, end = line[position + 1 : closing.start()].replace('""', '"'), closing.end()
+        else:
+            # Where one search found no closing mark, none behind it will: long lines stay quick.
+            closes = closes and not quoted
+            end = line.find("\t", position)
+            end = len(line) if end < 0 else end
+            text = line[position:end]
         fields.append(text.strip())
-        position = match.end() + 1
+        position = end + 1
     return fields
 
 

@@ -127,4 +127,8 @@ def split_line(line: str, separator: str) -> list[str]:
     """
     if '"' not in line:
         return line.split(separator)
-    return next(csv.reader(io.StringIO(line), delimiter=separator), [])
+    try:
+        return next(csv.reader(io.StringIO(line, newline=""), delimiter=separator), [])
+    except csv.Error:
+        # A carriage return within a cell, read with another separator than the table has.
+        return line.split(separator)

@@ -178,7 +178,10 @@ def _copy(source: str, target: Path, opens_with: bytes, whose: Whose | None) -> 
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise AbsentFileError(f"{source}: this file does not exist{nearest(path.name, beside)}")
     with atomic(target) as temporary:
-        shutil.copyfile(path, temporary)
+        try:
+            shutil.copyfile(path, temporary)
+        except OSError as error:
+            raise AdnormError(f"{source}: cannot be copied: {error.strerror or error}") from error
         check_content(temporary, target.name, source, opens_with, on_disk=True)
         check_whose(temporary, source, whose, on_disk=True)
 

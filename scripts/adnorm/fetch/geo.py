@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError, listing, nearest
@@ -150,14 +152,13 @@ def platforms_in(path: Path) -> list[str]:
     """List the platforms that the samples of a series matrix were measured on, sorted."""
     samples: set[str] = set()
     series: set[str] = set()
-    with opened(path) as file:
-        for line in file:
-            if line.startswith(b"!series_matrix_table_begin"):
-                break
-            if line.startswith(b"!Sample_platform_id"):
-                samples.update(re.findall(r"GPL\d+", line.decode("utf-8", "replace")))
-            elif line.startswith(b"!Series_platform_id"):
-                series.update(re.findall(r"GPL\d+", line.decode("utf-8", "replace")))
+    for line in _lines(path):
+        if line.startswith(b"!series_matrix_table_begin"):
+            break
+        if line.startswith(b"!Sample_platform_id"):
+            samples.update(re.findall(r"GPL\d+", line.decode("utf-8", "replace")))
+        elif line.startswith(b"!Series_platform_id"):
+            series.update(re.findall(r"GPL\d+", line.decode("utf-8", "replace")))
     return sorted(samples or series, key=lambda name: int(name[3:]))
 
 
@@ -190,14 +191,22 @@ def _said(path: Path, keys: tuple[bytes, ...], accession: bytes, until: bytes) -
 def supplementary_files(path: Path) -> list[str]:
     """List the names of the supplementary files that a series matrix tells of."""
     names: list[str] = []
-    with opened(path) as file:
-        for line in file:
-            if line.startswith(b"!Series_supplementary_file"):
-                addresses = re.findall(r'[^"\s]+', line.decode("utf-8", "replace"))[1:]
-                names += [address.rsplit("/", 1)[-1] for address in addresses]
-            elif line.lower().startswith(_TABLE_BEGIN):
-                break
+    for line in _lines(path):
+        if line.startswith(b"!Series_supplementary_file"):
+            addresses = re.findall(r'[^"\s]+', line.decode("utf-8", "replace"))[1:]
+            names += [address.rsplit("/", 1)[-1] for address in addresses]
+        elif line.lower().startswith(_TABLE_BEGIN):
+            break
     return names
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Read lines to where the file is cut off or damaged, of which its reader tells."""
+    try:
+        with opened(path) as file:
+            yield from file
+    except (EOFError, zlib.error):
+        return
 
 
 def refuse_empty_table(path: Path, where: str) -> None:
@@ -215,11 +224,11 @@ def refuse_empty_table(path: Path, where: str) -> None:
     AdnormError
         The table has no row; the message names the supplementary files that the series lists.
     """
-    with opened(path) as file:
-        for line in file:
-            if line.lower().startswith(_TABLE_BEGIN):
-                break
-        below_header = (file.readline() + file.readline()).lower()
+    lines = _lines(path)
+    for line in lines:
+        if line.lower().startswith(_TABLE_BEGIN):
+            break
+    below_header = (next(lines, b"") + next(lines, b"")).lower()
     if _TABLE_END not in below_header:
         return
     tables = supplementary_files(path)

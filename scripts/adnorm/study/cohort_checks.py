@@ -124,7 +124,7 @@ def _check_mappings(mappings: dict, problems: Problems) -> None:
             _check_pattern(rule["pattern"], f"{where}: pattern", problems, named_group=True)
         if "scale" in rule and column not in NUMBERS:
             problems.add(f"{where}: scale: this column holds no numbers; remove the line")
-        given = [*rule.get("values", {}).values(), rule.get("constant"), rule.get("missing")]
+        given = [*(rule.get("values") or {}).values(), rule.get("constant"), rule.get("missing")]
         if OF_PATIENT in given and column not in ("treatment", "dose_mg"):
             problems.add(
                 f"{where}: `{OF_PATIENT}` works for treatment and dose_mg only, because an arm "
@@ -160,7 +160,7 @@ def _check_pattern(
 
 def _check_treatments(cohort: dict, problems: Problems) -> None:
     rule = cohort["samples"]["treatment"]
-    named = {str(v) for v in rule.get("values", {}).values() if v is not None}
+    named = {str(v) for v in (rule.get("values") or {}).values() if v is not None}
     if "constant" in rule:
         named.add(str(rule["constant"]))
     known = [*cohort["treatments"], NO_TREATMENT, OF_PATIENT]

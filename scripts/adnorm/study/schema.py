@@ -38,6 +38,13 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False)
     result: dict = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, list | dict):
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                "a key is a list or a mapping, not a word",
+                key_node.start_mark,
+            )
         if key in result:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key '{key}' stands twice", key_node.start_mark
@@ -49,19 +56,50 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False)
 _Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
 
 
+#: Values of a file when every alias (``*name``) is written out; a cohort file has some hundred.
+_MOST_VALUES = 200_000
+
+
+def _load(text: str) -> object:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _values(node, {}) > _MOST_VALUES:
+            raise yaml.constructor.ConstructorError(
+                None, None, "its aliases unfold to millions of values", node.start_mark
+            )
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values below a node as if every alias were written out."""
+    if id(node) not in known:
+        # A node that holds itself is refused where it is built.
+        known[id(node)] = 1
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_values(part, known) for part in parts)
+    return known[id(node)]
+
+
 def read_yaml(path: Path) -> dict:
     """Read a YAML file whose top level is a mapping.
 
     Raises
     ------
     AdnormError
-        The file is absent, is not YAML (line and column are named), repeats a key, or is not a
-        mapping.
+        The file is absent or cannot be read, is not YAML (line and column are named), repeats a
+        key, is not a mapping, or unfolds to far more than it is long.
     """
     problems = Problems(str(path))
     value = None
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        value = _load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         problems.add("this file does not exist")
     except UnicodeDecodeError:
@@ -70,6 +108,15 @@ def read_yaml(path: Path) -> dict:
         mark = error.problem_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problems.add(f"not valid YAML{place}: {error.problem}")
+    except yaml.reader.ReaderError as error:
+        found = f"character {error.character:#x}" if isinstance(error.character, int) else "bytes"
+        problems.add(f"not valid YAML: {found} at position {error.position}: {error.reason}")
+    except RecursionError:
+        problems.add("not a configuration: lists or mappings stand in one another hundreds deep")
+    except ValueError as error:
+        problems.add(f"a value cannot be read: {str(error).partition('; ')[0]}")
+    except OSError as error:
+        problems.add(f"this file cannot be read ({error.strerror or error})")
     if not problems and not isinstance(value, dict):
         problems.add("the file must hold `key: value` lines")
     problems.stop()
@@ -126,6 +173,11 @@ def _place(error: ValidationError) -> str:
     return f"{path}: " if path else ""
 
 
+def _shown(found: object) -> str:
+    text = repr(found)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
 def _sentence(error: ValidationError) -> str:
     """Turn an error of the validator into a sentence that says what to do."""
     place, found, rule = _place(error), error.instance, error.validator_value
@@ -143,13 +195,13 @@ def _sentence(error: ValidationError) -> str:
         return f"{place}'{found}' is not allowed{near}; allowed: {listing(allowed, 40)}"
     if error.validator == "type":
         kinds = rule if isinstance(rule, list) else [rule]
-        return f"{place}found {found!r}, which is not of type {' or '.join(kinds)}"
+        return f"{place}found {_shown(found)}, which is not of type {' or '.join(kinds)}"
     if error.validator == "pattern":
         told = error.schema.get("description", f"it must match {rule}")
         return f"{place}'{found}' is not a valid name here: {told}"
     if error.validator in ("oneOf", "anyOf"):
         told = error.schema.get("description", "")
-        return f"{place}{found!r} fits none of the allowed forms. {told}".rstrip()
+        return f"{place}{_shown(found)} fits none of the allowed forms. {told}".rstrip()
     return f"{place}{error.message}"
 
 
