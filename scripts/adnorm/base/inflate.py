@@ -104,8 +104,15 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer) -> int:
-        text = self._inflate(len(buffer)) if self._packed else self._file.read(len(buffer))
+        text = self._next(len(buffer))
         buffer[: len(text)] = text
+        return len(text)
+
+    def readall(self) -> bytes:
+        return b"".join(iter(lambda: self._next(_BUFFER), b""))
+
+    def _next(self, most: int) -> bytes:
+        text = self._inflate(most) if self._packed else self._file.read(most)
         if self._packed:
             self._held += len(text)
             check_size(self._held, self._size, self._name)
@@ -118,7 +125,7 @@ class _Counted(io.RawIOBase):
                     "such lines (a header of 10,000 samples has 1 MB); the file is damaged, or it "
                     "is no text table"
                 )
-        return len(text)
+        return text
 
     def _inflate(self, most: int) -> bytes:
         """Inflate at most some bytes, never more: a block of a bomb holds gigabytes."""
