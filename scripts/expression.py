@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 
 def work():
-    table = snakemake.input.get("identifiers")
-    manifest, logs = Path(snakemake.input.manifest), Path(snakemake.log[0]).parent
+    table, manifest = snakemake.input.get("identifiers"), Path(snakemake.input.manifest)
     try:
         build_expression(
             manifest,
@@ -26,7 +25,7 @@ def work():
             {name: Path(path) for name, path in snakemake.output.items()},
         )
     except RefusedFileError as error:
-        fetch_again(error.files, manifest.parent, logs / "fetch.log")
+        fetch_again(error.files, manifest.parent, Path(snakemake.log[0]).with_name("fetch.log"))
         raise
 
 

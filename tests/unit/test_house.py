@@ -68,7 +68,8 @@ def test_nothing_imports_the_command_line():
         ("Snakefile", 60),
         ("workflow/rules/*.smk", 150),
         ("scripts/*.py", 40),
-        ("scripts/adnorm/**/*.py", 320),
+        # A module holds one idea whole; beyond this it holds two.
+        ("scripts/adnorm/**/*.py", 500),
     ],
 )
 def test_rooms_are_small(pattern, limit):

@@ -163,7 +163,7 @@ class Sources:
     def hints(self, samples: pd.DataFrame) -> Hints:
         """Read what the deposit says of the scale of its values, besides the values themselves."""
         if self.route == "h5ad":
-            with _under_the_name(self.files["table"], self.written["table"]):
+            with reading(self.files["table"], self.written["table"]):
                 return read_hints(self.files["table"], self.cohort["source"].get("layer"))
         return hints_of(self.raw.loc[list(samples["sample"])])
 

@@ -176,7 +176,7 @@ def platform_of(path: Path) -> str | None:
 def _said(path: Path, keys: tuple[bytes, ...], accession: bytes, until: bytes) -> str | None:
     """Find the accession in the first line of a header that begins with one of some keys."""
     lowered = tuple(key.lower() for key in keys)
-    with _opened(path) as file:
+    with opened(path) as file:
         for _ in range(_HEADER_LINES):
             line = file.readline(_LONGEST_LINE)
             opening = line.lstrip(b"\xef\xbb\xbf").lower()
