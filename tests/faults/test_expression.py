@@ -333,12 +333,6 @@ def test_ensembl_ids_that_the_table_does_not_know(bench):
     bench.stops("knows only 0 of 40", "wrong table")
 
 
-def test_mean_of_counts(bench):
-    bench.settings["collapse"] = "mean"
-    bench.write()
-    bench.stops("a mean of reads is not a number of reads", "collapse: highest_mean")
-
-
 # ---------------------------------------------------------------- route geo_series_matrix
 
 

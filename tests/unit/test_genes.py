@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.collapse import collapse_rows
+from adnorm.expression.collapse import collapse_rows, rule_for
 from adnorm.expression.excel import read_date, repair_date
 from adnorm.expression.genes import to_gene_symbols
 from adnorm.expression.kinds import ENSEMBL, ENTREZ, JOINED, SYMBOLS, detect_kind
@@ -23,7 +23,7 @@ def table(index, **columns):
 
 
 def mapped(values, **options):
-    return to_gene_symbols(values, where="table.csv", **{"scale": "log2", **options})
+    return to_gene_symbols(values, where="table.csv", **options)
 
 
 def step(found, name):
@@ -301,7 +301,7 @@ def test_wrong_identifier_table_stops():
 
 def test_summary_rows_of_counting_programs_are_dropped():
     values = table([*HUMAN, "__no_feature", "N_unmapped"])
-    found = mapped(values, scale="counts")
+    found = mapped(values)
     assert step(found, "summary rows of a counting program dropped")[0] == 2
     assert found.totals["S1"] == values.loc[HUMAN, "S1"].sum()
 
@@ -326,7 +326,7 @@ def test_a_broken_sample_stops_and_is_named():
 
 def test_highest_mean_takes_one_row_and_ties_go_to_the_first_id():
     values = table(["b", "a", "c"], S1=[1.0, 1.0, 0.0], S2=[3.0, 3.0, 1.0])
-    genes, sources = collapse_rows(values, pd.Series(["X", "X", "X"]), "highest_mean", "log2")
+    genes, sources, _ = collapse_rows(values, pd.Series(["X", "X", "X"]), "highest_mean")
     assert genes.loc["X"].tolist() == [1.0, 3.0]
     assert sources["X"] == "a;b;c"
 
@@ -336,24 +336,90 @@ def test_collapse_does_not_depend_on_the_order_of_the_rows():
     values = table([f"P{i}" for i in range(40)], S1=random.random(40), S2=random.random(40))
     symbols = pd.Series([f"G{i % 7}" for i in range(40)])
     order = random.permutation(40)
-    for rule in ("highest_mean", "mean"):
-        one = collapse_rows(values, symbols, rule, "log2")
-        other = collapse_rows(values.iloc[order], symbols.iloc[order], rule, "log2")
+    for rule in ("highest_mean", "mean", "sum"):
+        one = collapse_rows(values, symbols, rule)
+        other = collapse_rows(values.iloc[order], symbols.iloc[order], rule)
         pd.testing.assert_frame_equal(one[0], other[0])
         pd.testing.assert_series_equal(one[1], other[1])
 
 
-def test_mean_averages_and_is_refused_for_counts():
+def test_mean_averages():
     values = table(["a", "b"], S1=[1.0, 2.0], S2=[3.0, 5.0])
-    genes, _ = collapse_rows(values, pd.Series(["X", "X"]), "mean", "log2")
+    genes, _, _ = collapse_rows(values, pd.Series(["X", "X"]), "mean")
     assert genes.loc["X"].tolist() == [1.5, 4.0]
-    with pytest.raises(AdnormError, match="collapse: highest_mean"):
-        collapse_rows(values, pd.Series(["X", "X"]), "mean", "counts")
+
+
+@pytest.mark.parametrize(
+    ("scale", "assay", "rule"),
+    [
+        ("counts", "rna-seq", "sum"),
+        ("counts", "microarray", "sum"),
+        ("linear", "rna-seq", "sum"),
+        ("linear", "microarray", "mean"),
+        ("log2", "rna-seq", "mean"),
+        ("log2", "microarray", "mean"),
+    ],
+)
+def test_what_adds_up_is_summed_whatever_is_chosen_for_probes(scale, assay, rule):
+    assert rule_for(scale, assay, "mean") == rule
+
+
+def test_reads_of_one_gene_under_several_ids_are_summed():
+    # 200 samples; the same 1,000 reads a sample, of which a random share falls to either id.
+    random = np.random.default_rng(9)
+    share = random.beta(0.4, 0.4, 200)
+    reads = 1000 * 2.0 ** random.normal(0, 0.65, 200)
+    ids = ["ENSG00000204671.1", "ENSG00000291111.1"]
+    split = pd.DataFrame([reads * share, reads * (1 - share)], index=ids).round()
+    genes, sources, copies = collapse_rows(split, pd.Series(["IL31", "IL31"]), "sum")
+    assert genes.loc["IL31"].tolist() == split.sum().tolist()
+    assert set(sources["IL31"].split(";")) == set(ids) and copies == []
+
+    def spread(row):
+        return np.log2(row.to_numpy(dtype=float) + 1).std()
+
+    assert spread(genes.loc["IL31"]) == pytest.approx(0.65, abs=0.05)
+    # What one id alone would tell: mostly how the reads happened to be spread.
+    one, _, _ = collapse_rows(split, pd.Series(["IL31", "IL31"]), "highest_mean")
+    assert spread(one.loc["IL31"]) > 2
+
+
+@pytest.mark.parametrize("copy", ["ENSG1.2_PAR_Y", "ENSG1.2_PAR_Y_PLCXD1", "ENSG1.2_PAR_Y|PLCXD1"])
+def test_copies_on_chromosome_y_are_no_reads_of_their_own(copy):
+    values = table(["ENSG1.2", copy, "ENSG2"], S1=[5.0, 4.0, 1.0], S2=[7.0, 9.0, 2.0])
+    genes, sources, copies = collapse_rows(values, pd.Series(["PLCXD1"] * 3), "sum")
+    assert genes.loc["PLCXD1"].tolist() == [6.0, 9.0]
+    assert sources["PLCXD1"] == "ENSG1.2;ENSG2" and copies == [copy]
+
+
+def test_a_copy_on_chromosome_y_counts_when_the_gene_stands_nowhere_else():
+    values = table(["ENSG1.2_PAR_Y"], S1=[5.0], S2=[7.0])
+    genes, _, copies = collapse_rows(values, pd.Series(["PLCXD1"]), "sum")
+    assert genes.loc["PLCXD1"].tolist() == [5.0, 7.0] and copies == []
+
+
+def test_equal_rows_of_a_gene_are_counted_once():
+    values = table(list("abcde"), S1=[5.0, 5.0, 1.0, 0.0, 0.0], S2=[7.0, 7.0, 1.0, 0.0, 0.0])
+    genes, _, copies = collapse_rows(values, pd.Series(["X"] * 5), "sum")
+    assert genes.loc["X"].tolist() == [6.0, 8.0] and copies == ["b"]
+    # Equal rows of two genes are two genes.
+    genes, _, copies = collapse_rows(values[:2], pd.Series(["X", "Y"]), "sum")
+    assert genes["S1"].tolist() == [5.0, 5.0] and copies == []
+
+
+def test_what_a_sum_leaves_out_is_said():
+    ids = ["ENSG00000182378.13", "ENSG00000182378.13_PAR_Y", "ENSG00000143631.10"]
+    names = {"ENSG00000182378": "PLCXD1", "ENSG00000143631": "FLG"}
+    found = mapped(table(ids), ensembl=names, collapse="sum")
+    assert found.values.loc["PLCXD1"].tolist() == [1.0, 2.0]
+    assert step(found, "genes with several rows merged") == (1, "sum: PLCXD1")
+    left = step(found, "copies of rows left out of the sum")
+    assert left[0] == 1 and left[1].endswith("ENSG00000182378.13_PAR_Y")
 
 
 def test_steps_account_for_every_row():
     values = table([*HUMAN, "1-Mar", "LOR", "LORICRIN", "__alignment_not_unique"])
-    found = mapped(values, vocabulary=Vocabulary(curated={"LOR": "LORICRIN"}), scale="counts")
+    found = mapped(values, vocabulary=Vocabulary(curated={"LOR": "LORICRIN"}))
     steps = found.steps.set_index("step")["count"]
     lost = (
         steps["summary rows of a counting program dropped"]

@@ -13,6 +13,7 @@ from adnorm.base.logs import progress
 from adnorm.base.tables import write_table
 from adnorm.expression.annotation import IdentifierTable, read_identifier_table, split_symbols
 from adnorm.expression.container import build_container, write_container
+from adnorm.expression.collapse import rule_for
 from adnorm.expression.genes import GeneTable, to_gene_symbols
 from adnorm.expression.normalize import (
     Normalized,
@@ -106,7 +107,8 @@ def _build(
         derive_design(kept, cohort.get("placebo_arm"), settings["minimum_pairs"])
     )
     flags = quality.set_index("sample")["flags"]
-    data = build_container(normalized, genes, kept, flags, cohort, settings["collapse"])
+    collapse = _collapse_rule(cohort, settings)
+    data = build_container(normalized, genes, kept, flags, cohort, collapse)
     data.uns["adnorm"] |= {
         "declared_scale": declared["scale"],
         "scale_checked": _reason(cohort) if overruled else "",
@@ -178,14 +180,17 @@ def _map_genes(
     return to_gene_symbols(
         normalize_probes(values, cohort["assay"], settings),
         where=sources.values_name,
-        scale=cohort["scale"],
         vocabulary=build_vocabulary(gene_set_files, table or own),
         annotation=sources.annotation(),
         split_symbols=split_symbols,
         ensembl=dict(table.ensembl) if table else None,
         entrez=entrez if table or own else None,
-        collapse=settings["collapse"],
+        collapse=_collapse_rule(cohort, settings),
     )
+
+
+def _collapse_rule(cohort: dict, settings: dict) -> str:
+    return rule_for(cohort["scale"], cohort["assay"], settings["collapse"])
 
 
 def build_vocabulary(gene_set_files: list[Path], table: IdentifierTable | None) -> Vocabulary:

@@ -65,7 +65,6 @@ def to_gene_symbols(
     values: pd.DataFrame,
     *,
     where: str,
-    scale: str,
     vocabulary: Vocabulary | None = None,
     annotation: pd.Series | None = None,
     split_symbols: Callable[[str], Iterable[str]] | None = None,
@@ -81,8 +80,6 @@ def to_gene_symbols(
         Rows (probes or gene ids) × samples.
     where
         The file the values come from, for messages.
-    scale
-        Declared scale: counts, log2 or linear.
     vocabulary
         Approved and retired symbols.
     annotation
@@ -92,7 +89,7 @@ def to_gene_symbols(
     ensembl, entrez
         Id → symbol of the identifier table; ``None`` without a table.
     collapse
-        ``highest_mean`` or ``mean``; see `collapse_rows`.
+        ``sum``, ``highest_mean`` or ``mean``; see `collapse_rows`.
 
     Returns
     -------
@@ -122,9 +119,7 @@ def to_gene_symbols(
     elif kind == JOINED:
         labels = _split_joined(labels, entrez or {}, steps)
     approved = _approve(labels, vocabulary, kind, steps)
-    genes, sources, renamed_from = _collapse(
-        values, labels, approved, collapse, scale, where, steps
-    )
+    genes, sources, renamed_from = _collapse(values, labels, approved, collapse, where, steps)
     return GeneTable(genes, sources, renamed_from, totals, steps.table())
 
 
@@ -265,7 +260,6 @@ def _collapse(
     labels: pd.Series,
     approved: pd.Series,
     collapse: str,
-    scale: str,
     where: str,
     steps: Steps,
 ) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
@@ -274,10 +268,13 @@ def _collapse(
     rows = values.iloc[approved.index]
     complete = _complete_rows(rows, where, steps)
     rows, approved = rows[complete], approved[complete]
-    genes, sources = collapse_rows(rows, approved, collapse, scale)
+    genes, sources, copies = collapse_rows(rows, approved, collapse)
     merged = approved.value_counts()
     merged = merged[merged > 1]
     steps.add("genes with several rows merged", len(merged), merged.index, collapse)
+    if copies:
+        note = "_PAR_Y, or equal to another row of the gene in every sample"
+        steps.add("copies of rows left out of the sum", len(copies), copies, note)
     steps.add("rows merged away", len(rows) - len(genes))
     steps.add("genes", len(genes))
     names = pd.DataFrame({"old": labels.loc[approved.index], "new": approved}).drop_duplicates()

@@ -38,6 +38,7 @@ PACKAGES = (
     "snakemake",
 )
 _COLLAPSE = {
+    "sum": "they were summed, but for copies of the same values",
     "highest_mean": "the one with the highest mean over all samples was kept",
     "mean": "their mean was taken",
 }
