@@ -12,8 +12,8 @@ from adnorm.base.inflate import allowing
 from adnorm.base.logs import progress
 from adnorm.base.tables import write_table
 from adnorm.expression.annotation import IdentifierTable, read_identifier_table, split_symbols
-from adnorm.expression.container import build_container, write_container
 from adnorm.expression.collapse import rule_for
+from adnorm.expression.container import build_container, write_container
 from adnorm.expression.genes import GeneTable, to_gene_symbols
 from adnorm.expression.normalize import (
     Normalized,
