@@ -112,7 +112,7 @@ def test_feature_counts(written):
 
 
 def test_text_about_genes_is_kept_aside(written):
-    text = "id,symbol,a,description,b\n1,FLG,5,filaggrin,6\n2,,7,,8\n"
+    text = "id,symbol,a,description,b\n2312,FLG,5,filaggrin,6\n4014,,7,,8\n"
     table = read_annotated_table(written(text), "symbol")
     assert table.values.index.tolist() == ["FLG", ""]
     assert table.values.columns.tolist() == ["id", "a", "b"]
@@ -134,6 +134,84 @@ def test_row_numbers_are_not_genes(written):
         read_value_table(written(text))
     table = read_value_table(written(text), "symbol")
     assert table.columns.tolist() == ["a"] and table.index.tolist() == ["FLG", "LOR"]
+
+
+NAMES = [f"GENE{i}A" for i in range(400)]
+
+
+def numbered(numbers, names=NAMES, column="X", place=0):
+    rows = [["gene_id", "a", "b"], *([n, str(i % 7), str(i % 5)] for i, n in enumerate(names))]
+    for row, cell in zip(rows, [column, *map(str, numbers)], strict=False):
+        row.insert(place, cell)
+    return "".join(",".join(row) + "\n" for row in rows[: len(numbers) + 1])
+
+
+SHUFFLED = list(np.random.default_rng(5).permutation(1200)[:400])
+
+
+@pytest.mark.parametrize("column", ["X", "Unnamed: 0", "", "id", "gene", "ENTREZID", '"no."'])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        range(400),
+        range(1, 401),
+        [f"{i}.0" for i in range(1, 401)],
+        [f'"{i}"' for i in range(1, 401)],
+        sorted(SHUFFLED),
+        SHUFFLED,
+        range(8000, 8400),
+        range(10),
+        [f"gene_{i:05d}" for i in range(1, 401)],
+    ],
+    ids=["0", "1", "floats", "quoted", "filtered", "shuffled", "part", "short", "words"],
+)
+def test_a_column_that_counts_rows_is_refused_whatever_its_name(written, numbers, column):
+    path = written(numbered(list(numbers), column=column))
+    with pytest.raises(AdnormError, match=r"row numbers, not genes.*`gene_column: gene_id`"):
+        read_value_table(path)
+    # What the message says must work.
+    table = read_annotated_table(path, "gene_id")
+    assert table.values.columns.tolist() == ["a", "b"] and table.values.index[0] == NAMES[0]
+
+
+@pytest.mark.parametrize("numbers", [range(400), SHUFFLED, [f"{i}.0" for i in range(400)]])
+@pytest.mark.parametrize(("column", "place"), [("X", 0), ("Unnamed: 0", 1), ("row_id", 2)])
+def test_a_column_that_counts_rows_is_no_sample(written, numbers, column, place):
+    table = read_annotated_table(written(numbered(numbers, column=column, place=place)), "gene_id")
+    assert table.values.columns.tolist() == ["a", "b"]
+    assert table.values.index[0] == NAMES[0] and table.dropped == [column]
+
+
+def test_row_numbers_in_a_table_without_names(written):
+    text = "X,a,b\n" + "".join(f"{i},5,6\n" for i in range(50))
+    with pytest.raises(AdnormError, match="no other column of the table holds names of genes"):
+        read_value_table(written(text))
+    assert len(read_value_table(written(text), probes=True)) == 50
+
+
+def test_values_of_a_sample_may_follow_one_another(written):
+    table = read_value_table(written("gene,a,b\nFLG,1,4\nLOR,2,5\nIL4R,3,6\n"))
+    assert table.columns.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        # A transcriptome: dense where ids are small, sparse beyond; then small panels.
+        [*range(1, 12000, 2), *range(23000, 60000, 5), *range(84000, 650000, 90), 100130426],
+        [3848, 3849, 3850, 3852, 3853, 3854, 6271, 6272, 6273, 6274, 6275, 6276, 2312, 100287171],
+        list(range(6271, 6286)),
+        list(range(2, 400000, 570)),
+    ],
+    ids=["transcriptome", "panel", "family", "large panel"],
+)
+@pytest.mark.parametrize("beside", [True, False])
+def test_entrez_ids_are_no_row_numbers(written, ids, beside):
+    names = [f"SYM{i}" for i in range(len(ids))]
+    text = "GeneID,symbol,a\n" + "".join(f"{i},{n},5\n" for i, n in zip(ids, names, strict=True))
+    if not beside:
+        text = "GeneID,a\n" + "".join(f"{i},5\n" for i in ids)
+    assert len(read_value_table(written(text))) == len(ids)
 
 
 def test_a_separator_at_the_end_of_lines(written):

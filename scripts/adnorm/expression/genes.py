@@ -108,7 +108,8 @@ def to_gene_symbols(
     totals = values.iloc[labels.index].sum()
     if annotation is not None:
         labels = _through_annotation(labels, annotation, split_symbols, where, steps)
-    labels = labels[labels != ""]
+    # A missing value elsewhere in the column makes programs write ids as 2312.0.
+    labels = labels[labels != ""].str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     vocabulary = vocabulary or Vocabulary()
     kind = detect_kind(labels, where)
     steps.add("kind of identifier", labels.nunique(), note=kind)

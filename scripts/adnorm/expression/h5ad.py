@@ -16,6 +16,7 @@ from adnorm.base.errors import AdnormError, AskedForError, listing, nearest
 from adnorm.base.inflate import check_size
 from adnorm.expression.evidence import BASES
 from adnorm.expression.hints import Hints
+from adnorm.expression.row_numbers import count_rows, may_hold_genes, refuse_row_numbers
 from adnorm.expression.wording import GET_AGAIN, counted
 
 if TYPE_CHECKING:
@@ -131,9 +132,13 @@ def read_values(
     if np.asarray(matrix).dtype.kind not in "iuf":
         raise AskedForError(f"{path}: the values are not numbers; choose another layer")
     _refuse_genome(var, path)
+    genes = _gene_ids(var, gene_column, path)
+    texts = {str(c): pd.Series(_as_text(var[c]), dtype=object) for c in var if c != gene_column}
+    beside = [c for c in texts if may_hold_genes(texts[c]) and not count_rows(texts[c])]
+    refuse_row_numbers(genes, f"{path}: var", gene_column or "", beside)
     return pd.DataFrame(
         np.asarray(matrix, dtype=float).T,
-        index=pd.Index(_gene_ids(var, gene_column, path), name="gene", dtype=object),
+        index=pd.Index(genes, name="gene", dtype=object),
         columns=pd.Index(names, dtype=object),
     )
 

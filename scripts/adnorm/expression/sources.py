@@ -143,7 +143,7 @@ class Sources:
             if self.route == "h5ad":
                 table = read_values(path, source.get("layer"), source.get("gene_column"))
                 return _chosen(table, wanted)
-            table = read_value_table(path, source.get("gene_column"))
+            table = read_value_table(path, source.get("gene_column"), "annotation" in self.files)
         if self.route == "ncbi_counts":
             return table[wanted]
         lanes: dict[str, list[str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -18,9 +19,18 @@ from adnorm.expression.delimited import (
     read_columns,
     refuse_decimal_comma,
 )
+from adnorm.expression.row_numbers import (
+    count_rows,
+    may_hold_genes,
+    named_as_row_numbers,
+    refuse_row_numbers,
+)
 from adnorm.expression.sample_columns import match_samples, no_header
 from adnorm.expression.sample_table import read_sheet
 from adnorm.expression.table_layout import SEPARATORS, Layout, find_layout
+
+if TYPE_CHECKING:
+    import polars
 
 __all__ = ["ValueTable", "match_samples", "read_annotated_table", "read_sheet", "read_value_table"]
 
@@ -30,6 +40,9 @@ _GENE_FACTS = frozenset(
     "effective_length start_position end_position gc_content entrezid entrez_id entrezgene "
     "entrezgene_id ncbi_gene_id".split()
 )
+#: No sample has another whole number in each of so many rows, filling up the way from 0.
+_MANY_ROWS = 100
+_GLANCE = 50
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,7 @@ class ValueTable:
     annotation
         Columns of text that describe the genes, one row for each row of `values`.
     dropped
-        Names of columns about genes that may hold numbers (Chr, Start, …, Length), left out.
+        Names of columns that were left out: about genes (Chr, Start, …, Length), numbers of rows.
     """
 
     values: pd.DataFrame
@@ -51,7 +64,9 @@ class ValueTable:
     dropped: list[str] = field(default_factory=list)
 
 
-def read_value_table(path: Path | str, gene_column: str | None = None) -> pd.DataFrame:
+def read_value_table(
+    path: Path | str, gene_column: str | None = None, probes: bool = False
+) -> pd.DataFrame:
     """Read a table of values.
 
     Parameters
@@ -60,6 +75,8 @@ def read_value_table(path: Path | str, gene_column: str | None = None) -> pd.Dat
         csv, tsv or txt, gzip or not; separated by tabs, commas or semicolons, which is found out.
     gene_column
         Column that holds the gene identifiers; ``None`` takes the first.
+    probes
+        Whether an annotation names the genes of the rows, so that these may be mere numbers.
 
     Returns
     -------
@@ -72,13 +89,15 @@ def read_value_table(path: Path | str, gene_column: str | None = None) -> pd.Dat
     AdnormError
         See `read_annotated_table`.
     """
-    table = read_annotated_table(path, gene_column)
+    table = read_annotated_table(path, gene_column, probes)
     values = table.values
     values.attrs["dropped"] = [*table.dropped, *table.annotation.columns]
     return values
 
 
-def read_annotated_table(path: Path | str, gene_column: str | None = None) -> ValueTable:
+def read_annotated_table(
+    path: Path | str, gene_column: str | None = None, probes: bool = False
+) -> ValueTable:
     """Read a table of values and keep what else it says about the genes.
 
     Recognised are comment lines before the header (``#``, as featureCounts writes them), a header
@@ -87,7 +106,7 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
 
     Parameters
     ----------
-    path, gene_column
+    path, gene_column, probes
         As for `read_value_table`.
 
     Returns
@@ -103,7 +122,7 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
     """
     path = Path(path)
     layout, rows = find_layout(path)
-    gene = _gene_position(layout, rows, gene_column)
+    gene = _gene_position(layout, gene_column)
     columns = [[row[i] if i < len(row) else "" for row in rows] for i in range(len(layout.names))]
     facts = [i for i, name in enumerate(layout.names) if i != gene and _describes_genes(name)]
     told = {gene, *facts}
@@ -120,9 +139,9 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
     frame = read_columns(layout, kinds)
     numeric = [kind.is_numeric() for kind in frame.dtypes]
     others = [i for i in range(len(numeric)) if i != gene and i not in facts]
-    others = [i for i in others if layout.names[i] or not _is_filler(frame, i)]
-    samples = [i for i in others if numeric[i]]
-    texts = [i for i in others if not numeric[i]]
+    fillers = [i for i in others if _is_filler(frame, i, layout.names[i])]
+    samples = [i for i in others if numeric[i] and i not in fillers]
+    texts = [i for i in others if not numeric[i] and i not in fillers]
     _check_names(layout, samples)
     frame = _without_blank_lines(frame, gene, samples)
     ids = pd.Index(
@@ -130,6 +149,10 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
     )
     if ids.empty:
         raise AdnormError(f"{path}: the table has a header but no row of values")
+    if not probes:
+        refuse_row_numbers(
+            ids[ids != ""], str(path), layout.names[gene], _gene_candidates(frame, layout, texts)
+        )
     numbers = numbers_of(frame, samples)
     values = pd.DataFrame(
         numbers, index=ids, columns=[layout.names[i] for i in samples], copy=False
@@ -137,48 +160,48 @@ def read_annotated_table(path: Path | str, gene_column: str | None = None) -> Va
     annotation = pd.DataFrame(
         {layout.names[i]: frame[:, i].fill_null("").to_list() for i in texts}, index=ids
     )
-    return ValueTable(values, annotation, [layout.names[i] for i in facts])
+    dropped = [layout.names[i] for i in sorted([*facts, *fillers]) if layout.names[i]]
+    return ValueTable(values, annotation, dropped)
 
 
-def _gene_position(layout: Layout, rows: list[list[str]], gene_column: str | None) -> int:
+def _gene_position(layout: Layout, gene_column: str | None) -> int:
     names = layout.names
-    if gene_column is not None:
-        if names.count(gene_column) == 1:
-            return names.index(gene_column)
-        how = "stands twice" if gene_column in names else "does not exist"
-        raise AskedForError(
-            f"{layout.path}: source: gene_column: the column '{gene_column}' {how}"
-            f"{nearest(gene_column, names)}; the table begins with the columns {listing(names, 8)}"
-        )
-    first = [row[0].strip() for row in rows if row]
-    numbered = [[str(i) for i in range(start, start + len(first))] for start in (0, 1)]
-    if not names[0] and len(first) > 1 and first in numbered:
-        candidates = [
-            name
-            for i, name in enumerate(names)
-            if i and kind_of_column([row[i] for row in rows if len(row) > i]) == TEXT
-        ]
-        raise AskedForError(
-            f"{layout.path}: the first column has no name and holds row numbers, not genes; name "
-            f"the column of genes in the cohort file (source: gene_column:). Columns of text: "
-            f"{listing(candidates) or 'none'}"
-        )
-    return 0
+    if gene_column is None:
+        return 0
+    if names.count(gene_column) == 1:
+        return names.index(gene_column)
+    how = "stands twice" if gene_column in names else "does not exist"
+    raise AskedForError(
+        f"{layout.path}: source: gene_column: the column '{gene_column}' {how}"
+        f"{nearest(gene_column, names)}; the table begins with the columns {listing(names, 8)}"
+    )
+
+
+def _gene_candidates(frame: polars.DataFrame, layout: Layout, texts: list[int]) -> list[str]:
+    """List the columns of text, those first that may hold the genes."""
+    cells = {i: pd.Series(frame[:, i].fill_null("").to_list(), dtype=object) for i in texts}
+    order = sorted(texts, key=lambda i: (not may_hold_genes(cells[i]), i))
+    return [layout.names[i] for i in order if layout.names[i]]
 
 
 def _describes_genes(name: str) -> bool:
     return name.casefold().replace(" ", "_").replace(".", "_") in _GENE_FACTS
 
 
-def _is_filler(frame, position: int) -> bool:
-    """Whether a column without a name is empty or numbers the rows, so that it can go."""
+def _is_filler(frame: polars.DataFrame, position: int, name: str) -> bool:
+    """Whether a column is empty and nameless, or numbers the rows, so that it can go."""
     column = frame[:, position]
-    if column.null_count() == column.len():
+    if not name and column.null_count() == column.len():
         return True
-    if position or not column.dtype.is_numeric():
+    if not column.dtype.is_numeric() or column.null_count():
+        return False
+    if position and not named_as_row_numbers(name) and column.len() < _MANY_ROWS:
+        # The values of a sample in a table of a few rows may be 1, 2 and 3.
         return False
     numbers = column.to_list()
-    return numbers in (list(range(len(numbers))), list(range(1, len(numbers) + 1)))
+    if len(set(numbers[:_GLANCE])) < len(numbers[:_GLANCE]):
+        return False
+    return count_rows([f"{number:g}" if number < 1e5 else str(number) for number in numbers])
 
 
 def _without_blank_lines(frame, gene: int, samples: list[int]):
