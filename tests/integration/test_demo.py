@@ -45,7 +45,7 @@ def set_changes(demo, cohort, method="zscore"):
 
 @pytest.mark.parametrize("cohort", COHORTS)
 def test_every_stage_wrote_its_files(demo, cohort):
-    for name in ("samples", "excluded", "identifiers", "design", "comparisons", "qc"):
+    for name in ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc"):
         assert len((demo / cohort / "expression" / f"{name}.tsv").read_text().splitlines()) >= 1
     for figure in (*FIGURES, *INDEX_FIGURES):
         for kind in ("svg", "png", "tsv"):

@@ -8,6 +8,7 @@ import anndata
 import numpy as np
 import pandas as pd
 
+from adnorm.base.losses import COLUMNS
 from adnorm.base.tables import write_json, write_table
 from adnorm.figures import theme
 from adnorm.figures.material import TABLES
@@ -158,6 +159,7 @@ def make_cohort(
         "design": cells,
         "comparisons": comparisons,
         "excluded": pd.DataFrame({"sample": ["GSM1"], "reason": ["tape strip"]}),
+        "losses": pd.DataFrame(columns=list(COLUMNS)),
         "identifiers": pd.DataFrame(
             {
                 "step": ["rows", "genes"],

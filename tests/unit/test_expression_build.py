@@ -24,7 +24,7 @@ from adnorm.study.schema import check, fill_defaults, load_schema
 
 OUTPUTS = {
     name: f"{name}.tsv"
-    for name in ("samples", "excluded", "identifiers", "design", "comparisons", "qc")
+    for name in ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
 } | {"expression": "expression.h5ad"}
 GENE_SETS = "config/gene_sets/adnorm.tsv"
 SYMBOLS = ["FLG", "KRT16", "LOR", "C9ORF26", "SEPT2", "1-Mar", "STAT1", "IL4R", "CCL18", "S100A9"]
@@ -317,7 +317,7 @@ def array_cohort(folder):
     log2 = (level + random.normal(0, 0.3, size=(120, 16))) * np.linspace(0.8, 1.2, 16)
     values = pd.DataFrame(log2, index=pd.Index(probes, name="probe"), columns=counts.columns)
     values.to_csv(folder / "counts.csv")
-    genes = [f"GENE{i // 2}" for i in range(120)]
+    genes = [["FLG", "LORICRIN", *(f"GENE{i}" for i in range(58))][i // 2] for i in range(120)]
     rows = "\n".join(f"{probe}\t{gene}" for probe, gene in zip(probes, genes, strict=True))
     (folder / "annotation.tsv").write_text(f"ID\tGene symbol\n{rows}\n")
     return cohort, values

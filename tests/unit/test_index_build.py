@@ -34,7 +34,7 @@ SETTINGS = {
         "barrier_hyperproliferation_up",
     ],
 }
-EXPRESSION = ["samples", "excluded", "identifiers", "design", "comparisons", "qc"]
+EXPRESSION = ["samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc"]
 TABLES = ["axis", "index", "gene_index", "patients"]
 TRIALS = ["demo_jak1", "demo_biologic"]
 

@@ -373,7 +373,7 @@ def expression_of(folder, address, cohort):
     settings = fill_defaults({"minimum_pairs": 3}, keys["expression"])
     geo = fill_defaults({"address": address}, GEO)
     manifest = fetch_cohort(cohort, geo, folder / "fetch")
-    names = ("samples", "excluded", "identifiers", "design", "comparisons", "qc")
+    names = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
     outputs = {name: folder / f"{name}.tsv" for name in names}
     outputs["expression"] = folder / "expression.h5ad"
     build_expression(

@@ -30,7 +30,7 @@ PEOPLE = [(patient, state) for patient in range(5) for state in ("LS", "NL")]
 NAMES = [f"GSM{10 + i}" for i in range(len(PEOPLE))]
 OUTPUTS = {
     name: f"{name}.tsv"
-    for name in ("samples", "excluded", "identifiers", "design", "comparisons", "qc")
+    for name in ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
 } | {"expression": "expression.h5ad"}
 
 

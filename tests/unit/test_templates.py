@@ -156,7 +156,7 @@ def run(cohort, folder):
     keys = load_schema("config")["properties"]
     geo = fill_defaults({"address": "file:geo"}, keys["geo"])
     manifest = fetch_cohort(cohort, geo, folder / "fetch")
-    tables = ("samples", "excluded", "identifiers", "design", "comparisons", "qc")
+    tables = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
     outputs = {table: folder / f"{table}.tsv" for table in tables}
     outputs["expression"] = folder / "expression.h5ad"
     settings = fill_defaults({"minimum_pairs": 3}, keys["expression"])

@@ -336,7 +336,7 @@ def demo(tmp_path_factory, repository):
     config, cohort = study.config, study.cohorts["demo_jak1"]
     sets = [repository / path for path in config["gene_sets"]]
     manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, folder / "fetch")
-    names = ("samples", "excluded", "identifiers", "design", "comparisons", "qc")
+    names = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
     first = {name: folder / "expression" / f"{name}.tsv" for name in names}
     first["expression"] = folder / "expression" / "expression.h5ad"
     settings = config["expression"] | {"minimum_pairs": 3}

@@ -44,6 +44,7 @@ DRAWN = {
     "manifest": "fetch/manifest.json",
     "samples": "expression/samples.tsv",
     "excluded": "expression/excluded.tsv",
+    "losses": "expression/losses.tsv",
     "identifiers": "expression/identifiers.tsv",
     "design": "expression/design.tsv",
     "comparisons": "expression/comparisons.tsv",

@@ -8,6 +8,7 @@ rule expression:
     output:
         samples="<results>/{cohort}/expression/samples.tsv",
         excluded="<results>/{cohort}/expression/excluded.tsv",
+        losses="<results>/{cohort}/expression/losses.tsv",
         identifiers="<results>/{cohort}/expression/identifiers.tsv",
         design="<results>/{cohort}/expression/design.tsv",
         comparisons=report(

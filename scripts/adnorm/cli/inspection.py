@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from adnorm.onboarding.cohort_text import Marked
 
 #: Tables that the stage expression writes.
-_TABLES = ("samples", "excluded", "identifiers", "design", "comparisons", "qc")
+_TABLES = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
 
 
 @dataclass

@@ -10,11 +10,18 @@ import pandas as pd
 from adnorm.base.errors import AdnormError
 from adnorm.base.inflate import allowing
 from adnorm.base.logs import progress
+from adnorm.base.losses import losses_table, tell
 from adnorm.base.tables import write_table
 from adnorm.expression.annotation import IdentifierTable, read_identifier_table, split_symbols
 from adnorm.expression.collapse import rule_for
 from adnorm.expression.container import build_container, write_container
 from adnorm.expression.genes import GeneTable, to_gene_symbols
+from adnorm.expression.losses import (
+    pair_losses,
+    sample_losses,
+    set_losses,
+    spelling_losses,
+)
 from adnorm.expression.normalize import (
     Normalized,
     normalize,
@@ -58,7 +65,7 @@ def build_expression(
     identifier_table
         Table of Ensembl and Entrez ids and retired symbols, or ``None``.
     outputs
-        Paths by name: samples, excluded, identifiers, design, comparisons, qc, expression.
+        Paths by name: samples, excluded, losses, identifiers, design, comparisons, qc, expression.
 
     Raises
     ------
@@ -103,6 +110,14 @@ def _build(
     normalized = replace(normalized, method=turned.words + normalized.method)
     progress(f"{normalized.method}: {shape}")
     excluded = _all_excluded(excluded, quality)
+    losses = [
+        *sample_losses(len(kept), excluded, sources.without_values),
+        *spelling_losses(kept, cohort),
+        *pair_losses(kept),
+        *genes.losses,
+        *set_losses(read_gene_sets(gene_set_files), genes.values.index, sources.values_name),
+    ]
+    tell(losses)
     design, comparisons = design_tables(
         derive_design(kept, cohort.get("placebo_arm"), settings["minimum_pairs"])
     )
@@ -116,6 +131,7 @@ def _build(
     }
     write_table(kept, outputs["samples"])
     write_table(excluded, outputs["excluded"])
+    write_table(losses_table(losses), outputs["losses"])
     write_table(_all_steps(before, genes.steps, normalized), outputs["identifiers"])
     write_table(design, outputs["design"])
     write_table(comparisons, outputs["comparisons"])

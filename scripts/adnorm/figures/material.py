@@ -114,6 +114,7 @@ class Material(CohortMaterial):
 
 TABLES = (
     "excluded",
+    "losses",
     "identifiers",
     "design",
     "comparisons",

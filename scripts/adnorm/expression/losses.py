@@ -1,0 +1,163 @@
+"""What a cohort loses between its deposit and its genes: samples, pairs, genes of the sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, listing
+from adnorm.base.losses import Loss
+from adnorm.study.comparisons import BASELINE
+from adnorm.study.gene_sets import GeneSet
+from adnorm.study.spellings import describe, find_spellings, joining_line
+
+#: Trials lose a few visits; a fifth of the patients is more than that.
+_MANY_PATIENTS = 0.2
+#: Platforms lack some genes of any set; beyond this share a person must know.
+_MANY_GENES = 0.2
+#: Below this share of the genes that the sets ask for, the rows are no human transcriptome …
+_FEWEST_ASKED = 0.05
+#: … if there are so many, and the sets ask for so many, that the share means something.
+_TRANSCRIPTOME, _MANY_ASKED = 1000, 100
+#: A score needs so many genes of a set.
+_SCORED = 2
+_SHOWN = 6
+
+
+def sample_losses(samples: int, excluded: pd.DataFrame, known: Mapping[str, str]) -> list[Loss]:
+    """Say which samples are left out, and why.
+
+    Parameters
+    ----------
+    samples
+        Number of samples that stay.
+    excluded
+        Samples that are left out and the reason: rules of the cohort file, missing counts, rules of
+        quality (their reason begins with ``quality:``).
+    known
+        Samples without values and the reason; those nobody asked to leave out.
+    """
+    total = samples + len(excluded)
+    kinds: dict[str, list[str]] = {}
+    for name, reason in zip(excluded["sample"], excluded["reason"], strict=True):
+        if name in known:
+            kind = f"samples have {known[name]}"
+        elif str(reason).startswith("quality: "):
+            kind = "samples are excluded by rules of quality (expression: of the configuration)"
+        else:
+            kind = f"samples are excluded by the cohort file: {reason}"
+        kinds.setdefault(kind, []).append(str(name))
+    return [
+        Loss(kind, len(names), total, listing(names, _SHOWN), above=_above(kind))
+        for kind, names in kinds.items()
+    ]
+
+
+def _above(kind: str) -> float:
+    # What the cohort file declares is known to whoever wrote it.
+    return 1.0 if "by the cohort file" in kind else 0.05
+
+
+def pair_losses(samples: pd.DataFrame) -> list[Loss]:
+    """Say which patients lack the other half of a pair.
+
+    Parameters
+    ----------
+    samples
+        Canonical sample sheet of the samples that stay.
+    """
+    ours = samples[samples["state"] != "healthy"]
+    people: dict[tuple[str, bool], set[str]] = {}
+    for state, week, patient in zip(ours["state"], ours["week"], ours["patient"], strict=True):
+        people.setdefault((str(state), week == BASELINE), set()).add(str(patient))
+    lesional = people.get(("lesional", True), set())
+    other = people.get(("nonlesional", True), set())
+    later = people.get(("lesional", False), set())
+    losses = []
+    # Skin that no patient has is the design, not a loss.
+    if lesional and other:
+        alone = sorted(lesional ^ other)
+        what = "patients have lesional or non-lesional skin at baseline, but not both"
+        losses.append(_patients(what, alone, len(lesional | other)))
+    if lesional and later:
+        alone = sorted(later - lesional)
+        what = "patients have lesional skin at a later visit, but not at baseline"
+        losses.append(_patients(what, alone, len(later)))
+    return [loss for loss in losses if loss.lost]
+
+
+def _patients(what: str, alone: list[str], total: int) -> Loss:
+    advice = "paired comparisons leave them out; check the ids of patients, states and weeks"
+    return Loss(what, len(alone), total, listing(alone, _SHOWN), advice, _MANY_PATIENTS)
+
+
+def spelling_losses(samples: pd.DataFrame, cohort: dict) -> list[Loss]:
+    """Say which patients stand under several spellings of one id, and how to join them.
+
+    They are never joined silently: 1 and 01 may be people of two centres.
+
+    Parameters
+    ----------
+    samples
+        Canonical sample sheet.
+    cohort
+        The checked cohort file.
+    """
+    found = find_spellings(samples)
+    if not found:
+        return []
+    lost = sum(group.pairs for group in found)
+    line = joining_line(found, cohort["samples"]["patient"])
+    advice = f"if each is one patient, write below samples: `{line}`" if line else ""
+    detail = f"{describe(found)}; as they are, {lost} pairs of one patient are lost"
+    what = "ids of patients differ only in case, punctuation or zeros from another one"
+    count = sum(len(group.names) - 1 for group in found)
+    return [Loss(what, count, samples["patient"].nunique(), detail, advice, above=0.0)]
+
+
+def set_losses(sets: Mapping[str, GeneSet], genes: pd.Index, where: str) -> list[Loss]:
+    """Say how many genes of the gene sets the table lacks; refuse a table that has none.
+
+    Parameters
+    ----------
+    sets
+        Gene sets by name.
+    genes
+        Approved symbols of the table, before genes without expression are removed.
+    where
+        The table, for messages.
+
+    Raises
+    ------
+    AdnormError
+        No gene set can be scored, or hardly any gene of any set is there: these are no human genes.
+    """
+    here = frozenset(map(str, genes))
+    members = {name: {gene.symbol for gene in s.scored} for name, s in sets.items()}
+    asked = set().union(*members.values())
+    found = asked & here
+    empty = [name for name, symbols in members.items() if len(symbols & here) < _SCORED]
+    few = len(found) < _FEWEST_ASKED * len(asked)
+    few = few and len(here) >= _TRANSCRIPTOME and len(asked) >= _MANY_ASKED
+    if len(empty) == len(members) or few:
+        raise AdnormError(
+            f"{where}: {len(found)} of the {len(asked)} genes that the gene sets ask for are among "
+            f"the {len(here)} genes of the table, and {len(empty)} of {len(members)} sets cannot "
+            f"be scored. The table has {listing(sorted(here)[:_SHOWN])}; the sets ask for "
+            f"{listing(sorted(asked)[:_SHOWN])}. adnorm needs human gene symbols, Ensembl or "
+            "Entrez gene ids; if another column of the table holds them, name it (source: "
+            "gene_column:), or mend the gene sets (gene_sets:)"
+        )
+    losses = [
+        Loss(
+            "genes that the gene sets ask for are not in the table",
+            len(asked) - len(found),
+            len(asked),
+            listing(sorted(asked - found), _SHOWN),
+            "the sets with the fewest genes are in the table of coverage",
+            _MANY_GENES,
+        ),
+        Loss("gene sets have no two genes in the table", len(empty), len(sets), listing(empty, 6)),
+    ]
+    return [loss for loss in losses if loss.lost]
