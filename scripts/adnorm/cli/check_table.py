@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from adnorm.base.losses import percent
 from adnorm.cli.inspection import Inspection
 from adnorm.study.comparisons import number
 
@@ -43,7 +44,7 @@ def as_text(found: Inspection) -> str:
         lines += ["", f"  {title}: {len(rows)}"]
         for row in rows.itertuples():
             lines += _entry(row.contrast, row.reason)
-    lines += ["", *_coverage(found.coverage)]
+    lines += ["", *_coverage(found.coverage), *_losses(found.tables["losses"])]
     for warning in found.warnings:
         lines += ["", *_wrapped(f"warning: {warning}")]
     return "\n".join([*lines, ""])
@@ -70,6 +71,16 @@ def _coverage(coverage: pd.DataFrame) -> list[str]:
         lines.append(f"    {row.set[:60]:<60} {row.found:>5} / {row.asked:<5}{status}".rstrip())
     if len(shown) > _MOST_SETS:
         lines.append(f"    and {len(shown) - _MOST_SETS} more that fall short")
+    return lines
+
+
+def _losses(losses: pd.DataFrame) -> list[str]:
+    """List what is lost on the way; the large losses are told as warnings, with what to do."""
+    lines = ["", "  lost on the way:"] if len(losses) else ["", "  lost on the way: nothing"]
+    for row in losses.itertuples():
+        told = f"{row.lost:,} of {row.of:,} {row.what} ({percent(row.share)})"
+        mark = " – see the warning" if row.warning == "yes" else ""
+        lines += textwrap.wrap(told + mark, WIDTH, initial_indent="    ", subsequent_indent=" " * 6)
     return lines
 
 
@@ -124,6 +135,7 @@ def as_json(found: Inspection) -> dict:
         "excluded": _records(found.tables["excluded"]),
         "design": _records(found.tables["design"]),
         "comparisons": _records(found.tables["comparisons"]),
+        "losses": _records(found.tables["losses"]),
         "gene_sets": _records(found.coverage[["set", "asked", "found", "status", "reason"]]),
     }
 

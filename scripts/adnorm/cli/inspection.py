@@ -39,8 +39,8 @@ class Inspection:
     warnings
         What a run would warn of.
     tables
-        samples, excluded, design, comparisons … as the stage expression writes them; empty when it
-        stopped.
+        samples, excluded, losses, design, comparisons … as the stage expression writes them; empty
+        when it stopped.
     coverage
         Gene sets: set, asked, found, status, reason.
     genes
@@ -99,7 +99,10 @@ def _express(
         _build(manifest, found.cohort, config, table, outputs)
     except AdnormError as error:
         found.problems.append(str(error))
+        # What a sheet that cannot be wrong leads to is no warning about this cohort.
+        told = list(found.warnings)
         found.problems += _behind(manifest, found.cohort, config, table, outputs, str(error))
+        found.warnings[:] = told
         return
     found.tables = {name: read_table(outputs[name]) for name in _TABLES}
     data = anndata.read_h5ad(outputs["expression"])

@@ -14,6 +14,8 @@ from adnorm.study.spellings import describe, find_spellings, joining_line
 
 #: Trials lose a few visits; a fifth of the patients is more than that.
 _MANY_PATIENTS = 0.2
+#: Two biopsies for each patient are common; three and more mostly mean that people were merged.
+_MANY_AVERAGED = 0.6
 #: Platforms lack some genes of any set; beyond this share a person must know.
 _MANY_GENES = 0.2
 #: Below this share of the genes that the sets ask for, the rows are no human transcriptome …
@@ -84,6 +86,19 @@ def pair_losses(samples: pd.DataFrame) -> list[Loss]:
         alone = sorted(later - lesional)
         what = "patients have lesional skin at a later visit, but not at baseline"
         losses.append(_patients(what, alone, len(later)))
+    biopsies = samples.groupby(["patient", "state", "week"], observed=True).size()
+    several = biopsies[biopsies > 1]
+    detail = f"for instance of {listing([p for p, _, _ in several.index], _SHOWN)}"
+    losses.append(
+        Loss(
+            "samples are averaged with another one of the same patient, skin and visit",
+            len(samples) - len(biopsies),
+            len(samples),
+            detail,
+            "if these are several people or visits, mend the mapping of patient and week",
+            _MANY_AVERAGED,
+        )
+    )
     return [loss for loss in losses if loss.lost]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from adnorm.base.losses import percent
 from adnorm.base.tables import atomic
 from adnorm.figures.contrasts import count_notes
 from adnorm.figures.labels import signed_note
@@ -155,6 +156,22 @@ def _coverage(material: Material) -> dict:
     }
 
 
+def _losses(material: Material) -> dict:
+    """What was lost between the deposit and the genes; large losses come first, in colour."""
+    table = material.tables["losses"].copy()
+    table["flag"] = table["warning"] == "yes"
+    table = table.sort_values("flag", ascending=False, kind="stable")
+    table["number"] = [
+        f"{lost:,} of {total:,} ({percent(share)})"
+        for lost, total, share in zip(table["lost"], table["of"], table["share"], strict=True)
+    ]
+    titles = {"number": "Lost", "what": "What", "detail": "Which", "advice": "What to do"}
+    cautions = [
+        f"Lost on the way: {row.number} {row.what}." for row in table[table["flag"]].itertuples()
+    ]
+    return {"rows": _rows(table), "columns": describe_columns(**titles), "cautions": cautions}
+
+
 def _agreement(material: Material) -> str:
     table = material.tables["agreement"]
     if table.empty or table["spearman"].isna().all():
@@ -206,6 +223,7 @@ def write_page(material: Material, path: Path) -> None:
     supported, refused = _comparisons(material)
     quality, excluded = _quality(material)
     people = material.samples["patient"].nunique()
+    losses = _losses(material)
     topics = [s.name for s in material.heatmap_sets("itch", "barrier")]
     shown = [name for name in topics if name in material.sets.index]
     effects = material.settings.get("effects", {})
@@ -219,7 +237,7 @@ def write_page(material: Material, path: Path) -> None:
         about=_about(material),
         results=result_table(material),
         index_note=_index_note(material),
-        warnings=warnings(material),
+        warnings=[*warnings(material), *losses["cautions"]],
         placebo_note=placebo_note(material),
         count_note="; ".join(count_notes(supported_columns(material))),
         unit=material.unit,
@@ -233,6 +251,7 @@ def write_page(material: Material, path: Path) -> None:
         refused=refused,
         quality=quality,
         excluded=excluded,
+        losses=losses,
         identifiers={
             "rows": _rows(material.tables["identifiers"]),
             "columns": describe_columns(step="Step", count="#Count", detail="Detail"),

@@ -86,6 +86,7 @@ about any real drug or patient.</p>
 <a href="#design">Design</a>
 <a href="#comparisons">Comparisons</a>
 <a href="#quality">Quality</a>
+<a href="#losses">Losses</a>
 <a href="#identifiers">Identifiers</a>
 <a href="#coverage">Gene sets</a>
 <a href="#methods">Methods</a>
@@ -144,6 +145,11 @@ about any real drug or patient.</p>
   "Flagged samples; a flag excludes only by a rule of the configuration", "excluded_flag") }}
 </details>
 {{ table(excluded.rows, excluded.columns, "Samples left out of the analysis") }}
+</section>
+
+<section aria-labelledby="losses"><h2 id="losses">Lost on the way</h2>
+{{ table(losses.rows, losses.columns,
+  "Samples, pairs, rows and genes that did not come through; large losses are coloured", "flag") }}
 </section>
 
 <section aria-labelledby="identifiers"><h2 id="identifiers">Identifiers</h2>

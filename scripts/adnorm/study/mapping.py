@@ -18,6 +18,7 @@ from adnorm.study.advice import (
     number_advice,
 )
 from adnorm.study.decimals import is_number, plain_minus, says_missing, with_points
+from adnorm.study.nobody import NOBODY, own_person, without_nobody
 from adnorm.study.raw_fields import (
     ambiguity,
     counted,
@@ -64,7 +65,14 @@ class Rule:
     def read(self, raw: pd.DataFrame) -> tuple[pd.Series, str] | None:
         """Take the raw values that the rule maps; ``None`` when a key is missing."""
         take = joined_values if "from_all" in self.spec else raw_values
+        if self.column == "patient":
+            raw = without_nobody(raw, find_columns(raw, self.keys), self._is_nobody)
         return take(raw, self.keys)
+
+    def _is_nobody(self, cell: str) -> bool:
+        """Whether a raw value is no id of a person: ``NA``, or what `values:` maps to null."""
+        name = find_value(cell, values := self.spec.get("values", {}))
+        return cell.casefold() in NOBODY if name is None else values[name] is None
 
     def apply(self, raw: pd.DataFrame, problems: Problems) -> pd.Series:
         """Make the column.
@@ -228,8 +236,13 @@ class Rule:
             advice.append(
                 f"add to samples: {self.column}: values: {missing_values(self.column, filled)}"
             )
-        if "" in kinds:
+        if "" in kinds and self.column == "patient":
+            # One word for all of them would make one person of many.
+            if line := own_person(raw, self.spec, self.keys):
+                advice.append(f"make each sample without an id a person of its own: `{line}`")
+        elif "" in kinds:
             advice.append(f"say what an empty field means with samples: {self.column}: missing: …")
+        advice = advice or ["give these samples an id in the sheet"]
         names = [k for k in self.spec.get("values", {}) if find_value(str(k), set(values)) is None]
         told = f"; no sample has {listing(names, 4)} of `values:`" if names else ""
         message = (

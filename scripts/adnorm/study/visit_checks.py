@@ -10,6 +10,7 @@ from adnorm.base.errors import Problems, listing, nearest
 from adnorm.study.advice import MOST_VALUES, flow
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.mapping import Rule
+from adnorm.study.nobody import refuse_shared_words
 
 
 def check_visits(sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems) -> None:
@@ -45,6 +46,9 @@ def check_visits(sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems:
                 f"the mapping of samples: week"
             )
     _check_two_baselines(sheet, raw, cohort, problems)
+    spec = cohort["samples"]["patient"]
+    if "constant" not in spec:
+        refuse_shared_words(sheet, raw, spec, Rule("patient", spec, "").keys, problems)
 
 
 def check_early_visits(

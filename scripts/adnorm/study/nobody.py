@@ -1,0 +1,104 @@
+"""Samples whose sheet names no person: healthy volunteers without an id, mostly.
+
+One word for all of them (``NA``, ``control``, ``healthy``) would make one person of many.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+from adnorm.base.errors import Problems, listing
+from adnorm.study.advice import flow
+
+#: What stands in a sheet where a person has no id.
+NOBODY = frozenset(
+    ("na", "n/a", "n.a.", "#n/a", "nan", "none", "null", "-", "--", "?", "unknown", "missing")
+    + ("not applicable", "not available")
+)
+#: Words for people who are no patients; one of them for several people would make one of all.
+_NO_PERSON = re.compile(
+    r"(?:healthy|normal|controls?|ctrl|ctl|volunteers?|donors?|hc|hv|nc|nhs|non[ _-]?ad|reference)"
+    r"(?:[ _-]*(?:controls?|volunteers?|donors?|subjects?|individuals?|persons?|people|skin))*",
+    re.IGNORECASE,
+)
+#: Keys that name each sample, the best first.
+_SAMPLE_KEYS = ("sample", "Sample", "sample_id", "geo_accession", "title")
+
+
+def without_nobody(
+    raw: pd.DataFrame, columns: list[str], is_nobody: Callable[[str], bool]
+) -> pd.DataFrame:
+    """Blank what names no person in some raw columns, so that the next key has its turn."""
+    text = raw[columns].fillna("").astype(str).apply(lambda column: column.str.strip())
+    return raw.assign(**{c: text[c].mask(text[c].map(is_nobody), "") for c in columns})
+
+
+def own_person(
+    raw: pd.DataFrame, spec: dict, keys: Iterable[str], nobody: Iterable[str] = ()
+) -> str:
+    """Write the mapping of patients that makes a person of each sample without an id.
+
+    Parameters
+    ----------
+    raw
+        Raw metadata.
+    spec
+        The mapping as it stands.
+    keys
+        Its raw keys.
+    nobody
+        Raw values that name no person, such as ``healthy``.
+
+    Returns
+    -------
+    str
+        Empty when no key names each sample, or the mapping would not take its values.
+    """
+    text = raw.fillna("").astype(str).apply(lambda column: column.str.strip())
+    unique = [str(c) for c in text if text[c].is_unique and (text[c] != "").all()]
+    best = sorted(unique, key=lambda c: _SAMPLE_KEYS.index(c) if c in _SAMPLE_KEYS else 99)
+    if not best or "from_all" in spec or "pattern" in spec:
+        return ""
+    rest = {k: v for k, v in spec.items() if k not in ("from", "missing")}
+    line: dict = {"from": [*keys, best[0]]}
+    if nobody or rest.get("values"):
+        line |= {"pattern": "(?P<value>.+)"}
+        line |= {"values": rest.pop("values", {}) | dict.fromkeys(nobody)}
+    return flow({"patient": line | rest})
+
+
+def refuse_shared_words(
+    sheet: pd.DataFrame, raw: pd.DataFrame, spec: dict, keys: list[str], problems: Problems
+) -> None:
+    """Refuse one person of many biopsies where a word stands for healthy people without an id.
+
+    Parameters
+    ----------
+    sheet
+        The canonical columns, one row a sample.
+    raw
+        Raw metadata.
+    spec
+        The mapping of patients.
+    keys
+        Its raw keys.
+    problems
+        Takes what is wrong.
+    """
+    healthy = sheet[sheet["state"] == "healthy"]
+    for patient, rows in healthy.groupby("patient", sort=True):
+        most = int(rows.groupby("week").size().max())
+        filler = patient == str(spec.get("missing"))
+        if most < 2 or not (filler or _NO_PERSON.fullmatch(patient)):
+            continue
+        line = own_person(raw, spec, keys, () if filler else (patient,))
+        advice = (
+            f"make each a person of its own: `{line}`" if line else "give each an id of its own"
+        )
+        problems.add(
+            f"samples: patient: '{patient}' names no person, but would be one with {most} biopsies "
+            f"of healthy skin at one visit (samples {listing(rows.index, 6)}); {advice}"
+        )
