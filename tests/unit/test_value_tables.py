@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
+from adnorm.expression.annotation import read_annotation
+from adnorm.expression.annotation_rows import read_rows
+from adnorm.expression.identifier_table import read_identifier_table
 from adnorm.expression.value_tables import (
     match_samples,
     read_annotated_table,
@@ -365,3 +368,60 @@ def test_decimal_commas_are_read_when_they_can_be_nothing_else(tmp_path, separat
     assert list(table.columns) == ["a", "b", "c"]
     expected = [[1.5, 0.125, 2], [-2.25, 1.234, np.nan], [3, np.nan, 0.45]]
     np.testing.assert_array_equal(table.to_numpy(), expected)
+
+
+# ---------------------------------------------------------------- line breaks within cells
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+def test_line_breaks_in_quoted_cells(written, newline, separator):
+    lines = [["gene", f'"about{newline}it"', "a", f'"b{newline}2"']]
+    lines += [
+        [f"G{i}A", f'"one{newline if i % 5 else ""}two"', "1", str(i % 7)] for i in range(200)
+    ]
+    path = written("".join(separator.join(cells) + "\n" for cells in lines))
+    table = read_annotated_table(path)
+    assert table.values.shape == (200, 2) and table.values.columns.tolist() == ["a", "b 2"]
+    assert table.values["b 2"].tolist() == [i % 7 for i in range(200)]
+    sheet = read_sheet(path, "gene")
+    assert sheet.columns.tolist() == ["gene", "about it", "a", "b 2"]
+    assert sheet["about it"].iloc[1] == "one two"
+    names, rows = read_rows(path)
+    assert names == ["gene", "about it", "a", "b 2"] and len(rows) == 200
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_annotations_with_line_breaks_lose_no_row(written, newline, separator):
+    lines = [["ID", "Description", "Gene symbol"]]
+    lines += [[f"p{i}_at", f'"one{newline if i % 5 else ""}two"', f"SYM{i}"] for i in range(500)]
+    text = "".join(separator.join(cells) + "\n" for cells in lines)
+    symbols = read_annotation(written(text))
+    assert len(symbols) == 500 and symbols["p3_at"] == "SYM3"
+    text = text.replace("ID", "gene_id", 1).replace("Gene symbol", "gene_name")
+    for i in range(500):
+        text = text.replace(f"p{i}_at{separator}", f"ENSG{i:011d}{separator}")
+    assert len(read_identifier_table(written(text)).ensembl) == 500
+
+
+@pytest.mark.parametrize("stray", ['"5 prime', '5 prime 3"', 'a "b', '"'])
+def test_quotation_marks_that_quote_nothing_swallow_no_row(written, stray):
+    rows = [f"p{i}_at\t{stray if i % 5 == 0 else 'x'}\tSYM{i}\n" for i in range(300)]
+    path = written("ID\tAbout\tGene symbol\n" + "".join(rows), "t.tsv")
+    assert len(read_annotation(path)) == 300
+    rows = [f"G{i}A\t{stray if i == 7 else 'x'}\t{i}\n" for i in range(300)]
+    path = written("gene\tabout\ta\n" + "".join(rows), "t.tsv")
+    try:
+        table = read_annotated_table(path)
+    except AdnormError as error:
+        # Refused with its place, never read with fewer rows.
+        assert "line 9" in str(error) or "malformed" in str(error)
+    else:
+        assert table.values.shape == (300, 1)
+
+
+def test_lines_of_short_rows_are_counted_in_the_file(written):
+    text = 'gene,about,a\nFLG,"x\ny",1\nLOR,z\n'
+    with pytest.raises(AdnormError, match="line 4, row 'LOR': 2 fields instead of 3"):
+        read_annotated_table(written(text))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
+from adnorm.expression.records import one_line, records
 from adnorm.expression.text_file import decode, open_bytes, opening, split_line
 from adnorm.expression.wording import GET_AGAIN, counted
 
@@ -50,7 +51,7 @@ def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     rows: list[list[str]] = []
     separator, begun, ended = "", False, False
     with open_bytes(path) as file:
-        for raw in file:
+        for _, raw in records(file):
             line = decode(raw).rstrip("\r\n")
             if line.startswith(("!platform_table_begin", "!annotation_table_begin")):
                 begun, names, rows = True, [], []
@@ -61,7 +62,7 @@ def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
                 continue
             elif not names:
                 separator = max("\t,;", key=lambda mark: len(_split(line, mark)))
-                names = [name.strip() for name in _split(line, separator)]
+                names = [one_line(name) for name in _split(line, separator)]
             else:
                 rows.append(_split(line, separator))
     if begun and not ended:

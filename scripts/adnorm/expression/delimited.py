@@ -15,6 +15,7 @@ import numpy as np
 
 from adnorm.base.errors import AdnormError, Problems, listing
 from adnorm.base.inflate import is_gzip
+from adnorm.expression.records import records
 from adnorm.expression.table_layout import Layout
 from adnorm.expression.text_file import decode, open_bytes, split_line
 from adnorm.expression.wording import counted
@@ -137,6 +138,7 @@ def read_columns(layout: Layout, kinds: list[str]) -> polars.DataFrame:
         except polars.exceptions.PolarsError:
             continue
         _check_short_rows(layout, frame)
+        _check_stray_marks(layout, frame.height)
         return frame
     return _read_slowly(layout, kinds)
 
@@ -189,14 +191,35 @@ def _check_short_rows(layout: Layout, frame: polars.DataFrame) -> None:
         _check_field_counts(layout)
 
 
+def _check_stray_marks(layout: Layout, rows: int) -> None:
+    """Stop if a quotation mark that quotes nothing made one row of several."""
+    with open_bytes(layout.path) as file:
+        odd = [number for number, line in enumerate(file, 1) if line.count(b'"') % 2]
+    if not odd:
+        return
+    with open_bytes(layout.path) as file:
+        stood, found = 0, 0
+        for lines, record in records(file):
+            stood += lines
+            found += stood > layout.skip_lines and bool(record.strip())
+    if found > rows:
+        raise AdnormError(
+            f"{layout.path}: a quotation mark without its counterpart would make one row of "
+            f"several ({rows} instead of {found}); the first stands in line {odd[0]}. Remove it, "
+            "or save the table again with quoted texts"
+        )
+
+
 def _check_field_counts(layout: Layout) -> None:
     """Count the fields of every row and stop if any row has too many or too few."""
     problems, wrong, count = Problems(str(layout.path)), 0, len(layout.names)
     mark = layout.separator.encode()
     with open_bytes(layout.path) as file:
-        for number, line in enumerate(file, 1):
+        number = 1
+        for lines, line in records(file):
+            first, number = number, number + lines
             line = line.rstrip(b"\r\n")
-            if number <= layout.skip_lines or not line:
+            if first <= layout.skip_lines or not line:
                 continue
             if b'"' in line:
                 fields = split_line(decode(line), layout.separator)
@@ -208,7 +231,7 @@ def _check_field_counts(layout: Layout) -> None:
             wrong += 1
             if wrong <= _SHOWN:
                 problems.add(
-                    f"line {number}, row '{name}': {counted(found, 'field')} instead of {count}"
+                    f"line {first}, row '{name}': {counted(found, 'field')} instead of {count}"
                 )
     if wrong > _SHOWN:
         problems.add(

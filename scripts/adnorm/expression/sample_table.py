@@ -9,6 +9,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.expression.delimited import TEXT, read_columns
+from adnorm.expression.records import one_line
 from adnorm.expression.table_layout import find_layout
 from adnorm.expression.wording import counted
 
@@ -46,7 +47,7 @@ def read_sheet(path: Path | str, key: str | None = None) -> pd.DataFrame:
             problems.add(f"the column '{name}' stands {count} times")
     problems.stop()
     columns = {
-        name: [(cell or "").strip() for cell in frame[:, i].to_list()]
+        name: [one_line(cell or "") for cell in frame[:, i].to_list()]
         for i, name in enumerate(layout.names)
         if name
     }

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.text_file import first_lines, split_line
+from adnorm.expression.records import one_line
+from adnorm.expression.text_file import first_records, split_line
 
 #: Separators that tables may have.
 SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
@@ -57,13 +58,14 @@ def find_layout(path: Path) -> tuple[Layout, list[list[str]]]:
     AdnormError
         Not a text table, or no columns.
     """
-    lines = first_lines(path)
-    skip = 0
-    while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith("#")):
-        skip += 1
-    lines, separator = lines[skip:], None
-    if not lines:
+    found = first_records(path)
+    skip, separator = 0, None
+    while found and (not found[0][1].strip() or found[0][1].startswith("#")):
+        skip += found.pop(0)[0]
+    if not found:
         raise AdnormError(f"{path}: the file holds comments only, no table")
+    skip += found[0][0]
+    lines = [line for _, line in found]
     best = 0
     for mark in SEPARATORS:
         header, counts = len(split_line(lines[0], mark)), set()
@@ -80,11 +82,11 @@ def find_layout(path: Path) -> tuple[Layout, list[list[str]]]:
             f"{path}: no columns found: the lines hold neither tabs nor commas nor semicolons "
             f"(first line: '{lines[0][:60]}'); save the table as csv or tsv"
         )
-    names = [name.strip() for name in split_line(lines[0], separator)]
+    names = [one_line(name) for name in split_line(lines[0], separator)]
     rows = [split_line(line, separator) for line in lines[1:] if line.strip()]
     widths = {len(row) for row in rows[:50]}
     if widths == {len(names) + 1}:
         names = ["", *names]
     elif widths == {len(names) - 1} and not names[-1]:
         names.pop()
-    return Layout(path, separator, skip + 1, names), rows
+    return Layout(path, separator, skip, names), rows

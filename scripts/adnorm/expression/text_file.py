@@ -8,11 +8,13 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.inflate import damage, opened
+from adnorm.expression.records import records
 from adnorm.expression.wording import GET_AGAIN
 
 _GLANCE = 1 << 16
@@ -105,16 +107,18 @@ def decode(text: bytes) -> str:
         return text.decode("latin-1")
 
 
-def first_lines(path: Path, limit: int = 30) -> list[str]:
-    """Read the first lines of a text file, whole and without line ends."""
+def first_records(path: Path, limit: int = 30) -> list[tuple[int, str]]:
+    """Read the first records of a table, without the line end behind them.
+
+    Returns
+    -------
+    list of (int, str)
+        Number of lines of each record, more than one if a cell holds line breaks, and its text.
+    """
     opening(path)
-    lines = []
     with open_bytes(path) as file:
-        for line in file:
-            lines.append(decode(line).rstrip("\r\n"))
-            if len(lines) == limit:
-                break
-    return lines
+        found = islice(records(file), limit)
+        return [(lines, decode(record).rstrip("\r\n")) for lines, record in found]
 
 
 def split_line(line: str, separator: str) -> list[str]:
