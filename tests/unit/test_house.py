@@ -32,7 +32,7 @@ RIVER = {
     "figures": {"base", "study"},
     # A first cohort file is proposed from what the readers of the stages find.
     "onboarding": {"base", "study", "fetch", "expression", "scores"},
-    "cli": {"base", "study", "fetch", "expression", "scores", "onboarding"},
+    "cli": {"base", "study", "fetch", "expression", "scores", "effects", "onboarding"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -354,3 +354,45 @@ def test_a_small_panel_is_accepted_with_a_warning(repository):
     assert [loss.warns for loss in losses] == [True, True]
     with pytest.raises(AdnormError, match="cannot be scored"):
         set_losses(sets, pd.Index(members[:1]), "t")
+
+
+# ---------------------------------------------------------------- check stops where a run stops
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"scores": {"methods": ["ssgsea"]}}, "'zscore' is missing"),
+        ({"figures": {"heatmap_sets": {"itch": ["itch_coer"]}}}, "heatmap_sets names 'itch_coer'"),
+    ],
+)
+def test_what_a_later_stage_asks_of_the_configuration(trial, config, words):
+    trial.config = config
+    trial.stops(words)
+
+
+def test_a_cohort_of_one_sample(trial):
+    trial.sheet, trial.counts = trial.sheet.iloc[1:2], trial.counts.iloc[:, 1:2]
+    trial.cohort["reference"] = None
+    trial.config = {"expression": {"minimum_samples": 1}}
+    trial.stops("this cohort has only one")
+
+
+def test_sets_that_the_low_count_filter_empties(trial):
+    keep = [s for s in trial.symbols if not s.startswith(("A", "B", "C", "D", "E"))]
+    low = trial.counts.index.isin(keep)
+    trial.counts.loc[low] = 0
+    trial.counts = pd.concat(
+        [
+            trial.counts.loc[low],
+            trial.counts.iloc[:20].set_axis([f"OTHER{i}" for i in range(20)]) + 50,
+        ]
+    )
+    trial.stops("none of the 47 gene sets can be scored")
+
+
+def test_a_pinned_identifier_table_with_other_bytes(trial):
+    table = trial.folder / "genes.tsv"
+    table.write_text("gene_id\tgene_name\nENSG00000143631\tFLG\n")
+    trial.config = {"identifiers": {"table": str(table), "sha256": "0" * 64}}
+    trial.stops("genes.tsv", "sha256")

@@ -1,9 +1,9 @@
 """Validate cohorts without running the workflow.
 
-Reads each cohort as a run would: schema, files, sample sheet, design, pairs, comparisons, scale,
-identifiers, and how many genes of each set there are. All problems of all cohorts are told at
-once. Files of the last run are used; what is missing is downloaded aside, and nothing is written
-into the results."""
+Reads each cohort by the code of a run: schema, files, sample sheet, design, pairs, comparisons,
+scale, identifiers, what is lost on the way, scores of the gene sets, and the fit of every
+comparison. All problems of all cohorts are told at once. Files of the last run are used; what is
+missing is downloaded aside, and nothing is written into the results."""
 
 from __future__ import annotations
 
@@ -60,8 +60,10 @@ def run(chosen: argparse.Namespace) -> int:
     if problems:
         warn(_all(problems))
     elif not chosen.json:
+        warned = sum(len(inspection.warnings) for inspection in found)
+        told = f", but {warned} warning{'' if warned == 1 else 's'}; see above" if warned else ""
+        say(f"{len(found)} cohort{'' if len(found) == 1 else 's'} checked, no problem found{told}")
         marks = sum(len(inspection.unconfirmed) for inspection in found)
-        say(f"{len(found)} cohort{'' if len(found) == 1 else 's'} checked, no problem found")
         if marks:
             say(f"Not confirmed yet: {marks} line{'' if marks == 1 else 's'}, listed above")
         names = [inspection.cohort["id"] for inspection in found]

@@ -1,4 +1,4 @@
-"""What a cohort would give: the stage expression itself, run aside, and what it says."""
+"""What a cohort would give: the stages of a run themselves, run aside, and what they say."""
 
 from __future__ import annotations
 
@@ -88,10 +88,9 @@ def inspect_cohort(cohort: dict, config: dict) -> Inspection:
 def _express(
     found: Inspection, manifest: Path, config: dict, table: Path | None, folder: Path
 ) -> None:
-    import anndata
+    from anndata import read_h5ad
 
-    from adnorm.scores.build import cover_sets
-    from adnorm.study.gene_sets import read_gene_sets
+    from adnorm.cli.later_stages import later_problems
 
     outputs = {name: folder / f"{name}.tsv" for name in _TABLES}
     outputs["expression"] = folder / "expression.h5ad"
@@ -105,9 +104,9 @@ def _express(
         found.warnings[:] = told
         return
     found.tables = {name: read_table(outputs[name]) for name in _TABLES}
-    data = anndata.read_h5ad(outputs["expression"])
-    found.genes = data.n_vars
-    found.coverage = cover_sets(read_gene_sets(config["gene_sets"]), data, config["scores"])
+    found.genes = read_h5ad(outputs["expression"], backed="r").n_vars
+    found.coverage, problems = later_problems(outputs["expression"], config, folder)
+    found.problems += problems
 
 
 def _build(
@@ -115,7 +114,10 @@ def _build(
 ) -> None:
     from adnorm.expression.build import build_expression
 
-    settings = config["expression"] | {"minimum_pairs": config["effects"]["minimum_pairs"]}
+    settings = config["expression"] | {
+        "minimum_pairs": config["effects"]["minimum_pairs"],
+        "identifiers_sha256": config["identifiers"]["sha256"],
+    }
     sets = [Path(path) for path in config["gene_sets"]]
     build_expression(manifest, cohort, settings, sets, table, outputs)
 
