@@ -95,14 +95,12 @@ def test_facts_of_a_table(tmp_path, column, value, sentence):
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        ("a\t-\tFLG\nb\t-\tFLG\na\t-\tIL4\n", "line 3: the set 'a' is already defined on line 1"),
-        ("a\t-\n", "line 1: 2 fields; a GMT line has a set, a description and at least one gene"),
-        ("a FLG IL4\n", "line 1: 1 fields"),
-        ("a\t-\t\t\t\n", "line 1: 2 fields"),
-        ("a\t-\tFLG\t\tIL4\n", "line 1: set 'a': the symbol is empty"),
-        ("a\t-\tFLG\tIL4\tFLG\n", "line 1: set 'a' lists 'FLG' more than once"),
-        ("a\t-\tFLG\tMar-01\n", "'Mar-01' is a date"),
-        ("\t-\tFLG\n", "line 1: the name of the set is empty"),
+        ("a\t-\tFLG\nb\t-\tFLG\na\t-\tIL4\n", "with other genes: 'a' (lines 1 and 3); rename"),
+        ("a\t-\n", "lines without a gene: line 1 ('a', '-'); a GMT line has a set, a description"),
+        ("a FLG IL4\n", "lines without a gene: line 1 ('a FLG IL4')"),
+        ("a\t-\t\t\t\n", "lines without a gene: line 1 ('a', '-')"),
+        ("a\t-\tFLG\tMar-01\n", "a spreadsheet made of symbols: 'Mar-01' (line 1, set 'a')"),
+        ("\t-\tFLG\n", "lines without a name of the set: line 1 ('FLG')"),
         ("", "the file is empty"),
     ],
 )
@@ -112,7 +110,7 @@ def test_lines_of_a_gmt(tmp_path, lines, sentence):
 
 def test_files_that_are_no_gene_sets(tmp_path):
     assert "must end in .tsv" in message(tmp_path, "a", "mine.xlsx")
-    assert "not a text file in UTF-8" in message(tmp_path, b"PK\x03\x04\xff\xfe", "mine.tsv")
+    assert "not a text file; save it" in message(tmp_path, b"PK\x03\x04\xff\xfe", "mine.tsv")
     with pytest.raises(AdnormError, match="does not exist"):
         read_gene_sets([tmp_path / "none.gmt"])
 

@@ -185,7 +185,7 @@ def test_a_fine_cohort_is_laid_out_in_a_table(trial, capsys):
     assert "no healthy samples at baseline" in told
     assert "gene sets: " in told
     # The table has 185 of the genes that the sets ask for.
-    assert "1 cohort checked, no problem found, but 1 warning; see above" in lines
+    assert any(line.startswith("1 cohort checked, no problem found, but ") for line in lines)
 
 
 def test_guesses_that_nobody_confirmed_are_counted(trial, here, capsys):

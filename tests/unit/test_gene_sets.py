@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import logging
 from collections import defaultdict
 
 import pytest
 
+from adnorm.base.errors import AdnormError
+from adnorm.base.logs import get_logger
 from adnorm.study.gene_sets import Gene, GeneSet, previous_symbols, read_gene_sets
 
 
@@ -218,3 +221,103 @@ def test_sets_of_a_second_table_are_a_family_of_their_own(ours, repository, tmp_
     assert {name: both[name].family for name in ours} == {n: s.family for n, s in ours.items()}
     assert {s.family for s in ours.values()} == {"primary", "curated"}
     assert read_gene_sets([table])["mine"].family == "primary"
+
+
+# ---------------------------------------------------------------- GMT files as people have them
+
+CORE = "IL31RA\tOSMR\tIL4R\tTSLP\tNPPB"
+SKIN = "FLG\tIVL\tFLG2\tHRNR\tCDSN"
+
+
+@pytest.fixture
+def read(tmp_path, repository):
+    """Read a GMT beside our table: its sets as name → symbols, and what the log warns of."""
+
+    def reader(content):
+        path = tmp_path / "mine.gmt"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        told = []
+        handler = logging.Handler(logging.WARNING)
+        handler.emit = lambda record: told.append(record.getMessage())
+        get_logger().addHandler(handler)
+        try:
+            sets = read_gene_sets([repository / "config" / "gene_sets" / "adnorm.tsv", path])
+        finally:
+            get_logger().removeHandler(handler)
+        mine = {n: [g.symbol for g in s.genes] for n, s in sets.items() if s.added}
+        return mine, told
+
+    return reader
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"ITCH\t{CORE}\nBARRIER\t{SKIN}\n",
+        # Genes that no table knows, in a file of their own.
+        "A\tABCD1\tABCD2\tABCD3\nB\tXYZ1\tXYZ2\n",
+        f"ITCH\t{CORE}\nBARRIER\thttp://x\t{SKIN}\nC\tKRT10\tKRT1\n",
+    ],
+)
+def test_a_gmt_without_descriptions_keeps_its_first_gene(read, content):
+    sets, told = read(content)
+    first = {line.split("\t")[0]: line.split("\t")[1] for line in content.splitlines()}
+    assert all(sets[name][0] == gene for name, gene in first.items() if "http" not in gene)
+    assert "http://x" not in {gene for genes in sets.values() for gene in genes}
+    assert len(told) == 1 and "no descriptions" in told[0]
+
+
+@pytest.mark.parametrize(
+    "description",
+    ["", "na", "NA", "http://x", "R-HSA-164843", "WP4341", "M5890", "GO0008150", "of 2009", "MINE"],
+)
+def test_descriptions_are_no_genes(read, description):
+    sets, told = read(f"ITCH\t{description}\t{CORE}\nBARRIER\t{description}\t{SKIN}\n")
+    assert sets == {"ITCH": CORE.split("\t"), "BARRIER": SKIN.split("\t")} and told == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (f"ITCH\tna\t{CORE}\tIL31RA\n", "more than once in their set"),
+        (f"ITCH\tna\t{CORE}\nITCH\tna\t{CORE}\n", "defined twice with the same genes"),
+        ("ITCH\t\tIL31RA,1.0\tOSMR,1\tIL4R, 0.5\tTSLP,1e-3\tNPPB,-2.0\n", "weights"),
+        ("ITCH\tna\tIL31RA\t\tOSMR\tIL4R\tTSLP\tNPPB\t\t\t\n", "empty cells"),
+        (f"\n\t\t\t\nITCH\tna\t{CORE}\n\n", ""),
+        (f"ITCH\tna\t{CORE}\r\n", ""),
+        (f"ITCH\tna\t{CORE}\r", ""),
+        (f"ITCH\tgestört\t{CORE}\n".encode("latin-1"), ""),
+        (f"ITCH\ta\x85b\u2028c\t{CORE}\n", ""),
+        (f"\ufeffITCH\tna\t{CORE}\n", ""),
+    ],
+    ids=["twice", "same", "weights", "empty", "blank", "crlf", "cr", "latin", "breaks", "mark"],
+)
+def test_what_can_be_mended_is_mended_and_told_once(read, content, words):
+    sets, told = read(content)
+    assert sets == {"ITCH": CORE.split("\t")}
+    assert [words in sentence for sentence in told] == [True] * bool(words)
+
+
+@pytest.mark.parametrize(
+    ("genes", "words"),
+    [
+        (
+            [str(1000 + i) for i in range(2000)],
+            "(Entrez ids?): '1000' (line 1, set 'ITCH'), '1001'",
+        ),
+        ([f"ENSG{i:011d}" for i in range(500)], "and 497 more; gene sets hold"),
+        (["Il31ra", "Osmr", "Il4ra", "Tslp", "Nppb"], "written as mouse genes are: 'Il31ra'"),
+        (["1-Mar", "2-Sep", "FLG"], "dates that a spreadsheet made of symbols: '1-Mar'"),
+    ],
+)
+def test_other_identifiers_are_refused_in_one_sentence(read, genes, words):
+    with pytest.raises(AdnormError) as error:
+        read("ITCH\tna\t" + "\t".join(genes) + "\n")
+    assert words in str(error.value) and len(str(error.value)) < 500
+
+
+def test_two_sets_of_one_name_are_refused(read):
+    with pytest.raises(
+        AdnormError, match=r"defined twice, with other genes: 'ITCH' .lines 1 and 2"
+    ):
+        read(f"ITCH\tna\t{CORE}\nITCH\tna\t{SKIN}\n")

@@ -1,4 +1,4 @@
-"""The two formats of gene-set files: a table of ours and GMT."""
+"""Tables of signed gene sets, the format of ours; see `adnorm.study.gmt` for the other one."""
 
 from __future__ import annotations
 
@@ -26,19 +26,18 @@ OPTIONAL = (
 DIRECTIONS = ("up", "down", "")
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
-_DATE = re.compile(
+#: Dates that spreadsheets make of symbols.
+DATE = re.compile(
     rf"(\d{{1,2}}[-/. ]({_MONTHS})|({_MONTHS})[-/. ]\d{{1,4}}|\d{{4}}-\d\d-\d\d|"
     r"\d{1,2}[/.]\d{1,2}([/.]\d{2,4})?)( .*)?",
     re.IGNORECASE,
 )
+ENSEMBL = re.compile(r"ENS[A-Z]*G\d+(\.\d+)?")
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.\-]*")
 
 
-def symbol_problem(symbol: str, collection: bool = False) -> str:
+def symbol_problem(symbol: str) -> str:
     """Say what is wrong with a gene symbol; empty when it looks like one.
-
-    Published collections also hold names of other molecules ("18S rRNA"). In a `collection` these
-    pass: no platform has them, so they count as absent genes of their set.
 
     Examples
     --------
@@ -49,33 +48,45 @@ def symbol_problem(symbol: str, collection: bool = False) -> str:
     """
     if not symbol:
         return "the symbol is empty"
-    if _DATE.fullmatch(symbol):
+    if DATE.fullmatch(symbol):
         return (
             f"'{symbol}' is a date that a spreadsheet made of a symbol (MARCHF1, SEPTIN2, …); "
             "write the symbol"
         )
     if symbol.isdigit():
         return f"'{symbol}' is a number (an Entrez id?); gene sets hold approved symbols"
-    if re.fullmatch(r"ENS[A-Z]*G\d+(\.\d+)?", symbol):
+    if ENSEMBL.fullmatch(symbol):
         return f"'{symbol}' is an Ensembl id; gene sets hold approved symbols"
-    if not collection and not _SYMBOL.fullmatch(symbol):
+    if not _SYMBOL.fullmatch(symbol):
         return f"'{symbol}' is not one gene symbol"
     return ""
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
+def table_lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Read a tab-separated file: the number and the fields of each line that says something.
+
+    UTF-8 is read, or Latin-1 as old spreadsheets write it; lines that open with ``#`` are comments.
+
+    Raises
+    ------
+    AdnormError
+        The file is absent, empty or no text.
+    """
     if not path.is_file():
         raise AdnormError(f"{path}: this gene-set file does not exist")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
+    content = path.read_bytes()
+    if b"\0" in content or content.startswith(b"PK\x03\x04"):
         raise AdnormError(
-            f"{path}: not a text file in UTF-8 (byte {error.start}); "
-            "save it as tab-separated text, not as a workbook"
-        ) from error
+            f"{path}: not a text file; save it as tab-separated text (UTF-8), not as a workbook"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    # str.splitlines would also break at characters that stand within a cell.
     rows = [
         (number, [field.strip().strip('"').strip() for field in line.split("\t")])
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1)
         if line.strip() and not line.startswith("#")
     ]
     if not rows:
@@ -105,7 +116,7 @@ def read_set_table(path: Path | str) -> dict[str, GeneSet]:
         Everything that is wrong with the file, with row numbers.
     """
     path = Path(path)
-    (_, header), *rows = _lines(path)
+    (_, header), *rows = table_lines(path)
     problems = Problems(str(path))
     _check_header(header, problems)
     problems.stop()
@@ -239,61 +250,3 @@ def _check_renames(members: dict[str, dict[str, Gene]], problems: Problems) -> N
                 f"'{old}' is a previous symbol of {sorted(genes)[0]} and also a gene of its own; "
                 "which one is meant cannot be known, remove one of the two"
             )
-
-
-def read_gmt(path: Path | str) -> dict[str, GeneSet]:
-    """Read a GMT file: set, description, genes, separated by tabs; its sets are unsigned.
-
-    ``NAME_UP`` and ``NAME_DN`` stay two sets: a file that means them as one signed set can say so
-    in a table (`read_set_table`).
-
-    Parameters
-    ----------
-    path
-        One line a set. The description becomes the source of its genes.
-
-    Returns
-    -------
-    dict
-        Sets by name, in the order of the file.
-
-    Raises
-    ------
-    AdnormError
-        Everything that is wrong with the file, with line numbers.
-    """
-    path = Path(path)
-    problems = Problems(str(path))
-    sets: dict[str, GeneSet] = {}
-    lines: dict[str, int] = {}
-    for number, fields in _lines(path):
-        while fields and not fields[-1]:
-            fields.pop()
-        if len(fields) < 3:
-            problems.add(
-                f"line {number}: {len(fields)} fields; a GMT line has a set, a description and at "
-                "least one gene, separated by tabs"
-            )
-            continue
-        name, description, *symbols = fields
-        if not name:
-            problems.add(f"line {number}: the name of the set is empty")
-        if name in lines:
-            problems.add(
-                f"line {number}: the set '{name}' is already defined on line {lines[name]}; "
-                "rename one of the two"
-            )
-        lines.setdefault(name, number)
-        for symbol in symbols:
-            if wrong := symbol_problem(symbol, collection=True):
-                problems.add(f"line {number}: set '{name}': {wrong}")
-        twice = [symbol for symbol, count in Counter(symbols).items() if symbol and count > 1]
-        if twice:
-            problems.add(
-                f"line {number}: set '{name}' lists {listing(twice)} more than once; "
-                "a gene counts once"
-            )
-        genes = tuple(Gene(symbol=symbol, source=description) for symbol in symbols)
-        sets[name] = GeneSet(name, name, OF_SET["category"], OF_SET["role"], genes)
-    problems.stop()
-    return sets

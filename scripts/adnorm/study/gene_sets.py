@@ -143,23 +143,27 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
         retired symbol that files give to two genes.
     """
     # Imported here: the readers need the classes of this module.
-    from adnorm.study.gene_set_files import read_gmt, read_set_table
+    from adnorm.study.gene_set_files import read_set_table
+    from adnorm.study.gmt import read_gmt
 
-    readers = {".tsv": read_set_table, ".gmt": read_gmt}
     sets: dict[str, GeneSet] = {}
     origin: dict[str, str] = {}
     problems = Problems("gene sets")
     paths = [Path(path) for path in paths]
     # The first table is the curated one; whatever a user puts beside it is added.
     curated = next((path for path in paths if path.suffix.lower() == ".tsv"), None)
+    tables = {path: read_set_table(path) for path in paths if path.suffix.lower() == ".tsv"}
+    # What a table calls a gene is one where a GMT file may lack its descriptions, too.
+    genes = [gene for read in tables.values() for s in read.values() for gene in s.genes]
+    known = {gene.symbol for gene in genes}.union(*(gene.previous_symbols for gene in genes))
     for path in paths:
-        reader = readers.get(path.suffix.lower())
-        if reader is None:
+        if path.suffix.lower() not in (".tsv", ".gmt"):
             raise AdnormError(
                 f"{path}: a gene-set file must end in .tsv (table of adnorm) or .gmt; "
                 f"this one ends in '{path.suffix}'"
             )
-        for name, gene_set in reader(path).items():
+        found = tables[path] if path in tables else read_gmt(path, known)
+        for name, gene_set in found.items():
             if name in sets:
                 problems.add(
                     f"the set '{name}' is defined twice, in {origin[name]} and in {path}; "

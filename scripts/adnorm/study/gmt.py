@@ -1,0 +1,189 @@
+"""Reads GMT files as people have them: one line a set, its genes separated by tabs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adnorm.base.errors import Problems, listing
+from adnorm.base.logs import get_logger
+from adnorm.study.gene_set_files import DATE, ENSEMBL, OF_SET, table_lines
+from adnorm.study.gene_sets import Gene, GeneSet
+
+# Enrichr writes a weight behind each gene: IL31RA,1.0.
+_WEIGHT = re.compile(r"(?P<gene>[^,\s]+),\s*[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+# What may be a gene where a description belongs; WP123, M5890 and GO0008150 are accessions.
+_LIKE_A_GENE = re.compile(
+    r"(?!(?:NA|NONE|NULL|TBD|[A-Z]{1,5}\d{4,}|WP\d+|M\d+)$)"
+    r"(?:[A-Z][A-Z0-9]+(?:-[A-Z0-9]+)?|C\d+orf\d+)"
+)
+_LIKE_MOUSE = re.compile(r"[A-Z][a-z0-9]*[a-z][a-z0-9-]*")
+#: Share of the genes that must be written as mouse genes are, or share of the lines that must open
+#: with a gene, before the whole file is taken so.
+_MOST = 0.5
+_SHOWN = 3
+
+
+@dataclass
+class _Kinds:
+    """Collects what is odd, by kind, so that a file of thousands of genes tells each kind once."""
+
+    found: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, kind: str, case: str) -> None:
+        self.found.setdefault(kind, []).append(case)
+
+    def sentences(self, kinds: dict[str, str]) -> Iterable[str]:
+        for kind, sentence in kinds.items():
+            if kind in self.found:
+                cases = self.found[kind]
+                more = f" and {len(cases) - _SHOWN:,} more" if len(cases) > _SHOWN else ""
+                yield sentence.format(cases=", ".join(cases[:_SHOWN]) + more)
+
+
+#: What stops: kind → sentence.
+_WRONG = {
+    "short": "lines without a gene: {cases}; a GMT line has a set, a description and "
+    "genes, separated by tabs",
+    "nameless": "lines without a name of the set: {cases}",
+    "twice": "sets that are defined twice, with other genes: {cases}; rename one of the two",
+    "number": "numbers instead of symbols (Entrez ids?): {cases}; gene sets hold approved "
+    "symbols, with which MSigDB and Enrichr offer the same sets",
+    "ensembl": "Ensembl ids instead of symbols: {cases}; gene sets hold approved symbols",
+    "date": "dates that a spreadsheet made of symbols: {cases}; write the symbol",
+    "mouse": "symbols written as mouse genes are: {cases}; adnorm takes human symbols "
+    "(FLG, KRT16): translate them to human orthologues before",
+}
+#: What is mended and told: kind → sentence.
+_TOLD = {
+    "no description": "no descriptions; second fields that are genes, and are taken as such: "
+    "{cases}",
+    "weight": "weights behind a comma, which are not used: {cases}",
+    "again": "genes that stand more than once in their set, and count once: {cases}",
+    "same": "sets that are defined twice with the same genes, and count once: {cases}",
+    "empty": "empty cells between genes, which are passed over: {cases}",
+}
+
+
+def read_gmt(path: Path | str, known: Collection[str] = ()) -> dict[str, GeneSet]:
+    """Read a GMT file: set, description, genes, separated by tabs; its sets are unsigned.
+
+    ``NAME_UP`` and ``NAME_DN`` stay two sets: a file that means them as one signed set can say so
+    in a table (`read_set_table`). Mended, and said in the log: lines without a description, weights
+    behind a comma, genes and sets that stand twice, empty cells. Published collections also hold
+    names of other molecules ("18S rRNA"): no platform has them, so they count as absent genes.
+
+    Parameters
+    ----------
+    path
+        One line a set. The description becomes the source of its genes.
+    known
+        Symbols that are genes for sure, from the tables of the run.
+
+    Returns
+    -------
+    dict
+        Sets by name, in the order of the file.
+
+    Raises
+    ------
+    AdnormError
+        Everything that is wrong with the file, one sentence a kind, with the first lines.
+    """
+    path = Path(path)
+    wrong, told = _Kinds(), _Kinds()
+    rows = [(number, _without_end(fields)) for number, fields in table_lines(path)]
+    described = not _lacks_description([fields for _, fields in rows], known)
+    sets: dict[str, GeneSet] = {}
+    lines: dict[str, int] = {}
+    for number, (name, *rest) in rows:
+        description, cells = (rest[0], rest[1:]) if rest else ("", rest)
+        if not described and _like_a_gene(description):
+            told.add("no description", _case(description, number, name))
+            description, cells = "", rest
+        symbols = _symbols(cells, number, name, told)
+        if not symbols:
+            wrong.add("short", f"line {number} ({listing([name, *rest], 3)})")
+            continue
+        if not name:
+            wrong.add("nameless", f"line {number} ({listing(symbols, 3)})")
+        _judge(symbols, number, name, wrong)
+        genes = tuple(Gene(symbol=symbol, source=description) for symbol in symbols)
+        if name in sets:
+            same = {gene.symbol for gene in sets[name].genes} == set(symbols)
+            case = f"'{name}' (lines {lines[name]} and {number})"
+            (told if same else wrong).add("same" if same else "twice", case)
+            continue
+        lines[name] = number
+        sets[name] = GeneSet(name, name, OF_SET["category"], OF_SET["role"], genes)
+    genes = sum(len(gene_set.genes) for gene_set in sets.values())
+    if len(wrong.found.get("mouse", ())) <= _MOST * genes:
+        wrong.found.pop("mouse", None)
+    problems = Problems(str(path))
+    for sentence in wrong.sentences(_WRONG):
+        problems.add(sentence)
+    problems.stop()
+    for sentence in told.sentences(_TOLD):
+        get_logger().warning("%s: %s", path, sentence)
+    return sets
+
+
+def _without_end(fields: list[str]) -> list[str]:
+    """Leave out the empty cells with which spreadsheets fill lines up."""
+    filled = [i for i, cell in enumerate(fields) if cell]
+    return fields[: filled[-1] + 1] if filled else fields[:1]
+
+
+def _lacks_description(rows: list[list[str]], known: Collection[str]) -> bool:
+    """Whether the second field of the lines is a gene, not a description.
+
+    It is if most are genes for sure (members of a set of this file or of the tables of the run), or
+    if all are written as genes are and none stands twice.
+    """
+    second = [fields[1] for fields in rows if len(fields) > 1 and fields[1]]
+    if not second:
+        return False
+    like = [cell for cell in second if _like_a_gene(cell)]
+    members = {cell for fields in rows for cell in fields[2:]}.union(known)
+    sure = [cell for cell in like if cell in members]
+    if len(sure) > _MOST * len(second):
+        return True
+    return len(like) == len(second) == len(set(like)) == len(rows) and len(rows) > 1
+
+
+def _case(what: str, number: int, name: str) -> str:
+    return f"'{what}' (line {number}, set '{name}')"
+
+
+def _like_a_gene(cell: str) -> bool:
+    return _LIKE_A_GENE.fullmatch(cell.split(",")[0]) is not None
+
+
+def _symbols(cells: list[str], number: int, name: str, told: _Kinds) -> list[str]:
+    symbols: list[str] = []
+    for cell in cells:
+        weight = _WEIGHT.fullmatch(cell)
+        symbol = weight["gene"] if weight else cell
+        if weight:
+            told.add("weight", _case(cell, number, name))
+        if not symbol:
+            told.add("empty", f"line {number}, set '{name}'")
+        elif symbol in symbols:
+            told.add("again", _case(symbol, number, name))
+        else:
+            symbols.append(symbol)
+    return symbols
+
+
+def _judge(symbols: list[str], number: int, name: str, wrong: _Kinds) -> None:
+    for symbol in symbols:
+        if symbol.isdigit():
+            wrong.add("number", _case(symbol, number, name))
+        elif ENSEMBL.fullmatch(symbol):
+            wrong.add("ensembl", _case(symbol, number, name))
+        elif DATE.fullmatch(symbol):
+            wrong.add("date", _case(symbol, number, name))
+        elif _LIKE_MOUSE.fullmatch(symbol):
+            wrong.add("mouse", _case(symbol, number, name))
