@@ -425,3 +425,20 @@ def test_lines_of_short_rows_are_counted_in_the_file(written):
     text = 'gene,about,a\nFLG,"x\ny",1\nLOR,z\n'
     with pytest.raises(AdnormError, match="line 4, row 'LOR': 2 fields instead of 3"):
         read_annotated_table(written(text))
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        '"Table S2. Counts, all samples",,\n,,\n',
+        "Table S2\n\n",
+        '"Table S2. Counts, and more",\n',
+        "Table S2: counts of 2 samples; raw\n",
+        '"a title\nover two lines",,\n',
+    ],
+)
+def test_a_title_above_the_header_is_no_header(written, title):
+    path = written(title + PLAIN)
+    table = read_value_table(path)
+    assert table.index.tolist() == ["FLG", "LOR"] and table.columns.tolist() == ["a", "b"]
+    assert read_sheet(path, "gene")["b"].tolist() == ["2", "4"]

@@ -52,7 +52,9 @@ def run(chosen: argparse.Namespace) -> int:
             if not chosen.json:
                 say(as_text(inspection))
     problems += [text for inspection in found for text in inspection.problems]
-    problems += _behind(unread, config)
+    # What keeps a run from being read is told once.
+    behind = _behind(unread, config)
+    problems += [text for text in behind if not any(text in told for told in problems)]
     if chosen.json:
         cohorts = [as_json(inspection) for inspection in found]
         answer = {"fine": not problems, "problems": problems, "cohorts": cohorts}

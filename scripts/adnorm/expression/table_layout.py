@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.logs import progress
 from adnorm.expression.records import one_line
 from adnorm.expression.text_file import first_records, split_line
+from adnorm.expression.wording import counted
 
 #: Separators that tables may have.
 SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
+
+#: In tables this wide a line with a single filled cell is no header.
+_FEWEST_COLUMNS = 3
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,26 @@ class Layout:
     decimal_comma: bool = False
 
 
+def _titles(lines: list[str]) -> int:
+    """Count the lines above the header that hold a title, or nothing, in a single cell."""
+
+    def fit(mark: str) -> tuple[int, bool, int]:
+        # The marks of a title in words are not those of the table.
+        widths = [len(split_line(line, mark)) for line in lines[-20:] if line.strip()]
+        return max(widths, default=0), len(set(widths)) == 1, len(split_line(lines[0], mark))
+
+    mark = max(SEPARATORS, key=fit)
+    filled = [sum(bool(cell.strip()) for cell in split_line(line, mark)) for line in lines]
+    if max(filled) < _FEWEST_COLUMNS:
+        return 0
+    return next(i for i, count in enumerate(filled) if count > 1)
+
+
 def find_layout(path: Path) -> tuple[Layout, list[list[str]]]:
     """Find the header, the separator and some rows of a table.
 
-    Comment lines (``#``) above the header are passed over, and the header may be one name shorter
-    than the rows, as R's ``write.table`` writes it: then the first column has no name.
+    Comment lines (``#``) and titles (one filled cell) above the header are passed over, and the
+    header may be one name shorter than the rows, as R's ``write.table`` writes it: then the first column has no name.
 
     Returns
     -------
@@ -64,7 +84,11 @@ def find_layout(path: Path) -> tuple[Layout, list[list[str]]]:
         skip += found.pop(0)[0]
     if not found:
         raise AdnormError(f"{path}: the file holds comments only, no table")
-    skip += found[0][0]
+    titles = _titles([line for _, line in found])
+    if titles:
+        progress(f"{path.name}: {counted(titles, 'line')} above the header passed over")
+    skip += sum(lines for lines, _ in found[: titles + 1])
+    found = found[titles:]
     lines = [line for _, line in found]
     best = 0
     for mark in SEPARATORS:
