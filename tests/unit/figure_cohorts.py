@@ -8,7 +8,7 @@ import anndata
 import numpy as np
 import pandas as pd
 
-from adnorm.base.losses import COLUMNS
+from adnorm.base.losses import Loss, losses_table
 from adnorm.base.tables import write_json, write_table
 from adnorm.figures import theme
 from adnorm.figures.material import TABLES
@@ -159,7 +159,12 @@ def make_cohort(
         "design": cells,
         "comparisons": comparisons,
         "excluded": pd.DataFrame({"sample": ["GSM1"], "reason": ["tape strip"]}),
-        "losses": pd.DataFrame(columns=list(COLUMNS)),
+        "losses": losses_table(
+            [
+                Loss("rows are odd", 1, 100, "'<b>X</b>'"),
+                Loss("rows have missing values", 60, 100, "'S1 (60)'", "fill the gaps"),
+            ]
+        ),
         "identifiers": pd.DataFrame(
             {
                 "step": ["rows", "genes"],

@@ -240,6 +240,17 @@ def test_page_is_self_contained_and_escaped(drawn):
         assert "<caption>" in table
 
 
+def test_page_says_what_was_lost_and_warns_of_large_losses(drawn):
+    html = (drawn["trial"][2] / "overview.html").read_text(encoding="utf-8")
+    _, section = html.split('<h2 id="losses">Lost on the way</h2>')
+    section = section.split("</section>")[0]
+    assert '<tr class="flag"><th scope="row">60 of 100 (60 %)</th>' in section
+    assert "fill the gaps" in section and "&lt;b&gt;X&lt;/b&gt;" in section
+    caution = html.split('<div class="caution"')[1].split("</div>")[0]
+    assert "Lost on the way: 60 of 100 (60 %) rows have missing values." in caution
+    assert "rows are odd" not in caution
+
+
 def test_page_shows_results_with_interval_patients_and_reasons(drawn):
     inputs, _, folder = drawn["trial"]
     html = (folder / "overview.html").read_text(encoding="utf-8").replace("\xa0", " ")

@@ -65,7 +65,8 @@ def find_layout(path: Path) -> tuple[Layout, list[list[str]]]:
     """Find the header, the separator and some rows of a table.
 
     Comment lines (``#``) and titles (one filled cell) above the header are passed over, and the
-    header may be one name shorter than the rows, as R's ``write.table`` writes it: then the first column has no name.
+    header may be one name shorter than the rows, as R's ``write.table`` writes it: then the first
+    column has no name.
 
     Returns
     -------
