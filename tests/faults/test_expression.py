@@ -19,7 +19,7 @@ OUTPUTS = {
     for name in ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
 } | {"expression": "expression.h5ad"}
 NAMES = [f"{state}{patient}" for patient in range(5) for state in ("LS", "NL")]
-GENES = ["FLG", "LORICRIN", "IL4R", *(f"GENE{i}" for i in range(37))]
+GENES = ["FLG", "KRT16", "IL4R", *(f"GENE{i}" for i in range(37))]
 SAMPLES = {
     "patient": {"from": "who"},
     "state": {"from": "skin", "values": {"LS": "lesional", "NL": "nonlesional"}},
@@ -230,16 +230,16 @@ def test_sample_without_reads(bench):
 
 
 def test_negative_counts(bench):
-    bench.counts.loc["LORICRIN", "NL1"] = -3
+    bench.counts.loc["KRT16", "NL1"] = -3
     bench.write()
-    bench.stops("negative", "'LORICRIN'", "'NL1'", "-3")
+    bench.stops("negative", "'KRT16'", "'NL1'", "-3")
 
 
 @pytest.mark.parametrize("text", ["inf", "-inf"])
 def test_infinite_value(bench, text):
-    bench.counts.loc["LORICRIN", "NL1"] = float(text)
+    bench.counts.loc["KRT16", "NL1"] = float(text)
     bench.write()
-    bench.stops("LORICRIN", "NL1")
+    bench.stops("KRT16", "NL1")
 
 
 def test_counts_declared_log2(bench):
@@ -336,7 +336,7 @@ def test_ensembl_ids_that_the_table_does_not_know(bench):
 # ---------------------------------------------------------------- route geo_series_matrix
 
 
-def write_matrix(bench, with_values, symbols=("FLG", "LORICRIN", "IL4R", "---")):
+def write_matrix(bench, with_values, symbols=("FLG", "KRT16", "IL4R", "---")):
     """Turn the cohort into a GEO array cohort with an annotation of four probes."""
     lines = ['!Series_title\t"x"', '!Series_geo_accession\t"GSE1"']
     quoted = "\t".join(f'"{n}"' for n in NAMES)
@@ -390,6 +390,6 @@ def test_annotation_of_probes_of_several_genes_only(bench):
 def test_annotation_of_another_platform(bench):
     write_matrix(bench, with_values=True)
     with gzip.open(bench.folder / "GPL1.annot.gz", "wt") as file:
-        file.write("ID\tGene symbol\nILMN_1\tFLG\nILMN_2\tLORICRIN\n")
+        file.write("ID\tGene symbol\nILMN_1\tFLG\nILMN_2\tKRT16\n")
     bench.write()
     bench.stops("knows only 0 of 4 probes", "another platform")

@@ -317,7 +317,7 @@ def array_cohort(folder):
     log2 = (level + random.normal(0, 0.3, size=(120, 16))) * np.linspace(0.8, 1.2, 16)
     values = pd.DataFrame(log2, index=pd.Index(probes, name="probe"), columns=counts.columns)
     values.to_csv(folder / "counts.csv")
-    genes = [["FLG", "LORICRIN", *(f"GENE{i}" for i in range(58))][i // 2] for i in range(120)]
+    genes = [f"GENE{i // 2}" for i in range(120)]
     rows = "\n".join(f"{probe}\t{gene}" for probe, gene in zip(probes, genes, strict=True))
     (folder / "annotation.tsv").write_text(f"ID\tGene symbol\n{rows}\n")
     return cohort, values

@@ -199,8 +199,8 @@ def test_values_that_are_no_numbers_stop_the_stage_and_write_nothing(files, tmp_
 
 
 def test_sets_that_all_miss_stop_the_stage(tmp_path):
-    gmt = tmp_path / "mouse.gmt"
-    gmt.write_text("mouse\t-\tFlg\tLor\n")
+    gmt = tmp_path / "other.gmt"
+    gmt.write_text("other\t-\tABC1\tXYZ2\n")
     with pytest.raises(AdnormError, match="none of the 1 gene sets can be scored"):
         run(tmp_path, [gmt])
     assert not (tmp_path / "coverage.tsv").exists()

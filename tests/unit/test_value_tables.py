@@ -164,7 +164,7 @@ SHUFFLED = list(np.random.default_rng(5).permutation(1200)[:400])
         SHUFFLED,
         range(8000, 8400),
         range(10),
-        [f"gene_{i:05d}" for i in range(1, 401)],
+        [f"row_{i:05d}" for i in range(1, 401)],
     ],
     ids=["0", "1", "floats", "quoted", "filtered", "shuffled", "part", "short", "words"],
 )

@@ -20,7 +20,7 @@ _MANY_AVERAGED = 0.6
 _MANY_GENES = 0.2
 #: Below this share of the genes that the sets ask for, the rows are no human transcriptome …
 _FEWEST_ASKED = 0.05
-#: … if there are so many, and the sets ask for so many, that the share means something.
+#: … if they are that many, and the sets ask for so many that the share means something.
 _TRANSCRIPTOME, _MANY_ASKED = 1000, 100
 #: A score needs so many genes of a set.
 _SCORED = 2
@@ -146,16 +146,16 @@ def set_losses(sets: Mapping[str, GeneSet], genes: pd.Index, where: str) -> list
     Raises
     ------
     AdnormError
-        No gene set can be scored, or hardly any gene of any set is there: these are no human genes.
+        A table as long as a transcriptome with hardly any gene of any set: these are no human
+        genes. What a short table lacks, the scores tell.
     """
     here = frozenset(map(str, genes))
     members = {name: {gene.symbol for gene in s.scored} for name, s in sets.items()}
     asked = set().union(*members.values())
     found = asked & here
     empty = [name for name, symbols in members.items() if len(symbols & here) < _SCORED]
-    few = len(found) < _FEWEST_ASKED * len(asked)
-    few = few and len(here) >= _TRANSCRIPTOME and len(asked) >= _MANY_ASKED
-    if len(empty) == len(members) or few:
+    few = len(found) < _FEWEST_ASKED * len(asked) and len(asked) >= _MANY_ASKED
+    if len(here) >= _TRANSCRIPTOME and (few or len(empty) == len(members)):
         raise AdnormError(
             f"{where}: {len(found)} of the {len(asked)} genes that the gene sets ask for are among "
             f"the {len(here)} genes of the table, and {len(empty)} of {len(members)} sets cannot "

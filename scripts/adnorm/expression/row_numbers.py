@@ -24,8 +24,8 @@ _FILLED_BESIDE_NAMES = 0.02
 _FILLED_WITHIN, _FEWEST_WITHIN = 0.5, 300
 #: Fewer rows than this are row numbers only when none is left out.
 _FEWEST = 30
-#: What a numbered row may be called: gene_1, row12, g0003.
-_PREFIX = re.compile(r"(?:row|gene|feature|index|id|no|nr|g|r|v|x)?[ _.-]?(?=\d)", re.IGNORECASE)
+#: What a numbered row may be called: row12, row_0003. Other words may be names of a kind.
+_PREFIX = re.compile(r"row[ _.-]?(?=\d)", re.IGNORECASE)
 #: What writes the numbers of rows names their column so.
 _USUAL_NAMES = re.compile(
     r"|x|unnamed.*|index|level_0|rownames?|row[ ._]?(no|nr|num|number|id|index)?|#|no|nr|number|v1",
@@ -56,7 +56,7 @@ def count_rows(labels: Iterable[str], beside_names: bool = False) -> bool:
     Parameters
     ----------
     labels
-        The cells of a column, as text, in any order; they may share a word such as ``gene_``.
+        The cells of a column, as text, in any order; they may share the word ``row``.
     beside_names
         Whether another column of the table holds names of genes.
 

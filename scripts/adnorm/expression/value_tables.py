@@ -76,7 +76,8 @@ def read_value_table(
     gene_column
         Column that holds the gene identifiers; ``None`` takes the first.
     probes
-        Whether an annotation names the genes of the rows, so that these may be mere numbers.
+        Whether an annotation names the genes of the rows (probes, GeneIDs of NCBI), so that these
+        may be mere numbers.
 
     Returns
     -------

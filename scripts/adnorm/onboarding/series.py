@@ -108,7 +108,7 @@ def _from_matrix(path: Path, accession: str, platform: str | None, settings: dic
         from adnorm.expression.value_tables import read_value_table
 
         material.route = "ncbi_counts"
-        material.read_values = lambda: read_value_table(generated)
+        material.read_values = lambda: read_value_table(generated, probes=True)
         return material
     material.source["table"] = (best, "the supplementary table of counts or expression")
     if best:

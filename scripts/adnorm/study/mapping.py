@@ -65,7 +65,7 @@ class Rule:
     def read(self, raw: pd.DataFrame) -> tuple[pd.Series, str] | None:
         """Take the raw values that the rule maps; ``None`` when a key is missing."""
         take = joined_values if "from_all" in self.spec else raw_values
-        if self.column == "patient":
+        if self.column == "patient" and len(self.keys) > 1:
             raw = without_nobody(raw, find_columns(raw, self.keys), self._is_nobody)
         return take(raw, self.keys)
 

@@ -73,7 +73,7 @@ def own_person(
 def refuse_shared_words(
     sheet: pd.DataFrame, raw: pd.DataFrame, spec: dict, keys: list[str], problems: Problems
 ) -> None:
-    """Refuse one person of many biopsies where a word stands for healthy people without an id.
+    """Refuse one person of many biopsies where a word stands for several people without an id.
 
     Parameters
     ----------
@@ -88,17 +88,17 @@ def refuse_shared_words(
     problems
         Takes what is wrong.
     """
-    healthy = sheet[sheet["state"] == "healthy"]
-    for patient, rows in healthy.groupby("patient", sort=True):
-        most = int(rows.groupby("week").size().max())
-        filler = patient == str(spec.get("missing"))
-        if most < 2 or not (filler or _NO_PERSON.fullmatch(patient)):
+    for patient, rows in sheet.groupby("patient", sort=True):
+        most = int(rows.groupby(["state", "week"]).size().max())
+        missing = patient.casefold() in NOBODY or patient == str(spec.get("missing"))
+        word = _NO_PERSON.fullmatch(patient) and set(rows["state"]) == {"healthy"}
+        if most < 2 or not (missing or word):
             continue
-        line = own_person(raw, spec, keys, () if filler else (patient,))
+        line = own_person(raw, spec, keys, () if missing else (patient,))
         advice = (
             f"make each a person of its own: `{line}`" if line else "give each an id of its own"
         )
         problems.add(
             f"samples: patient: '{patient}' names no person, but would be one with {most} biopsies "
-            f"of healthy skin at one visit (samples {listing(rows.index, 6)}); {advice}"
+            f"of the same skin at one visit (samples {listing(rows.index, 6)}); {advice}"
         )
