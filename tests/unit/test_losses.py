@@ -319,7 +319,7 @@ def test_loci_without_a_gene_are_a_loss(trial):
 
 
 def test_numbered_copies_of_a_symbol_are_one_gene(trial):
-    copy = trial.counts.loc[["FLG"]].set_axis(["FLG.1"]) * 2
+    copy = trial.counts.loc[["FLG", "IVL"]].set_axis(["FLG.1", "IVL-1"]) * 2
     trial.counts = pd.concat([trial.counts, copy])
     found = trial.fine()
     steps = found.tables["identifiers"].set_index("step")["detail"]

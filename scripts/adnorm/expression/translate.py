@@ -129,15 +129,16 @@ def beside_ids(labels: pd.Series, steps: Steps, losses: RowLosses) -> pd.Series:
 
 
 def without_suffixes(labels: pd.Series, vocabulary: Vocabulary, steps: Steps) -> pd.Series:
-    """Undo what R and scanpy make of a symbol in several rows: FLG, FLG.1, FLG-2."""
+    """Undo what R makes of a symbol in several rows: FLG, FLG.1, FLG.2.
+
+    A hyphen is left alone: STS-1 is another gene than STS.
+    """
     known, names = vocabulary.approved | vocabulary.asked, set(labels)
     found = {}
-    for label in names:
-        first = re.fullmatch(r"(.+)[.-]\d{1,2}", label)
-        if first and first[1] in names and label not in known:
+    for label in names - known:
+        first = re.fullmatch(r"(.+)\.\d{1,2}", label)
+        if first and first[1] in names:
             found[label] = first[1]
-    # HLA-A and HLA-DRB1 are no copies; a hyphen is one only where the table knows the symbol.
-    found = {old: new for old, new in found.items() if old[len(new)] == "." or new in known}
     if found:
         told = [f"{old}>{new}" for old, new in found.items()]
         steps.add("numbered copies of a symbol (FLG.1) joined", len(found), told)
