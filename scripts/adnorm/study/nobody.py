@@ -12,12 +12,10 @@ import pandas as pd
 
 from adnorm.base.errors import Problems, listing
 from adnorm.study.advice import flow
+from adnorm.study.decimals import MISSING_WORDS
 
 #: What stands in a sheet where a person has no id.
-NOBODY = frozenset(
-    ("na", "n/a", "n.a.", "#n/a", "nan", "none", "null", "-", "--", "?", "unknown", "missing")
-    + ("not applicable", "not available")
-)
+NOBODY = frozenset((*MISSING_WORDS, "none"))
 #: Words for people who are no patients; one of them for several people would make one of all.
 _NO_PERSON = re.compile(
     r"(?:healthy|normal|controls?|ctrl|ctl|volunteers?|donors?|hc|hv|nc|nhs|non[ _-]?ad|reference)"
