@@ -5,4 +5,4 @@ The sub-packages are the stages of the workflow, in the order in which data flow
 ``base`` is the ground under all of them. Nothing here knows of Snakemake.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
