@@ -23,7 +23,7 @@ CRITERIA = {
     "f dose trend, Jonckheere-Terpstra": 2,
     "f early predicts late": 2,
     "h dNI given baseline": 40,
-    "i sizes of samples": 4,
+    "i sizes of samples": 2,
 }
 
 

@@ -17,10 +17,8 @@ from adnorm.expression.normalize import (
     samples_required,
 )
 from adnorm.expression.size_factors import (
-    _probability_scale,
     composition_factors,
     is_sparse,
-    probability_scale_factors,
     size_factors,
     tmm_factors,
 )
@@ -29,7 +27,7 @@ SETTINGS = {
     "minimum_count": 10,
     "minimum_samples": None,
     "minimum_value": 1,
-    "count_normalization": "library_size",
+    "count_normalization": "tmm",
     "array_normalization": "none",
 }
 
@@ -70,7 +68,8 @@ def test_filter_counts_reads_and_samples():
 
 def test_library_size_normalization_closed_form():
     counts = frame(np.array([[10, 40], [30, 60], [60, 300], [1, 0]]))
-    found = normalize(counts, sheet(2), "counts", "rna-seq", {**SETTINGS, "minimum_samples": 2})
+    settings = {**SETTINGS, "minimum_samples": 2, "count_normalization": "library_size"}
+    found = normalize(counts, sheet(2), "counts", "rna-seq", settings)
     kept = counts.iloc[:3]
     expected = np.log2(kept / kept.sum() * 1e6 + 1)
     pd.testing.assert_frame_equal(found.log2, expected, rtol=1e-12)
@@ -89,38 +88,35 @@ def composition(repository, monkeypatch):
     return calibrate.composition
 
 
-def test_the_default_is_composition_robust_on_dense_counts(composition):
-    offsets = {"library_size": [], "auto": [], "probability_scale": []}
+def test_the_default_is_composition_robust(composition):
+    offsets = {"library_size": [], "tmm": [], "median_of_ratios": []}
     for seed in range(4):
         trial = composition.counts_of(composition.Assay(1e7, 0.3, 0.05), seed)
+        assert not is_sparse(trial[0])
         for method, found in offsets.items():
-            factors, used = composition_factors(trial[0], method)
-            assert used == ("tmm" if method == "auto" else method)
-            offset, spread, _ = composition.errors_of(factors, *trial)
+            offset, spread, _ = composition.errors_of(composition_factors(trial[0], method), *trial)
             found.append(offset)
             assert method == "library_size" or spread < 0.04
     # Every gene that stays falls by 0.45 log2 per million reads, and would come back with a drug.
     assert np.mean(offsets["library_size"]) > 0.4
-    assert abs(np.mean(offsets["auto"])) < 0.02
-    assert abs(np.mean(offsets["probability_scale"])) < 0.02
+    assert abs(np.mean(offsets["tmm"])) < 0.02
+    assert abs(np.mean(offsets["median_of_ratios"])) < 0.02
 
 
-def test_the_default_is_right_on_sparse_counts_where_tmm_follows_the_depth(composition):
-    found = {"tmm": [], "auto": []}
-    for seed in range(4):
-        trial = composition.counts_of(composition.Assay(9000, 1.8, 0.2, lesions_deeper=0.6), seed)
-        assert is_sparse(trial[0])
-        for method in found:
-            factors, used = composition_factors(trial[0], method)
-            assert used == ("probability_scale" if method == "auto" else method)
-            found[method].append(composition.errors_of(factors, *trial))
-    _, spread, slope = np.mean(found["tmm"], axis=0)
-    assert spread > 0.4
+def test_sparse_counts_say_that_factors_follow_the_depth(composition, caplog):
+    counts, lesional, sizes = composition.counts_of(composition.Assay(9000, 1.8, 0.2), seed=1)
+    assert is_sparse(counts)
+    _, _, slope = composition.errors_of(tmm_factors(counts), counts, lesional, sizes)
     assert slope < -0.1
-    offset, spread, slope = np.mean(found["auto"], axis=0)
-    assert abs(offset) < 0.12
-    assert spread < 0.15
-    assert abs(slope) < 0.03
+    settings = {**SETTINGS, "minimum_count": 0, "minimum_samples": 1}
+    found = normalize(counts, sheet(counts.shape[1]), "counts", "rna-seq", settings)
+    assert "sparse" in found.method
+    assert "compare groups of unequal depth with care" in caplog.text
+    caplog.clear()
+    dense, *_ = composition.counts_of(composition.Assay(1e6, 0.3, 0.2), seed=1)
+    found = normalize(dense, sheet(dense.shape[1]), "counts", "rna-seq", settings)
+    assert "sparse" not in found.method + caplog.text
+    assert "TMM (factors 0." in found.method
 
 
 @pytest.mark.parametrize("depth", [2000, 1e6])
@@ -128,36 +124,19 @@ def test_the_order_of_samples_and_genes_decides_nothing(depth, composition):
     assay = composition.Assay(depth, 1.0, 0.2, genes=600)
     counts, _, _ = composition.counts_of(assay, seed=1, samples=12)
     shuffled = counts.sample(frac=1, axis=1, random_state=3).sample(frac=1, random_state=4)
-    for method in ("auto", "tmm", "probability_scale", "library_size"):
-        there, _ = composition_factors(counts, method)
-        here, _ = composition_factors(shuffled, method)
+    for method in ("tmm", "library_size"):
+        there = composition_factors(counts, method)
+        here = composition_factors(shuffled, method)
         assert here.index.equals(shuffled.columns)
         np.testing.assert_allclose(here.reindex(there.index), there, rtol=1e-9)
 
 
-def test_probability_scale_residuals_are_those_of_the_negative_binomial():
-    from scipy.stats import nbinom
-
-    reads = np.array([[0.0, 1.0, 7.0], [0.0, 200.0, 90.0]])
-    means = np.array([[0.3, 0.3, 12.0], [40.0, 130.0, 90.0]])
-    x = nbinom(1 / 0.4, 1 / (1 + 0.4 * means))
-    expected = x.cdf(reads - 1) - x.sf(reads)
-    np.testing.assert_allclose(_probability_scale(reads, means, 0.4), expected, rtol=1e-9)
-
-
-def test_probability_scale_factors_closed_form():
-    # The same shares at other depths: all of the difference is depth.
-    counts = frame(np.outer([500, 4000, 30000, 2000, 8000, 0], [1, 2, 10]))
-    np.testing.assert_allclose(probability_scale_factors(counts), 1.0, rtol=1e-4)
-
-
 def test_a_sample_that_shares_no_gene_with_the_reference_is_named():
     counts = frame([[0, 90, 80], [0, 95, 85], [700, 0, 0]])
-    with pytest.raises(AdnormError, match="tmm cannot be computed for 2 samples.*'S1', 'S2'.*auto"):
+    with pytest.raises(
+        AdnormError, match="tmm cannot be computed for 2 samples.*'S1', 'S2'.*library_size"
+    ):
         tmm_factors(counts)
-    factors, method = composition_factors(counts, "auto")
-    assert method == "probability_scale"
-    assert np.isfinite(factors).all()
 
 
 def paired_sheet(patients):
@@ -200,7 +179,7 @@ def test_size_factors_closed_form():
 def test_median_of_ratios_without_a_common_gene_says_what_to_do():
     counts = frame([[100, 0], [0, 100]])
     settings = {**SETTINGS, "minimum_samples": 1, "count_normalization": "median_of_ratios"}
-    with pytest.raises(AdnormError, match="count_normalization: auto"):
+    with pytest.raises(AdnormError, match="count_normalization: library_size"):
         normalize(counts, sheet(2), "counts", "rna-seq", settings)
 
 

@@ -11,12 +11,12 @@ from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import get_logger
 from adnorm.expression.scale import COUNTS, LINEAR
 from adnorm.expression.size_factors import (
-    AUTO,
+    HIGHEST_ZEROS,
     LIBRARY_SIZE,
     MEDIAN_OF_RATIOS,
-    PROBABILITY_SCALE,
     TMM,
     composition_factors,
+    is_sparse,
 )
 
 #: Reads per sample after scaling (counts per million).
@@ -24,7 +24,6 @@ MILLION = 1e6
 #: The methods that make counts comparable, in words.
 METHOD_WORDS = {
     TMM: "TMM",
-    PROBABILITY_SCALE: "probability-scale factors",
     MEDIAN_OF_RATIOS: "median of ratios",
     LIBRARY_SIZE: "library size alone",
 }
@@ -195,12 +194,19 @@ def _from_counts(values: pd.DataFrame, samples: pd.DataFrame, settings: dict) ->
             f"{listing(sorted(empty), 6)}. Leave them out: `exclude:` in the cohort file, or "
             "`expression: exclude_small_libraries:` in the configuration"
         )
-    factors, method = composition_factors(counts, settings["count_normalization"])
+    method = settings["count_normalization"]
+    factors = composition_factors(counts, method)
     words = METHOD_WORDS[method]
-    if method == PROBABILITY_SCALE and settings["count_normalization"] == AUTO:
-        words += " (too sparse for TMM)"
     if method != LIBRARY_SIZE:
-        words += f" {factors.min():.2f} to {factors.max():.2f}"
+        words += f" (factors {factors.min():.2f} to {factors.max():.2f})"
+    if is_sparse(counts):
+        words += "; sparse counts: factors and low values follow the depth of a sample"
+        get_logger().warning(
+            "the counts are sparse (in one sample of ten more than %.0f %% of the genes that pass "
+            "the low-count filter have no read): no size factor is sharp there, and the logarithm "
+            "of few reads follows the depth of a sample; compare groups of unequal depth with care",
+            100 * HIGHEST_ZEROS,
+        )
     note = (
         f"genes with at least {minimum_count} reads in at least {minimum_samples} samples; "
         f"{words}, log2(counts per million + 1)"

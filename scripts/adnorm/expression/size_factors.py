@@ -12,9 +12,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 
-AUTO = "auto"
 TMM = "tmm"
-PROBABILITY_SCALE = "probability_scale"
 MEDIAN_OF_RATIOS = "median_of_ratios"
 LIBRARY_SIZE = "library_size"
 
@@ -25,15 +23,9 @@ EMPTIER = 0.90
 #: TMM leaves out this share of the log ratios, and of the mean abundances, at either end.
 RATIO_TRIM = 0.30
 ABUNDANCE_TRIM = 0.05
-#: Genes that the probability-scale factors look at; those with most reads tell most.
-MOST_GENES = 5000
-#: Rounds between the shares of the genes and the factors of the samples; the third changes < 1 %.
-ROUNDS = 3
-#: Smallest overdispersion, so that a gene with millions of reads does not speak for all.
-LOWEST_DISPERSION = 0.01
 
 
-def composition_factors(counts: pd.DataFrame, method: str) -> tuple[pd.Series, str]:
+def composition_factors(counts: pd.DataFrame, method: str) -> pd.Series:
     """Compute what multiplies the library sizes, by the method of the configuration.
 
     Parameters
@@ -41,15 +33,12 @@ def composition_factors(counts: pd.DataFrame, method: str) -> tuple[pd.Series, s
     counts
         Genes × samples; the genes that passed the low-count filter, no sample empty.
     method
-        ``auto`` takes TMM, and probability-scale factors where the counts are sparse
-        (`is_sparse`); ``tmm``, ``median_of_ratios``, ``probability_scale``, ``library_size``.
+        ``tmm``, ``median_of_ratios`` or ``library_size``.
 
     Returns
     -------
-    factors : Series
+    Series
         One factor per sample, in the order of the columns; their geometric mean is 1.
-    method : str
-        The method that was used, never ``auto``.
 
     Raises
     ------
@@ -58,26 +47,23 @@ def composition_factors(counts: pd.DataFrame, method: str) -> tuple[pd.Series, s
     """
     methods = {
         TMM: tmm_factors,
-        PROBABILITY_SCALE: probability_scale_factors,
         MEDIAN_OF_RATIOS: lambda table: _of_mean_one(size_factors(table) / table.sum()),
         LIBRARY_SIZE: lambda table: pd.Series(1.0, index=table.columns),
     }
-    if method == AUTO:
-        method = PROBABILITY_SCALE if is_sparse(counts) else TMM
     if method not in methods:
-        allowed = ", ".join(f"'{name}'" for name in (AUTO, *methods))
         raise AdnormError(
-            f"config: expression: count_normalization: is '{method}'; allowed are {allowed}"
+            f"config: expression: count_normalization: is '{method}'; allowed are "
+            f"{listing(methods)}"
         )
-    return methods[method](counts), method
+    return methods[method](counts)
 
 
 def is_sparse(counts: pd.DataFrame) -> bool:
-    """Whether counts are too sparse for TMM: one sample in ten misses over 10 % of the genes.
+    """Whether one sample in ten misses over 10 % of the genes, so that no factor is sharp.
 
     TMM and the median of ratios leave out a gene that has no read in one of two samples. A shallow
     sample then shows only the genes that got a read by luck, its ratios look too high, and the
-    factors follow the depth: tenfold depth changes them by half a log2 unit and more.
+    factors follow the depth, the more so the sparser the counts (`benchmarks/calibration.md`).
 
     Parameters
     ----------
@@ -161,84 +147,6 @@ def _trimmed_mean_ratio(
     return float(np.sum(ratio[kept] / variance[kept]) / np.sum(1 / variance[kept]))
 
 
-def probability_scale_factors(counts: pd.DataFrame) -> pd.Series:
-    """Compute factors that count zeros for what they are, for sparse counts.
-
-    A sample's size is the one at which its genes lie as much above as below what is expected of
-    them: the weighted sum of their probability-scale residuals, P(X < x) − P(X > x) of a negative
-    binomial X with the mean of that size, is 0. A zero where one read was expected says little, a
-    zero where fifty were says much, and neither is left out. A residual lies within ± 1, so no
-    gene speaks louder than another, whatever its reads: it is a median of ratios for counts of any
-    depth. On dense counts it agrees with TMM.
-
-    Parameters
-    ----------
-    counts
-        Genes × samples, no sample empty.
-
-    Returns
-    -------
-    Series
-        One factor per sample; their geometric mean is 1.
-
-    References
-    ----------
-    Shepherd BE, Li C, Liu Q (2016) Probability-scale residuals for continuous, discrete, and
-    censored data. Canadian Journal of Statistics 44:463.
-    Anders S, Huber W (2010) Genome Biology 11:R106 (the median of ratios).
-    """
-    from scipy.optimize.elementwise import find_root
-
-    table = counts.loc[sorted(counts.index), sorted(counts.columns)]
-    matrix = table.to_numpy(dtype=float)
-    libraries = matrix.sum(axis=0)
-    richest = np.argsort(-matrix.sum(axis=1), kind="stable")[:MOST_GENES]
-    matrix = matrix[np.sort(richest)]
-    matrix = matrix[matrix.any(axis=1)]
-    logs = np.log(libraries)
-    for _ in range(ROUNDS):
-        sizes = np.exp(logs)
-        shares = matrix.sum(axis=1) / sizes.sum()
-        dispersion = _common_dispersion(matrix, shares[:, None] * sizes)
-        samples = np.arange(len(logs))
-
-        def balance(log_size, sample, shares=shares, dispersion=dispersion):
-            sample = np.asarray(sample, dtype=int)
-            means = shares[:, None] * np.exp(log_size)
-            residuals = _probability_scale(matrix[:, sample], means, dispersion)
-            # The information of a gene on the log scale: none where no read is expected.
-            weights = 1 / np.sqrt(dispersion + 1 / means)
-            return (weights * residuals).sum(axis=0)
-
-        # All residuals are near +1 for a size far too small and near -1 for one far too large.
-        found = find_root(
-            balance, (logs - 12, logs + 12), args=(samples,), tolerances={"xatol": 1e-7, "xrtol": 0}
-        )
-        logs = np.where(found.success, found.x, logs)
-    factors = pd.Series(np.exp(logs) / libraries, index=table.columns)
-    return _of_mean_one(factors).reindex(counts.columns)
-
-
-def _common_dispersion(matrix: np.ndarray, means: np.ndarray) -> float:
-    """Median over genes of the overdispersion beyond Poisson, by moments."""
-    excess = ((matrix - means) ** 2 - means).sum(axis=1)
-    return max(float(np.median(excess / (means**2).sum(axis=1))), LOWEST_DISPERSION)
-
-
-def _probability_scale(reads: np.ndarray, means: np.ndarray, dispersion: float) -> np.ndarray:
-    """P(X < x) − P(X > x) of negative binomials, same shape as `reads`."""
-    from scipy.special import betainc
-
-    size = 1 / dispersion
-    means = np.broadcast_to(means, reads.shape)
-    # P(X = 0); most of a sparse table needs nothing else.
-    residuals = (1 + dispersion * means) ** -size - 1
-    some = reads > 0
-    x, success = reads[some], size / (size + means[some])
-    residuals[some] = betainc(size, x, success) + betainc(size, x + 1, success) - 1
-    return residuals
-
-
 def size_factors(counts: pd.DataFrame) -> pd.Series:
     """Compute median-of-ratios size factors (pydeseq2), as DESeq2's estimateSizeFactors.
 
@@ -283,6 +191,5 @@ def _check_factors(factors: pd.Series, method: str) -> None:
         raise AdnormError(
             f"count_normalization: {method} cannot be computed for {len(wrong)} samples "
             f"({listing(sorted(wrong), 6)}): too few genes have reads in them and in the others. "
-            "Exclude such samples, or set `expression: count_normalization: auto`, which counts "
-            "zeros too"
+            "Exclude such samples, or set `expression: count_normalization: library_size`"
         )

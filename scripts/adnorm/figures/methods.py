@@ -11,7 +11,6 @@ from adnorm.figures.material import Material
 #: Key → (short citation, DOI).
 REFERENCES = {
     "tmm": ("Robinson & Oshlack 2010", "10.1186/gb-2010-11-3-r25"),
-    "probability-scale": ("Liu et al. 2020", "10.18637/jss.v094.i12"),
     "median of ratios": ("Anders & Huber 2010", "10.1186/gb-2010-11-10-r106"),
     "limma": ("Ritchie et al. 2015", "10.1093/nar/gkv007"),
     "voom": ("Law et al. 2014", "10.1186/gb-2014-15-2-r29"),
@@ -86,11 +85,7 @@ def _expression(facts: Mapping) -> list[tuple[str, list[str]]]:
     what = "simulated" if facts.get("simulated") else "used as published"
     normalization = str(facts.get("normalization", "none"))
     cited = ["scanpy"] if facts.get("scale") == "counts" else []
-    # The first that is named was used; the second may say what the counts were too sparse for.
-    factors = [
-        k for k in ("probability-scale", "median of ratios", "tmm") if k in normalization.lower()
-    ]
-    cited += factors[:1]
+    cited += [name for name in ("tmm", "median of ratios") if name in normalization.lower()]
     return [
         (
             f"Expression ({facts.get('assay', '')}, declared scale: {declared_scale(facts)}) was "
