@@ -254,9 +254,9 @@ def test_the_kept_table_answers_every_question_and_passes(benchmarks):
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in text.splitlines()
-        if re.match(r"\| [a-h] ", line)
+        if re.match(r"\| [a-i] ", line)
     ]
-    assert {row[0][0] for row in rows} == set("abcdefgh")
+    assert {row[0][0] for row in rows} == set("abcdefghi")
     verdicts = pd.DataFrame([(row[0], row[-1]) for row in rows], columns=["question", "verdict"])
     counts = verdicts.loc[verdicts["verdict"] == "pass", "question"].value_counts()
     assert {question: counts.get(question, 0) for question in CRITERIA} == CRITERIA
