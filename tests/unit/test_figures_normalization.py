@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 
 from adnorm.base.tables import read_table, write_table
 from adnorm.figures.index_cells import DERIVED, SHORT, list_cells
-from adnorm.figures.index_notes import _shared
+from adnorm.figures.index_notes import _shared, reason_notes
 from adnorm.figures.material import Material
 from adnorm.figures.normalization import COLUMNS, cell_colour, colours, draw_normalization
 from adnorm.figures.theme import MISSING, RC, savefig
@@ -223,6 +223,19 @@ def test_reasons_stand_in_the_cells_and_in_full_below(draw):
     assert "9 of 27 genes (33 %) found; at least 50 % are asked): Th17 and Th22" in below
     assert "Effect unclear (lesional − nonlesional at baseline is" in below
     assert refused["reason"].str.len().gt(10).all()
+
+
+def test_a_rule_that_refuses_several_scores_is_told_once(repository, tmp_path):
+    unclear = {"itch_minus_th2": 0.0, "barrier_lipid_ceramide_down": 0.0, "th1_ifn": 0.0}
+    cells = list_cells(make(repository, tmp_path, effects=EFFECTS | unclear))
+    reasons = cells.table.loc[cells.table["reason_code"] == "DENOM_NOT_ESTIMABLE", "reason"]
+    assert reasons.nunique() == 4 and reasons.str.contains("asked, it is").all()
+    notes = [note for note in reason_notes(cells) if note.startswith("Effect unclear")]
+    rules = [note.split("): ")[0] for note in notes]
+    assert len(set(rules)) == len(notes) < 4
+    assert all(note.count("too close to 0 to divide by") == 1 for note in notes)
+    assert not any("it is" in note for note in notes)
+    assert sum(note.count(" ± ") for note in notes) == 4
 
 
 def test_few_patients_are_italic_and_explained(draw):

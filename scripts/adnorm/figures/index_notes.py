@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import takewhile
 
@@ -10,6 +11,10 @@ import pandas as pd
 from adnorm.figures.index_cells import SHORT, Cells
 
 EXPLORATORY = "exploratory"
+
+#: What a rule asks stands once; by how much each score misses it is in the table.
+_MEASURED = re.compile(r"(?<= asked), it is −?\d[\d.]*(?:e[-+]\d+)?(?=;|$)")
+_NUMBER = re.compile(r"−?\d[\d.,]*(?:e[-+]\d+)?")
 
 
 def reason_notes(cells: Cells) -> list[str]:
@@ -27,6 +32,8 @@ def reason_notes(cells: Cells) -> list[str]:
     """
     table = cells.table.copy()
     table["reason"] = table["reason"].str.replace(r"(?<!\w)-(?=\d)", "−", regex=True)
+    table["reason"] = table["reason"].str.replace(_MEASURED, "", regex=True)
+    table["rule"] = table["reason"].str.replace(_NUMBER, "…", regex=True)
     table["kind"] = table["reason_code"].map(SHORT).fillna(table["reason_code"])
     table.loc[table["status"] == EXPLORATORY, "kind"] = EXPLORATORY
     notes: dict[str, list[str]] = {}
@@ -34,8 +41,9 @@ def reason_notes(cells: Cells) -> list[str]:
         for reference in cells.references:
             own = table[table["reference"] == reference]
             some = own[own["kind"] == kind]
-            if len(some):
-                notes.setdefault(_note(kind, some, own), []).append(reference)
+            # Sentences that differ in more than their numbers share few words.
+            for _, alike in some.groupby("rule", sort=False):
+                notes.setdefault(_note(kind, alike, own), []).append(reference)
     alone = len(cells.references) == 1
     written = []
     for note, references in notes.items():
