@@ -110,7 +110,7 @@ def test_sparse_counts_say_that_factors_follow_the_depth(composition, caplog):
     assert slope < -0.1
     settings = {**SETTINGS, "minimum_count": 0, "minimum_samples": 1}
     found = normalize(counts, sheet(counts.shape[1]), "counts", "rna-seq", settings)
-    assert "sparse" in found.method
+    assert "log2(counts per million + 1); sparse counts: factors and low values" in found.method
     assert "compare groups of unequal depth with care" in caplog.text
     caplog.clear()
     dense, *_ = composition.counts_of(composition.Assay(1e6, 0.3, 0.2), seed=1)

@@ -199,8 +199,9 @@ def _from_counts(values: pd.DataFrame, samples: pd.DataFrame, settings: dict) ->
     words = METHOD_WORDS[method]
     if method != LIBRARY_SIZE:
         words += f" (factors {factors.min():.2f} to {factors.max():.2f})"
+    caution = ""
     if is_sparse(counts):
-        words += "; sparse counts: factors and low values follow the depth of a sample"
+        caution = "; sparse counts: factors and low values follow the depth of a sample"
         get_logger().warning(
             "the counts are sparse (in one sample of ten more than %.0f %% of the genes that pass "
             "the low-count filter have no read): no size factor is sharp there, and the logarithm "
@@ -209,7 +210,7 @@ def _from_counts(values: pd.DataFrame, samples: pd.DataFrame, settings: dict) ->
         )
     note = (
         f"genes with at least {minimum_count} reads in at least {minimum_samples} samples; "
-        f"{words}, log2(counts per million + 1)"
+        f"{words}, log2(counts per million + 1){caution}"
     )
     log2 = _log2_per_million(counts, factors)
     return Normalized(log2, counts.astype(np.int32), sorted(values.index[~kept]), note)
