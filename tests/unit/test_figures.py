@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from adnorm.figures import build, heatmaps
 from adnorm.figures.material import read_material
 from adnorm.figures.methods import methods_sentences
 from adnorm.figures.names import FIGURES
+from adnorm.figures.page import write_page
 
 spec = importlib.util.spec_from_file_location(
     "figure_cohorts", Path(__file__).with_name("figure_cohorts.py")
@@ -249,6 +251,19 @@ def test_page_says_what_was_lost_and_warns_of_large_losses(drawn):
     caution = html.split('<div class="caution"')[1].split("</div>")[0]
     assert "Lost on the way: 60 of 100 (60 %) rows have missing values." in caution
     assert "rows are odd" not in caution
+
+
+def test_page_says_none_without_a_legend_of_the_table_that_is_not_there(drawn, tmp_path):
+    inputs, settings, folder = drawn["trial"]
+    material = read_material(inputs, settings)
+    material.tables["losses"] = material.tables["losses"].iloc[:0]
+    for figure in folder.glob("*.svg"):
+        shutil.copy(figure, tmp_path)
+    write_page(material, tmp_path / "overview.html")
+    html = (tmp_path / "overview.html").read_text(encoding="utf-8")
+    section = html.split('id="losses">')[1].split("</section>")[0]
+    assert "Samples, pairs, rows and genes that did not come through: none." in section
+    assert "coloured" not in section
 
 
 def test_page_shows_results_with_interval_patients_and_reasons(drawn):

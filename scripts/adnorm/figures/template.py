@@ -63,7 +63,7 @@ PAGE = """
 </tr>
 {%- endfor %}
 </tbody></table></div>
-{% else %}<p class="note">{{ caption }}: none.</p>{% endif %}
+{% else %}<p class="note">{{ caption.split(";")[0] }}: none.</p>{% endif %}
 {%- endmacro -%}
 <!DOCTYPE html>
 <html lang="en">
