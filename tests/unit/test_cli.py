@@ -346,6 +346,7 @@ def test_lines_to_fill_in_are_named(trial, here, capsys):
     assert main(["check", "cohorts/left.yaml"]) == 1
     error = capsys.readouterr().err
     assert "to fill in: line 8 (disease: null): disease of the patients" in error
+    assert "disease: found null, which is not of type string" in error
 
 
 def test_a_configuration_that_is_not_there(here, capsys):

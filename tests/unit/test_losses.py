@@ -211,6 +211,15 @@ def test_one_patient_in_two_spellings_is_named_with_what_is_lost(trial, spell, h
     assert comparisons.loc["change:drug@16", "pairs"] == 12
 
 
+def test_one_lost_pair_is_one_pair(trial):
+    (last, *_) = trial.sheet.index[
+        trial.sheet["sample"].str.endswith("16") & (trial.sheet["subject"] == "P01")
+    ]
+    trial.sheet.loc[last, "subject"] = "p01"
+    (warning,) = [w for w in trial.fine().warnings if "punctuation or zeros" in w]
+    assert "as they are, 1 pair of one patient is lost" in warning
+
+
 def test_patients_of_two_centres_are_named_but_stay_two(trial):
     trial.sheet.loc[trial.sheet["subject"] == "P02", "subject"] = "p1"
     found = trial.fine()

@@ -125,7 +125,8 @@ def spelling_losses(samples: pd.DataFrame, cohort: dict) -> list[Loss]:
     lost = sum(group.pairs for group in found)
     line = joining_line(found, cohort["samples"]["patient"])
     advice = f"if each is one patient, write below samples: `{line}`" if line else ""
-    detail = f"{describe(found)}; as they are, {lost} pairs of one patient are lost"
+    pairs = "1 pair of one patient is" if lost == 1 else f"{lost} pairs of one patient are"
+    detail = f"{describe(found)}; as they are, {pairs} lost"
     what = "ids of patients differ only in case, punctuation or zeros from another one"
     count = sum(len(group.names) - 1 for group in found)
     return [Loss(what, count, samples["patient"].nunique(), detail, advice, above=0.0)]

@@ -174,7 +174,7 @@ def _place(error: ValidationError) -> str:
 
 
 def _shown(found: object) -> str:
-    text = repr(found)
+    text = "null" if found is None else repr(found)
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
