@@ -294,6 +294,46 @@ def test_the_check_prints_the_call_that_runs_it(trial, here, repository, capsys,
         assert words[5:] == ["--config", words[6], "results=results/trial"]
 
 
+def test_the_check_takes_values_as_the_run_does(trial, here, capsys):
+    typed = ["results=results/other", "identifiers={table: genes.tsv}", "effects={fdr: 0.1}"]
+    before = read_yaml(here / "run.yaml")
+    assert main(["check", "--configfile", "run.yaml", "--config", *typed]) == 1
+    assert "genes.tsv" in capsys.readouterr().err
+    typed = [typed[0], "effects={fdr: 0.1}"]
+    assert main(["check", "--configfile", "run.yaml", "--config", *typed]) == 0
+    told = capsys.readouterr().out
+    words = shlex.split(next(line for line in told.splitlines() if line.startswith("Run: ")))[1:]
+    assert words[5:] == ["--configfile", "run.yaml", "--config", *typed]
+    assert "--report results/other/report.html" in told
+    assert read_yaml(here / "run.yaml") == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("cohorts/trial.yaml", "--config: found 'cohorts/trial.yaml', but it takes KEY=VALUE"),
+        ("geo={adress: x}", "unknown key: 'adress' is unknown; did you mean 'address'?"),
+        ("geo={address", "--config geo: '{address' is not valid YAML"),
+    ],
+)
+def test_wrong_values_are_told(trial, typed, told, capsys):
+    assert main(["check", "--configfile", "run.yaml", "--config", typed]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_what_stops_every_cohort_is_told_once(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: again")
+    (here / "cohorts" / "again.yaml").write_text(text)
+    both = "cohorts=[cohorts/trial.yaml, cohorts/again.yaml]"
+    (here / "genes.tsv").write_text("no\tgenes\n")
+    typed = ["--config", both, "identifiers={table: genes.tsv}"]
+    assert main(["check", "--configfile", "run.yaml", *typed]) == 1
+    told = capsys.readouterr()
+    assert told.out.count("stopped, 1 problem") == 2
+    assert told.err.startswith("STOPPED: genes.tsv")
+
+
 def test_the_check_writes_nothing_into_the_results(trial, here):
     before = sorted(p for p in here.rglob("*") if "cohorts" not in p.parts)
     assert main(["check", "cohorts/trial.yaml"]) == 0

@@ -109,7 +109,10 @@ def test_retry_after_is_honoured(server, tmp_path, pauses):
 def test_pauses_grow_without_retry_after(server, tmp_path, pauses):
     server.answers.append((500, {}, b"", 0))
     patience = Patience(5, 5, attempts=4)
-    with pytest.raises(AdnormError, match=r"gave up after 4 attempts.*status 500"):
+    with pytest.raises(
+        AdnormError,
+        match=r"gave up after 4 attempts.*status 500.*`geo: address:`.*`identifiers: table:`",
+    ):
         fetch_file(server.url, tmp_path / "x.gz", patience)
     assert len(pauses) == 3
     assert 1 <= pauses[0] <= 2 <= pauses[1] <= 3 < 4 <= pauses[2] <= 5

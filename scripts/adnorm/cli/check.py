@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   adnorm check --configfile my_run.yaml              all cohorts of a run of your own
   adnorm check my_cohorts/lab.yaml gse80342          these two
   adnorm check --configfile my_run.yaml --json
+  adnorm check --configfile config/real.yaml --config geo="{address: 'file:mirror/geo'}"
 """
 
 
@@ -55,6 +56,8 @@ def run(chosen: argparse.Namespace) -> int:
     # What keeps a run from being read is told once.
     behind = _behind(unread, config)
     problems += [text for text in behind if not any(text in told for told in problems)]
+    # Cohorts share the identifier table and the gene sets.
+    problems = list(dict.fromkeys(problems))
     if chosen.json:
         cohorts = [as_json(inspection) for inspection in found]
         answer = {"fine": not problems, "problems": problems, "cohorts": cohorts}

@@ -18,6 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "cohorts", nargs="*", metavar="COHORT", help="ids or cohort files; else all of the run"
     )
     parser.add_argument("--configfile", type=Path, help=f"configuration of the run; else {SHIPPED}")
+    parser.add_argument(
+        "--config",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="values in place of those of the configuration, as Snakemake takes them",
+    )
 
 
 def read_configuration(chosen: argparse.Namespace) -> tuple[dict, str]:
@@ -26,23 +34,52 @@ def read_configuration(chosen: argparse.Namespace) -> tuple[dict, str]:
     Returns
     -------
     config : dict
-        As in the file; ``cohorts`` are those of the command line if it names any.
+        As in the file, with what ``--config`` puts in its place; ``cohorts`` are those of the
+        command line if it names any.
     where : str
         What to call it in messages.
 
     Raises
     ------
     AdnormError
-        The file does not exist or is not YAML.
+        The file does not exist or is not YAML, or ``--config`` is given something else than
+        ``KEY=VALUE``.
     """
     from adnorm.study.cohort import locate
     from adnorm.study.schema import read_yaml
 
     path = chosen.configfile or locate(SHIPPED, HOME)
-    config = read_yaml(path)
+    config = _merged(read_yaml(path), _typed(chosen.config))
     if chosen.cohorts:
         config["cohorts"] = list(dict.fromkeys(chosen.cohorts))
     return config, str(chosen.configfile or SHIPPED)
+
+
+def _typed(items: list[str]) -> dict:
+    """Read what ``--config`` was given."""
+    from adnorm.base.errors import Problems
+    from adnorm.study.schema import read_value
+
+    problems = Problems("--config")
+    typed = {}
+    for item in items:
+        key, equals, text = item.partition("=")
+        if equals and key.isidentifier():
+            typed = _merged(typed, {key: read_value(text, f"--config {key}")})
+        else:
+            problems.add(f"found '{item}', but it takes KEY=VALUE; cohorts stand before it")
+    problems.stop()
+    return typed
+
+
+def _merged(config: dict, over: dict) -> dict:
+    """Put values over others, key by key in sections, as Snakemake does."""
+    merged = dict(config)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        merged[key] = _merged(below, value) if both else value
+    return merged
 
 
 def read_studies(config: dict, where: str) -> tuple[list, list[str], list[str]]:
@@ -98,12 +135,16 @@ def snakemake_call(chosen: argparse.Namespace, config: dict, cohorts: list[str])
         words[1:1] = ["-s", str(HOME / "Snakefile")]
     if chosen.configfile:
         words += ["--configfile", str(chosen.configfile)]
+    typed = list(chosen.config)
     if chosen.cohorts:
-        words += ["--config", f"cohorts={json.dumps(config['cohorts'])}"]
-        if not chosen.configfile:
+        typed = [item for item in typed if not item.startswith("cohorts=")]
+        typed.append(f"cohorts={json.dumps(config['cohorts'])}")
+        if not chosen.configfile and not any(item.startswith("results=") for item in typed):
             # The results of the shipped configuration are those of the demo.
             results = f"results/{cohorts[0] if len(cohorts) == 1 else 'mine'}"
-            words.append(f"results={results}")
+            typed.append(f"results={results}")
+    if typed:
+        words += ["--config", *typed]
     return shlex.join(words), shlex.quote(f"{results}/report.html")
 
 

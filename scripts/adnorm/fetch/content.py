@@ -21,6 +21,11 @@ _KINDS = {
     NCBI_TABLE: "a table of NCBI: it has no column 'GeneID'",
     H5AD: "an .h5ad: its bytes are not HDF5",
 }
+#: What helps when a server does not.
+ANOTHER_PLACE = (
+    "name another place in the configuration: `geo: address:` for a mirror of GEO, "
+    "`identifiers: table:` for a file of identifiers"
+)
 _WEB_PAGE = re.compile(
     rb"^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?(<!doctype|<html|<head|<\?xml)", re.I | re.S
 )
@@ -172,8 +177,7 @@ def _web_page_message(source: str, on_disk: bool) -> str:
         )
     return (
         f"{source}: a web page instead of a file came back (HTML, perhaps a captcha, a login or "
-        "an error page). Open the address in a browser, wait and try again, or name a mirror "
-        "(config: geo: address:)"
+        f"an error page). Open the address in a browser, wait and try again, or {ANOTHER_PLACE}"
     )
 
 

@@ -13,6 +13,7 @@ from adnorm.base.errors import AdnormError, nearest
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.tables import atomic
 from adnorm.fetch.content import (
+    ANOTHER_PLACE,
     BrokenContentError,
     Whose,
     check_content,
@@ -224,7 +225,7 @@ def _download(
         times = "1 attempt" if patience.attempts == 1 else f"{patience.attempts} attempts"
         raise AdnormError(
             f"{source}: gave up after {times}: {reason}. Check the connection, "
-            "try later, or name a mirror (config: geo: address:)"
+            f"try later, or {ANOTHER_PLACE}"
         ) from error
 
 

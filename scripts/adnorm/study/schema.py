@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from adnorm.base.errors import Problems, listing, nearest
+from adnorm.base.errors import AdnormError, Problems, listing, nearest
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 
@@ -85,6 +85,28 @@ def _values(node: yaml.Node, known: dict[int, int]) -> int:
             parts = [part for pair in node.value for part in pair]
         known[id(node)] = 1 + sum(_values(part, known) for part in parts)
     return known[id(node)]
+
+
+def read_value(text: str, where: str) -> object:
+    """Read one value that was typed at a terminal, as it would be read in a file.
+
+    Parameters
+    ----------
+    text
+        YAML, such as ``results/mine`` or ``{address: 'file:mirror/geo'}``.
+    where
+        What to call it in messages.
+
+    Raises
+    ------
+    AdnormError
+        It is not YAML.
+    """
+    try:
+        return _load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        told = getattr(error, "problem", None) or "it cannot be read"
+        raise AdnormError(f"{where}: '{text}' is not valid YAML: {told}") from None
 
 
 def read_yaml(path: Path) -> dict:
