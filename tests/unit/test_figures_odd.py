@@ -258,6 +258,8 @@ def test_the_page_warns_when_controls_move_or_many_samples_are_flagged(healthy):
     assert "housekeeping +0.40 (Disease: lesional − healthy, baseline)" in warning
     healthy.samples["qc_flags"] = "small_library"
     assert results.warnings(healthy)[0].startswith("19 of 19 samples are flagged")
+    healthy.facts["caution"] = "The counts are sparse."
+    assert results.warnings(healthy)[0] == "The counts are sparse."
 
 
 def test_placebo_is_blamed_only_where_it_falls(tmp_path, healthy):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.inflate import allowing
-from adnorm.base.logs import progress
+from adnorm.base.logs import get_logger, progress
 from adnorm.base.losses import losses_table, tell
 from adnorm.base.tables import write_table
 from adnorm.expression.annotation import IdentifierTable, read_identifier_table, split_symbols
@@ -109,6 +109,8 @@ def _build(
     shape = f"{counted(len(normalized.log2), 'gene')} × {counted(len(kept), 'sample')}"
     normalized = replace(normalized, method=turned.words + normalized.method)
     progress(f"{normalized.method}: {shape}")
+    if normalized.caution:
+        get_logger().warning("%s", normalized.caution)
     excluded = _all_excluded(excluded, quality)
     losses = [
         *sample_losses(len(kept), excluded, sources.without_values),

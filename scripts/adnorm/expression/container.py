@@ -155,6 +155,7 @@ def _describe_study(
         "reference": cohort.get("reference") or "",
         "placebo_arm": cohort.get("placebo_arm") or "",
         "normalization": normalized.method,
+        "caution": normalized.caution,
         "collapse": collapse,
         "genes": int(normalized.log2.shape[0]),
         "samples": int(normalized.log2.shape[1]),

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
-from adnorm.base.logs import get_logger
 from adnorm.expression.scale import COUNTS, LINEAR
 from adnorm.expression.size_factors import (
     HIGHEST_ZEROS,
@@ -51,12 +50,15 @@ class Normalized:
         Symbols that the low-count or low-expression filter removed, sorted.
     method
         What was done, in words.
+    caution
+        Why the values must be read with care; usually empty.
     """
 
     log2: pd.DataFrame
     counts: pd.DataFrame | None
     undetected: list[str]
     method: str
+    caution: str = ""
 
 
 def normalize(
@@ -108,14 +110,13 @@ def _with_composition(found: Normalized, samples: pd.DataFrame) -> Normalized:
     if shift is None:
         return found
     way = "lower" if shift[0] < 0 else "higher"
-    note = (
-        f"the typical gene is {abs(shift[0]):.2f} log2 {way} in lesional than in non-lesional skin "
+    caution = (
+        f"The typical gene is {abs(shift[0]):.2f} log2 {way} in lesional than in non-lesional skin "
         f"({shift[1]} patients), as library-size normalization leaves it where a few genes take "
         "the reads: every set seems to change with the disease and to come back with a drug by "
-        "as much"
+        "as much. If the counts of this cohort exist, use them (`scale: counts`)."
     )
-    get_logger().warning("%s. If the counts of this cohort exist, use them (`scale: counts`)", note)
-    return replace(found, method=f"{found.method}; {note}")
+    return replace(found, caution=caution)
 
 
 def typical_shift(log2: pd.DataFrame, samples: pd.DataFrame) -> tuple[float, int] | None:
@@ -201,19 +202,19 @@ def _from_counts(values: pd.DataFrame, samples: pd.DataFrame, settings: dict) ->
         words += f" (factors {factors.min():.2f} to {factors.max():.2f})"
     caution = ""
     if is_sparse(counts):
-        caution = "; sparse counts: factors and low values follow the depth of a sample"
-        get_logger().warning(
-            "the counts are sparse (in one sample of ten more than %.0f %% of the genes that pass "
-            "the low-count filter have no read): no size factor is sharp there, and the logarithm "
-            "of few reads follows the depth of a sample; compare groups of unequal depth with care",
-            100 * HIGHEST_ZEROS,
+        caution = (
+            f"The counts are sparse (in one sample of ten more than {100 * HIGHEST_ZEROS:g} % of "
+            "the genes that pass the low-count filter have no read): no size factor is sharp "
+            "there, and the logarithm of few reads follows the depth of a sample; compare groups "
+            "of unequal depth with care."
         )
     note = (
         f"genes with at least {minimum_count} reads in at least {minimum_samples} samples; "
-        f"{words}, log2(counts per million + 1){caution}"
+        f"{words}, log2(counts per million + 1)"
     )
     log2 = _log2_per_million(counts, factors)
-    return Normalized(log2, counts.astype(np.int32), sorted(values.index[~kept]), note)
+    undetected = sorted(values.index[~kept])
+    return Normalized(log2, counts.astype(np.int32), undetected, note, caution)
 
 
 def samples_required(samples: pd.DataFrame, minimum_samples: int | None) -> int:

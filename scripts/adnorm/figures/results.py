@@ -100,7 +100,8 @@ def placebo_note(material: Material) -> str:
 
 def warnings(material: Material) -> list[str]:
     """Say why the results of a cohort must be read with care; usually nothing."""
-    found = []
+    caution = str(material.facts.get("caution", ""))
+    found = [caution] if caution else []
     samples = len(material.samples)
     if material.flagged > MOST_FLAGGED * samples:
         found.append(
