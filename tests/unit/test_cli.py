@@ -238,6 +238,28 @@ def test_what_follows_from_a_fault_is_not_told(trial, here, capsys, old, new, me
     assert " problems\n" not in problems[0]
 
 
+def test_values_that_are_wrong_are_told_once(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: below").replace("counts.csv", "below.csv")
+    (here / "cohorts" / "below.yaml").write_text(text)
+    counts = pd.read_csv(here / "counts.csv", index_col=0)
+    counts.iloc[0] = -1 - np.arange(counts.shape[1])
+    counts.to_csv(here / "below.csv")
+    assert main(["check", "cohorts/below.yaml", "--json"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert "are negative" in problem
+
+
+def test_what_is_mended_in_a_gene_set_is_told_once(trial, here, capsys, repository):
+    (here / "twice.gmt").write_text("MINE\tna\tFLG\tFLG\tKRT16\n")
+    sets = f"gene_sets: [{repository / GENE_SETS}, twice.gmt]\n"
+    (here / "sets.yaml").write_text(f"cohorts: [cohorts/trial.yaml]\n{sets}")
+    call = [sys.executable, "-m", "adnorm.cli", "check", "--configfile", "sets.yaml"]
+    told = subprocess.run(call, capture_output=True, text=True)
+    assert told.returncode == 0
+    assert (told.stdout + told.stderr).count("stand more than once") == 1
+
+
 def test_a_mistyped_key_does_not_hide_the_other_faults(trial, here, capsys):
     path, _ = trial
     text = path.read_text().replace("id: trial", "id: both").replace("from: donor", "fro: donor")

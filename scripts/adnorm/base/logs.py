@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -93,3 +95,23 @@ def report_error(
     else:
         _LOGGER.error("%s %s: %s", UNFORESEEN, kind.__name__, error)
         sys.__excepthook__(kind, error, traceback)
+
+
+@contextmanager
+def warnings_collected(collected: list[str]) -> Iterator[None]:
+    """Collect warnings, each once, in place of a log."""
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            message = record.getMessage()
+            if message not in collected:
+                collected.append(message)
+
+    logger, handler = _LOGGER, Collector(logging.WARNING)
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate

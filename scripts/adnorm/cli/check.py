@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.logs import warnings_collected
 from adnorm.cli import configuration
 from adnorm.cli.terminal import in_words, say, say_json, warn
 
@@ -36,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print what each cohort would give; 1 when any has a problem."""
     config, where = configuration.read_configuration(chosen)
-    studies, problems, unread = configuration.read_studies(config, where)
+    # The gene sets are read again with each cohort, which tells what was mended in them.
+    known: list[str] = []
+    with warnings_collected(known):
+        studies, problems, unread = configuration.read_studies(config, where)
     problems += _unfilled(config)
     # Each takes seconds to import; a wrong configuration is told before.
     from adnorm.cli.check_table import as_json, as_text

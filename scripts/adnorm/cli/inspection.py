@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.logs import get_logger
+from adnorm.base.logs import warnings_collected
 from adnorm.base.tables import read_table
 from adnorm.cli.gathering import gathered, identifier_table
 from adnorm.cli.stand_ins import ANY_SHEET
@@ -73,7 +70,7 @@ def inspect_cohort(cohort: dict, config: dict) -> Inspection:
     Inspection
     """
     found = Inspection(cohort)
-    with _warnings(found.warnings), TemporaryDirectory(prefix="adnorm-") as folder:
+    with warnings_collected(found.warnings), TemporaryDirectory(prefix="adnorm-") as folder:
         try:
             with gathered(cohort, config) as manifest:
                 table = identifier_table(config)
@@ -100,7 +97,8 @@ def _express(
         found.problems.append(str(error))
         # What a sheet that cannot be wrong leads to is no warning about this cohort.
         told = list(found.warnings)
-        found.problems += _behind(manifest, found.cohort, config, table, outputs, str(error))
+        if not _has_sheet(manifest, found.cohort):
+            found.problems += _behind(manifest, found.cohort, config, table, outputs, str(error))
         found.warnings[:] = told
         return
     found.tables = {name: read_table(outputs[name]) for name in _TABLES}
@@ -120,6 +118,19 @@ def _build(
     }
     sets = [Path(path) for path in config["gene_sets"]]
     build_expression(manifest, cohort, settings, sets, table, outputs)
+
+
+def _has_sheet(manifest: Path, cohort: dict) -> bool:
+    """Whether the sample sheet is right, so that what stopped the stage is told in full."""
+    from adnorm.base.inflate import allowing
+    from adnorm.expression.sources import open_sources
+
+    try:
+        with allowing(cohort["source"]):
+            open_sources(manifest, cohort).sample_sheet()
+    except AdnormError:
+        return False
+    return True
 
 
 def _behind(
@@ -153,23 +164,3 @@ def _behind(
                 continue
         break
     return messages
-
-
-@contextmanager
-def _warnings(collected: list[str]) -> Iterator[None]:
-    """Collect what the stages would warn of in a log."""
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            message = record.getMessage()
-            if message not in collected:
-                collected.append(message)
-
-    logger, handler = get_logger(), Collector(logging.WARNING)
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate

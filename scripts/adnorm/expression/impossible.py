@@ -96,7 +96,9 @@ def refuse_negative(
             f"They look like {WORDS[reading.scale]}{because}: if that is what they are, change the "
             f"line `scale: {scale}` of the cohort file to `scale: {reading.scale}`"
         )
-    note = f"which the declared `scale: {scale}` cannot have; log2 values and ratios can"
+    note = f"which the declared `scale: {scale}` cannot have"
+    if reading.scale is not None:
+        note += "; log2 values and ratios can"
     _name_cells(values, negative, "negative", problems, note, advice)
     problems.stop()
 
