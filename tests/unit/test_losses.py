@@ -262,6 +262,15 @@ def test_one_word_for_missing_ids_is_refused(trial):
     assert trial.fine().tables["samples"]["patient"].nunique() == 18
 
 
+def test_a_patient_that_a_mapping_leaves_open_is_a_person_of_its_own(trial):
+    trial.add_healthy([""] * 6)
+    trial.cohort["samples"]["patient"]["missing"] = None
+    found = trial.stops("6 samples have no value", "`patient: {from: [subject, sample]")
+    assert "`missing:`" not in found.problems[0]
+    trial.follow(found.problems[0])
+    assert trial.fine().tables["samples"]["patient"].nunique() == 18
+
+
 def test_healthy_people_with_ids_pass(trial):
     trial.add_healthy([f"HC{i}" for i in range(5)] + ["healthy"])
     assert trial.fine().warnings == []

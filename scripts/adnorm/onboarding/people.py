@@ -28,6 +28,7 @@ from adnorm.onboarding.words import (
     read_disease,
     read_state,
 )
+from adnorm.study.nobody import names_nobody, own_person, shared_words
 
 _PERSON = r"(?:patient|subject|participant|donor|individual|indivisual|person|volunteer|proband)"
 _PATIENT_KEYS = [
@@ -171,7 +172,25 @@ def propose_patient(raw: pd.DataFrame, state: Column, weeks: pd.Series) -> Colum
     empty = values == ""
     if empty.any():
         column.missing = Line("", None, _unnamed(raw, key, empty, state), fill=True)
+    elif nobody := _nobody(raw, key, state, weeks):
+        column.missing = Line("", None, nobody, fill=True)
     return column
+
+
+def _nobody(raw: pd.DataFrame, key: str, state: Column, weeks: pd.Series) -> str:
+    """Say which words of the field stand for several people; empty when none does."""
+    sheet = pd.DataFrame({"patient": filled(raw, [key]), "state": state.canonical(raw)})
+    sheet["week"] = weeks
+    words = shared_words(sheet.map(lambda cell: "" if pd.isna(cell) else str(cell)))
+    if not words:
+        return ""
+    named = [word for word in words if not names_nobody(word)]
+    line = own_person(raw, {"from": key}, [key], named)
+    advice = f"take this line out and write `{line}`" if line else "give each an id of its own"
+    return (
+        f"{listing(words)} names no person, but would be one with {max(words.values())} biopsies; "
+        f"if each is a person of its own, {advice}"
+    )
 
 
 def _may_name_people(values: pd.Series, rank: int) -> bool:

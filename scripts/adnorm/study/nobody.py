@@ -68,6 +68,35 @@ def own_person(
     return flow({"patient": line | rest})
 
 
+def shared_words(sheet: pd.DataFrame, missing: object = None) -> dict[str, int]:
+    """Find words that stand for several people without an id.
+
+    Parameters
+    ----------
+    sheet
+        patient, state and week, one row a sample.
+    missing
+        What the mapping writes where there is no id.
+
+    Returns
+    -------
+    dict of str to int
+        Word → biopsies of the same skin at one visit, where one person has one.
+    """
+    found = {}
+    for patient, rows in sheet.groupby("patient", sort=True):
+        most = int(rows.groupby(["state", "week"]).size().max())
+        word = _NO_PERSON.fullmatch(patient) and set(rows["state"]) == {"healthy"}
+        if most > 1 and (names_nobody(patient, missing) or word):
+            found[str(patient)] = most
+    return found
+
+
+def names_nobody(patient: str, missing: object = None) -> bool:
+    """Whether a patient is what stands in a sheet, or a mapping writes, where there is no id."""
+    return patient.casefold() in NOBODY or patient == str(missing)
+
+
 def refuse_shared_words(
     sheet: pd.DataFrame, raw: pd.DataFrame, spec: dict, keys: list[str], problems: Problems
 ) -> None:
@@ -86,17 +115,14 @@ def refuse_shared_words(
     problems
         Takes what is wrong.
     """
-    for patient, rows in sheet.groupby("patient", sort=True):
-        most = int(rows.groupby(["state", "week"]).size().max())
-        missing = patient.casefold() in NOBODY or patient == str(spec.get("missing"))
-        word = _NO_PERSON.fullmatch(patient) and set(rows["state"]) == {"healthy"}
-        if most < 2 or not (missing or word):
-            continue
+    for patient, most in shared_words(sheet, spec.get("missing")).items():
+        missing = names_nobody(patient, spec.get("missing"))
         line = own_person(raw, spec, keys, () if missing else (patient,))
         advice = (
             f"make each a person of its own: `{line}`" if line else "give each an id of its own"
         )
+        rows = sheet.index[sheet["patient"] == patient]
         problems.add(
             f"samples: patient: '{patient}' names no person, but would be one with {most} biopsies "
-            f"of the same skin at one visit (samples {listing(rows.index, 6)}); {advice}"
+            f"of the same skin at one visit (samples {listing(rows, 6)}); {advice}"
         )
