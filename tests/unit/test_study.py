@@ -288,6 +288,11 @@ def test_values_that_the_clinic_cannot_measure(column, value, message):
     build_sample_sheet(raw, cohort(**samples(**{column: {"from": "measure"}})))
 
 
+def test_a_dose_below_zero():
+    raw = raw_trial().assign(dose=["-30", *["30"] * (len(raw_trial()) - 1)])
+    expect("dose_mg: below 0 in 1 of 48 samples", raw, **samples(dose_mg={"from": "dose"}))
+
+
 def test_reference_only_after_baseline_is_no_reference():
     raw = raw_trial()
     raw = raw[~((raw["tissue"] == "NL") & (raw["time"] == "Baseline"))]

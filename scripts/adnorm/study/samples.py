@@ -10,6 +10,7 @@ from adnorm.study.advice import number_advice
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
 from adnorm.study.exclusion import excluded_samples
 from adnorm.study.mapping import NUMBERS, OF_PATIENT, REQUIRED, Rule
+from adnorm.study.nobody import own_person
 from adnorm.study.visit_checks import check_early_visits, check_visits
 
 STATES = ("lesional", "nonlesional", "healthy")
@@ -64,7 +65,7 @@ def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, p
         problems.stop()
     # A rule that cannot be read does not hide what is wrong with the mappings, nor they each other.
     sheet, unmapped = _canonical_columns(kept, cohort, where, problems)
-    _check_values(sheet, unmapped, cohort, problems)
+    _check_values(sheet, unmapped, kept, cohort, problems)
     if "week" not in unmapped:
         check_early_visits(sheet, kept, cohort, problems)
     problems.stop()
@@ -138,7 +139,11 @@ def _numbers(values: pd.Series, column: str, spec: dict, problems: Problems) -> 
 
 
 def _check_values(
-    sheet: pd.DataFrame, unmapped: set[str], cohort: dict, problems: Problems
+    sheet: pd.DataFrame,
+    unmapped: set[str],
+    raw: pd.DataFrame,
+    cohort: dict,
+    problems: Problems,
 ) -> None:
     """Check vocabulary and ranges, and that nothing required is missing."""
     for column, allowed in (("state", STATES), ("sex", SEXES)):
@@ -151,15 +156,25 @@ def _check_values(
     for column in (c for c in REQUIRED if c not in unmapped):
         empty = sheet.index[sheet[column].isna()]
         if len(empty):
+            advice = "Say what it is under `values:` or `missing:`"
+            if column == "patient":
+                # One word for all of them would make one person of many.
+                advice = _advise_on_nobody(raw, cohort["samples"]["patient"])
             problems.add(
                 f"samples: {column}: {len(empty)} samples have no value (first: {empty[0]}); every "
-                f"sample needs one. Say what it is under `values:` or `missing:`, or exclude them"
+                f"sample needs one. {advice}, or exclude them"
             )
     known = [*cohort["treatments"], NO_TREATMENT, OF_PATIENT]
     for value in sorted(set(sheet["treatment"].dropna()) - set(known)):
         problems.add(
             f"samples: treatment: '{value}' is not described under `treatments:`"
             f"{nearest(value, known)}; described: {listing(known)}. Add it with its drug_class"
+        )
+    doses = sheet.get("dose_mg", pd.Series(dtype=float))
+    if (below := doses[doses < 0]).any():
+        problems.add(
+            f"samples: dose_mg: below 0 in {len(below)} of {len(doses)} samples (first: "
+            f"{below.index[0]} with {below.iloc[0]:g}); mend the values, or leave the column out"
         )
     for column, (least, most) in RANGES.items():
         values = sheet.get(column, pd.Series(dtype=float))
@@ -174,6 +189,13 @@ def _check_values(
                 f"samples (first: {outside.index[0]} with {outside.iloc[0]:g}); {advice}, or leave "
                 f"the column out"
             )
+
+
+def _advise_on_nobody(raw: pd.DataFrame, rule: dict) -> str:
+    keys = rule.get("from", [])
+    keys = [keys] if isinstance(keys, str) else keys
+    line = own_person(raw, rule, keys) if keys else ""
+    return f"If each is a person of its own, write `{line}`" if line else "Give each an id"
 
 
 def _assign_arms(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
