@@ -32,6 +32,10 @@ from adnorm.study.mapping import OF_PATIENT
 
 CONFIRM, FILL = "confirm", "fill in"
 _ANNOTATION = "table that says the gene of each probe, in a column called 'Gene symbol'"
+_SEVERAL = (
+    "several columns a sample, which are summed only if they are counts; keep one column a sample "
+    "in the table (signals, not detection p-values), called as the sample"
+)
 _SCALES = "counts, linear, log2 or another scale of the manual"
 _DISEASE_KEYS = [r"disease.*|diagnosis|condition|group|patient.*condition|phenotype|.*disease.*"]
 _TISSUES = ("scalp", "skin", "biops", "tape", "strip", "epiderm", "blood", "pbmc", "derm")
@@ -213,6 +217,10 @@ def _values(material: Material) -> tuple[list[Fact], list[Fact]]:
         if material.assay is None:
             kind, remark = judge_assay(values, scale)
             assay = Fact("assay", kind, remark, CONFIRM)
+        if scale != "counts" and "libraries" in material.source:
+            # Only counts are summed, and a proposal that the check refuses helps nobody.
+            source = [fact for fact in source if fact.key != "libraries"]
+            source.append(Fact("libraries", None, _SEVERAL, FILL))
         if material.route == "local" and rows_are_probes(values):
             source.append(Fact("annotation", None, _ANNOTATION, FILL))
         if rounded:
