@@ -290,8 +290,12 @@ def test_entrez_ids_go_through_the_table():
 def test_missing_identifier_table_names_the_key():
     with pytest.raises(AdnormError, match="identifiers: table:"):
         mapped(table(["ENSG00000143631", "ENSG00000186832"]))
-    with pytest.raises(AdnormError, match="holds no such ids"):
+    with pytest.raises(AdnormError, match="holds no such ids") as stop:
         mapped(table(["2312", "3868"]), entrez={})
+    assert "GENCODE" not in str(stop.value)  # which knows no Entrez ids
+    with pytest.raises(AdnormError, match="a GENCODE gene table") as stop:
+        mapped(table([*(f"ENSG{i:011d}" for i in range(30)), "BMAL2"]))
+    assert "BMAL2" not in str(stop.value)
 
 
 def test_wrong_identifier_table_stops():

@@ -10,7 +10,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.losses import SMALL_SHARE, Loss
-from adnorm.expression.kinds import ENSEMBL, is_assembled, joined_symbol, unversioned
+from adnorm.expression.kinds import ENSEMBL, is_assembled, joined_symbol, kind_of, unversioned
 from adnorm.expression.steps import Steps
 from adnorm.expression.symbols import Vocabulary
 
@@ -169,10 +169,13 @@ def translate(
     """Translate Ensembl or Entrez ids with the identifier table."""
     if not table:
         state = "holds no such ids" if table is not None else "is not set"
+        # GENCODE gives no Entrez ids. Symbols stand among the ids of some tables.
+        tables = "the HGNC complete set" + (", a GENCODE gene table" if kind == ENSEMBL else "")
+        shown = sorted(label for label in labels if kind_of(label) == kind)[:3]
         raise AdnormError(
-            f"{where}: the rows are {kind} ({listing(sorted(labels)[:3])}), and the table that "
-            f"translates them {state}. Set `identifiers: table:` in the configuration to the "
-            "HGNC complete set, a GENCODE gene table or an NCBI annotation table (path or URL)"
+            f"{where}: the rows are {kind} ({listing(shown)}), and the table that translates them "
+            f"{state}. Set `identifiers: table:` in the configuration to {tables} or an NCBI "
+            "annotation table (path or URL)"
         )
     beside = labels.map(joined_symbol) if kind == ENSEMBL else pd.Series("", index=labels.index)
     labels = labels.map(unversioned) if kind == ENSEMBL else labels
