@@ -69,6 +69,9 @@ FPKM = RATES / COUNTS.sum(axis=0) * 1e9
 EXPRESSED = (COUNTS >= 5).sum(axis=1) >= 3
 EXPECTED = COUNTS + (np.arange(len(COUNTS)) % 2)[:, None] * (COUNTS > 0) * 40 / LENGTHS
 LOG2 = np.log2(PER_MILLION + 1)
+# Counts of salmon for a library that is deeper in some samples: no part of them is whole.
+PARTS = COUNTS * np.linspace(0.61, 4.17, COUNTS.shape[1]) * (1 + 0.1 / LENGTHS) + 0.137
+
 ARRAY = array()
 COMMON = np.random.default_rng(3).normal(0, 0.5, size=(len(ARRAY), 1))
 RATIOS = ARRAY - ARRAY.mean(axis=1, keepdims=True) + COMMON
@@ -507,12 +510,39 @@ def test_rounding_that_hides_whole_numbers_is_no_proof():
         (RATIOS * 0.3, "microarray", "write `scale: log10`"),
         (np.log1p(TPM * np.linspace(0.8, 0.99, 8)), "rna-seq", "write `scale: ln`"),
         (np.log2(PER_MILLION / 100 + 1), "rna-seq", "stands for 100 per million"),
+        (np.log2(PARTS + 1), "rna-seq", "`scale: log2_counts` with `source: round_counts: true`"),
     ],
 )
 def test_a_doubt_is_logged_and_nothing_refused(values, assay, words, caplog):
     with caplog.at_level(logging.WARNING):
         verify_scale(frame(values), "log2", "t.csv", assay)
     assert words in caplog.text
+
+
+def test_the_logarithm_of_parts_of_reads_is_taken_as_advised():
+    verify_scale(frame(np.log2(PARTS + 1)), "log2_counts", "t.csv", "rna-seq", rounded=True)
+
+
+def test_counts_of_equal_sums_are_doubted(caplog):
+    with caplog.at_level(logging.WARNING):
+        verify_scale(frame(np.round(TPM)), "counts", "t.csv", "rna-seq")
+        assert "write `scale: linear`" in caplog.text
+        caplog.clear()
+        verify_scale(frame(np.round(TPM)), "linear", "t.csv", "rna-seq")
+        assert "scale: counts" in caplog.text
+        caplog.clear()
+        # Drawn to one number of reads, and of libraries as they are.
+        drawn = np.random.default_rng(4).multinomial(20_000, [1 / 700] * 700, 8).T
+        for values in (drawn, COUNTS):
+            verify_scale(frame(values), "counts", "t.csv", "rna-seq")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("values", [RATIOS, RATIOS - 0.3, np.log2(COUNTS * 0.02 + 0.5) - 3])
+def test_sums_behind_small_values_raise_no_doubt(values, caplog):
+    with caplog.at_level(logging.WARNING):
+        verify_scale(frame(values), "log2", "t.csv", "rna-seq", checked="known")
+    assert "behind the logarithm" not in caplog.text
 
 
 @pytest.mark.parametrize("values", [ARRAY, RATIOS, QUANTILE, ARRAY.round(2)])

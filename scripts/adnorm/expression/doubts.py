@@ -13,7 +13,7 @@ from adnorm.expression.evidence import (
     whole_behind,
 )
 from adnorm.expression.hints import Hints
-from adnorm.expression.readings import LINEAR, LN, LOG2, LOG10, WORDS, Reading
+from adnorm.expression.readings import COUNTS, LINEAR, LN, LOG2, LOG10, WORDS, Reading
 
 #: Sums of samples that are normalized for library size differ less than this, as a ratio.
 NORMALIZED_SPREAD = 3.0
@@ -23,6 +23,10 @@ _RATIOS = 0.2
 _NARROW = 0.7
 # Smaller sums than this are not those of values per million.
 _FEW = 2e5
+# Sums of expression reach beyond this.
+_NO_RATIOS = 1e4
+# Sums of so many libraries are not equal by chance.
+_FEWEST_LIBRARIES = 6
 # Sums of nearly all genes lie this far below the power of ten that all genes have.
 _NEARLY = 0.75
 
@@ -48,7 +52,9 @@ def doubt(
         The file, for the log.
     """
     told = []
-    if scale == LINEAR and assay == "rna-seq":
+    if scale == COUNTS and assay == "rna-seq":
+        told = _counts(matrix)
+    elif scale == LINEAR and assay == "rna-seq":
         told = _linear(matrix)
     elif scale in BASES:
         told = _centred(matrix)
@@ -57,6 +63,17 @@ def doubt(
         told += _narrow_ratios(matrix, scale, assay, hints)
     for sentence in told:
         get_logger().warning("%s: declared is `scale: %s`, and %s", where, scale, sentence)
+
+
+def _counts(matrix: np.ndarray) -> list[str]:
+    """Doubt counts whose sums are equal, but for those that were drawn to one exact number."""
+    sums = np.nansum(matrix, axis=0)
+    if len(sums) < _FEWEST_LIBRARIES or not 1 < spread(sums) <= EQUAL_SUMS:
+        return []
+    return [
+        f"all samples have nearly the same sum ({np.median(sums):,.0f}), as rounded TPM or counts "
+        "per million have and reads have not; if they are that, write `scale: linear`"
+    ]
 
 
 def _linear(matrix: np.ndarray) -> list[str]:
@@ -102,6 +119,14 @@ def _sums(sums: dict[str, np.ndarray], scale: str) -> list[str]:
     if scale != LOG2 or not sums:
         return []
     total = float(np.median(sums[LOG2]))
+    # Sums behind ratios are small and of any sign.
+    if total > _NO_RATIOS and NORMALIZED_SPREAD < spread(sums[LOG2]) < np.inf:
+        low, high = sums[LOG2].min(), sums[LOG2].max()
+        return [
+            f"behind the logarithm the sums of the samples run from {low:.4g} to {high:.4g}: log2 "
+            "values are expected to be normalized for library size. Of expected counts (RSEM, "
+            f"salmon) the logarithm is `scale: {scale}_counts` with `source: round_counts: true`"
+        ]
     if spread(sums[LOG2]) <= EQUAL_SUMS and total < _FEW:
         return [
             f"every sample has the sum {total:,.0f} behind the logarithm: the 1 of log2(x + 1) "
