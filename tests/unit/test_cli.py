@@ -241,9 +241,14 @@ def test_what_follows_from_a_fault_is_not_told(trial, here, capsys, old, new, me
 def test_values_that_are_wrong_are_told_once(trial, here, capsys):
     path, _ = trial
     text = path.read_text().replace("id: trial", "id: below").replace("counts.csv", "below.csv")
+    text = text.replace("sheet: sheet.csv", "sheet: names.csv")
     (here / "cohorts" / "below.yaml").write_text(text)
-    counts = pd.read_csv(here / "counts.csv", index_col=0)
-    counts.iloc[0] = -1 - np.arange(counts.shape[1])
+    # Another order of the samples names another first cell.
+    sheet = pd.read_csv(here / "sheet.csv")
+    names = {name: f"S{99 - i}" for i, name in enumerate(sorted(sheet["library"]))}
+    sheet.assign(library=sheet["library"].map(names)).to_csv(here / "names.csv", index=False)
+    counts = pd.read_csv(here / "counts.csv", index_col=0).rename(columns=names)
+    counts.iloc[0] = -1
     counts.to_csv(here / "below.csv")
     assert main(["check", "cohorts/below.yaml", "--json"]) == 1
     (problem,) = json.loads(capsys.readouterr().out)["problems"]
