@@ -16,9 +16,11 @@ import pytest
 import yaml
 from scipy import sparse
 
-from adnorm.base.errors import AdnormError, RefusedFileError
+from adnorm.base.errors import AdnormError, AskedForError, RefusedFileError
 from adnorm.base.tables import read_json, read_table
 from adnorm.expression.build import build_expression
+from adnorm.expression.sample_table import read_sheet
+from adnorm.expression.sources import reading
 from adnorm.fetch import geo
 from adnorm.fetch.build import fetch_cohort, fetch_single
 from adnorm.fetch.content import digest_of
@@ -842,3 +844,9 @@ def test_what_the_cohort_file_asks_in_vain_is_not_the_fault_of_a_file(lab):
     cohort, _ = h5ad(lab)
     cohort["source"]["gene_column"] = "no such column"
     assert asked_in_vain(lab, cohort)
+    sheet = lab.place("own/sheet.csv", "library,patient\nL1,P1\n")
+    with (
+        pytest.raises(AskedForError, match="^https://lab/s"),
+        reading(Path(sheet), "https://lab/s"),
+    ):
+        read_sheet(sheet, "no such column")

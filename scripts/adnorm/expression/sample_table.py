@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.errors import AdnormError, AskedForError, Problems, listing, nearest
 from adnorm.expression.delimited import TEXT, read_columns
 from adnorm.expression.records import one_line
 from adnorm.expression.table_layout import find_layout
@@ -64,11 +64,10 @@ def read_sheet(path: Path | str, key: str | None = None) -> pd.DataFrame:
 def _by_key(sheet: pd.DataFrame, key: str, lines: list[int], problems: Problems) -> pd.DataFrame:
     """Name the rows by their sample; `lines` says where in the file each row stands."""
     if key not in sheet:
-        problems.add(
-            f"there is no column '{key}'{nearest(key, sheet.columns)}; columns: "
+        raise AskedForError(
+            f"{problems.where}: there is no column '{key}'{nearest(key, sheet.columns)}; columns: "
             f"{listing(sheet.columns, 40)}"
         )
-        problems.stop()
     places: dict[str, list[int]] = {}
     for name, line in zip(sheet[key], lines, strict=True):
         places.setdefault(name, []).append(line)
