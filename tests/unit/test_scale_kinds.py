@@ -70,7 +70,8 @@ EXPRESSED = (COUNTS >= 5).sum(axis=1) >= 3
 EXPECTED = COUNTS + (np.arange(len(COUNTS)) % 2)[:, None] * (COUNTS > 0) * 40 / LENGTHS
 LOG2 = np.log2(PER_MILLION + 1)
 # Counts of salmon for a library that is deeper in some samples: no part of them is whole.
-PARTS = COUNTS * np.linspace(0.61, 4.17, COUNTS.shape[1]) * (1 + 0.1 / LENGTHS) + 0.137
+PARTS = COUNTS * np.linspace(0.61, 6.17, COUNTS.shape[1]) * (1 + 0.1 / LENGTHS) + 0.137
+DEEP = PER_MILLION * np.where(np.arange(COUNTS.shape[1]) == 3, 4.17, 1.03) + 0.137
 
 ARRAY = array()
 COMMON = np.random.default_rng(3).normal(0, 0.5, size=(len(ARRAY), 1))
@@ -510,7 +511,7 @@ def test_rounding_that_hides_whole_numbers_is_no_proof():
         (RATIOS * 0.3, "microarray", "write `scale: log10`"),
         (np.log1p(TPM * np.linspace(0.8, 0.99, 8)), "rna-seq", "write `scale: ln`"),
         (np.log2(PER_MILLION / 100 + 1), "rna-seq", "stands for 100 per million"),
-        (np.log2(PARTS + 1), "rna-seq", "`scale: log2_counts` with `source: round_counts: true`"),
+        (np.log2(DEEP + 1), "rna-seq", "`scale: log2_counts` with `source: round_counts: true`"),
     ],
 )
 def test_a_doubt_is_logged_and_nothing_refused(values, assay, words, caplog):
@@ -519,7 +520,13 @@ def test_a_doubt_is_logged_and_nothing_refused(values, assay, words, caplog):
     assert words in caplog.text
 
 
-def test_the_logarithm_of_parts_of_reads_is_taken_as_advised():
+def test_the_logarithm_of_parts_of_reads_is_refused_and_taken_as_advised():
+    with pytest.raises(AdnormError) as refused:
+        verify_scale(frame(np.log2(PARTS + 1)), "log2", "t.csv", "rna-seq")
+    assert "as those of libraries do" in str(refused.value)
+    assert "`scale: log2_counts`" in str(refused.value)
+    assert "round_counts: true" in str(refused.value)
+    verify_scale(frame(np.log2(PARTS + 1)), "log2", "t.csv", "rna-seq", checked="known")
     verify_scale(frame(np.log2(PARTS + 1)), "log2_counts", "t.csv", "rna-seq", rounded=True)
 
 

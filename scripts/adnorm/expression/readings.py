@@ -48,6 +48,8 @@ _ROWS_BEYOND = 5
 _RATIOS = 0.2
 # Ratios of two channels that nearly all lie within ± 1 are log10 ratios: tenfold, not twofold.
 _NEARLY_ALL_RATIOS = 0.995
+# So many samples, such sums, and four in five of them so unequal: libraries, not normalized values.
+_FEWEST_LIBRARIES, _SUM_OF_READS, _LIBRARIES_DIFFER = 6, 1e4, 3.0
 # Highest log10 and natural logarithm of an intensity.
 _HIGHEST_LOG10, _HIGHEST_LN = 6.5, 13.0
 
@@ -136,7 +138,29 @@ def read_scale(matrix: np.ndarray, assay: str, hints: Hints) -> Reading:
     if hints.container_log in BASES:
         told = f"uns['log1p'] of the file says that X holds {WORDS[hints.container_log]}"
         return Reading(hints.container_log, told)
-    return Reading(LOG2, certain=False, sums=sums)
+    return _unequal_libraries(matrix, sums) or Reading(LOG2, certain=False, sums=sums)
+
+
+def _unequal_libraries(matrix: np.ndarray, sums: dict[str, np.ndarray]) -> Reading | None:
+    """Recognise logarithms of expected counts, behind which no number is whole, by their sums.
+
+    A few high values make sums unequal as well; unequal libraries move the other genes, too.
+    """
+    if not sums or np.nanmin(matrix) < 0 or matrix.shape[1] < _FEWEST_LIBRARIES:
+        return None
+    low, middle, high = np.quantile(sums[LOG2], [0.1, 0.5, 0.9])
+    moved = np.subtract(*np.quantile(np.nanquantile(matrix, 0.75, axis=0), [0.9, 0.1]))
+    unequal = high > _LIBRARIES_DIFFER * low and moved > np.log2(_LIBRARIES_DIFFER) / 2
+    if not unequal or not _SUM_OF_READS < middle < HIGHEST_COUNT:
+        return None
+    return Reading(
+        f"{LOG2}_counts",
+        f"behind the logarithm the sums of four in five samples run from {low:.4g} to {high:.4g}, "
+        "as those of libraries do and those of normalized values do not; they may be expected "
+        "counts (RSEM, salmon)",
+        expected=True,
+        sums=sums,
+    )
 
 
 def _nearly_highest(finite: np.ndarray) -> float:
