@@ -35,7 +35,7 @@ from adnorm.expression.symbols import Vocabulary
 from adnorm.expression.turned import Turned, turn
 from adnorm.expression.wording import counted
 from adnorm.study.design import derive_design, design_tables
-from adnorm.study.gene_sets import previous_symbols, read_gene_sets
+from adnorm.study.gene_sets import GeneSet, previous_symbols, read_gene_sets
 from adnorm.study.pinned import check_pinned_table
 
 
@@ -97,14 +97,15 @@ def _build(
     turned, overruled = _verified(values, sources, samples, cohort)
     values, before = turned.values, _lane_steps(summed) + turned.steps
     declared, cohort = cohort, cohort | {"scale": turned.scale}
-    genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
+    table, gene_sets = _identifier_table(identifier_table), read_gene_sets(gene_set_files)
+    genes = _map_genes(values, sources, cohort, settings, gene_sets, table)
     progress(f"identifiers: {counted(len(genes.values), 'gene')}")
     quality, normalized = _normalize_and_assess(genes, samples, cohort, settings)
     kept = _kept_samples(samples, quality)
     if len(kept) < len(samples) and quantile_asked(cohort["assay"], settings):
         # The distribution that the arrays share is that of the samples that stay.
         values = values[list(kept["sample"])]
-        genes = _map_genes(values, sources, cohort, settings, gene_set_files, identifier_table)
+        genes = _map_genes(values, sources, cohort, settings, gene_sets, table)
         normalized = _normalize(genes, kept, cohort["scale"], cohort["assay"], settings)
     shape = f"{counted(len(normalized.log2), 'gene')} × {counted(len(kept), 'sample')}"
     normalized = replace(normalized, method=turned.words + normalized.method)
@@ -117,7 +118,7 @@ def _build(
         *spelling_losses(kept, cohort),
         *pair_losses(kept),
         *genes.losses,
-        *set_losses(read_gene_sets(gene_set_files), genes.values.index, sources.values_name),
+        *set_losses(gene_sets, genes.values.index, sources.values_name),
     ]
     tell(losses)
     design, comparisons = design_tables(
@@ -181,24 +182,27 @@ def _lane_steps(summed: dict[str, list[str]]) -> list[tuple[str, int, str]]:
     return [("columns of lanes summed", sum(map(len, summed.values())), detail)]
 
 
+def _identifier_table(path: Path | None) -> IdentifierTable | None:
+    if path is None:
+        return None
+    with reading(path, str(path)):
+        return read_identifier_table(path)
+
+
 def _map_genes(
     values: pd.DataFrame,
     sources: Sources,
     cohort: dict,
     settings: dict,
-    gene_set_files: list[Path],
-    identifier_table: Path | None,
+    gene_sets: dict[str, GeneSet],
+    table: IdentifierTable | None,
 ) -> GeneTable:
-    table = None
-    if identifier_table:
-        with reading(identifier_table, str(identifier_table)):
-            table = read_identifier_table(identifier_table)
     own = sources.identifiers()
     entrez = (own.entrez if own else {}) | (table.entrez if table else {})
     return to_gene_symbols(
         normalize_probes(values, cohort["assay"], settings),
         where=sources.values_name,
-        vocabulary=build_vocabulary(gene_set_files, table or own),
+        vocabulary=build_vocabulary(gene_sets, table or own),
         annotation=sources.annotation(),
         split_symbols=split_symbols,
         ensembl=dict(table.ensembl) if table else None,
@@ -211,13 +215,13 @@ def _collapse_rule(cohort: dict, settings: dict) -> str:
     return rule_for(cohort["scale"], cohort["assay"], settings["collapse"])
 
 
-def build_vocabulary(gene_set_files: list[Path], table: IdentifierTable | None) -> Vocabulary:
+def build_vocabulary(sets: dict[str, GeneSet], table: IdentifierTable | None) -> Vocabulary:
     """Join what the gene sets and the identifier table know about symbols.
 
     Parameters
     ----------
-    gene_set_files
-        The files of the configuration.
+    sets
+        The gene sets of the configuration.
     table
         The identifier table, or ``None``.
 
@@ -225,7 +229,6 @@ def build_vocabulary(gene_set_files: list[Path], table: IdentifierTable | None) 
     -------
     Vocabulary
     """
-    sets = read_gene_sets(gene_set_files)
     return Vocabulary(
         asked=frozenset(gene.symbol for s in sets.values() for gene in s.genes),
         curated=previous_symbols(sets),
