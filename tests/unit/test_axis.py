@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,16 +22,7 @@ from adnorm.index.crossfit import deal_folds, fit_crossfit_axis
 from adnorm.index.literal import pct_improvement_literal
 from adnorm.index.selection import AXIS_COLUMNS, left_out_genes, winsorised
 from adnorm.study.gene_sets import Gene, GeneSet
-
-_SPEC = importlib.util.spec_from_file_location(
-    "axis_trials", Path(__file__).with_name("axis_trials.py")
-)
-axis_trials = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(axis_trials)
-SETTINGS, lesional_rows = axis_trials.SETTINGS, axis_trials.lesional_rows
-trial, index_of = axis_trials.trial, axis_trials.index_of
-paired_effects = axis_trials.paired_effects
-
+from axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
 
 # ---------------------------------------------------------------- lesional effects
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,15 +14,7 @@ from adnorm.index.sets import set_basis
 from adnorm.index.teachers import find_teachers
 from adnorm.study.axis_genes import AxisGenes, read_axis_genes
 from adnorm.study.diseases import disease_name, lookalikes, same_disease
-
-_SPEC = importlib.util.spec_from_file_location(
-    "axis_trials", Path(__file__).with_name("axis_trials.py")
-)
-axis_trials = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(axis_trials)
-SETTINGS, lesional_rows = axis_trials.SETTINGS, axis_trials.lesional_rows
-trial, index_of = axis_trials.trial, axis_trials.index_of
-paired_effects = axis_trials.paired_effects
+from axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
 
 GENES = np.array([f"G{i:03d}" for i in range(400)])
 

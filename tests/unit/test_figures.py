@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,18 +16,7 @@ from adnorm.figures.material import read_material
 from adnorm.figures.methods import methods_sentences
 from adnorm.figures.names import FIGURES
 from adnorm.figures.page import write_page
-
-spec = importlib.util.spec_from_file_location(
-    "figure_cohorts", Path(__file__).with_name("figure_cohorts.py")
-)
-cohorts = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cohorts)
-make_cohort, COHORTS, SETS, TRIAL = (
-    cohorts.make_cohort,
-    cohorts.COHORTS,
-    cohorts.SETS,
-    cohorts.TRIAL,
-)
+from figure_cohorts import COHORTS, SETS, TRIAL, make_cohort
 
 
 @pytest.fixture(scope="module")

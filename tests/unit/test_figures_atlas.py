@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 import pytest
 
+import figure_index as trials
 from adnorm.base.tables import read_table, write_table
 from adnorm.figures import atlas_build
 from adnorm.figures.atlas_material import read_atlas_material
 from adnorm.figures.forest_rows import DNI, NI
 from adnorm.figures.names import ATLAS_FIGURES
 from adnorm.figures.theme import RC, arm_colours
-
-spec = importlib.util.spec_from_file_location(
-    "figure_index", Path(__file__).with_name("figure_index.py")
-)
-trials = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(trials)
 
 NAMES = [figure.name for figure in ATLAS_FIGURES]
 OTHER = {"arms": {"placebo": 8, "other 5 mg": 8}, "weeks": (2.0,), "clinic": False}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -15,18 +13,13 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+import figure_index as trials
 from adnorm.base.digest import PACKAGE
 from adnorm.base.tables import read_table
 from adnorm.figures import index_build, reversal
 from adnorm.figures.index_material import read_index_material
 from adnorm.figures.names import INDEX_FIGURES
 from adnorm.figures.theme import PLACEBO, RC, arm_colours
-
-spec = importlib.util.spec_from_file_location(
-    "figure_index", Path(__file__).with_name("figure_index.py")
-)
-trials = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(trials)
 
 NAMES = [figure.name for figure in INDEX_FIGURES]
 #: Cohorts that lack something, and what the figures then say.

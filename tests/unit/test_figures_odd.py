@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import anndata
 import matplotlib as mpl
 import numpy as np
@@ -24,14 +21,7 @@ from adnorm.figures.quality import draw_quality
 from adnorm.figures.samples import draw_pca
 from adnorm.figures.sheet import Sheet
 from adnorm.study.gene_sets import ADDED
-
-spec = importlib.util.spec_from_file_location(
-    "figure_cohorts", Path(__file__).with_name("figure_cohorts.py")
-)
-cohorts = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(cohorts)
-make_cohort, TRIAL, HEALTHY = cohorts.make_cohort, cohorts.TRIAL, cohorts.HEALTHY
-
+from figure_cohorts import HEALTHY, TRIAL, make_cohort
 
 # ---------------------------------------------------------------- what cannot be drawn
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
-from pathlib import Path
 
 import anndata
 import numpy as np
@@ -17,15 +15,7 @@ from adnorm.index.axis import CONTRAST, axis_scores, compile_lesional_effects, t
 from adnorm.index.same_patients import agreeing_facts, trivially_numbered
 from adnorm.index.sharing import fingerprint, what_is_shared
 from adnorm.index.teachers import find_teachers
-
-_SPEC = importlib.util.spec_from_file_location(
-    "axis_trials", Path(__file__).with_name("axis_trials.py")
-)
-axis_trials = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(axis_trials)
-SETTINGS, lesional_rows = axis_trials.SETTINGS, axis_trials.lesional_rows
-trial, index_of = axis_trials.trial, axis_trials.index_of
-paired_effects = axis_trials.paired_effects
+from axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
 
 GENES = [f"G{i:04d}" for i in range(600)]
 
