@@ -174,15 +174,19 @@ _NOTE = ".stop-"
 _FUTURE = 365 * 86400
 
 
+def _notes_in(logs: Path) -> dict[str, dict[int, Path]]:
+    """Notes in a folder of logs, by stage and number."""
+    found: dict[str, dict[int, Path]] = {}
+    for path in logs.glob(f"*{_NOTE}*"):
+        name, _, number = path.name.rpartition(_NOTE)
+        if number.isdecimal():
+            found.setdefault(name, {})[int(number)] = path
+    return found
+
+
 def _notes(log: Path) -> dict[int, Path]:
     """Notes of a stage by number, beside its log."""
-    found = {}
-    if log.parent.is_dir():
-        for path in log.parent.iterdir():
-            name, _, number = path.name.rpartition(_NOTE)
-            if name == log.stem and number.isdecimal():
-                found[int(number)] = path
-    return found
+    return _notes_in(log.parent).get(log.stem, {})
 
 
 def last_note(log: Path | str) -> Path | None:
@@ -234,12 +238,8 @@ def stopped_stages(folder: Path) -> list[Stop]:
     folder
         Results of one cohort.
     """
-    last: dict[str, tuple[int, Path]] = {}
-    for path in folder.glob(f"logs/*{_NOTE}*"):
-        name, _, number = path.name.rpartition(_NOTE)
-        if number.isdecimal():
-            last[name] = max(last.get(name, (0, path)), (int(number), path))
-    notes = [read_json(path) for _, (_, path) in sorted(last.items())]
+    stages = sorted(_notes_in(folder / "logs").items())
+    notes = [read_json(numbered[max(numbered)]) for _, numbered in stages]
     return [Stop(**note) for note in notes if note]
 
 
