@@ -19,6 +19,7 @@ from pathlib import Path
 from measure import CommandFailed, Cost, median, run, together
 from stages import STAGES, Stage
 from table import Result, markdown, tsv
+
 from workflow import PREPARE
 
 HERE = Path(__file__).resolve().parent

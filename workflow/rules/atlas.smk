@@ -42,7 +42,7 @@ rule atlas:
     params:
         settings=harmless(SETTINGS["index"]),
         seed=SETTINGS["seed"],
-        code=code_digest("base", "study", "scores", "effects", "index", "atlas"),
+        code=code_digest("atlas"),
     message:
         "dose, time course and drug classes over all cohorts"
     script:
@@ -73,7 +73,7 @@ rule atlas_figures:
                 for name, cohort in STUDY.cohorts.items()
             }
         ),
-        code=code_digest("base", "study", "figures"),
+        code=code_digest("atlas_figures"),
     message:
         "figures over all cohorts"
     script:
@@ -104,6 +104,7 @@ rule finished:
         "../../envs/adnorm.yaml"
     params:
         cohorts=sorted(STUDY.cohorts),
+        code=code_digest("finished"),
     message:
         "whether every cohort finished"
     script:

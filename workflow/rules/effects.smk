@@ -22,7 +22,7 @@ rule effects:
     params:
         settings=harmless(SETTINGS["effects"] | SETTINGS["enrichment"]),
         seed=SETTINGS["seed"],
-        code=code_digest("base", "study", "scores", "effects"),
+        code=code_digest("effects"),
     message:
         "{wildcards.cohort}: effects of genes and gene sets, enrichment"
     script:

@@ -32,7 +32,7 @@ rule expression:
                 "identifiers_sha256": SETTINGS["identifiers"]["sha256"],
             }
         ),
-        code=code_digest("base", "study", "expression"),
+        code=code_digest("expression"),
     message:
         "{wildcards.cohort}: expression"
     script:

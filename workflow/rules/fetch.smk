@@ -14,7 +14,7 @@ rule fetch:
     params:
         cohort=fetched_part,
         settings=harmless(SETTINGS["geo"]),
-        code=code_digest("base", "fetch"),
+        code=code_digest("fetch"),
     message:
         "{wildcards.cohort}: fetching the files"
     script:
@@ -35,7 +35,7 @@ rule fetch_identifiers:
         address=harmless(SETTINGS["identifiers"]["table"]),
         sha256=SETTINGS["identifiers"]["sha256"],
         settings=harmless(SETTINGS["geo"]),
-        code=code_digest("base", "fetch"),
+        code=code_digest("fetch_identifiers"),
     message:
         "fetching the identifier table {wildcards.file}"
     script:

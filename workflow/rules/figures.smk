@@ -20,7 +20,7 @@ rule figures:
             SETTINGS["figures"] | {"fdr": SETTINGS["effects"]["fdr"]} | METHODS
         ),
         cohort=cohort_parameter,
-        code=code_digest("base", "study", "figures"),
+        code=code_digest("figures"),
     message:
         "{wildcards.cohort}: figures"
     script:
@@ -62,7 +62,7 @@ rule cohorts:
                 for name, cohort in STUDY.cohorts.items()
             }
         ),
-        code=code_digest("base", "study", "figures"),
+        code=code_digest("cohorts"),
     message:
         "the cohorts of this run"
     script:

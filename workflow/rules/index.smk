@@ -19,7 +19,7 @@ rule lesional_effects:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        code=code_digest("base", "study", "effects", "index"),
+        code=code_digest("lesional_effects"),
     message:
         "lesional against non-lesional skin in all cohorts"
     script:
@@ -75,7 +75,7 @@ rule index:
     params:
         settings=harmless(SETTINGS["index"]),
         seed=SETTINGS["seed"],
-        code=code_digest("base", "study", "scores", "effects", "index"),
+        code=code_digest("index"),
     message:
         "{wildcards.cohort}: normalization index, patients and the clinic"
     script:
@@ -95,7 +95,7 @@ rule normalization:
     params:
         settings=harmless(SETTINGS["figures"] | {"index": SETTINGS["index"]}),
         cohort=cohort_parameter,
-        code=code_digest("base", "study", "figures"),
+        code=code_digest("normalization"),
     message:
         "{wildcards.cohort}: figures of the normalization index"
     script:

@@ -20,7 +20,7 @@ rule scores:
     threads: SETTINGS["scores"]["threads"]
     params:
         settings=harmless(SETTINGS["scores"]),
-        code=code_digest("base", "study", "scores"),
+        code=code_digest("scores"),
     message:
         "{wildcards.cohort}: gene-set scores"
     script:

@@ -71,7 +71,7 @@ def _asked_of_configuration(config: dict) -> list[str]:
 def _score(expression: Path, config: dict, outputs: dict[str, Path]) -> None:
     import anndata
 
-    from adnorm.scores.build import build_scores
+    from adnorm.scores import build as scores
 
     methods = config["scores"]["methods"]
     if "gsva" in methods and anndata.read_h5ad(expression, backed="r").n_obs < 2:
@@ -80,7 +80,8 @@ def _score(expression: Path, config: dict, outputs: dict[str, Path]) -> None:
             "take gsva out of scores: methods"
         )
     sets = [Path(path) for path in config["gene_sets"]]
-    build_scores(expression, sets, config["scores"] | {"methods": ["zscore"]}, outputs)
+    inputs = {"expression": expression, "gene_sets": sets}
+    scores.build(inputs, outputs, config["scores"] | {"methods": ["zscore"]}, 0)
 
 
 def _compare(expression: Path, config: dict, outputs: dict[str, Path]) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import get_logger, progress
+from adnorm.base.stage import Files
 from adnorm.base.tables import atomic, write_table
 from adnorm.scores.agreement import agreement
 from adnorm.scores.anchored import Anchor, find_anchor
@@ -28,22 +29,20 @@ if TYPE_CHECKING:
     import anndata
 
 
-def build_scores(
-    expression: Path, gene_set_files: list[Path], settings: dict, outputs: dict[str, Path]
-) -> None:
+def build(inputs: Files, outputs: Files, settings: Mapping, seed: int) -> None:
     """Score all gene sets in all samples of a cohort.
 
     Parameters
     ----------
-    expression
-        ``expression.h5ad`` of the cohort.
-    gene_set_files
-        Gene-set files (``.tsv``, ``.gmt``).
-    settings
-        Section ``scores`` of the configuration: methods, minimum_genes, minimum_fraction,
-        chunk_size, threads.
+    inputs
+        ``expression`` (expression.h5ad of the cohort) and ``gene_sets`` (a list of ``.tsv`` and
+        ``.gmt`` files).
     outputs
         Where to write ``scores`` (h5ad), ``coverage`` and ``agreement`` (tables).
+    settings
+        Section ``scores`` of the configuration.
+    seed
+        Not used: no score draws random numbers.
 
     Raises
     ------
@@ -52,6 +51,7 @@ def build_scores(
     """
     import anndata
 
+    expression, gene_set_files = inputs["expression"], inputs["gene_sets"]
     sets = read_gene_sets(gene_set_files)
     data = anndata.read_h5ad(expression)
     values, genes = np.asarray(data.X), [str(gene) for gene in data.var_names]

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-import figure_index as trials
+import builders.figure_index as trials
 from adnorm.base.tables import read_table, write_table
 from adnorm.figures import atlas_build
 from adnorm.figures.atlas_material import read_atlas_material

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-import figure_index as trials
+import builders.figure_index as trials
 from adnorm.base.digest import PACKAGE
 from adnorm.base.tables import read_table
 from adnorm.figures import index_build, reversal

@@ -22,7 +22,7 @@ from adnorm.index.crossfit import deal_folds, fit_crossfit_axis
 from adnorm.index.literal import pct_improvement_literal
 from adnorm.index.selection import AXIS_COLUMNS, left_out_genes, winsorised
 from adnorm.study.gene_sets import Gene, GeneSet
-from axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
+from builders.axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
 
 # ---------------------------------------------------------------- lesional effects
 

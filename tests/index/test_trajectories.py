@@ -21,7 +21,7 @@ from adnorm.index.trajectories import (
     describe,
     trajectories,
 )
-from adnorm.scores.build import build_scores
+from adnorm.scores import build as scores_stage
 from adnorm.study.cohort import read_study
 
 DIFFERENTIATION = "barrier_terminal_differentiation_down"
@@ -343,7 +343,8 @@ def demo(tmp_path_factory, repository):
     build_expression(manifest, cohort, settings, sets, config["identifiers"]["table"], first)
     second = {name: folder / "scores" / f"{name}.tsv" for name in ("coverage", "agreement")}
     second["scores"] = folder / "scores" / "scores.h5ad"
-    build_scores(first["expression"], sets, config["scores"] | {"methods": ["zscore"]}, second)
+    inputs = {"expression": first["expression"], "gene_sets": sets}
+    scores_stage.build(inputs, second, config["scores"] | {"methods": ["zscore"]}, 0)
     third = {name: folder / "effects" / f"{name}.tsv" for name in ("effects", "set_effects")}
     settings = config["effects"] | {"count_model": "log2"}
     build_effects(first["expression"], second["scores"], settings, third)

@@ -15,7 +15,7 @@ from adnorm.index.axis import CONTRAST, axis_scores, compile_lesional_effects, t
 from adnorm.index.same_patients import agreeing_facts, trivially_numbered
 from adnorm.index.sharing import fingerprint, what_is_shared
 from adnorm.index.teachers import find_teachers
-from axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
+from builders.axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
 
 GENES = [f"G{i:04d}" for i in range(600)]
 

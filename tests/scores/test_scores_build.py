@@ -11,7 +11,7 @@ import scanpy
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
-from adnorm.scores.build import build_scores
+from adnorm.scores.build import build
 
 SETTINGS = {
     "methods": ["ssgsea", "gsva", "zscore"],
@@ -81,7 +81,8 @@ def run(folder, files, expression=None, **settings):
     expression = expression or write_cohort(folder / "expression.h5ad")
     names = {"scores": "scores.h5ad", "coverage": "coverage.tsv", "agreement": "agreement.tsv"}
     outputs = {key: folder / name for key, name in names.items()}
-    build_scores(expression, files, {**SETTINGS, **settings}, outputs)
+    inputs = {"expression": expression, "gene_sets": files}
+    build(inputs, outputs, {**SETTINGS, **settings}, 0)
     return outputs
 
 

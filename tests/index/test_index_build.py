@@ -17,7 +17,7 @@ from adnorm.expression.build import build_expression
 from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import compile_lesional_effects
 from adnorm.index.build import build_index
-from adnorm.scores.build import build_scores
+from adnorm.scores import build as scores_stage
 from adnorm.scores.coverage import NOT_SCORED as UNSCORED
 from adnorm.study.cohort import read_study
 
@@ -73,7 +73,8 @@ def run(folder, repository, config):
         scores = {key: place / "scores" / f"{key}.tsv" for key in ("coverage", "agreement")}
         scores["scores"] = place / "scores" / "scores.h5ad"
         settings = config["scores"] | {"methods": ["zscore"]}
-        build_scores(outputs["expression"], sets, settings, scores)
+        inputs = {"expression": outputs["expression"], "gene_sets": sets}
+        scores_stage.build(inputs, scores, settings, 0)
         effects = {key: place / "effects" / f"{key}.tsv" for key in ("effects", "set_effects")}
         settings = config["effects"] | {"count_model": "log2"}
         build_effects(outputs["expression"], scores["scores"], settings, effects)

@@ -14,7 +14,7 @@ from adnorm.index.sets import set_basis
 from adnorm.index.teachers import find_teachers
 from adnorm.study.axis_genes import AxisGenes, read_axis_genes
 from adnorm.study.diseases import disease_name, lookalikes, same_disease
-from axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
+from builders.axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
 
 GENES = np.array([f"G{i:03d}" for i in range(400)])
 

@@ -21,7 +21,7 @@ from adnorm.figures.quality import draw_quality
 from adnorm.figures.samples import draw_pca
 from adnorm.figures.sheet import Sheet
 from adnorm.study.gene_sets import ADDED
-from figure_cohorts import HEALTHY, TRIAL, make_cohort
+from builders.figure_cohorts import HEALTHY, TRIAL, make_cohort
 
 # ---------------------------------------------------------------- what cannot be drawn
 

@@ -16,7 +16,7 @@ from adnorm.figures.material import read_material
 from adnorm.figures.methods import methods_sentences
 from adnorm.figures.names import FIGURES
 from adnorm.figures.page import write_page
-from figure_cohorts import COHORTS, SETS, TRIAL, make_cohort
+from builders.figure_cohorts import COHORTS, SETS, TRIAL, make_cohort
 
 
 @pytest.fixture(scope="module")

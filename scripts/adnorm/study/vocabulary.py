@@ -1,0 +1,158 @@
+"""The words of the tables: every state, level, status, reason code and statistic, once.
+
+Stages meet through files, so a word that one stage writes is read by another. All of them take it
+from here. A member is its text: it compares, sorts and prints as such.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What a biopsy is of."""
+
+    LESIONAL = "lesional"
+    NONLESIONAL = "nonlesional"
+    HEALTHY = "healthy"
+
+
+class Arm(StrEnum):
+    """Arms that are no drug; placebo is named by the cohort file."""
+
+    HEALTHY = "healthy"
+    UNTREATED = "untreated"
+    #: In tables about patients: all arms together.
+    ALL = "all arms"
+
+
+class ComparisonKind(StrEnum):
+    """What a contrast compares."""
+
+    LESIONAL_NONLESIONAL = "lesional-nonlesional"
+    LESIONAL_HEALTHY = "lesional-healthy"
+    NONLESIONAL_HEALTHY = "nonlesional-healthy"
+    CHANGE = "change"
+    CHANGE_DIFFERENCE = "change-difference"
+    RESIDUAL = "residual"
+    RESIDUAL_HEALTHY = "residual-healthy"
+
+
+class Direction(StrEnum):
+    """How a gene, or all genes of a set, move in lesional skin."""
+
+    UP = "up"
+    DOWN = "down"
+    MIXED = "mixed"
+    UNSIGNED = "unsigned"
+
+
+class Family(StrEnum):
+    """Families of hypotheses in which false discovery rates are controlled."""
+
+    PRIMARY = "primary"
+    CURATED = "curated"
+    #: Sets that a user adds must not change the rates of the others.
+    ADDED = "added"
+    NONE = "none"
+
+
+class Method(StrEnum):
+    """Single-sample scores of a gene set."""
+
+    GSVA = "gsva"
+    SSGSEA = "ssgsea"
+    ZSCORE = "zscore"
+
+
+class Level(StrEnum):
+    """What an index is of."""
+
+    GLOBAL = "global"
+    SET = "set"
+    #: An axis that a published list of genes defines.
+    PUBLISHED_AXIS = "published_axis"
+
+
+class DerivedScore(StrEnum):
+    """Names in the tables of the index that are no gene set of a file."""
+
+    GLOBAL = "global"
+    ITCH_MINUS_TH2 = "itch_minus_th2"
+    PERCENT_IMPROVEMENT = "pct_improvement_literal"
+
+
+class Analysis(StrEnum):
+    """The primary analysis of the index, and those that question it."""
+
+    PRIMARY = "primary"
+    COMPOSITION_ADJUSTED = "composition_adjusted"
+    WITH_COMPOSITION_GENES = "with_composition_genes"
+    PERCENT_IMPROVEMENT = "literal"
+
+
+class Statistic(StrEnum):
+    """The normalization index, and its difference from placebo."""
+
+    NI = "NI"
+    DNI = "dNI"
+
+
+class Status(StrEnum):
+    """How far a number of the index or the atlas may be used."""
+
+    OK = "ok"
+    EXPLORATORY = "exploratory"
+    NOT_AVAILABLE = "NA"
+    #: Atlas: a figure of the literature that nothing here supports or contradicts.
+    PUBLISHED_ONLY = "published_only"
+    #: Atlas: a number without a test behind it.
+    DESCRIPTIVE = "descriptive"
+
+
+class SetStatus(StrEnum):
+    """Whether the platform, and the design, carry a number of a gene set."""
+
+    OK = "ok"
+    LOW_COVERAGE = "low_coverage"
+    NOT_SCORED = "not_scored"
+    #: The design promised the comparison, but the samples do not identify it.
+    NOT_ESTIMABLE = "not_estimable"
+
+
+class ReasonCode(StrEnum):
+    """Why there is no index; the sentence stands beside it."""
+
+    NO_REFERENCE = "NO_REFERENCE"
+    NO_PLACEBO = "NO_PLACEBO"
+    DENOM_NOT_ESTIMABLE = "DENOM_NOT_ESTIMABLE"
+    DIRECTION_CONTRADICTED = "DIRECTION_CONTRADICTED"
+    LOW_COVERAGE = "LOW_COVERAGE"
+    UNSIGNED = "UNSIGNED"
+    NOT_SCORED = "NOT_SCORED"
+    TOO_FEW_PAIRS = "TOO_FEW_PAIRS"
+    OTHER_DISEASE = "OTHER_DISEASE"
+    NO_WINDOW = "NO_WINDOW"
+    UNBOUNDED = "UNBOUNDED"
+
+
+class GeneClass(StrEnum):
+    """What a treatment made of the disease effect of a gene."""
+
+    REVERSED = "reversed"
+    PARTIAL = "partial"
+    RESIDUAL = "residual"
+    WORSENED = "worsened"
+    NOT_ESTIMABLE = "not estimable"
+
+
+class QualityFlag(StrEnum):
+    """What is odd about a sample."""
+
+    SMALL_LIBRARY = "small_library"
+    BELOW_LIBRARY_LIMIT = "below_library_limit"
+    PCA_OUTLIER = "pca_outlier"
+    CORRELATION_OUTLIER = "correlation_outlier"
+    SEX_CONTRADICTS_SHEET = "sex_contradicts_sheet"
+    SEX_DIFFERS_WITHIN_PATIENT = "sex_differs_within_patient"
+    DUPLICATE = "duplicate"
