@@ -11,11 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
 
 from adnorm.base.digest import PACKAGE
-from adnorm.study.manual import renew
-from adnorm.study.schema import load_schema
 
 ROOT = PACKAGE.parent.parent
 #: What each folder may import of ours, besides itself.
@@ -81,7 +78,7 @@ def test_rooms_are_small(pattern, limit):
 def test_importing_the_package_is_light():
     """Planning a run imports these modules; no stage's library may come along."""
     code = (
-        "import sys, adnorm, adnorm.study.cohort, adnorm.figures.names, adnorm.cli;"
+        "import sys, adnorm, adnorm.study.reading, adnorm.figures.names, adnorm.cli;"
         "heavy = {'scanpy', 'anndata', 'gseapy', 'seaborn', 'matplotlib', 'polars', 'pylimma'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -127,34 +124,6 @@ def test_development_lock_has_the_same_versions():
         return set(re.findall(r"^([\w.-]+==[^\s;]+)", (ROOT / "envs" / name).read_text(), re.M))
 
     assert pins("requirements.txt") <= pins("requirements-dev.txt")
-
-
-@pytest.mark.parametrize("name", ["config", "cohort", "simulation"])
-def test_schemas_are_schemas_and_describe_every_key(name):
-    schema = load_schema(name)
-    Draft202012Validator.check_schema(schema)
-
-    def undescribed(node, path):
-        for key, part in node.get("properties", {}).items():
-            here = f"{path}{key}"
-            if "description" not in part:
-                yield here
-            if "examples" not in part and "properties" not in part:
-                yield f"{here} (no example)"
-            yield from undescribed(part, f"{here}: ")
-        for other in ("additionalProperties", "items"):
-            if isinstance(node.get(other), dict):
-                yield from undescribed(node[other], path)
-        if "properties" in node and node.get("additionalProperties") is not False:
-            yield f"{path} accepts unknown keys"
-
-    assert list(undescribed(schema, "")) == []
-
-
-def test_the_manual_shows_every_key_as_the_schema_has_it():
-    text = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
-    assert text.count("<!-- keys:") == 3
-    assert renew(text) == text, "run `python -m adnorm.study.manual config/README.md`"
 
 
 def test_versions_agree():

@@ -16,7 +16,7 @@ from adnorm.expression.series_matrix import read_series_matrix
 from adnorm.study.decimals import NUMBER_PATTERN
 from adnorm.study.mapping import Rule
 from adnorm.study.samples import build_sample_sheet
-from adnorm.study.schema import check
+from builders.cohorts import mapping_of, measured_of
 
 COHORT = {
     "id": "lab",
@@ -46,7 +46,7 @@ def sheet(**fields):
 
 
 def canonical(raw, **rules):
-    cohort = check(COHORT | {"samples": SAMPLES | rules}, "cohort", "lab.yaml")
+    cohort = measured_of(COHORT | {"samples": SAMPLES | rules})
     return build_sample_sheet(raw, cohort)[0].set_index("sample").loc[list(raw.index)]
 
 
@@ -54,7 +54,7 @@ def read(column, cells, **spec):
     """Read one column; what is wrong with it, too."""
     raw = pd.DataFrame({"key": cells}, index=[f"s{i}" for i in range(len(cells))])
     problems = Problems("c.yaml")
-    found = Rule(column, {"from": "key"} | spec, "c.yaml").apply(raw, problems)
+    found = Rule(column, mapping_of({"from": "key"} | spec), "c.yaml").apply(raw, problems)
     return pd.to_numeric(found, errors="coerce").tolist(), problems.sentences
 
 
@@ -98,7 +98,7 @@ def test_fields_that_differ_in_punctuation_alone_must_be_named():
     cohort = COHORT | {"samples": SAMPLES, "exclude": [{"from": "easi_0", "values": ["1"]}]}
     cohort["exclude"][0]["reason"] = "x"
     with pytest.raises(AdnormError, match="exclude: rule 1: from: 'easi_0' may be"):
-        build_sample_sheet(raw, check(cohort, "cohort", "lab.yaml"))
+        build_sample_sheet(raw, measured_of(cohort))
 
 
 def test_a_nearly_equal_field_is_named_where_the_named_one_is_empty():
@@ -210,7 +210,9 @@ def test_numbers_pass_through_values_unless_these_are_codes():
         # The number may be a code of a visit, so that no pattern may take it.
         assert "pattern" not in problems[0]
     raw = pd.DataFrame({"study week": ["BL", "4"]})
-    found = Rule("week", {"from": "study week", "values": {"BL": 0}}, "").apply(raw, Problems(""))
+    found = Rule("week", mapping_of({"from": "study week", "values": {"BL": 0}}), "").apply(
+        raw, Problems("")
+    )
     assert found.tolist() == [0, "4"]
 
 
@@ -265,7 +267,7 @@ def test_a_screening_visit_has_one_way_out_that_works(week):
     rule = rule_of(message)
     assert rule == {"from": "visit", "values": ["Screening"], "reason": "before baseline"}
     cohort = COHORT | {"samples": SAMPLES | rules, "exclude": [rule]}
-    samples, excluded = build_sample_sheet(raw, check(cohort, "cohort", "lab.yaml"))
+    samples, excluded = build_sample_sheet(raw, measured_of(cohort))
     assert (len(samples), set(excluded["sample"])) == (4, {"e1", "e2"})
 
 

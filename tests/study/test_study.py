@@ -10,15 +10,17 @@ import pytest
 import yaml
 
 from adnorm.base.errors import AdnormError, Problems
+from adnorm.base.yaml_text import read_yaml
 from adnorm.study.advice import fitting_key
 from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
-from adnorm.study.cohort import published_part, read_cohort, read_study
+from adnorm.study.cohort import PublishedCohort
 from adnorm.study.decimals import NUMBER_PATTERN, with_points
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.mapping import Rule
 from adnorm.study.raw_fields import normalised_key
+from adnorm.study.reading import read_cohort, read_study
 from adnorm.study.samples import build_sample_sheet
-from adnorm.study.schema import check, read_yaml
+from builders.cohorts import mapping_of, measured_of
 
 COHORT = {
     "id": "trial",
@@ -67,7 +69,7 @@ def raw_trial(weeks=("Baseline", "Day 15", "Day 29")):
 
 
 def cohort(**changes):
-    return check({**COHORT, **changes}, "cohort", "trial.yaml") | {"where": "trial.yaml"}
+    return measured_of({**COHORT, **changes}, "trial.yaml")
 
 
 JOINED = ["patient_id", "lesion"]
@@ -97,7 +99,7 @@ def test_keys_match_without_case_and_punctuation(key):
 def apply(spec, values, column="week"):
     raw = pd.DataFrame({"key": values}, index=[f"s{i}" for i in range(len(values))])
     problems = Problems("c.yaml")
-    return Rule(column, spec, "c.yaml").apply(raw, problems), problems
+    return Rule(column, mapping_of(spec), "c.yaml").apply(raw, problems), problems
 
 
 def test_values_match_as_text_and_as_numbers():
@@ -131,7 +133,7 @@ def test_unknown_key_names_the_nearest_and_shows_what_there_is():
 def test_alternatives_are_taken_sample_by_sample():
     raw = pd.DataFrame({"a": ["1", ""], "b": ["9", "2"]}, index=["s0", "s1"])
     problems = Problems("c.yaml")
-    mapped = Rule("week", {"from": ["a", "b"]}, "c.yaml").apply(raw, problems)
+    mapped = Rule("week", mapping_of({"from": ["a", "b"]}), "c.yaml").apply(raw, problems)
     assert mapped.tolist() == ["1", "2"]
 
 
@@ -526,8 +528,8 @@ def run(tmp_path, monkeypatch):
 
 def test_study_has_defaults(run):
     study = read_study(run)
-    assert study.config["effects"]["minimum_pairs"] == 3
-    assert study.config["figures"]["heatmap_sets"]["itch"] == ["itch_core_skin_up"]
+    assert study.config.effects.minimum_pairs == 3
+    assert study.config.figures.heatmap_sets.itch == ("itch_core_skin_up",)
     assert list(study.cohorts) == ["trial"]
 
 
@@ -551,18 +553,18 @@ def test_configuration_problems_are_named(run, change, message):
 
 
 def test_mending_a_mapping_does_not_fetch_again(tmp_path):
-    first = read_cohort(write(tmp_path, COHORT))
+    first = read_cohort(write(tmp_path, COHORT)).view(PublishedCohort)
     mended = {**COHORT, "samples": {**COHORT["samples"], "sex": {"constant": "female"}}}
-    assert published_part(first) == published_part(read_cohort(write(tmp_path, mended)))
+    assert first == read_cohort(write(tmp_path, mended)).view(PublishedCohort)
     read_otherwise = read_cohort(write(tmp_path, {**COHORT, "source": {"symbol_column": "gene"}}))
-    assert published_part(first) == published_part(read_otherwise)
+    assert first == read_otherwise.view(PublishedCohort)
     pinned = {**COHORT, "source": {"sha256": {"series_matrix": "0" * 64}}}
-    assert published_part(first) != published_part(read_cohort(write(tmp_path, pinned)))
+    assert first != read_cohort(write(tmp_path, pinned)).view(PublishedCohort)
 
 
 @pytest.mark.parametrize("name", ["gse80342", "gse193309", "gse199046"])
 def test_shipped_cohort_files_are_valid(repository, name):
-    assert read_cohort(repository / "config" / "cohorts" / f"{name}.yaml")["status"] == "verified"
+    assert read_cohort(repository / "config" / "cohorts" / f"{name}.yaml").status == "verified"
 
 
 # ---------------------------------------------------------------- what messages propose

@@ -69,7 +69,7 @@ rule atlas_figures:
         settings=harmless(SETTINGS["figures"] | {"index": SETTINGS["index"]}),
         cohorts=harmless(
             {
-                name: {key: cohort[key] for key in ("title", "route", "placebo_arm")}
+                name: {key: getattr(cohort, key) for key in ("route", "placebo_arm")}
                 for name, cohort in STUDY.cohorts.items()
             }
         ),

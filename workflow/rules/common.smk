@@ -12,15 +12,17 @@ from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
 from adnorm.base.parameters import harmless
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
-from adnorm.study.cohort import local_sources, locate, published_part, read_study
+from adnorm.study.cohort import DescribedCohort, MeasuredCohort, PublishedCohort
+from adnorm.study.reading import locate, read_study
 
 try:
-    STUDY = read_study(config, HOME)
+    STUDY = read_study(config, HOME, typed=workflow.config_settings.config)
 except AdnormError as error:
     # Snakemake prints a WorkflowError without a traceback.
     raise WorkflowError(f"the configuration cannot be run.\n{error}") from None
 
-SETTINGS = STUDY.config
+# As plain values: rules write what their stage uses into its parameters.
+SETTINGS = STUDY.config.model_dump()
 # What the methods paragraph of a cohort tells.
 METHODS = {stage: SETTINGS[stage] for stage in ("scores", "effects", "enrichment")}
 
@@ -70,7 +72,7 @@ INDEX_DRAWN = {
 
 
 def cohort_file(wildcards):
-    """The checked cohort file, as plain values."""
+    """The checked cohort file."""
     if wildcards.cohort not in STUDY.cohorts:
         known = ", ".join(sorted(STUDY.cohorts))
         raise WorkflowError(
@@ -79,25 +81,25 @@ def cohort_file(wildcards):
     return STUDY.cohorts[wildcards.cohort]
 
 
-def cohort_parameter(wildcards):
-    """The checked cohort file as a parameter; the entry script turns its texts back."""
-    return harmless(cohort_file(wildcards))
+def cohort_part(kind):
+    """What a stage asks of a cohort file, as a parameter: any other change reruns nothing.
 
-
-def fetched_part(wildcards):
-    """Only what decides which bytes are fetched: mending a mapping must not download again."""
-    return harmless(published_part(cohort_file(wildcards)))
+    Entry scripts turn its texts back.
+    """
+    return lambda wildcards: harmless(
+        cohort_file(wildcards).view(kind).model_dump(by_alias=True)
+    )
 
 
 def fetch_inputs(wildcards):
     """Files of the lab that a cohort reads, so that changing one runs the cohort again."""
-    return local_sources(cohort_file(wildcards))
+    return cohort_file(wildcards).local_files
 
 
 def simulation_gene_sets(wildcards):
     """The gene sets that a simulated cohort draws its genes from; nothing for real cohorts."""
-    simulation = cohort_file(wildcards).get("simulation")
-    return [str(locate(simulation["gene_sets"], HOME))] if simulation else []
+    simulation = cohort_file(wildcards).simulation
+    return [str(locate(simulation.gene_sets, HOME))] if simulation else []
 
 
 def figure_inputs(drawn):

@@ -24,7 +24,7 @@ rule expression:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        cohort=cohort_parameter,
+        cohort=cohort_part(MeasuredCohort),
         settings=harmless(
             SETTINGS["expression"]
             | {

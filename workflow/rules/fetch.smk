@@ -12,7 +12,7 @@ rule fetch:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        cohort=fetched_part,
+        cohort=cohort_part(PublishedCohort),
         settings=harmless(SETTINGS["geo"]),
         code=code_digest("fetch"),
     message:

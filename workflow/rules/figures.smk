@@ -19,7 +19,7 @@ rule figures:
         settings=harmless(
             SETTINGS["figures"] | {"fdr": SETTINGS["effects"]["fdr"]} | METHODS
         ),
-        cohort=cohort_parameter,
+        cohort=cohort_part(DescribedCohort),
         code=code_digest("figures"),
     message:
         "{wildcards.cohort}: figures"
@@ -58,7 +58,10 @@ rule cohorts:
     params:
         cohorts=harmless(
             {
-                name: {key: cohort[key] for key in ("title", "accession", "status")}
+                name: {
+                    key: getattr(cohort, key)
+                    for key in ("title", "accession", "status")
+                }
                 for name, cohort in STUDY.cohorts.items()
             }
         ),

@@ -85,8 +85,7 @@ def readable_part(path: Path, where: str) -> tuple[dict, set[str]] | None:
 
 def _named(rule: dict) -> set[str]:
     """List the treatments that a mapping names."""
-    from adnorm.study.mapping import OF_PATIENT
-    from adnorm.study.samples import NO_TREATMENT
+    from adnorm.study.cohort import NO_TREATMENT, OF_PATIENT
 
     given = [*rule.get("values", {}).values(), rule.get("constant"), rule.get("missing")]
     return {str(name) for name in given if name is not None} - {NO_TREATMENT, OF_PATIENT}

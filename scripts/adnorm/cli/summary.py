@@ -125,7 +125,7 @@ def tell(results: Path) -> dict:
     AdnormError
         The folder holds no finished cohort.
     """
-    from adnorm.study.cohort_checks import RESERVED
+    from adnorm.study.reading import RESERVED
 
     cohorts = sorted(p.parent for p in results.glob("*/logs") if p.parent.name not in RESERVED)
     folders = [c for c in cohorts if _finished(c / "figures" / "overview.html")]

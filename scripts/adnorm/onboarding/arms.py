@@ -24,7 +24,7 @@ from adnorm.onboarding.fields import (
 from adnorm.onboarding.visits import is_number
 from adnorm.onboarding.weeks import read_visit
 from adnorm.onboarding.words import read_disease, read_state, says_missing
-from adnorm.study.mapping import OF_PATIENT
+from adnorm.study.cohort import OF_PATIENT
 
 _TREATMENT_KEYS = [
     r"(?:treatment|drug|study|trial|randomi[sz]ed|randomi[sz]ation)_?(?:arm|group|name|assignment)",

@@ -28,6 +28,7 @@ from adnorm.onboarding.words import (
     read_disease,
     read_state,
 )
+from adnorm.study.cohort import ColumnMapping
 from adnorm.study.nobody import names_nobody, own_person, shared_words
 
 _PERSON = r"(?:patient|subject|participant|donor|individual|indivisual|person|volunteer|proband)"
@@ -185,7 +186,7 @@ def _nobody(raw: pd.DataFrame, key: str, state: Column, weeks: pd.Series) -> str
     if not words:
         return ""
     named = [word for word in words if not names_nobody(word)]
-    line = own_person(raw, {"from": key}, [key], named)
+    line = own_person(raw, ColumnMapping.model_validate({"from": key}), named)
     advice = f"take this line out and write `{line}`" if line else "give each an id of its own"
     return (
         f"{listing(words)} names no person, but would be one with {max(words.values())} biopsies; "

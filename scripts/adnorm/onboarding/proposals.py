@@ -28,7 +28,7 @@ from adnorm.onboarding.words import (
     codes_of_skin,
     read_disease,
 )
-from adnorm.study.mapping import OF_PATIENT
+from adnorm.study.cohort import OF_PATIENT
 
 CONFIRM, FILL = "confirm", "fill in"
 _ANNOTATION = "table that says the gene of each probe, in a column called 'Gene symbol'"

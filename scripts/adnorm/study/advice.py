@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from adnorm.base.errors import listing
+from adnorm.study.cohort import ColumnMapping
 from adnorm.study.decimals import MINUS, NUMBER_PATTERN, is_number, whole_number
 
 #: Longer texts of a field are cut in messages: protocols fill pages.
@@ -109,9 +110,9 @@ def _alike(name: str, other: str) -> bool:
     return SequenceMatcher(None, name.casefold(), other.casefold()).ratio() >= _ALIKE
 
 
-def line_with(column: str, spec: dict, source: dict) -> str:
+def line_with(column: str, spec: ColumnMapping, source: dict) -> str:
     """Write the mapping of a column as it stands, but from another source."""
-    rest = {k: v for k, v in spec.items() if k not in ("from", "from_all")}
+    rest = {k: v for k, v in spec.as_written().items() if k not in ("from", "from_all")}
     line = flow({column: source | rest})
     return line if len(line) <= _LONGEST_LINE else flow({column: source})[:-1] + ", … as it is}"
 
@@ -123,7 +124,7 @@ def missing_values(column: str, raw_values: Iterable[str]) -> str:
     return f"`{{{entries}}}` (for each …: {choice})"
 
 
-def number_advice(column: str, texts: Iterable[str], spec: dict | None = None) -> str:
+def number_advice(column: str, texts: Iterable[str], spec: ColumnMapping | None = None) -> str:
     """Say how numbers are got out of texts, by a way that changes none of them.
 
     Parameters
@@ -142,7 +143,7 @@ def number_advice(column: str, texts: Iterable[str], spec: dict | None = None) -
     few = len(texts) <= MOST_VALUES
     # A number without a word may be a code that `values:` translates.
     words = all(reads_whole(column, text) and not is_number(text) for text in texts)
-    if words and "pattern" not in (spec or {}):
+    if words and (spec is None or spec.pattern is None):
         pattern = f"take the number out with `pattern: '{NUMBER_PATTERN}'`"
         return f"{add}, or {pattern}" if few else pattern
     if few:

@@ -1,199 +1,469 @@
-"""Cohort files and the configuration of a run, read and checked before any work."""
+"""The cohort file: everything about one data set with one design, as typed models."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from adnorm.base.errors import AdnormError, Problems, listing, nearest
-from adnorm.study.axis_genes import read_axis_genes
-from adnorm.study.cohort_checks import check_parts
-from adnorm.study.gene_sets import read_gene_sets
-from adnorm.study.schema import check, fill_defaults, load_schema, note_faults, read_yaml
+from pydantic import ConfigDict, Field, model_validator
+
+from adnorm.study.simulation import Simulation
+from adnorm.study.validation import Listed, Omittable, Section, Sha256, Sparse
+from adnorm.study.vocabulary import Assay, Route, Scale, State
+
+#: Canonical columns of numbers.
+NUMBERS = ("dose_mg", "week", "easi", "scorad", "itch_nrs", "age")
+#: Says in a mapping: take this from the patient's other samples (an arm is a patient's property).
+OF_PATIENT = "of_patient"
+#: Treatment of people without one.
+NO_TREATMENT = "none"
+#: A word of the vocabulary, as a file writes it.
+RouteName = Annotated[Route, Field(strict=False)]
+AssayName = Annotated[Assay, Field(strict=False)]
+ScaleName = Annotated[Scale, Field(strict=False)]
+#: The state that counts as normal at baseline.
+ReferenceState = Literal[State.NONLESIONAL, State.HEALTHY]
 
 
-@dataclass(frozen=True)
-class Study:
-    """One run: its configuration and its cohorts.
+class SourceFiles(Section):
+    """Files of a cohort, and how they are laid out."""
+
+    matrix: str | None = Field(
+        None,
+        description="Series matrix as a URL or path; null takes it from the GEO address",
+        examples=["https://example.org/GSE1_series_matrix.txt.gz"],
+    )
+    annotation: str | None = Field(
+        None,
+        description="Annotation as a URL or path: probe to gene symbol of a platform, or NCBI's "
+        "table of its genes (route ncbi_counts); null takes it from GEO",
+        examples=["data/GPL570.annot.gz"],
+    )
+    table: str | None = Field(
+        None,
+        description="Table of counts or expression (or the .h5ad of route h5ad), as the file's "
+        "name among the supplementary files, a URL or a path",
+        examples=["GSE193309_count_matrix.csv.gz"],
+    )
+    sheet: str | None = Field(
+        None,
+        description="Sample sheet of a local cohort (csv, tsv or txt), one row per sample",
+        examples=["data/samples.csv"],
+    )
+    sheet_key: str | None = Field(
+        None,
+        description="Column of the sample sheet that holds the column names of the table; null "
+        "takes the first column",
+        examples=["library"],
+    )
+    gene_column: str | None = Field(
+        None,
+        description="Column of the table (of var, in an .h5ad) that holds gene identifiers; null "
+        "takes the first column (the index of var)",
+        examples=["gene_id"],
+    )
+    layer: str | None = Field(
+        None,
+        description="Layer of the .h5ad that holds the values; `.raw` takes those of .raw, null "
+        "takes X",
+        examples=["counts"],
+    )
+    libraries: str | None = Field(
+        None,
+        description="Regular expression with the one named group `library`, searched in the names "
+        "of the columns of counts; columns in which it finds the same library are its lanes and "
+        "are summed",
+        examples=["(?P<library>[^_/]+)_[^/]*$"],
+    )
+    round_counts: bool = Field(
+        False,
+        description="Round expected counts (RSEM, salmon, tximport) to whole numbers",
+        examples=[True],
+    )
+    scale_checked: Annotated[str, Field(max_length=500)] | None = Field(
+        None,
+        description="How you know that the declared scale is right, in words, when the check of "
+        "the values says otherwise: the scale is kept and the report says so. Infinite values, "
+        "negative counts and counts that are not whole are refused all the same",
+        examples=["per 10000 of a panel of weak genes; compared with the authors' table"],
+    )
+    unpacked_gigabytes: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="Gigabytes that a packed file (gzip, .h5ad) of this cohort may hold; null "
+        "allows 8, and 200 times the size of the file: what holds more is a mistake or an attack",
+        examples=[20],
+    )
+    symbol_column: str | None = Field(
+        None,
+        description="Column of the platform annotation that holds gene symbols; null looks for the "
+        "usual names",
+        examples=["Gene symbol"],
+    )
+
+
+class Source(SourceFiles):
+    """Where the files are, when it does not follow from the accession; how they are laid out."""
+
+    sha256: dict[
+        str,
+        Annotated[
+            Sha256,
+            Field(
+                description="a SHA-256 is 64 hexadecimal digits, in lower case",
+                examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+            ),
+        ],
+    ] = Field(
+        {},
+        description="Pinned SHA-256 of the fetched files, by role (series_matrix, annotation, "
+        "table, sheet) or file name; `adnorm lock` writes them, and other bytes are refused",
+        examples=[{"table": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}],
+    )
+
+
+class Treatment(Section):
+    """A treatment, by its canonical name."""
+
+    drug_class: str = Field(
+        description="Class of the drug; 'placebo' for placebo or vehicle",
+        examples=["JAK inhibitor", "anti-IL-13", "placebo"],
+    )
+
+
+class ColumnMapping(Sparse):
+    """Mapping of one canonical column.
+
+    `from:`, `from_all:` or `constant:`, then `pattern:`, `values:`, `scale:`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "description": "Mapping of one canonical column: `from:`, `from_all:` or `constant:`, "
+            "then `pattern:`, `values:`, `scale:`",
+            "examples": [{"from": ["patient id", "subject"]}],
+        }
+    )
+
+    from_: Omittable[str | Annotated[Listed[str], Field(min_length=1)]] = Field(
+        None,
+        alias="from",
+        description="Raw key or list of alternatives. A field of exactly this name is taken, else "
+        "the one that differs in case and punctuation alone; fields that are not named never fill "
+        "its gaps",
+        examples=[["patient_id", "subject"]],
+    )
+    from_all: Omittable[Annotated[Listed[str], Field(min_length=2)]] = Field(
+        None,
+        description="Raw keys whose values are joined with a space, such as the patient and the "
+        "lesion of a trial within patients; all must be filled",
+        examples=[["patient_id", "lesion"]],
+    )
+    values: Omittable[dict[Any, str | int | float | None]] = Field(
+        None,
+        description="Raw value to canonical value; null means not available; numbers that it does "
+        "not name stay as they are in columns of numbers, unless it translates numbers; for "
+        "treatment and dose_mg, of_patient takes it from the patient's other samples",
+        examples=[{"LS": "lesional", "NL": "nonlesional"}],
+    )
+    pattern: Omittable[str] = Field(
+        None,
+        description="Regular expression with one named group; what the group finds is the value. "
+        "Of a number it must take all, with sign and decimals",
+        examples=["week (?P<value>[0-9]+)"],
+    )
+    constant: Omittable[str | int | float] = Field(
+        None, description="The same value for all samples", examples=["none"]
+    )
+    scale: Omittable[float] = Field(
+        None,
+        description="Factor that brings a number that was read to the canonical unit, such as "
+        "4.345 from months to weeks; values under `values:` are canonical already",
+        examples=[4.345],
+    )
+    missing: str | int | float | None = Field(
+        None,
+        description="Canonical value where the raw field is empty; null means not available",
+        examples=[0],
+    )
+
+    @property
+    def keys(self) -> list[str]:
+        """The raw keys to look at: alternatives, best first, or all that are joined."""
+        named = self.from_all or self.from_ or ()
+        return [named] if isinstance(named, str) else list(named)
+
+    @property
+    def has_one_source(self) -> bool:
+        """Whether it is clear where the values come from."""
+        return len({"from_", "from_all", "constant"} & self.model_fields_set) == 1
+
+    @property
+    def translation(self) -> Mapping[Any, str | int | float | None]:
+        """What `values:` says; empty without it."""
+        return self.values or {}
+
+    @property
+    def says_missing(self) -> bool:
+        """Whether the file says what an empty raw field means."""
+        return "missing" in self.model_fields_set
+
+    @property
+    def results(self) -> list[str | int | float]:
+        """The canonical values that the mapping names."""
+        named = [*self.translation.values(), self.constant, self.missing]
+        return [value for value in named if value is not None]
+
+
+class SampleMappings(Sparse):
+    """How raw metadata become the canonical sample sheet, one mapping for each canonical column."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"state": {"from": "skin type", "values": {"LS": "lesional", "NL": "nonlesional"}}}
+            ]
+        }
+    )
+
+    patient: ColumnMapping
+    state: ColumnMapping
+    treatment: ColumnMapping
+    week: ColumnMapping
+    dose_mg: Omittable[ColumnMapping] = None
+    easi: Omittable[ColumnMapping] = None
+    scorad: Omittable[ColumnMapping] = None
+    itch_nrs: Omittable[ColumnMapping] = None
+    responder: Omittable[ColumnMapping] = None
+    batch: Omittable[ColumnMapping] = None
+    sex: Omittable[ColumnMapping] = None
+    age: Omittable[ColumnMapping] = None
+    site: Omittable[ColumnMapping] = None
+
+    @property
+    def by_column(self) -> dict[str, ColumnMapping]:
+        """The mappings that the file has, by canonical column."""
+        found = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: mapping for name, mapping in found if mapping is not None}
+
+
+class ExclusionRule(Sparse):
+    """A rule that leaves samples out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["samples"]},
+                {"required": ["from", "values"]},
+                {"required": ["from", "pattern"]},
+            ]
+        }
+    )
+
+    from_: Omittable[str] = Field(
+        None, alias="from", description="Raw key to look at", examples=["disease"]
+    )
+    values: Omittable[Listed[str | int | float]] = Field(
+        None, description="Raw values whose samples are left out", examples=[["psoriasis"]]
+    )
+    pattern: Omittable[str] = Field(
+        None,
+        description="Regular expression; samples whose raw value matches are left out",
+        examples=["^PSO"],
+    )
+    samples: Omittable[Listed[str]] = Field(
+        None, description="Sample ids to leave out", examples=[["GSM2124822"]]
+    )
+    reason: str = Field(description="Why; stands in the report", examples=["another disease"])
+
+    @model_validator(mode="after")
+    def _one_form(self) -> ExclusionRule:
+        given = self.model_fields_set - {"reason"}
+        if given not in ({"samples"}, {"from_", "values"}, {"from_", "pattern"}):
+            raise ValueError(
+                "give `samples:`, or `from:` with one of `values:` and `pattern:`; found "
+                + (", ".join(f"`{key}:`" for key in self.as_written() if key != "reason") or "none")
+            )
+        return self
+
+
+class CohortFile(Section):
+    """Everything about one data set with one design.
+
+    One file for each cohort, config/cohorts/COHORT.yaml.
+    """
+
+    model_config = ConfigDict(title="A cohort file")
+
+    id: str = Field(
+        pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$",
+        description="name of the cohort and of its file; letters, digits, '_' and '-' only, "
+        "because it becomes a folder",
+        examples=["gse80342"],
+    )
+    title: str = Field(
+        description="What the cohort is, in a few words; stands above every figure",
+        examples=["Oral ruxolitinib in alopecia areata"],
+    )
+    accession: Annotated[str, Field(pattern="^(GSE|E-)[A-Z0-9-]+$")] | None = Field(
+        None,
+        description="GEO accession of the series, such as GSE80342; null for a lab's own data",
+        examples=["GSE80342"],
+    )
+    citation: str | None = Field(
+        None,
+        description="The publication to cite",
+        examples=["Mackay-Wiggan 2016, JCI Insight 1(15)"],
+    )
+    disease: str = Field(
+        description="Disease of the patients; only cohorts of one disease teach each other its "
+        "axis or are combined (capitals, punctuation, severity and synonyms such as AD or eczema "
+        "play no part)",
+        examples=["atopic dermatitis"],
+    )
+    tissue: str = Field(description="What was sampled", examples=["skin biopsy", "tape strip"])
+    organism: Literal["Homo sapiens"] = Field(
+        "Homo sapiens",
+        description="Species; the gene sets are human, so only human data are accepted",
+        examples=["Homo sapiens"],
+    )
+    assay: AssayName = Field(description="How expression was measured", examples=["microarray"])
+    platform: str | None = Field(
+        None,
+        description="GEO platform; chooses one when a series has several",
+        examples=["GPL570"],
+    )
+    route: RouteName = Field(description="How the values come in", examples=["geo_supplementary"])
+    scale: ScaleName = Field(
+        description="Scale of the values as published; verified against the values, never "
+        "guessed. NAME_counts is the logarithm of count + 1: it is turned back into counts",
+        examples=["log2"],
+    )
+    reference: ReferenceState | None = Field(
+        description="The state that counts as normal at baseline; null when the cohort has neither",
+        examples=["nonlesional"],
+    )
+    placebo_arm: str | None = Field(
+        None,
+        description="The arm that drugs are compared with; null when there is none",
+        examples=["placebo"],
+    )
+    status: Literal["verified", "unverified"] = Field(
+        "unverified",
+        description="verified once a run against the real series has confirmed this file",
+        examples=["verified"],
+    )
+    note: str | None = Field(
+        None,
+        description="Caveats that a reader of the report must know",
+        examples=["Three baseline-only patients of the series are missing"],
+    )
+    source: Source = Source()
+    treatments: dict[str, Treatment] = Field(
+        {},
+        description="Every treatment by its canonical name, with its drug class",
+        examples=[{"ruxolitinib": {"drug_class": "JAK inhibitor"}}],
+    )
+    samples: SampleMappings
+    exclude: Listed[ExclusionRule] = Field(
+        (),
+        description="Samples to leave out, each rule with its reason; they are listed in "
+        "excluded.tsv and in the report",
+        examples=[[{"from": "disease", "values": ["psoriasis"], "reason": "another disease"}]],
+    )
+    simulation: Omittable[Simulation] = None
+
+
+class Cohort(CohortFile):
+    """A cohort file that was read and checked.
 
     Attributes
     ----------
-    config
-        The checked configuration with all defaults.
-    cohorts
-        The checked cohort files by id, in the order of the configuration.
-    files
-        Where each cohort file lies.
-    """
-
-    config: dict
-    cohorts: dict[str, dict]
-    files: dict[str, Path]
-
-
-def read_cohort(path: Path | str, where: str | None = None) -> dict:
-    """Read and check one cohort file.
-
-    Parameters
-    ----------
-    path
-        ``COHORT.yaml``; its name must be the cohort's id.
     where
-        What to call the file in messages and results; the path unless told otherwise.
-
-    Returns
-    -------
-    dict
-        The file's keys with all defaults, and ``where``.
-
-    Raises
-    ------
-    AdnormError
-        One message with everything that is wrong with the file.
+        What messages call the file.
+    stand_ins
+        Canonical columns whose mapping is refused elsewhere and replaced by one that cannot be
+        wrong; empty for every cohort that runs.
     """
-    path = Path(path)
-    where = where or str(path)
-    value = read_yaml(path)
-    problems = Problems(where)
-    faults = note_faults(value, "cohort", problems)
-    cohort = fill_defaults(value, load_schema("cohort"))
-    check_parts(cohort, faults, path.stem, problems)
-    problems.stop()
-    cohort["where"] = where
-    return cohort
+
+    where: str = ""
+    stand_ins: Listed[str] = ()
+
+    @property
+    def local_files(self) -> list[str]:
+        """The files on this disk that the cohort reads, sorted."""
+        source = self.source
+        named = [path for path in (source.matrix, source.annotation, source.sheet) if path]
+        # The table of a GEO series is a file name among its supplementary files, not a path.
+        if source.table and (self.route != Route.GEO_SUPPLEMENTARY or "/" in source.table):
+            named.append(source.table)
+        return sorted(path for path in named if "://" not in path and not path.startswith("file:"))
 
 
-def locate(path: str, home: Path) -> Path:
-    """Find a file of the user (relative to the working directory) or one that adnorm ships."""
-    found = Path(path)
-    if found.is_absolute() or found.exists() or not (home / found).exists():
-        return found
-    return home / found
+class FetchedSource(Section):
+    """Which files are fetched; the other keys of `source:` say how they are read."""
+
+    matrix: str | None
+    annotation: str | None
+    table: str | None
+    sheet: str | None
+    unpacked_gigabytes: float | None
+    sha256: dict[str, str]
 
 
-def read_study(config: dict, home: Path = Path(), where: str = "configuration") -> Study:
-    """Check a configuration and all cohort files that it names.
+class PublishedCohort(Section):
+    """What decides which bytes are fetched: mending a mapping must not fetch again."""
 
-    Parameters
-    ----------
-    config
-        The configuration as read from YAML.
-    home
-        The repository; files that adnorm ships are found there from any working directory.
-    where
-        What to call the configuration in messages.
-
-    Returns
-    -------
-    Study
-        ``config`` has all defaults and the paths that were found.
-
-    Raises
-    ------
-    AdnormError
-        One message with everything that is wrong: unknown keys, cohort files or gene-set files that
-        are missing, two cohorts with one id, and whatever is wrong inside the cohort files.
-    """
-    config = check(config, "config", where)
-    problems = Problems(where)
-    _check_names(config, problems)
-    cohorts: dict[str, dict] = {}
-    files: dict[str, Path] = {}
-    for name in config["cohorts"]:
-        named = (
-            name if name.endswith((".yaml", ".yml")) else f"{config['cohort_folder']}/{name}.yaml"
-        )
-        path = _cohort_path(name, named, config["cohort_folder"], home, problems)
-        if path is None:
-            continue
-        try:
-            # Shipped files are found from anywhere; results must not name the place.
-            cohort = read_cohort(path, where=named)
-        except AdnormError as error:
-            problems.add(str(error))
-            continue
-        if cohort["id"] in cohorts:
-            problems.add(
-                f"cohorts: two cohorts have the id '{cohort['id']}': {files[cohort['id']]} and "
-                f"{path}; results would overwrite each other"
-            )
-            continue
-        cohorts[cohort["id"]], files[cohort["id"]] = cohort, path
-    config["gene_sets"] = [str(locate(path, home)) for path in config["gene_sets"]]
-    try:
-        read_gene_sets(config["gene_sets"])
-    except AdnormError as error:
-        problems.add(f"gene_sets: {error}")
-    if config["index"]["axis_genes"]:
-        config["index"]["axis_genes"] = str(locate(config["index"]["axis_genes"], home))
-        try:
-            read_axis_genes(config["index"]["axis_genes"])
-        except AdnormError as error:
-            problems.add(f"index: axis_genes: {error}")
-    table = config["identifiers"]["table"]
-    if table and "://" not in table and not Path(table).is_file():
-        problems.add(f"identifiers: table: the file {table} does not exist")
-    problems.stop()
-    return Study(config, cohorts, files)
+    id: str
+    accession: str | None
+    platform: str | None
+    route: RouteName
+    source: FetchedSource
+    #: What the simulator writes.
+    title: str
+    scale: ScaleName | None = None
+    simulation: Simulation | None = None
 
 
-#: What no name of a file or folder of a run may hold: the report shows these names as they are, in
-#: its scripts too, and Snakemake reads brackets as wildcards.
-_NO_NAME = re.compile(r"[<>{}\x00-\x1f\x7f]")
+class MeasuredCohort(Section):
+    """What decides expression and the sample sheet, without what only readers of the report see."""
+
+    id: str
+    title: str
+    where: str
+    accession: str | None
+    disease: str
+    tissue: str
+    assay: AssayName
+    platform: str | None
+    route: RouteName
+    scale: ScaleName
+    reference: ReferenceState | None
+    placebo_arm: str | None
+    source: SourceFiles
+    treatments: dict[str, Treatment]
+    samples: SampleMappings
+    exclude: Listed[ExclusionRule]
+    stand_ins: Listed[str] = ()
 
 
-def _check_names(config: dict, problems: Problems) -> None:
-    """Refuse names of files and folders that would mean something in a report or to Snakemake."""
-    named = [("results", config["results"]), ("index: axis_genes", config["index"]["axis_genes"])]
-    named += [("gene_sets", path) for path in config["gene_sets"]]
-    named.append(("identifiers: table", config["identifiers"]["table"]))
-    for key, path in named:
-        marks = sorted(set(_NO_NAME.findall(path or "")))
-        if marks:
-            problems.add(
-                f"{key}: the name {path!r} holds {', '.join(map(repr, marks))}; angle brackets, "
-                "braces and control characters are not allowed in names of files and folders: "
-                "rename it"
-            )
+class DescribedCohort(Section):
+    """What figures and pages say of a cohort."""
+
+    id: str
+    title: str
+    accession: str | None
+    citation: str | None
+    route: RouteName
+    reference: ReferenceState | None
+    placebo_arm: str | None
+    status: str
+    note: str | None
 
 
-def _cohort_path(name: str, named: str, folder: str, home: Path, problems: Problems) -> Path | None:
-    path = locate(named, home)
-    if path.is_file():
-        return path
-    shelf = locate(folder, home)
-    known = sorted(p.stem for p in shelf.glob("*.yaml"))
-    problems.add(
-        f"cohorts: '{name}': the file {path} does not exist{nearest(name, known)}; cohort files "
-        f"in {shelf}: {listing(known, 40) or 'none'}"
-    )
-    return None
+# Bridge for code that still takes dictionaries; goes with the last of it.
+def __getattr__(name: str) -> Any:
+    from adnorm.study import schema
 
-
-#: The keys of a cohort file that decide which bytes are fetched.
-_PUBLISHED = ("id", "accession", "platform", "route")
-#: … and those of its `source:`; the others say how the bytes are read.
-_FETCHED = ("matrix", "annotation", "table", "sheet", "unpacked_gigabytes", "sha256")
-#: What the simulator writes into its files besides.
-_SIMULATED = ("assay", "scale", "title", "simulation")
-
-
-def published_part(cohort: dict) -> dict:
-    """Return only what decides which bytes are fetched.
-
-    A mended mapping must not download anything again, so the fetch stage sees nothing else.
-    """
-    keys = _PUBLISHED + (_SIMULATED if "simulation" in cohort else ())
-    part = {key: cohort[key] for key in keys}
-    return part | {"source": {key: cohort["source"][key] for key in _FETCHED}}
-
-
-def local_sources(cohort: dict) -> list[str]:
-    """Return the files on this disk that a cohort reads, sorted."""
-    source = cohort["source"]
-    named = [source[key] for key in ("matrix", "annotation", "sheet") if source[key]]
-    # The table of a GEO series is a file name among its supplementary files, not a path.
-    if source["table"] and (cohort["route"] != "geo_supplementary" or "/" in source["table"]):
-        named.append(source["table"])
-    return sorted(path for path in named if "://" not in path and not path.startswith("file:"))
+    if name in ("read_cohort", "read_study", "locate", "Study", "published_part", "local_sources"):
+        return getattr(schema, name)
+    raise AttributeError(name)

@@ -8,25 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from adnorm.study.validation import Listed, Section, Sha256, Unique
+from adnorm.study.vocabulary import Method
 
 #: Something strictly between 0 and 1.
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-class Section(BaseModel):
-    """A mapping of a configuration file: no other keys, no values of another type."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        validate_by_name=True,
-        validate_by_alias=True,
-        protected_namespaces=(),
-    )
 
 
 class IdentifierSettings(Section):
@@ -144,11 +132,9 @@ class ExpressionSettings(Section):
 class ScoresSettings(Section):
     """Scores of gene sets."""
 
-    methods: tuple[Literal["ssgsea", "gsva", "zscore"], ...] = Field(
-        ("ssgsea", "gsva", "zscore"),
-        strict=False,
+    methods: Unique[Literal[Method.SSGSEA, Method.GSVA, Method.ZSCORE]] = Field(
+        (Method.SSGSEA.value, Method.GSVA.value, Method.ZSCORE.value),
         min_length=1,
-        json_schema_extra={"uniqueItems": True},
         description="Which scores to compute",
         examples=[["ssgsea", "zscore"]],
     )
@@ -260,14 +246,13 @@ class IndexSettings(Section):
         "file",
         examples=["config/madad_core.tsv"],
     )
-    primary: tuple[str, ...] = Field(
+    primary: Listed[str] = Field(
         (
             "global",
             "itch_core_skin_up",
             "barrier_terminal_differentiation_down",
             "barrier_hyperproliferation_up",
         ),
-        strict=False,
         min_length=1,
         description="Indices whose p values are not adjusted, because they were fixed before "
         "looking",
@@ -281,16 +266,14 @@ class IndexSettings(Section):
 class HeatmapSets(Section):
     """Gene sets whose genes stand in the two gene heatmaps."""
 
-    itch: tuple[str, ...] = Field(
+    itch: Listed[str] = Field(
         ("itch_core_skin_up",),
-        strict=False,
         min_length=1,
         description="Sets of the itch heatmap",
         examples=[["itch_core_skin_up"]],
     )
-    barrier: tuple[str, ...] = Field(
+    barrier: Listed[str] = Field(
         ("barrier_terminal_differentiation_down", "barrier_hyperproliferation_up"),
-        strict=False,
         min_length=1,
         description="Sets of the barrier heatmap",
         examples=[["barrier_terminal_differentiation_down"]],
@@ -309,13 +292,14 @@ class RunConfig(Section):
     Defaults live here; config/config.yaml shows the common keys.
     """
 
+    model_config = ConfigDict(title="The configuration of a run")
+
     results: str = Field(
         "results",
         description="Folder for everything that the run writes",
         examples=["results/demo"],
     )
-    cohorts: tuple[str, ...] = Field(
-        strict=False,
+    cohorts: Listed[str] = Field(
         min_length=1,
         description="Cohort ids (files in cohort_folder) or paths of cohort files",
         examples=[["gse80342", "gse193309"]],
@@ -325,9 +309,8 @@ class RunConfig(Section):
         description="Folder that holds COHORT.yaml",
         examples=["config/cohorts"],
     )
-    gene_sets: tuple[str, ...] = Field(
+    gene_sets: Listed[str] = Field(
         ("config/gene_sets/adnorm.tsv",),
-        strict=False,
         min_length=1,
         description="Gene-set files; .tsv in our own format (signed sets) or .gmt",
         examples=[["config/gene_sets/adnorm.tsv", "my_sets.gmt"]],

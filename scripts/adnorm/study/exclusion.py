@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
 from adnorm.study.advice import describe_keys, fitting_key, flow
+from adnorm.study.cohort import ExclusionRule
 from adnorm.study.raw_fields import ambiguity, counted, find_value, raw_values
 
 
-def excluded_samples(raw: pd.DataFrame, rules: list[dict], problems: Problems) -> pd.Series:
+def excluded_samples(
+    raw: pd.DataFrame, rules: Sequence[ExclusionRule], problems: Problems
+) -> pd.Series:
     """Apply the `exclude:` rules of a cohort file.
 
     Returns
@@ -23,22 +27,21 @@ def excluded_samples(raw: pd.DataFrame, rules: list[dict], problems: Problems) -
     for number, rule in enumerate(rules, 1):
         hit = _exclude_hits(raw, rule, f"exclude: rule {number}", problems)
         for sample in raw.index[hit] if hit is not None else []:
-            reasons.setdefault(sample, rule["reason"])
+            reasons.setdefault(sample, rule.reason)
     return pd.Series(reasons, dtype=object)
 
 
 def _exclude_hits(
-    raw: pd.DataFrame, rule: dict, where: str, problems: Problems
+    raw: pd.DataFrame, rule: ExclusionRule, where: str, problems: Problems
 ) -> pd.Series | None:
-    if "samples" in rule:
-        wanted = [str(s) for s in rule["samples"]]
-        unknown = [s for s in wanted if s not in raw.index]
+    if rule.samples is not None:
+        unknown = [s for s in rule.samples if s not in raw.index]
         if unknown:
             problems.add(
                 f"{where}: no sample is called {listing(unknown)}{nearest(unknown[0], raw.index)}"
             )
-        return pd.Series(raw.index.isin(wanted), index=raw.index)
-    keys = [rule["from"]] if isinstance(rule["from"], str) else rule["from"]
+        return pd.Series(raw.index.isin(rule.samples), index=raw.index)
+    keys = [rule.from_ or ""]
     unclear = ambiguity(raw, keys)
     if unclear:
         problems.add(f"{where}: {unclear}")
@@ -47,7 +50,7 @@ def _exclude_hits(
     if found is None:
         key = fitting_key(raw, lambda value: float(_excludes(rule, value)))
         problems.add(
-            f"{where}: from: '{rule['from']}' is not a key of this series. It has: "
+            f"{where}: from: '{rule.from_}' is not a key of this series. It has: "
             f"{describe_keys(raw)}. Name the key to look at: `{flow({'from': key or 'KEY'})}`, "
             f"or remove the rule"
         )
@@ -56,7 +59,7 @@ def _exclude_hits(
     values, key = found
     hit = values.map(lambda value: _excludes(rule, value))
     if not hit.any():
-        near = {w: nearest(w, set(values) - {""}) for w in map(str, rule.get("values", []))}
+        near = {w: nearest(w, set(values) - {""}) for w in map(str, rule.values or ())}
         problems.add(
             f"{where} matches no sample{next(filter(None, near.values()), '.')} All raw values of "
             f"'{key}': {counted(values)}"
@@ -65,7 +68,7 @@ def _exclude_hits(
     return hit
 
 
-def _excludes(rule: dict, value: str) -> bool:
-    if "pattern" in rule:
-        return re.search(rule["pattern"], value, flags=re.IGNORECASE) is not None
-    return find_value(value, rule["values"]) is not None
+def _excludes(rule: ExclusionRule, value: str) -> bool:
+    if rule.pattern is not None:
+        return re.search(rule.pattern, value, flags=re.IGNORECASE) is not None
+    return find_value(value, rule.values or ()) is not None

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
-from adnorm.base.errors import AdnormError, Problems
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
+
+from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.logs import get_logger
+from adnorm.study.gene_lists import read_gmt, symbol_problem, table_lines
+from adnorm.study.validation import Section
+from adnorm.study.vocabulary import DerivedScore, Direction, Family, SetCategory
+
+#: Bridge for code that still imports it; goes with the last of it.
+ADDED = SetCategory.OWN.value
+#: Sets that the definition of a derived one names.
+ITCH, TH2 = "itch_core_skin_up", "th2"
 
 
 @dataclass(frozen=True)
@@ -40,10 +53,6 @@ class Gene:
     madad_log2_fold_change: float | None = None
     gse193309_log2_fold_change: float | None = None
     low_in_bulk_skin: bool = False
-
-
-#: Category of sets that a file gives no category: those of a GMT, and a user's own.
-ADDED = "own"
 
 
 @dataclass(frozen=True)
@@ -88,21 +97,21 @@ class GeneSet:
     @property
     def up(self) -> tuple[Gene, ...]:
         """The scored genes of a signed set that rise in lesional skin."""
-        return tuple(g for g in self.scored if self.signed and g.direction == "up")
+        return tuple(g for g in self.scored if self.signed and g.direction == Direction.UP)
 
     @property
     def down(self) -> tuple[Gene, ...]:
         """The scored genes of a signed set that fall in lesional skin."""
-        return tuple(g for g in self.scored if self.signed and g.direction == "down")
+        return tuple(g for g in self.scored if self.signed and g.direction == Direction.DOWN)
 
     @property
     def direction(self) -> str:
-        """One word for the whole set: ``up``, ``down``, ``mixed`` or ``unsigned``."""
+        """One word for the whole set."""
         if not self.signed:
-            return "unsigned"
+            return Direction.UNSIGNED.value
         if self.up and self.down:
-            return "mixed"
-        return "up" if self.up else "down"
+            return Direction.MIXED.value
+        return Direction.UP.value if self.up else Direction.DOWN.value
 
     @property
     def family(self) -> str:
@@ -110,14 +119,268 @@ class GeneSet:
 
         What a user adds must not change the false discovery rate of the sets that adnorm is about.
         """
-        if self.added or self.category == ADDED:
-            return "added"
-        return "primary" if self.role == "primary" else "curated"
+        if self.added or self.category == SetCategory.OWN:
+            return Family.ADDED.value
+        return Family.PRIMARY.value if self.role == "primary" else Family.CURATED.value
 
     @property
     def signs(self) -> dict[str, int]:
         """The sign of every scored gene by symbol; 1 for all genes of an unsigned set."""
-        return {g.symbol: -1 if self.signed and g.direction == "down" else 1 for g in self.scored}
+        return {
+            g.symbol: -1 if self.signed and g.direction == Direction.DOWN else 1
+            for g in self.scored
+        }
+
+
+@dataclass(frozen=True)
+class DerivedSet:
+    """A set that follows from two others: one of them without the genes of the other."""
+
+    name: str
+    base: str
+    without: str
+
+    def genes_of(self, sets: Mapping[str, GeneSet]) -> GeneSet | None:
+        """Make the set; ``None`` where one of the two is absent, or a file has one of this name."""
+        if self.base not in sets or self.without not in sets or self.name in sets:
+            return None
+        left_out = {gene.symbol for gene in sets[self.without].genes}
+        base = sets[self.base]
+        kept = tuple(gene for gene in base.genes if gene.symbol not in left_out)
+        return replace(base, name=self.name, genes=kept)
+
+
+#: The itch set without its Th2 genes: is it itch that falls, or Th2 inflammation?
+DERIVED = (DerivedSet(DerivedScore.ITCH_MINUS_TH2.value, ITCH, TH2),)
+
+
+# ---------------------------------------------------------------- tables of ours
+
+
+def _symbol(text: str) -> str:
+    if wrong := symbol_problem(text):
+        raise ValueError(wrong)
+    return text
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    symbols = [part.strip() for part in text.split("|")]
+    return tuple(dict.fromkeys(_symbol(symbol) for symbol in symbols if symbol))
+
+
+def _direction(text: str) -> str:
+    known = (Direction.UP, Direction.DOWN)
+    if text and text not in known:
+        raise ValueError(
+            f"direction '{text}' is unknown{nearest(text, known)}; allowed: 'up', 'down' or empty"
+        )
+    return text
+
+
+def _number(text: str, info: ValidationInfo) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{info.field_name} is '{text}', which is not a number")
+    return value
+
+
+def _flag(text: str) -> bool:
+    if text not in ("", "yes"):
+        raise ValueError(f"low_in_bulk_skin is '{text}'; allowed: 'yes' or empty")
+    return text == "yes"
+
+
+class GeneSetRow(Section):
+    """One gene in one set: a row of a gene-set table."""
+
+    set: str = Field(description="identifier in all tables", examples=["itch_core_skin_up"])
+    symbol: Annotated[str, AfterValidator(_symbol)] = Field(
+        description="approved symbol, matched exactly", examples=["IL31RA"]
+    )
+    direction: Annotated[str, AfterValidator(_direction)] = Field(
+        description="`up` or `down`: how the gene moves in lesional skin (in `jak_stat_targets`: "
+        "when the pathway signals); empty when no direction is claimed",
+        examples=["up"],
+    )
+    label: str = Field(
+        "",
+        description="name for people, in figures; one per set; at most 40 characters read well",
+        examples=["Itch: core in skin"],
+    )
+    category: str = Field(
+        SetCategory.OWN.value, description="what the set is about; one per set", examples=["itch"]
+    )
+    role: str = Field(
+        "context",
+        description="`primary`, `secondary`, `context`, `composition` (cells, not regulation) or "
+        "`control` (must not move); one per set",
+        examples=["primary"],
+    )
+    previous_symbols: Annotated[tuple[str, ...], BeforeValidator(_symbols)] = Field(
+        (),
+        description="retired symbols of the gene, joined by `|`; older platforms still carry them",
+        examples=["CRL|CRL3"],
+    )
+    source: str = Field("", description="where the membership comes from", examples=["Dillon 2004"])
+    evidence: str = Field(
+        "",
+        description="how far the source was checked: `checked`, `partly checked` (some of the "
+        "works cited), `to check`",
+        examples=["checked"],
+    )
+    madad_log2_fold_change: Annotated[float | None, BeforeValidator(_number)] = Field(
+        None,
+        description="lesional − non-lesional, log2, in the meta-analysis of Ewald 2015 "
+        "(doi:10.1186/s12920-015-0133-x)",
+        examples=["1.21"],
+    )
+    gse193309_log2_fold_change: Annotated[float | None, BeforeValidator(_number)] = Field(
+        None, description="lesional − non-lesional, log2, in GSE193309", examples=["-0.87"]
+    )
+    low_in_bulk_skin: Annotated[bool, BeforeValidator(_flag)] = Field(
+        False,
+        description="`yes`: below detection in bulk skin of GSE193309, or known as such",
+        examples=["yes"],
+    )
+    note: str = Field("", description="free text, not read", examples=["also in the Th2 set"])
+
+    @property
+    def gene(self) -> Gene:
+        """The member of the set."""
+        return Gene(**self.model_dump(exclude={"set", *_OF_SET, "note"}))
+
+
+#: Columns with one value for a whole set, and what an empty cell means.
+_OF_SET = {name: GeneSetRow.model_fields[name].default for name in ("label", "category", "role")}
+
+
+def read_set_table(path: Path) -> dict[str, GeneSet]:
+    """Read a table of gene sets: one row for each gene of a set.
+
+    Parameters
+    ----------
+    path
+        Tab-separated, one header row; the columns are those of `GeneSetRow`. Lines that open with
+        ``#`` are comments.
+
+    Returns
+    -------
+    dict
+        Sets by name, in the order of the file.
+
+    Raises
+    ------
+    AdnormError
+        Everything that is wrong with the file, with row numbers.
+    """
+    (_, header), *lines = table_lines(path)
+    problems = Problems(str(path))
+    _check_header(header, problems)
+    problems.stop()
+    if not lines:
+        raise AdnormError(f"{path}: the table has a header row but no genes")
+    members: dict[str, dict[str, Gene]] = {}
+    facts: dict[str, dict[str, str]] = {}
+    first_row: dict[tuple[str, str], int] = {}
+    for number, fields in lines:
+        if len(fields) > len(header):
+            problems.add(f"row {number}: {len(fields)} fields, but the header names {len(header)}")
+            continue
+        fields += [""] * (len(header) - len(fields))
+        cells = dict(zip(header, fields, strict=True))
+        try:
+            row = GeneSetRow.model_validate(cells)
+        except ValidationError as error:
+            for found in error.errors(include_url=False):
+                problems.add(f"row {number}: {found['ctx']['error']}")
+            row = None
+        name, symbol = cells["set"], cells["symbol"]
+        if not name:
+            problems.add(f"row {number}: the name of the set is empty")
+            continue
+        first = first_row.setdefault((name, symbol), number)
+        if symbol and first != number:
+            problems.add(
+                f"row {number}: {symbol} is already in the set '{name}' (row {first}); "
+                "a gene counts once"
+            )
+            continue
+        _check_set(cells, number, facts, problems)
+        if row is not None:
+            members.setdefault(name, {})[symbol] = row.gene
+    _check_renames(members, problems)
+    problems.stop()
+    return {
+        name: GeneSet(
+            name=name,
+            label=facts[name].get("label") or name,
+            category=facts[name].get("category") or _OF_SET["category"],
+            role=facts[name].get("role") or _OF_SET["role"],
+            genes=tuple(genes.values()),
+        )
+        for name, genes in members.items()
+    }
+
+
+def _check_header(header: list[str], problems: Problems) -> None:
+    known = list(GeneSetRow.model_fields)
+    for column, field in GeneSetRow.model_fields.items():
+        if field.is_required() and column not in header:
+            others = [c for c in header if c not in known]
+            problems.add(
+                f"the column '{column}' is missing{nearest(column, others)}; "
+                f"the header has {listing(header)}"
+            )
+    for column, count in Counter(header).items():
+        if count > 1:
+            problems.add(f"the column '{column}' occurs {count} times")
+        if column not in known:
+            problems.add(
+                f"the column '{column}' is unknown{nearest(column, known)}; "
+                f"allowed: {listing(known, 20)}"
+            )
+
+
+def _check_set(
+    row: dict[str, str], number: int, facts: dict[str, dict[str, str]], problems: Problems
+) -> None:
+    name = row["set"]
+    given = {column: row[column] for column in _OF_SET if column in row}
+    first = facts.setdefault(name, given)
+    for column, value in given.items():
+        if value != first[column]:
+            problems.add(
+                f"row {number}: the set '{name}' has two values of {column}: "
+                f"'{first[column]}' and '{value}'; give it one"
+            )
+
+
+def _check_renames(members: dict[str, dict[str, Gene]], problems: Problems) -> None:
+    owners: dict[str, set[str]] = {}
+    symbols = {gene.symbol for genes in members.values() for gene in genes.values()}
+    for genes in members.values():
+        for gene in genes.values():
+            for old in gene.previous_symbols:
+                owners.setdefault(old, set()).add(gene.symbol)
+    for old, genes in sorted(owners.items()):
+        if len(genes) > 1:
+            problems.add(
+                f"the previous symbol '{old}' belongs to two genes, {' and '.join(sorted(genes))}; "
+                "it is ambiguous, remove it from one of them or from both"
+            )
+        if old in symbols:
+            problems.add(
+                f"'{old}' is a previous symbol of {sorted(genes)[0]} and also a gene of its own; "
+                "which one is meant cannot be known, remove one of the two"
+            )
+
+
+# ---------------------------------------------------------------- all files of a run
 
 
 def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
@@ -142,10 +405,6 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
         Everything that is wrong with a file, with row numbers; two files that define one set; a
         retired symbol that files give to two genes.
     """
-    # Imported here: the readers need the classes of this module.
-    from adnorm.study.gene_set_files import read_set_table
-    from adnorm.study.gmt import read_gmt
-
     sets: dict[str, GeneSet] = {}
     origin: dict[str, str] = {}
     problems = Problems("gene sets")
@@ -162,7 +421,7 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
                 f"{path}: a gene-set file must end in .tsv (table of adnorm) or .gmt; "
                 f"this one ends in '{path.suffix}'"
             )
-        found = tables[path] if path in tables else read_gmt(path, known)
+        found = tables[path] if path in tables else _gmt_sets(path, known)
         for name, gene_set in found.items():
             if name in sets:
                 problems.add(
@@ -174,6 +433,15 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
             origin[name] = str(path)
     problems.stop()
     return _bring_up_to_date(sets, previous_symbols(sets), origin)
+
+
+def _gmt_sets(path: Path, known: set[str]) -> dict[str, GeneSet]:
+    """Read the unsigned sets of a GMT file; the description becomes the source of its genes."""
+    sets = {}
+    for name, line in read_gmt(path, known).items():
+        genes = tuple(Gene(symbol=symbol, source=line.description) for symbol in line.symbols)
+        sets[name] = GeneSet(name, name, _OF_SET["category"], _OF_SET["role"], genes)
+    return sets
 
 
 def previous_symbols(sets: Mapping[str, GeneSet]) -> dict[str, str]:

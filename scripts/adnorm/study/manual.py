@@ -1,19 +1,149 @@
-"""The manual's tables of keys, written from the schemas so that they cannot drift apart.
+"""The schemas for editors and the key tables of the manuals, written from the models.
 
-``python -m adnorm.study.manual config/README.md`` renews the tables between their markers.
+``python -m adnorm.study.manual`` renews them all; a test compares.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from adnorm.study.schema import load_schema
+import yaml
+from pydantic import BaseModel
+
+from adnorm.study.cohort import CohortFile
+from adnorm.study.config import RunConfig
+from adnorm.study.gene_sets import GeneSetRow
+from adnorm.study.simulation import Simulation
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+SCHEMAS = REPOSITORY / "workflow" / "schemas"
+MANUALS = (REPOSITORY / "config" / "README.md", REPOSITORY / "config" / "gene_sets" / "README.md")
+COMMAND = "python -m adnorm.study.manual"
+#: What people write, by the name of its schema.
+MODELS: dict[str, type[BaseModel]] = {
+    "config": RunConfig,
+    "cohort": CohortFile,
+    "simulation": Simulation,
+    "gene_sets": GeneSetRow,
+}
+#: Files that are one mapping of keys, for which editors take a schema.
+FILES = ("config", "cohort", "simulation")
+Schema = dict[str, Any]
 
 
-def _kind(schema: dict) -> str:
+def schema_of(name: str) -> Schema:
+    """Write the JSON schema of a model, with every part in its place.
+
+    Parameters
+    ----------
+    name
+        One of `MODELS`.
+    """
+    written = MODELS[name].model_json_schema()
+    parts = written.pop("$defs", {})
+    schema = _tidy(written, parts)
+    title = {"title": written["title"]} if name in FILES else {}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", **title}
+    return head | {"description": schema.pop("description")} | schema
+
+
+def _tidy(node: Schema, parts: dict[str, Schema]) -> Schema:
+    """Put parts in place, and write types as a person would."""
+    if set(node) == {"$ref"}:
+        # What stands in several places is one object, which YAML writes once.
+        name = node["$ref"].rsplit("/", 1)[-1]
+        if "$ref" not in parts[name]:
+            parts[name] = {"$ref": name, "tidy": _tidy(parts[name], parts)}
+        return parts[name]["tidy"]
+    if "$ref" in node:
+        reference = node.pop("$ref")
+        return _tidy(_tidy({"$ref": reference}, parts) | node, parts)
+    node = {key: value for key, value in node.items() if key != "title"}
+    if "allOf" in node:
+        (only,) = node.pop("allOf")
+        node = only | node
+    if "anyOf" in node:
+        node |= _joined([_tidy(part, parts) for part in node.pop("anyOf")])
+    if "const" in node:
+        node["enum"] = [node.pop("const")]
+    if "properties" in node:
+        node["properties"] = {key: _tidy(v, parts) for key, v in node["properties"].items()}
+        if node.get("default") is not None:
+            node["default"] = {}
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            node[key] = _tidy(node[key], parts)
+    if "prefixItems" in node:
+        first, *_ = node.pop("prefixItems")
+        node["items"] = _tidy(first, parts)
+    if "description" in node:
+        text = " ".join(node["description"].split())
+        node["description"] = text if ". " in text else text.removesuffix(".")
+    if "default" in node and node["default"] is None and "null" not in node.get("type", ()):
+        # It may be left out, but not be null.
+        del node["default"]
+    node = {key: _short(value) for key, value in node.items()}
+    order = ["type", "enum", "oneOf", "additionalProperties", "required", *_LIMITS, "items"]
+    order += ["default", "description", "examples", "properties"]
+    return {key: node[key] for key in sorted(node, key=order.index)}
+
+
+def _short(value: Any) -> Any:
+    """Write a whole number without decimals, also in a list."""
+    if isinstance(value, list):
+        return [_short(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_LIMITS = [
+    *("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "pattern", "maxLength"),
+    *("minItems", "maxItems", "uniqueItems"),
+]
+
+
+def _joined(forms: list[Schema]) -> Schema:
+    """Write alternatives as one type with several names, where they differ in nothing else."""
+    null = {"type": "null"} in forms
+    forms = [form for form in forms if form != {"type": "null"}]
+    if {"integer", "number"} <= {form.get("type") for form in forms}:
+        forms = [form for form in forms if form.get("type") != "integer"]
+    if len(forms) > 1 and any(set(form) != {"type"} for form in forms):
+        return {"oneOf": forms}
+    joined = dict(forms[0])
+    kinds = [form["type"] for form in forms] + ["null"] * null
+    joined["type"] = kinds if len(kinds) > 1 else kinds[0]
+    if null and "enum" in joined:
+        joined["enum"] = [*joined["enum"], None]
+    return joined
+
+
+class _Dumper(yaml.SafeDumper):
+    """Short lists stay on one line, and sections alone are written once for several places."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return not (isinstance(data, dict) and "properties" in data)
+
+
+def _flow_when_short(dumper: _Dumper, data: list) -> yaml.Node:
+    plain = all(not isinstance(value, dict | list) for value in data)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
+
+
+_Dumper.add_representer(list, _flow_when_short)
+
+
+def schema_text(name: str) -> str:
+    """Write the file of a schema."""
+    text = yaml.dump(
+        schema_of(name), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6
+    )
+    return f"# Written by `{COMMAND}` from the models in scripts/adnorm/study/.\n{text}"
+
+
+def _kind(schema: Schema) -> str:
     if "enum" in schema:
         return " \\| ".join("null" if v is None else f"`{v}`" for v in schema["enum"])
     kind = schema.get("type")
@@ -35,7 +165,7 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _rows(schema: dict, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+def _rows(schema: Schema, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
     for key, part in schema.get("properties", {}).items():
         name = f"{prefix}{key}"
         nested = part.get("properties")
@@ -55,25 +185,45 @@ def _rows(schema: dict, prefix: str = "") -> Iterator[tuple[str, str, str, str]]
 
 
 def key_table(name: str) -> str:
-    """Return the Markdown table of all keys of a schema."""
+    """Return the Markdown table of all keys of a model."""
     lines = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
-    for row in _rows(load_schema(name)):
-        key, kind, default, meaning = row
-        meaning = meaning.replace("|", "\\|")
-        lines.append(f"| `{key}` | {kind} | {default} | {meaning} |")
+    for key, kind, default, meaning in _rows(schema_of(name)):
+        lines.append(f"| `{key}` | {kind} | {default} | {_escaped(meaning)} |")
     return "\n".join(lines)
 
 
-def renew(text: str) -> str:
+def column_table(name: str) -> str:
+    """Return the Markdown table of the columns of a table."""
+    lines = ["| column | | meaning |", "| --- | --- | --- |"]
+    schema = schema_of(name)
+    for column, part in schema["properties"].items():
+        needed = "required" if column in schema["required"] else ""
+        lines.append(f"| {column} | {needed} | {_escaped(part['description'])} |")
+    return "\n".join(lines)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def renewed(text: str) -> str:
     """Put fresh tables between the ``<!-- keys: NAME -->`` and ``<!-- end -->`` markers."""
 
     def table(match: re.Match) -> str:
-        return f"{match[1]}\n{key_table(match[2])}\n{match[3]}"
+        write = key_table if match[2] == "keys" else column_table
+        return f"{match[1]}\n{write(match[3])}\n{match[4]}"
 
-    pattern = r"(<!-- keys: (\w+) -->)\n.*?(<!-- end -->)"
+    pattern = r"(<!-- (keys|columns): (\w+) -->)\n.*?(<!-- end -->)"
     return re.sub(pattern, table, text, flags=re.DOTALL)
 
 
+def main() -> None:
+    """Renew the schemas and the manuals."""
+    for name in FILES:
+        (SCHEMAS / f"{name}.schema.yaml").write_text(schema_text(name), encoding="utf-8")
+    for path in MANUALS:
+        path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    manual = Path(sys.argv[1])
-    manual.write_text(renew(manual.read_text(encoding="utf-8")), encoding="utf-8")
+    main()

@@ -17,6 +17,7 @@ from adnorm.study.advice import (
     missing_values,
     number_advice,
 )
+from adnorm.study.cohort import NUMBERS, ColumnMapping, SampleMappings
 from adnorm.study.decimals import is_number, plain_minus, says_missing, with_points
 from adnorm.study.nobody import NOBODY, own_person, without_nobody
 from adnorm.study.raw_fields import (
@@ -31,11 +32,7 @@ from adnorm.study.raw_fields import (
 from adnorm.study.whole_numbers import cut_numbers
 
 #: Canonical columns that every sample has a value in.
-REQUIRED = ("patient", "state", "treatment", "week")
-#: Canonical columns of numbers.
-NUMBERS = ("dose_mg", "week", "easi", "scorad", "itch_nrs", "age")
-#: Says in a mapping: take this from the patient's other samples (an arm is a patient's property).
-OF_PATIENT = "of_patient"
+REQUIRED = tuple(name for name, field in SampleMappings.model_fields.items() if field.is_required())
 
 
 @dataclass(frozen=True)
@@ -47,31 +44,35 @@ class Rule:
     column
         The canonical column.
     spec
-        Keys ``from``, ``from_all``, ``values``, ``pattern``, ``constant``, ``scale``, ``missing``.
+        Its mapping.
     where
         Path of the cohort file, for messages.
     """
 
     column: str
-    spec: dict
+    spec: ColumnMapping
     where: str
 
-    @property
-    def keys(self) -> list[str]:
-        """The raw keys to look at: alternatives, best first, or all that are joined."""
-        keys = self.spec.get("from_all") or self.spec["from"]
-        return [keys] if isinstance(keys, str) else [str(k) for k in keys]
+    def __post_init__(self) -> None:
+        # Bridge for code that still hands dictionaries over; goes with the last of it.
+        if isinstance(self.spec, dict):
+            object.__setattr__(self, "spec", ColumnMapping.model_validate(self.spec))
 
     def read(self, raw: pd.DataFrame) -> tuple[pd.Series, str] | None:
         """Take the raw values that the rule maps; ``None`` when a key is missing."""
-        take = joined_values if "from_all" in self.spec else raw_values
-        if self.column == "patient" and len(self.keys) > 1:
-            raw = without_nobody(raw, find_columns(raw, self.keys), self._is_nobody)
-        return take(raw, self.keys)
+        take = joined_values if self.spec.from_all else raw_values
+        if self.column == "patient" and len(self.spec.keys) > 1:
+            raw = without_nobody(raw, find_columns(raw, self.spec.keys), self._is_nobody)
+        return take(raw, self.spec.keys)
+
+    @property
+    def _word(self) -> str:
+        """How the file names the raw keys."""
+        return "from_all" if self.spec.from_all else "from"
 
     def _is_nobody(self, cell: str) -> bool:
         """Whether a raw value is no id of a person: ``NA``, or what `values:` maps to null."""
-        name = find_value(cell, values := self.spec.get("values", {}))
+        name = find_value(cell, values := self.spec.translation)
         return cell.casefold() in NOBODY if name is None else values[name] is None
 
     def apply(self, raw: pd.DataFrame, problems: Problems) -> pd.Series:
@@ -83,10 +84,9 @@ class Rule:
             Canonical values as text or numbers, ``None`` where the file says "not available".
             What cannot be mapped is noted in `problems` and becomes ``None``.
         """
-        if "constant" in self.spec:
-            return pd.Series([self.spec["constant"]] * len(raw), index=raw.index, dtype=object)
-        word = "from_all" if "from_all" in self.spec else "from"
-        unclear = ambiguity(raw, self.keys, word)
+        if self.spec.constant is not None:
+            return pd.Series([self.spec.constant] * len(raw), index=raw.index, dtype=object)
+        unclear = ambiguity(raw, self.spec.keys, self._word)
         if unclear:
             problems.add(f"samples: {self.column}: {unclear}, in {self.where}")
             return pd.Series([None] * len(raw), index=raw.index, dtype=object)
@@ -108,7 +108,7 @@ class Rule:
             problems.add(self._uncovered_message(raw, key, values, values[uncovered]))
         read = mapped.map(lambda m: isinstance(m, _Read))
         if self.column in NUMBERS and read.any():
-            pattern = self.spec.get("pattern", "")
+            pattern = self.spec.pattern
             cut = pattern and cut_numbers(values[read], key, pattern, self._span)
             if cut:
                 problems.add(f"samples: {self.column}: {cut}")
@@ -120,12 +120,10 @@ class Rule:
 
     def _one(self, value: str, key: str = "") -> object:
         """Map one raw value: to a canonical value, to `_Read` (a text as it stands) or neither."""
-        if value == "":
-            return self.spec.get("missing", _UNCOVERED)
-        values = self.spec.get("values", {})
-        found = self.extract(value) if "pattern" in self.spec else value
+        values = self.spec.translation
+        found = self.extract(value) if self.spec.pattern is not None and value else value
         if found == "":
-            return self.spec.get("missing", _UNCOVERED)
+            return self.spec.missing if self.spec.says_missing else _UNCOVERED
         # `values` may rename some of what the pattern found and leave the rest.
         name = find_value(value if found is None else found, values)
         if name is not None:
@@ -134,13 +132,13 @@ class Rule:
             return None
         if found is None:
             return _UNCOVERED
-        if "pattern" in self.spec or not values or self._passes(found, key):
+        if self.spec.pattern is not None or not values or self._passes(found, key):
             return _Read(found)
         return _UNCOVERED
 
     def _says_missing(self, value: str) -> bool:
         """Whether a value is a usual word for none, that `values:` does not name."""
-        named = find_value(value, self.spec.get("values", {})) is not None
+        named = find_value(value, self.spec.translation) is not None
         return self.column in NUMBERS and says_missing(value) and not named
 
     def _passes(self, text: str, key: str) -> bool:
@@ -155,7 +153,7 @@ class Rule:
             r"(?<![a-z])(?:weeks?|wks?)(?![a-z])", key, re.I
         ):
             return False
-        translated = ((k, v) for k, v in self.spec["values"].items() if v is not None)
+        translated = ((k, v) for k, v in self.spec.translation.items() if v is not None)
         return not any(is_number(str(k)) and str(k) != str(v) for k, v in translated)
 
     def extract(self, value: str) -> str | None:
@@ -169,7 +167,7 @@ class Rule:
 
     def _span(self, value: str) -> tuple[int, int] | None:
         """Say where in a raw value the pattern finds something."""
-        match = re.search(self.spec["pattern"], value, flags=re.IGNORECASE)
+        match = re.search(self.spec.pattern or "", value, flags=re.IGNORECASE)
         if match is None:
             return None
         return next((match.span(n) for n, g in match.groupdict().items() if g is not None), (0, 0))
@@ -180,35 +178,35 @@ class Rule:
         What is no number stays as it is, and is refused later.
         """
         texts = with_points(texts.map(plain_minus))
-        if "scale" not in self.spec:
+        if self.spec.scale is None:
             return texts
-        factor = float(self.spec["scale"])
         numbers = pd.to_numeric(texts, errors="coerce")
-        return texts.where(numbers.isna(), numbers * factor)
+        return texts.where(numbers.isna(), numbers * self.spec.scale)
 
     def _fit(self, value: str) -> float:
         """How well a raw value fits; what `values:` names fits better than what a pattern finds."""
         if value == "" or self._one(value) is _UNCOVERED:
             return 0.0
-        values = self.spec.get("values", {})
-        found = self.extract(value) if "pattern" in self.spec else None
+        values = self.spec.translation
+        found = self.extract(value) if self.spec.pattern is not None else None
         return 1.0 if find_value(found or value, values) is not None else 0.5
 
     def _absent_message(self, raw: pd.DataFrame, problems: Problems) -> str:
         """Say which key is not there, what is there, and the line that would do."""
-        word = "from_all" if "from_all" in self.spec else "from"
-        absent = [key for key in self.keys if not find_columns(raw, [key])]
+        absent = [key for key in self.spec.keys if not find_columns(raw, [key])]
         held = describe_keys(raw)
         told = any(held in sentence for sentence in problems.sentences)
         key = ""
-        if {"values", "pattern"} & set(self.spec):
+        if self.spec.values is not None or self.spec.pattern is not None:
             key = fitting_key(raw, self._fit, absent)
         elif self.column == "patient":
             key = fitting_key(raw, None, absent)
         near = "" if key else next(filter(None, (nearest(k, raw.columns) for k in absent)), "")
         new = key or "KEY"
-        source = [new if k in absent else k for k in self.keys] if word == "from_all" else new
-        line = line_with(self.column, self.spec, {word: source})
+        joined = [new if key in absent else key for key in self.spec.keys]
+        line = line_with(
+            self.column, self.spec, {self._word: joined if self.spec.from_all else new}
+        )
         advice = f"Name the key that holds it in {self.where}, below samples: `{line}`"
         if key:
             advice += (
@@ -217,7 +215,7 @@ class Rule:
         elif self.column not in REQUIRED:
             advice += ", or remove the line if the series has no such key"
         return (
-            f"samples: {self.column}: {word}: {listing(absent)} is not a key of this series"
+            f"samples: {self.column}: {self._word}: {listing(absent)} is not a key of this series"
             f"{near or '.'} "
             + ("Its keys are listed above. " if told else f"It has: {held}. ")
             + advice
@@ -238,12 +236,12 @@ class Rule:
             )
         if "" in kinds and self.column == "patient":
             # One word for all of them would make one person of many.
-            if line := own_person(raw, self.spec, self.keys):
+            if line := own_person(raw, self.spec):
                 advice.append(f"make each sample without an id a person of its own: `{line}`")
         elif "" in kinds:
             advice.append(f"say what an empty field means with samples: {self.column}: missing: …")
         advice = advice or ["give these samples an id in the sheet"]
-        names = [k for k in self.spec.get("values", {}) if find_value(str(k), set(values)) is None]
+        names = [k for k in self.spec.translation if find_value(str(k), set(values)) is None]
         told = f"; no sample has {listing(names, 4)} of `values:`" if names else ""
         message = (
             f"samples: {self.column}: no mapping covers {what} of the key '{key}' "
@@ -255,8 +253,8 @@ class Rule:
 
     def _others_filled(self, raw: pd.DataFrame, empty: pd.Index) -> str:
         """Name fields of nearly the same name that say something where the named one is empty."""
-        used = find_columns(raw, self.keys)
-        loose = {normalised_key(key) for key in self.keys}
+        used = find_columns(raw, self.spec.keys)
+        loose = {normalised_key(key) for key in self.spec.keys}
         others = [
             str(c)
             for c in raw.columns
@@ -266,7 +264,7 @@ class Rule:
         ]
         if not len(empty) or not others:
             return ""
-        both = flow({"from": [*self.keys, *others]})
+        both = flow({"from": [*self.spec.keys, *others]})
         return f". There {listing(others)} is filled; if it means the same, write `{both}`"
 
 

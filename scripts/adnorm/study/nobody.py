@@ -12,6 +12,7 @@ import pandas as pd
 
 from adnorm.base.errors import Problems, listing
 from adnorm.study.advice import flow
+from adnorm.study.cohort import ColumnMapping
 from adnorm.study.decimals import MISSING_WORDS
 
 #: What stands in a sheet where a person has no id.
@@ -34,9 +35,7 @@ def without_nobody(
     return raw.assign(**{c: text[c].mask(text[c].map(is_nobody), "") for c in columns})
 
 
-def own_person(
-    raw: pd.DataFrame, spec: dict, keys: Iterable[str], nobody: Iterable[str] = ()
-) -> str:
+def own_person(raw: pd.DataFrame, spec: ColumnMapping, nobody: Iterable[str] = ()) -> str:
     """Write the mapping of patients that makes a person of each sample without an id.
 
     Parameters
@@ -45,8 +44,6 @@ def own_person(
         Raw metadata.
     spec
         The mapping as it stands.
-    keys
-        Its raw keys.
     nobody
         Raw values that name no person, such as ``healthy``.
 
@@ -58,10 +55,10 @@ def own_person(
     text = raw.fillna("").astype(str).apply(lambda column: column.str.strip())
     unique = [str(c) for c in text if text[c].is_unique and (text[c] != "").all()]
     best = sorted(unique, key=lambda c: _SAMPLE_KEYS.index(c) if c in _SAMPLE_KEYS else 99)
-    if not best or "from_all" in spec or "pattern" in spec:
+    if not best or spec.from_all or spec.pattern is not None:
         return ""
-    rest = {k: v for k, v in spec.items() if k not in ("from", "missing")}
-    line: dict = {"from": [*keys, best[0]]}
+    rest = {k: v for k, v in spec.as_written().items() if k not in ("from", "missing")}
+    line: dict = {"from": [*spec.keys, best[0]]}
     if nobody or rest.get("values"):
         line |= {"pattern": "(?P<value>.+)"}
         line |= {"values": rest.pop("values", {}) | dict.fromkeys(nobody)}
@@ -98,7 +95,7 @@ def names_nobody(patient: str, missing: object = None) -> bool:
 
 
 def refuse_shared_words(
-    sheet: pd.DataFrame, raw: pd.DataFrame, spec: dict, keys: list[str], problems: Problems
+    sheet: pd.DataFrame, raw: pd.DataFrame, spec: ColumnMapping, problems: Problems
 ) -> None:
     """Refuse one person of many biopsies where a word stands for several people without an id.
 
@@ -110,14 +107,12 @@ def refuse_shared_words(
         Raw metadata.
     spec
         The mapping of patients.
-    keys
-        Its raw keys.
     problems
         Takes what is wrong.
     """
-    for patient, most in shared_words(sheet, spec.get("missing")).items():
-        missing = names_nobody(patient, spec.get("missing"))
-        line = own_person(raw, spec, keys, () if missing else (patient,))
+    for patient, most in shared_words(sheet, spec.missing).items():
+        missing = names_nobody(patient, spec.missing)
+        line = own_person(raw, spec, () if missing else (patient,))
         advice = (
             f"make each a person of its own: `{line}`" if line else "give each an id of its own"
         )

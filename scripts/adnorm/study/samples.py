@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
 from adnorm.study.advice import number_advice
+from adnorm.study.cohort import NO_TREATMENT, NUMBERS, OF_PATIENT, ColumnMapping, MeasuredCohort
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
 from adnorm.study.exclusion import excluded_samples
-from adnorm.study.mapping import NUMBERS, OF_PATIENT, REQUIRED, Rule
+from adnorm.study.mapping import REQUIRED, Rule
 from adnorm.study.nobody import own_person
 from adnorm.study.visit_checks import check_early_visits, check_visits
 
@@ -18,10 +21,11 @@ SEXES = ("female", "male")
 #: Smallest and largest value of what the clinic measures.
 RANGES = {"easi": (0, 72), "scorad": (0, 103), "itch_nrs": (0, 10), "age": (0, 120)}
 OPTIONAL = ("easi", "scorad", "itch_nrs", "responder", "batch", "sex", "age", "site")
-NO_TREATMENT = "none"
 
 
-def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+def build_sample_sheet(
+    raw: pd.DataFrame, cohort: MeasuredCohort
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make the canonical sample sheet of a cohort.
 
     Parameters
@@ -29,8 +33,7 @@ def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, p
     raw
         Raw metadata, one row per sample; the index holds the sample ids, the columns the raw keys.
     cohort
-        The cohort file, checked and with defaults. ``stand_ins``, if it has any, names canonical
-        columns whose mapping is refused elsewhere: each mapping is tried, but nothing is asked
+        The cohort file. Where it has ``stand_ins``, each mapping is tried, but nothing is asked
         that rests on several.
 
     Returns
@@ -50,13 +53,14 @@ def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, p
         baselines, a placebo arm that no sample has, visits without a baseline, or a reference that
         no sample has.
     """
-    where = cohort["where"] if "where" in cohort else f"cohort {cohort['id']}"
+    cohort = measured(cohort)
+    where = cohort.where or f"cohort {cohort.id}"
     problems = Problems(where)
     # An index may have the name of a column, such as `sample` or `week`.
     raw = raw.rename_axis(index=None)
     _check_unique(raw, problems)
     problems.stop()
-    reasons = excluded_samples(raw, cohort["exclude"], problems)
+    reasons = excluded_samples(raw, cohort.exclude, problems)
     kept = raw.loc[~raw.index.isin(reasons.index)]
     if kept.empty:
         problems.add(
@@ -69,15 +73,25 @@ def build_sample_sheet(raw: pd.DataFrame, cohort: dict) -> tuple[pd.DataFrame, p
     if "week" not in unmapped:
         check_early_visits(sheet, kept, cohort, problems)
     problems.stop()
-    if cohort.get("stand_ins"):
+    if cohort.stand_ins:
         # Arms and visits of columns that are not the file's own would be false.
         sheet = _anybody(sheet)
     _assign_arms(sheet, cohort, problems)
     problems.stop()
-    if not cohort.get("stand_ins"):
+    if not cohort.stand_ins:
         check_visits(sheet, kept, cohort, problems)
     problems.stop()
     return _ordered(sheet, kept), _excluded_table(reasons)
+
+
+def measured(cohort: Any) -> MeasuredCohort:
+    """Bridge for code that still hands dictionaries over; goes with the last of it."""
+    if not isinstance(cohort, dict):
+        return cohort.view(MeasuredCohort)
+    fields = MeasuredCohort.model_fields
+    cohort = {key: value for key, value in cohort.items() if key in fields}
+    source = {key: value for key, value in dict(cohort["source"]).items() if key != "sha256"}
+    return MeasuredCohort.model_validate({"where": ""} | cohort | {"source": source})
 
 
 def _anybody(sheet: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +109,7 @@ def _check_unique(raw: pd.DataFrame, problems: Problems) -> None:
 
 
 def _canonical_columns(
-    raw: pd.DataFrame, cohort: dict, where: str, problems: Problems
+    raw: pd.DataFrame, cohort: MeasuredCohort, where: str, problems: Problems
 ) -> tuple[pd.DataFrame, set[str]]:
     """Apply every mapping of the cohort file; numbers become numbers here.
 
@@ -106,7 +120,7 @@ def _canonical_columns(
     unmapped : set of str
         Columns with a problem of their own, noted already.
     """
-    rules = cohort["samples"]
+    rules = cohort.samples.by_column
     sheet, unmapped = pd.DataFrame(index=raw.index), set()
     for column in (*REQUIRED, "dose_mg", *OPTIONAL):
         if column not in rules:
@@ -122,7 +136,7 @@ def _canonical_columns(
     return sheet, unmapped
 
 
-def _numbers(values: pd.Series, column: str, spec: dict, problems: Problems) -> pd.Series:
+def _numbers(values: pd.Series, column: str, spec: ColumnMapping, problems: Problems) -> pd.Series:
     text = values.where(values != OF_PATIENT, None)
     parsed = pd.to_numeric(text, errors="coerce")
     wrong = parsed.isna() & text.notna()
@@ -142,7 +156,7 @@ def _check_values(
     sheet: pd.DataFrame,
     unmapped: set[str],
     raw: pd.DataFrame,
-    cohort: dict,
+    cohort: MeasuredCohort,
     problems: Problems,
 ) -> None:
     """Check vocabulary and ranges, and that nothing required is missing."""
@@ -159,12 +173,12 @@ def _check_values(
             advice = "Say what it is under `values:` or `missing:`"
             if column == "patient":
                 # One word for all of them would make one person of many.
-                advice = _advise_on_nobody(raw, cohort["samples"]["patient"])
+                advice = _advise_on_nobody(raw, cohort.samples.patient)
             problems.add(
                 f"samples: {column}: {len(empty)} samples have no value (first: {empty[0]}); every "
                 f"sample needs one. {advice}, or exclude them"
             )
-    known = [*cohort["treatments"], NO_TREATMENT, OF_PATIENT]
+    known = [*cohort.treatments, NO_TREATMENT, OF_PATIENT]
     for value in sorted(set(sheet["treatment"].dropna()) - set(known)):
         problems.add(
             f"samples: treatment: '{value}' is not described under `treatments:`"
@@ -191,14 +205,12 @@ def _check_values(
             )
 
 
-def _advise_on_nobody(raw: pd.DataFrame, rule: dict) -> str:
-    keys = rule.get("from", [])
-    keys = [keys] if isinstance(keys, str) else keys
-    line = own_person(raw, rule, keys) if keys else ""
+def _advise_on_nobody(raw: pd.DataFrame, mapping: ColumnMapping) -> str:
+    line = own_person(raw, mapping) if mapping.from_ else ""
     return f"If each is a person of its own, write `{line}`" if line else "Give each an id"
 
 
-def _assign_arms(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
+def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems) -> None:
     """Give every sample its patient's arm; the arm of a patient is one treatment at one dose."""
     if "dose_mg" not in sheet:
         sheet["dose_mg"] = float("nan")
@@ -243,7 +255,7 @@ def _assign_arms(sheet: pd.DataFrame, cohort: dict, problems: Problems) -> None:
             sheet["treatment"], sheet["dose_mg"], healthy, strict=True
         )
     ]
-    classes = {name: block["drug_class"] for name, block in cohort["treatments"].items()}
+    classes = {name: treatment.drug_class for name, treatment in cohort.treatments.items()}
     sheet["drug_class"] = sheet["treatment"].map(classes).fillna(NO_TREATMENT)
 
 

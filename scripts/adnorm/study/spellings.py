@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from adnorm.study.advice import flow
+from adnorm.study.cohort import ColumnMapping
 from adnorm.study.comparisons import BASELINE
 
 #: Takes a raw value whole, so that `values:` may rename some and leave the others.
@@ -94,24 +95,26 @@ def _pairs(visits: set[tuple[str, float]]) -> int:
     return int(("nonlesional", BASELINE) in visits) + later
 
 
-def joining_line(found: list[Spellings], rule: dict) -> str:
+def joining_line(found: list[Spellings], mapping: ColumnMapping) -> str:
     """Write the mapping of patients that makes one name of each group; empty for a constant.
 
     Parameters
     ----------
     found
         What to join.
-    rule
+    mapping
         ``samples: patient:`` of the cohort file.
     """
-    if "constant" in rule:
+    if isinstance(mapping, dict):
+        mapping = ColumnMapping.model_validate(mapping)
+    if mapping.constant is not None:
         return ""
-    values = dict(rule.get("values", {}))
+    values = dict(mapping.translation)
     targets = {name: group.names[0] for group in found for name in group.names[1:]}
     values = {raw: targets.get(str(name), name) for raw, name in values.items()}
     values |= {name: target for name, target in targets.items() if name not in values}
-    line = {key: value for key, value in rule.items() if key != "values"}
-    if "pattern" not in line and not rule.get("values"):
+    line = {key: value for key, value in mapping.as_written().items() if key != "values"}
+    if mapping.pattern is None and not mapping.values:
         line["pattern"] = _WHOLE
     return flow({"patient": line | {"values": values}})
 

@@ -8,20 +8,23 @@ import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
 from adnorm.study.advice import MOST_VALUES, flow
+from adnorm.study.cohort import ColumnMapping, MeasuredCohort
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.mapping import Rule
 from adnorm.study.nobody import refuse_shared_words
 
 
-def check_visits(sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems) -> None:
+def check_visits(
+    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
+) -> None:
     """Check what paired statistics need: baselines, the reference, the placebo arm."""
-    placebo, arms = cohort["placebo_arm"], sorted(set(sheet["arm"]))
+    placebo, arms = cohort.placebo_arm, sorted(set(sheet["arm"]))
     if placebo is not None and placebo not in arms:
         problems.add(
             f"placebo_arm: no sample is in the arm '{placebo}'{nearest(placebo, arms)}; the arms "
             f"of this cohort: {listing(arms)}"
         )
-    reference = cohort["reference"]
+    reference = cohort.reference
     baseline = sheet[sheet["week"] == BASELINE]
     if baseline.empty:
         weeks = listing([number(w) for w in sorted(set(sheet["week"]))])
@@ -46,13 +49,13 @@ def check_visits(sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems:
                 f"the mapping of samples: week"
             )
     _check_two_baselines(sheet, raw, cohort, problems)
-    spec = cohort["samples"]["patient"]
-    if "constant" not in spec:
-        refuse_shared_words(sheet, raw, spec, Rule("patient", spec, "").keys, problems)
+    mapping = cohort.samples.patient
+    if mapping.constant is None:
+        refuse_shared_words(sheet, raw, mapping, problems)
 
 
 def check_early_visits(
-    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems
+    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
 ) -> None:
     """Refuse visits before baseline: no comparison asks for them, and they are no baseline."""
     early = sheet.index[sheet["week"] < BASELINE]
@@ -64,7 +67,7 @@ def check_early_visits(
         f"Baseline is week 0, and everything is compared with it"
     )
     if (sheet["week"] == BASELINE).any():
-        rule = _leaving_out(raw.loc[early], cohort["samples"]["week"])
+        rule = _leaving_out(raw.loc[early], cohort.samples.week)
         problems.add(f"{told}; leave earlier visits out, below `exclude:`: `- {rule}`")
     else:
         problems.add(
@@ -73,15 +76,16 @@ def check_early_visits(
         )
 
 
-def _leaving_out(raw: pd.DataFrame, spec: dict) -> str:
+def _leaving_out(raw: pd.DataFrame, spec: ColumnMapping) -> str:
     """Write the rule that leaves some samples out by what the field of the visit says."""
-    found = None if "constant" in spec or "from_all" in spec else Rule("week", spec, "").read(raw)
+    single = spec.constant is None and not spec.from_all
+    found = Rule("week", spec, "").read(raw) if single else None
     kinds = [] if found is None else sorted(set(found[0]))
     if found is None or "" in kinds or len(kinds) > MOST_VALUES:
         return (
             f"{{{flow({'samples': [str(name) for name in raw.index]})}, reason: before baseline}}"
         )
-    rule = {"from": spec["from"], "values": kinds, "reason": "before baseline"}
+    rule = {"from": spec.as_written()["from"], "values": kinds, "reason": "before baseline"}
     return f"{{{flow(rule)}}}"
 
 
@@ -90,17 +94,17 @@ _EARLY = r"screen|scr\b|run.?in|wash.?out|pre\b|pre.?treat|before"
 
 
 def _check_two_baselines(
-    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: dict, problems: Problems
+    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
 ) -> None:
     """Two different raw visits of a patient that both became week 0 are not one baseline."""
-    spec = cohort["samples"]["week"]
+    spec = cohort.samples.week
     rule = Rule("week", spec, "")
-    found = None if "constant" in spec else rule.read(raw)
+    found = None if spec.constant is not None else rule.read(raw)
     if found is None:
         return
     cells, key = found
     visits = cells
-    if "pattern" in spec:
+    if spec.pattern is not None:
         # The visit often stands in a title together with the state; only the visit counts.
         visits = cells.map(lambda text: rule.extract(text) or text)
     baseline = sheet[sheet["week"] == BASELINE].assign(visit=visits)

@@ -9,6 +9,37 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+class Route(StrEnum):
+    """How the values of a cohort come in."""
+
+    GEO_SERIES_MATRIX = "geo_series_matrix"
+    GEO_SUPPLEMENTARY = "geo_supplementary"
+    NCBI_COUNTS = "ncbi_counts"
+    LOCAL = "local"
+    H5AD = "h5ad"
+    SIMULATED = "simulated"
+
+
+class Assay(StrEnum):
+    """How expression was measured."""
+
+    MICROARRAY = "microarray"
+    RNA_SEQ = "rna-seq"
+
+
+class Scale(StrEnum):
+    """Scale of the values as published; of NAME_counts it is the logarithm of count + 1."""
+
+    COUNTS = "counts"
+    LOG2_COUNTS = "log2_counts"
+    LN_COUNTS = "ln_counts"
+    LOG10_COUNTS = "log10_counts"
+    LINEAR = "linear"
+    LOG2 = "log2"
+    LN = "ln"
+    LOG10 = "log10"
+
+
 class State(StrEnum):
     """What a biopsy is of."""
 
@@ -55,6 +86,12 @@ class Family(StrEnum):
     #: Sets that a user adds must not change the rates of the others.
     ADDED = "added"
     NONE = "none"
+
+
+class SetCategory(StrEnum):
+    """Category of sets that a file gives no category: those of a GMT, and a user's own."""
+
+    OWN = "own"
 
 
 class Method(StrEnum):

@@ -1,4 +1,4 @@
-"""Reads GMT files as people have them: one line a set, its genes separated by tabs."""
+"""Lists of genes as people have them: lines of a text file, what is no symbol, and GMT files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,81 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from adnorm.base.errors import Problems, listing
+from adnorm.base.errors import AdnormError, Problems, listing
 from adnorm.base.logs import get_logger
-from adnorm.study.gene_set_files import DATE, ENSEMBL, OF_SET, table_lines
-from adnorm.study.gene_sets import Gene, GeneSet
+
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
+#: Dates that spreadsheets make of symbols.
+_DATE = re.compile(
+    rf"(\d{{1,2}}[-/. ]({_MONTHS})|({_MONTHS})[-/. ]\d{{1,4}}|\d{{4}}-\d\d-\d\d|"
+    r"\d{1,2}[/.]\d{1,2}([/.]\d{2,4})?)( .*)?",
+    re.IGNORECASE,
+)
+_ENSEMBL = re.compile(r"ENS[A-Z]*G\d+(\.\d+)?")
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.\-]*")
+
+
+def symbol_problem(symbol: str) -> str:
+    """Say what is wrong with a gene symbol; empty when it looks like one.
+
+    Examples
+    --------
+    >>> symbol_problem("HLA-DRB1")
+    ''
+    >>> symbol_problem("1-Mar")
+    "'1-Mar' is a date that a spreadsheet made of a symbol (MARCHF1, SEPTIN2, …); write the symbol"
+    """
+    if not symbol:
+        return "the symbol is empty"
+    if _DATE.fullmatch(symbol):
+        return (
+            f"'{symbol}' is a date that a spreadsheet made of a symbol (MARCHF1, SEPTIN2, …); "
+            "write the symbol"
+        )
+    if symbol.isdigit():
+        return f"'{symbol}' is a number (an Entrez id?); gene sets hold approved symbols"
+    if _ENSEMBL.fullmatch(symbol):
+        return f"'{symbol}' is an Ensembl id; gene sets hold approved symbols"
+    if not _SYMBOL.fullmatch(symbol):
+        return f"'{symbol}' is not one gene symbol"
+    return ""
+
+
+def table_lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Read a tab-separated file: the number and the fields of each line that says something.
+
+    UTF-8 is read, or Latin-1 as old spreadsheets write it; lines that open with ``#`` are comments.
+
+    Raises
+    ------
+    AdnormError
+        The file is absent, empty or no text.
+    """
+    if not path.is_file():
+        raise AdnormError(f"{path}: this gene-set file does not exist")
+    content = path.read_bytes()
+    if b"\0" in content or content.startswith(b"PK\x03\x04"):
+        raise AdnormError(
+            f"{path}: not a text file; save it as tab-separated text (UTF-8), not as a workbook"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    # str.splitlines would also break at characters that stand within a cell.
+    rows = [
+        (number, [field.strip().strip('"').strip() for field in line.split("\t")])
+        for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1)
+        if line.strip() and not line.startswith("#")
+    ]
+    if not rows:
+        raise AdnormError(f"{path}: the file is empty")
+    return rows
+
+
+# ---------------------------------------------------------------- GMT
 
 # Enrichr writes a weight behind each gene: IL31RA,1.0.
 _WEIGHT = re.compile(r"(?P<gene>[^,\s]+),\s*[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
@@ -28,7 +98,7 @@ _SHOWN = 3
 
 @dataclass
 class _Kinds:
-    """Collects what is odd, by kind, so that a file of thousands of genes tells each kind once."""
+    """Collects what is odd, by kind, so that a file of thousands of genes names each kind once."""
 
     found: dict[str, list[str]] = field(default_factory=dict)
 
@@ -57,7 +127,7 @@ _WRONG = {
     "(FLG, KRT16): translate them to human orthologues before",
 }
 #: What is mended and told: kind → sentence.
-_TOLD = {
+_MENDED = {
     "no description": "no descriptions; second fields that are genes, and are taken as such: "
     "{cases}",
     "weight": "weights behind a comma, which are not used: {cases}",
@@ -67,18 +137,25 @@ _TOLD = {
 }
 
 
-def read_gmt(path: Path | str, known: Collection[str] = ()) -> dict[str, GeneSet]:
+class GmtLine(NamedTuple):
+    """One set of a GMT file."""
+
+    description: str
+    symbols: tuple[str, ...]
+
+
+def read_gmt(path: Path, known: Collection[str] = ()) -> dict[str, GmtLine]:
     """Read a GMT file: set, description, genes, separated by tabs; its sets are unsigned.
 
     ``NAME_UP`` and ``NAME_DN`` stay two sets: a file that means them as one signed set can say so
-    in a table (`read_set_table`). Mended, and said in the log: lines without a description, weights
+    in a table of ours. Mended, and said in the log: lines without a description, weights
     behind a comma, genes and sets that stand twice, empty cells. Published collections also hold
     names of other molecules ("18S rRNA"): no platform has them, so they count as absent genes.
 
     Parameters
     ----------
     path
-        One line a set. The description becomes the source of its genes.
+        One line for each set.
     known
         Symbols that are genes for sure, from the tables of the run.
 
@@ -92,40 +169,38 @@ def read_gmt(path: Path | str, known: Collection[str] = ()) -> dict[str, GeneSet
     AdnormError
         Everything that is wrong with the file, one sentence a kind, with the first lines.
     """
-    path = Path(path)
-    wrong, told = _Kinds(), _Kinds()
+    wrong, mended = _Kinds(), _Kinds()
     rows = [(number, _without_end(fields)) for number, fields in table_lines(path)]
     described = not _lacks_description([fields for _, fields in rows], known)
-    sets: dict[str, GeneSet] = {}
+    sets: dict[str, GmtLine] = {}
     lines: dict[str, int] = {}
     for number, (name, *rest) in rows:
         description, cells = (rest[0], rest[1:]) if rest else ("", rest)
         if not described and _like_a_gene(description):
-            told.add("no description", _case(description, number, name))
+            mended.add("no description", _case(description, number, name))
             description, cells = "", rest
-        symbols = _symbols(cells, number, name, told)
+        symbols = _symbols(cells, number, name, mended)
         if not symbols:
             wrong.add("short", f"line {number} ({listing([name, *rest], 3)})")
             continue
         if not name:
             wrong.add("nameless", f"line {number} ({listing(symbols, 3)})")
         _judge(symbols, number, name, wrong)
-        genes = tuple(Gene(symbol=symbol, source=description) for symbol in symbols)
         if name in sets:
-            same = {gene.symbol for gene in sets[name].genes} == set(symbols)
+            same = set(sets[name].symbols) == set(symbols)
             case = f"'{name}' (lines {lines[name]} and {number})"
-            (told if same else wrong).add("same" if same else "twice", case)
+            (mended if same else wrong).add("same" if same else "twice", case)
             continue
         lines[name] = number
-        sets[name] = GeneSet(name, name, OF_SET["category"], OF_SET["role"], genes)
-    genes = sum(len(gene_set.genes) for gene_set in sets.values())
+        sets[name] = GmtLine(description, tuple(symbols))
+    genes = sum(len(line.symbols) for line in sets.values())
     if len(wrong.found.get("mouse", ())) <= _MOST * genes:
         wrong.found.pop("mouse", None)
     problems = Problems(str(path))
     for sentence in wrong.sentences(_WRONG):
         problems.add(sentence)
     problems.stop()
-    for sentence in told.sentences(_TOLD):
+    for sentence in mended.sentences(_MENDED):
         get_logger().warning("%s: %s", path, sentence)
     return sets
 
@@ -161,17 +236,17 @@ def _like_a_gene(cell: str) -> bool:
     return _LIKE_A_GENE.fullmatch(cell.split(",")[0]) is not None
 
 
-def _symbols(cells: list[str], number: int, name: str, told: _Kinds) -> list[str]:
+def _symbols(cells: list[str], number: int, name: str, mended: _Kinds) -> list[str]:
     symbols: list[str] = []
     for cell in cells:
         weight = _WEIGHT.fullmatch(cell)
         symbol = weight["gene"] if weight else cell
         if weight:
-            told.add("weight", _case(cell, number, name))
+            mended.add("weight", _case(cell, number, name))
         if not symbol:
-            told.add("empty", f"line {number}, set '{name}'")
+            mended.add("empty", f"line {number}, set '{name}'")
         elif symbol in symbols:
-            told.add("again", _case(symbol, number, name))
+            mended.add("again", _case(symbol, number, name))
         else:
             symbols.append(symbol)
     return symbols
@@ -181,9 +256,9 @@ def _judge(symbols: list[str], number: int, name: str, wrong: _Kinds) -> None:
     for symbol in symbols:
         if symbol.isdigit():
             wrong.add("number", _case(symbol, number, name))
-        elif ENSEMBL.fullmatch(symbol):
+        elif _ENSEMBL.fullmatch(symbol):
             wrong.add("ensembl", _case(symbol, number, name))
-        elif DATE.fullmatch(symbol):
+        elif _DATE.fullmatch(symbol):
             wrong.add("date", _case(symbol, number, name))
         elif _LIKE_MOUSE.fullmatch(symbol):
             wrong.add("mouse", _case(symbol, number, name))

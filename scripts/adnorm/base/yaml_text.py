@@ -1,0 +1,139 @@
+"""YAML as people mean it, within limits that no honest file meets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from adnorm.base.errors import AdnormError, Problems
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML as people mean it: `no`, `on` and `010` are text, and a key stands once."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if not tag.endswith((":bool", ":int"))]
+    for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", yaml.resolver.re.compile(r"^(?:true|false|True|False)$"), list("tfTF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    yaml.resolver.re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"),
+    list("-+0123456789"),
+)
+
+
+def _unique_mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict:
+    loader.flatten_mapping(node)
+    result: dict = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, list | dict):
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                "a key is a list or a mapping, not a word",
+                key_node.start_mark,
+            )
+        if key in result:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key '{key}' stands twice", key_node.start_mark
+            )
+        result[key] = loader.construct_object(value_node, deep=True)
+    return result
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
+
+
+#: Values of a file when every alias (``*name``) is written out; a cohort file has some hundred.
+_MOST_VALUES = 200_000
+
+
+def _load(text: str) -> object:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _values(node, {}) > _MOST_VALUES:
+            raise yaml.constructor.ConstructorError(
+                None, None, "its aliases unfold to millions of values", node.start_mark
+            )
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values below a node as if every alias were written out."""
+    if id(node) not in known:
+        # A node that holds itself is refused where it is built.
+        known[id(node)] = 1
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_values(part, known) for part in parts)
+    return known[id(node)]
+
+
+def read_value(text: str, where: str) -> object:
+    """Read one value that was typed at a terminal, as it would be read in a file.
+
+    Parameters
+    ----------
+    text
+        YAML, such as ``results/mine`` or ``{address: 'file:mirror/geo'}``.
+    where
+        What to call it in messages.
+
+    Raises
+    ------
+    AdnormError
+        It is not YAML.
+    """
+    try:
+        return _load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = getattr(error, "problem", None) or "it cannot be read"
+        raise AdnormError(f"{where}: '{text}' is not valid YAML: {reason}") from None
+
+
+def read_yaml(path: Path) -> dict:
+    """Read a YAML file whose top level is a mapping.
+
+    Raises
+    ------
+    AdnormError
+        The file is absent or cannot be read, is not YAML (line and column are named), repeats a
+        key, is not a mapping, or unfolds to far more than it is long.
+    """
+    problems = Problems(str(path))
+    value = None
+    try:
+        value = _load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.add("this file does not exist")
+    except UnicodeDecodeError:
+        problems.add("this file is not UTF-8 text")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problems.add(f"not valid YAML{place}: {error.problem}")
+    except yaml.reader.ReaderError as error:
+        found = f"character {error.character:#x}" if isinstance(error.character, int) else "bytes"
+        problems.add(f"not valid YAML: {found} at position {error.position}: {error.reason}")
+    except RecursionError:
+        problems.add("not a configuration: lists or mappings stand in one another hundreds deep")
+    except ValueError as error:
+        problems.add(f"a value cannot be read: {str(error).partition('; ')[0]}")
+    except OSError as error:
+        problems.add(f"this file cannot be read ({error.strerror or error})")
+    if not problems and not isinstance(value, dict):
+        problems.add("the file must hold `key: value` lines")
+    problems.stop()
+    return value
