@@ -189,8 +189,8 @@ class ColumnMapping(Sparse):
     @property
     def keys(self) -> list[str]:
         """The raw keys to look at: alternatives, best first, or all that are joined."""
-        named = self.from_all or self.from_ or ()
-        return [named] if isinstance(named, str) else list(named)
+        named = self.from_ if self.from_all is None else self.from_all
+        return [named] if isinstance(named, str) else list(named or ())
 
     @property
     def has_one_source(self) -> bool:

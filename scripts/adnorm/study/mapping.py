@@ -18,7 +18,7 @@ from adnorm.study.advice import (
     number_advice,
 )
 from adnorm.study.cohort import NUMBERS, ColumnMapping, SampleMappings
-from adnorm.study.decimals import is_number, plain_minus, says_missing, with_points
+from adnorm.study.decimals import cut_numbers, is_number, plain_minus, says_missing, with_points
 from adnorm.study.nobody import NOBODY, own_person, without_nobody
 from adnorm.study.raw_fields import (
     ambiguity,
@@ -29,7 +29,6 @@ from adnorm.study.raw_fields import (
     normalised_key,
     raw_values,
 )
-from adnorm.study.whole_numbers import cut_numbers
 
 #: Canonical columns that every sample has a value in.
 REQUIRED = tuple(name for name, field in SampleMappings.model_fields.items() if field.is_required())

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
-from adnorm.study.advice import number_advice
-from adnorm.study.cohort import NO_TREATMENT, NUMBERS, OF_PATIENT, ColumnMapping, MeasuredCohort
-from adnorm.study.comparisons import BASELINE, HEALTHY_ARM, UNTREATED_ARM, number
-from adnorm.study.exclusion import excluded_samples
+from adnorm.study.advice import MOST_VALUES, describe_keys, fitting_key, flow, number_advice
+from adnorm.study.cohort import (
+    NO_TREATMENT,
+    NUMBERS,
+    OF_PATIENT,
+    ColumnMapping,
+    ExclusionRule,
+    MeasuredCohort,
+)
+from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.mapping import REQUIRED, Rule
-from adnorm.study.nobody import own_person
-from adnorm.study.visit_checks import check_early_visits, check_visits
+from adnorm.study.nobody import own_person, refuse_shared_words
+from adnorm.study.raw_fields import ambiguity, counted, find_value, raw_values
+from adnorm.study.vocabulary import Arm, State
 
-STATES = ("lesional", "nonlesional", "healthy")
+STATES = (State.LESIONAL, State.NONLESIONAL, State.HEALTHY)
 SEXES = ("female", "male")
 #: Smallest and largest value of what the clinic measures.
 RANGES = {"easi": (0, 72), "scorad": (0, 103), "itch_nrs": (0, 10), "age": (0, 120)}
@@ -60,7 +69,7 @@ def build_sample_sheet(
     raw = raw.rename_axis(index=None)
     _check_unique(raw, problems)
     problems.stop()
-    reasons = excluded_samples(raw, cohort.exclude, problems)
+    reasons = _excluded_samples(raw, cohort.exclude, problems)
     kept = raw.loc[~raw.index.isin(reasons.index)]
     if kept.empty:
         problems.add(
@@ -71,7 +80,7 @@ def build_sample_sheet(
     sheet, unmapped = _canonical_columns(kept, cohort, where, problems)
     _check_values(sheet, unmapped, kept, cohort, problems)
     if "week" not in unmapped:
-        check_early_visits(sheet, kept, cohort, problems)
+        _check_early_visits(sheet, kept, cohort, problems)
     problems.stop()
     if cohort.stand_ins:
         # Arms and visits of columns that are not the file's own would be false.
@@ -79,7 +88,7 @@ def build_sample_sheet(
     _assign_arms(sheet, cohort, problems)
     problems.stop()
     if not cohort.stand_ins:
-        check_visits(sheet, kept, cohort, problems)
+        _check_visits(sheet, kept, cohort, problems)
     problems.stop()
     return _ordered(sheet, kept), _excluded_table(reasons)
 
@@ -214,7 +223,7 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
     """Give every sample its patient's arm; the arm of a patient is one treatment at one dose."""
     if "dose_mg" not in sheet:
         sheet["dose_mg"] = float("nan")
-    healthy = sheet["state"] == "healthy"
+    healthy = sheet["state"] == State.HEALTHY
     several: dict[tuple[str, ...], list[str]] = {}
     for patient, rows in sheet.groupby("patient", sort=True):
         told = rows[(rows["treatment"] != OF_PATIENT)]
@@ -261,9 +270,9 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
 
 def _arm_name(treatment: str, dose: float, healthy: bool) -> str:
     if healthy:
-        return HEALTHY_ARM
+        return Arm.HEALTHY.value
     if treatment == NO_TREATMENT:
-        return UNTREATED_ARM
+        return Arm.UNTREATED.value
     return treatment if pd.isna(dose) else f"{treatment} {number(dose)} mg"
 
 
@@ -280,3 +289,189 @@ def _ordered(sheet: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
 def _excluded_table(reasons: pd.Series) -> pd.DataFrame:
     frame = pd.DataFrame({"sample": reasons.index.astype(str), "reason": reasons.to_numpy()})
     return frame.sort_values("sample", kind="stable").reset_index(drop=True)
+
+
+# ---------------------------------------------------------------- samples that are left out
+
+
+def _excluded_samples(
+    raw: pd.DataFrame, rules: Sequence[ExclusionRule], problems: Problems
+) -> pd.Series:
+    """Apply the `exclude:` rules of a cohort file.
+
+    Returns
+    -------
+    Series of str
+        The reason for each excluded sample, indexed by sample.
+    """
+    reasons: dict[str, str] = {}
+    for position, rule in enumerate(rules, 1):
+        hit = _exclude_hits(raw, rule, f"exclude: rule {position}", problems)
+        for sample in raw.index[hit] if hit is not None else []:
+            reasons.setdefault(sample, rule.reason)
+    return pd.Series(reasons, dtype=object)
+
+
+def _exclude_hits(
+    raw: pd.DataFrame, rule: ExclusionRule, where: str, problems: Problems
+) -> pd.Series | None:
+    if rule.samples is not None:
+        unknown = [s for s in rule.samples if s not in raw.index]
+        if unknown:
+            problems.add(
+                f"{where}: no sample is called {listing(unknown)}{nearest(unknown[0], raw.index)}"
+            )
+        return pd.Series(raw.index.isin(rule.samples), index=raw.index)
+    keys = [rule.from_ or ""]
+    unclear = ambiguity(raw, keys)
+    if unclear:
+        problems.add(f"{where}: {unclear}")
+        return None
+    found = raw_values(raw, keys)
+    if found is None:
+        key = fitting_key(raw, lambda value: float(_excludes(rule, value)))
+        problems.add(
+            f"{where}: from: '{rule.from_}' is not a key of this series. It has: "
+            f"{describe_keys(raw)}. Name the key to look at: `{flow({'from': key or 'KEY'})}`, "
+            f"or remove the rule"
+        )
+        # What the rule was meant for is not missed in the mappings besides.
+        return raw_values(raw, key)[0].map(lambda value: _excludes(rule, value)) if key else None
+    values, key = found
+    hit = values.map(lambda value: _excludes(rule, value))
+    if not hit.any():
+        near = {w: nearest(w, set(values) - {""}) for w in map(str, rule.values or ())}
+        problems.add(
+            f"{where} matches no sample{next(filter(None, near.values()), '.')} All raw values of "
+            f"'{key}': {counted(values)}"
+        )
+        return values.map(lambda value: any(f"'{value}'?" in text for text in near.values()))
+    return hit
+
+
+def _excludes(rule: ExclusionRule, value: str) -> bool:
+    if rule.pattern is not None:
+        return re.search(rule.pattern, value, flags=re.IGNORECASE) is not None
+    return find_value(value, rule.values or ()) is not None
+
+
+# ---------------------------------------------------------------- visits
+
+
+def _check_visits(
+    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
+) -> None:
+    """Check what paired statistics need: baselines, the reference, the placebo arm."""
+    placebo, arms = cohort.placebo_arm, sorted(set(sheet["arm"]))
+    if placebo is not None and placebo not in arms:
+        problems.add(
+            f"placebo_arm: no sample is in the arm '{placebo}'{nearest(placebo, arms)}; the arms "
+            f"of this cohort: {listing(arms)}"
+        )
+    reference = cohort.reference
+    baseline = sheet[sheet["week"] == BASELINE]
+    if baseline.empty:
+        weeks = listing([number(w) for w in sorted(set(sheet["week"]))])
+        problems.add(
+            f"samples: week: no sample is at baseline (week 0), to which every visit is compared; "
+            f"the weeks of the samples: {weeks}. Map the visit before treatment to 0"
+        )
+        return
+    if reference is not None and not (baseline["state"] == reference).any():
+        counts = baseline["state"].value_counts()
+        found = listing([f"{s}: {counts[s]}" for s in sorted(counts.index)])
+        problems.add(
+            f"reference: '{reference}', but no sample is {reference} at baseline (baseline samples "
+            f"by state: {found}). Choose a state that exists, or `reference: null` for a cohort "
+            f"without one"
+        )
+    for arm, rows in sheet.groupby("arm", sort=True):
+        if not (rows["week"] == BASELINE).any():
+            weeks = listing([number(w) for w in sorted(set(rows["week"]))])
+            problems.add(
+                f"arm '{arm}' has samples at weeks {weeks} but none at baseline (week 0); check "
+                f"the mapping of samples: week"
+            )
+    _check_two_baselines(sheet, raw, cohort, problems)
+    mapping = cohort.samples.patient
+    if mapping.constant is None:
+        refuse_shared_words(sheet, raw, mapping, problems)
+
+
+def _check_early_visits(
+    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
+) -> None:
+    """Refuse visits before baseline: no comparison asks for them, and they are no baseline."""
+    early = sheet.index[sheet["week"] < BASELINE]
+    if not len(early):
+        return
+    weeks = listing([number(week) for week in sorted(set(sheet.loc[early, "week"]))])
+    told = (
+        f"samples: week: {len(early)} samples have a week below 0 ({weeks}; first: {early[0]}). "
+        f"Baseline is week 0, and everything is compared with it"
+    )
+    if (sheet["week"] == BASELINE).any():
+        rule = _leaving_out(raw.loc[early], cohort.samples.week)
+        problems.add(f"{told}; leave earlier visits out, below `exclude:`: `- {rule}`")
+    else:
+        problems.add(
+            f"{told}. No sample is at week 0: write 0 for the last visit before treatment, and "
+            f"leave earlier ones out with `exclude:`"
+        )
+
+
+def _leaving_out(raw: pd.DataFrame, spec: ColumnMapping) -> str:
+    """Write the rule that leaves some samples out by what the field of the visit says."""
+    single = spec.constant is None and not spec.from_all
+    found = Rule("week", spec, "").read(raw) if single else None
+    kinds = [] if found is None else sorted(set(found[0]))
+    if found is None or "" in kinds or len(kinds) > MOST_VALUES:
+        return (
+            f"{{{flow({'samples': [str(name) for name in raw.index]})}, reason: before baseline}}"
+        )
+    rule = {"from": spec.as_written()["from"], "values": kinds, "reason": "before baseline"}
+    return f"{{{flow(rule)}}}"
+
+
+#: What visits before baseline are called.
+_EARLY = r"screen|scr\b|run.?in|wash.?out|pre\b|pre.?treat|before"
+
+
+def _check_two_baselines(
+    sheet: pd.DataFrame, raw: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
+) -> None:
+    """Two different raw visits of a patient that both became week 0 are not one baseline."""
+    spec = cohort.samples.week
+    rule = Rule("week", spec, "")
+    found = None if spec.constant is not None else rule.read(raw)
+    if found is None:
+        return
+    cells, key = found
+    visits = cells
+    if spec.pattern is not None:
+        # The visit often stands in a title together with the state; only the visit counts.
+        visits = cells.map(lambda text: rule.extract(text) or text)
+    baseline = sheet[sheet["week"] == BASELINE].assign(visit=visits)
+    twice: dict[tuple[str, ...], list[str]] = {}
+    for patient, rows in baseline.groupby("patient", sort=True):
+        kinds = tuple(sorted(set(rows["visit"])))
+        if len(kinds) > 1:
+            twice.setdefault(kinds, []).append(patient)
+    for kinds, people in twice.items():
+        rows = baseline[baseline["patient"].isin(people)]
+        early = [kind for kind in kinds if re.search(_EARLY, kind, re.IGNORECASE)]
+        advice = "one of them is the baseline; leave the other out with `exclude:`"
+        if 0 < len(early) < len(kinds):
+            left_out = raw.loc[rows.index[rows["visit"].isin(early)]]
+            advice = (
+                f"leave the earlier one out, below `exclude:`: `- {_leaving_out(left_out, spec)}`"
+            )
+        who = (
+            f"patient '{people[0]}' has"
+            if len(people) == 1
+            else f"{len(people)} patients ({listing(people, 6)}) have"
+        )
+        problems.add(
+            f"{who} two baselines: {listing(kinds)} of the key '{key}' are all week 0 (samples "
+            f"{listing(rows.index, 6)}); {advice}, or map it to its week if it is a later visit"
+        )
