@@ -132,12 +132,18 @@ class Sparse(Section):
 
 def _part(whole: BaseModel, kind: type[BaseModel]) -> dict[str, Any]:
     part = {}
-    for name, wanted in kind.model_fields.items():
+    for name, inner in _fields(kind):
         value = getattr(whole, name)
-        inner = _alternatives(wanted.annotation)[0]
         narrower = isinstance(value, BaseModel) and type(value) is not inner
         part[name] = _part(value, inner) if narrower else value
     return part
+
+
+@functools.cache
+def _fields(kind: type[BaseModel]) -> list[tuple[str, Any]]:
+    """List the fields of a model with their type; hundreds of cohorts ask for the same."""
+    fields = kind.model_fields.items()
+    return [(name, _alternatives(field.annotation)[0]) for name, field in fields]
 
 
 def check(kind: type[M], value: object, where: str) -> M:
