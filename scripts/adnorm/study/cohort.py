@@ -29,72 +29,72 @@ class SourceFiles(Section):
     """Files of a cohort, and how they are laid out."""
 
     matrix: str | None = Field(
-        None,
+        default=None,
         description="Series matrix as a URL or path; null takes it from the GEO address",
         examples=["https://example.org/GSE1_series_matrix.txt.gz"],
     )
     annotation: str | None = Field(
-        None,
+        default=None,
         description="Annotation as a URL or path: probe to gene symbol of a platform, or NCBI's "
         "table of its genes (route ncbi_counts); null takes it from GEO",
         examples=["data/GPL570.annot.gz"],
     )
     table: str | None = Field(
-        None,
+        default=None,
         description="Table of counts or expression (or the .h5ad of route h5ad), as the file's "
         "name among the supplementary files, a URL or a path",
         examples=["GSE193309_count_matrix.csv.gz"],
     )
     sheet: str | None = Field(
-        None,
+        default=None,
         description="Sample sheet of a local cohort (csv, tsv or txt), one row per sample",
         examples=["data/samples.csv"],
     )
     sheet_key: str | None = Field(
-        None,
+        default=None,
         description="Column of the sample sheet that holds the column names of the table; null "
         "takes the first column",
         examples=["library"],
     )
     gene_column: str | None = Field(
-        None,
+        default=None,
         description="Column of the table (of var, in an .h5ad) that holds gene identifiers; null "
         "takes the first column (the index of var)",
         examples=["gene_id"],
     )
     layer: str | None = Field(
-        None,
+        default=None,
         description="Layer of the .h5ad that holds the values; `.raw` takes those of .raw, null "
         "takes X",
         examples=["counts"],
     )
     libraries: str | None = Field(
-        None,
+        default=None,
         description="Regular expression with the one named group `library`, searched in the names "
         "of the columns of counts; columns in which it finds the same library are its lanes and "
         "are summed",
         examples=["(?P<library>[^_/]+)_[^/]*$"],
     )
     round_counts: bool = Field(
-        False,
+        default=False,
         description="Round expected counts (RSEM, salmon, tximport) to whole numbers",
         examples=[True],
     )
     scale_checked: Annotated[str, Field(max_length=500)] | None = Field(
-        None,
+        default=None,
         description="How you know that the declared scale is right, in words, when the check of "
         "the values says otherwise: the scale is kept and the report says so. Infinite values, "
         "negative counts and counts that are not whole are refused all the same",
         examples=["per 10000 of a panel of weak genes; compared with the authors' table"],
     )
     unpacked_gigabytes: Annotated[float, Field(gt=0)] | None = Field(
-        None,
+        default=None,
         description="Gigabytes that a packed file (gzip, .h5ad) of this cohort may hold; null "
         "allows 8, and 200 times the size of the file: what holds more is a mistake or an attack",
         examples=[20],
     )
     symbol_column: str | None = Field(
-        None,
+        default=None,
         description="Column of the platform annotation that holds gene symbols; null looks for the "
         "usual names",
         examples=["Gene symbol"],
@@ -114,7 +114,7 @@ class Source(SourceFiles):
             ),
         ],
     ] = Field(
-        {},
+        default={},
         description="Pinned SHA-256 of the fetched files, by role (series_matrix, annotation, "
         "table, sheet) or file name; `adnorm lock` writes them, and other bytes are refused",
         examples=[{"table": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}],
@@ -145,7 +145,7 @@ class ColumnMapping(Sparse):
     )
 
     from_: Omittable[str | Annotated[Listed[str], Field(min_length=1)]] = Field(
-        None,
+        default=None,
         alias="from",
         description="Raw key or list of alternatives. A field of exactly this name is taken, else "
         "the one that differs in case and punctuation alone; fields that are not named never fill "
@@ -153,35 +153,35 @@ class ColumnMapping(Sparse):
         examples=[["patient_id", "subject"]],
     )
     from_all: Omittable[Annotated[Listed[str], Field(min_length=2)]] = Field(
-        None,
+        default=None,
         description="Raw keys whose values are joined with a space, such as the patient and the "
         "lesion of a trial within patients; all must be filled",
         examples=[["patient_id", "lesion"]],
     )
     values: Omittable[dict[Any, str | int | float | None]] = Field(
-        None,
+        default=None,
         description="Raw value to canonical value; null means not available; numbers that it does "
         "not name stay as they are in columns of numbers, unless it translates numbers; for "
         "treatment and dose_mg, of_patient takes it from the patient's other samples",
         examples=[{"LS": "lesional", "NL": "nonlesional"}],
     )
     pattern: Omittable[str] = Field(
-        None,
+        default=None,
         description="Regular expression with one named group; what the group finds is the value. "
         "Of a number it must take all, with sign and decimals",
         examples=["week (?P<value>[0-9]+)"],
     )
     constant: Omittable[str | int | float] = Field(
-        None, description="The same value for all samples", examples=["none"]
+        default=None, description="The same value for all samples", examples=["none"]
     )
     scale: Omittable[float] = Field(
-        None,
+        default=None,
         description="Factor that brings a number that was read to the canonical unit, such as "
         "4.345 from months to weeks; values under `values:` are canonical already",
         examples=[4.345],
     )
     missing: str | int | float | None = Field(
-        None,
+        default=None,
         description="Canonical value where the raw field is empty; null means not available",
         examples=[0],
     )
@@ -260,18 +260,18 @@ class ExclusionRule(Sparse):
     )
 
     from_: Omittable[str] = Field(
-        None, alias="from", description="Raw key to look at", examples=["disease"]
+        default=None, alias="from", description="Raw key to look at", examples=["disease"]
     )
     values: Omittable[Listed[str | int | float]] = Field(
-        None, description="Raw values whose samples are left out", examples=[["psoriasis"]]
+        default=None, description="Raw values whose samples are left out", examples=[["psoriasis"]]
     )
     pattern: Omittable[str] = Field(
-        None,
+        default=None,
         description="Regular expression; samples whose raw value matches are left out",
         examples=["^PSO"],
     )
     samples: Omittable[Listed[str]] = Field(
-        None, description="Sample ids to leave out", examples=[["GSM2124822"]]
+        default=None, description="Sample ids to leave out", examples=[["GSM2124822"]]
     )
     reason: str = Field(description="Why; stands in the report", examples=["another disease"])
 
@@ -305,12 +305,12 @@ class CohortFile(Section):
         examples=["Oral ruxolitinib in alopecia areata"],
     )
     accession: Annotated[str, Field(pattern="^(GSE|E-)[A-Z0-9-]+$")] | None = Field(
-        None,
+        default=None,
         description="GEO accession of the series, such as GSE80342; null for a lab's own data",
         examples=["GSE80342"],
     )
     citation: str | None = Field(
-        None,
+        default=None,
         description="The publication to cite",
         examples=["Mackay-Wiggan 2016, JCI Insight 1(15)"],
     )
@@ -322,13 +322,13 @@ class CohortFile(Section):
     )
     tissue: str = Field(description="What was sampled", examples=["skin biopsy", "tape strip"])
     organism: Literal["Homo sapiens"] = Field(
-        "Homo sapiens",
+        default="Homo sapiens",
         description="Species; the gene sets are human, so only human data are accepted",
         examples=["Homo sapiens"],
     )
     assay: AssayName = Field(description="How expression was measured", examples=["microarray"])
     platform: str | None = Field(
-        None,
+        default=None,
         description="GEO platform; chooses one when a series has several",
         examples=["GPL570"],
     )
@@ -343,29 +343,29 @@ class CohortFile(Section):
         examples=["nonlesional"],
     )
     placebo_arm: str | None = Field(
-        None,
+        default=None,
         description="The arm that drugs are compared with; null when there is none",
         examples=["placebo"],
     )
     status: Literal["verified", "unverified"] = Field(
-        "unverified",
+        default="unverified",
         description="verified once a run against the real series has confirmed this file",
         examples=["verified"],
     )
     note: str | None = Field(
-        None,
+        default=None,
         description="Caveats that a reader of the report must know",
         examples=["Three baseline-only patients of the series are missing"],
     )
     source: Source = Source()
     treatments: dict[str, Treatment] = Field(
-        {},
+        default={},
         description="Every treatment by its canonical name, with its drug class",
         examples=[{"ruxolitinib": {"drug_class": "JAK inhibitor"}}],
     )
     samples: SampleMappings
     exclude: Listed[ExclusionRule] = Field(
-        (),
+        default=(),
         description="Samples to leave out, each rule with its reason; they are listed in "
         "excluded.tsv and in the report",
         examples=[[{"from": "disease", "values": ["psoriasis"], "reason": "another disease"}]],

@@ -21,13 +21,13 @@ class IdentifierSettings(Section):
     """How gene identifiers become approved symbols."""
 
     table: str | None = Field(
-        None,
+        default=None,
         description="Identifier table as a path or URL: HGNC complete set, GENCODE gene table or "
         "NCBI annotation table; needed for Ensembl and Entrez ids",
         examples=["references/hgnc_complete_set.txt"],
     )
     sha256: Sha256 | None = Field(
-        None,
+        default=None,
         description="Pinned SHA-256 of the identifier table, 64 hexadecimal digits in lower case; "
         "other bytes are refused with a message that names their digest",
         examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
@@ -38,19 +38,19 @@ class GeoSettings(Section):
     """Where GEO is and how patiently to ask."""
 
     address: str = Field(
-        "https://ftp.ncbi.nlm.nih.gov/geo",
+        default="https://ftp.ncbi.nlm.nih.gov/geo",
         description="Base address of GEO: https, a mirror of it, or file:FOLDER laid out in the "
         "same way",
         examples=["file:mirror/geo"],
     )
     connect_timeout: float = Field(
-        15, gt=0, description="Seconds to wait for a connection", examples=[15]
+        default=15, gt=0, description="Seconds to wait for a connection", examples=[15]
     )
     read_timeout: float = Field(
-        120, gt=0, description="Seconds to wait for the next bytes", examples=[120]
+        default=120, gt=0, description="Seconds to wait for the next bytes", examples=[120]
     )
     attempts: int = Field(
-        5,
+        default=5,
         ge=1,
         description="How often a download is tried, with growing pauses",
         examples=[5],
@@ -61,68 +61,71 @@ class ExpressionSettings(Section):
     """From published values to log2 expression."""
 
     collapse: Literal["highest_mean", "mean"] = Field(
-        "highest_mean",
+        default="highest_mean",
         description="How several probes of one gene become one row, in arrays and log2 values; "
         "neither rule looks at the outcome. Rows of one gene in counts, TPM and FPKM are summed, "
         "but for copies of the same reads",
         examples=["highest_mean"],
     )
     minimum_count: int = Field(
-        10, ge=0, description="Low-count filter: reads that a gene must have …", examples=[10]
+        default=10,
+        ge=0,
+        description="Low-count filter: reads that a gene must have …",
+        examples=[10],
     )
     minimum_samples: Annotated[int, Field(ge=1)] | None = Field(
-        None,
+        default=None,
         description="… in at least this many samples; null takes the size of the smallest group "
         "of the design, but at least 3 and at most 10",
         examples=[10],
     )
     minimum_value: float = Field(
-        1,
+        default=1,
         ge=0,
         description="Low-expression filter of linear RNA-seq values (TPM, FPKM): the value that a "
         "gene must have in as many samples",
         examples=[1],
     )
     count_normalization: Literal["tmm", "median_of_ratios", "library_size"] = Field(
-        "tmm",
+        default="tmm",
         description="How counts are made comparable between samples; `library_size` alone invents "
         "changes of all genes where a few take many reads",
         examples=["median_of_ratios"],
     )
     array_normalization: Literal["none", "quantile"] = Field(
-        "none",
+        default="none",
         description="Normalization of array values; published ones are normalized already",
         examples=["quantile"],
     )
     outlier_deviations: float = Field(
-        5,
+        default=5,
         gt=0,
         description="Robust deviations (median absolute deviations) from which a sample is flagged "
         "as an outlier",
         examples=[5],
     )
     exclude_outliers: bool = Field(
-        False, description="Leave flagged outliers out, not only flag them", examples=[True]
+        default=False, description="Leave flagged outliers out, not only flag them", examples=[True]
     )
     small_library: int = Field(
-        100_000,
+        default=100_000,
         ge=0,
         description="Libraries with fewer reads than this are flagged",
         examples=[1_000_000],
     )
     exclude_small_libraries: Annotated[int, Field(ge=1)] | None = Field(
-        None,
+        default=None,
         description="Leave out libraries with fewer reads than this; null keeps all",
         examples=[10_000],
     )
     exclude_sex_mismatch: bool = Field(
-        False,
+        default=False,
         description="Leave out samples whose sex genes contradict the sheet or the patient's other "
         "samples",
         examples=[True],
     )
     exclude_duplicates: bool = Field(
-        False,
+        default=False,
         description="Leave out samples whose expression is the same (r > 0.999); of copies of one "
         "biopsy the first stays, of copies that the sheet calls different biopsies none does",
         examples=[True],
@@ -133,32 +136,33 @@ class ScoresSettings(Section):
     """Scores of gene sets."""
 
     methods: Unique[Literal[Method.SSGSEA, Method.GSVA, Method.ZSCORE]] = Field(
-        (Method.SSGSEA.value, Method.GSVA.value, Method.ZSCORE.value),
+        default=(Method.SSGSEA, Method.GSVA, Method.ZSCORE),
+        validate_default=True,
         min_length=1,
         description="Which scores to compute",
         examples=[["ssgsea", "zscore"]],
     )
     minimum_genes: int = Field(
-        5,
+        default=5,
         ge=1,
         description="A set with fewer genes found is flagged as low coverage",
         examples=[5],
     )
     minimum_fraction: float = Field(
-        0.5,
+        default=0.5,
         ge=0,
         le=1,
         description="A set with a smaller share of its genes found is flagged as low coverage",
         examples=[0.5],
     )
     chunk_size: int = Field(
-        250,
+        default=250,
         ge=1,
         description="Sets scored in one call; bounds memory and does not change a score",
         examples=[250],
     )
     threads: int = Field(
-        1,
+        default=1,
         ge=1,
         description="Threads of one scoring job; does not change a score",
         examples=[2],
@@ -169,25 +173,27 @@ class EffectsSettings(Section):
     """The linear model of each cohort."""
 
     count_model: Literal["voom", "log2", "deseq2"] = Field(
-        "voom",
+        default="voom",
         description="Model for counts: limma-voom, limma on log2 counts per million, or DESeq2 "
         "(takes minutes)",
         examples=["voom"],
     )
     minimum_pairs: int = Field(
-        3,
+        default=3,
         ge=2,
         description="Fewest patients (on each side) that a comparison may rest on",
         examples=[3],
     )
     robust: bool = Field(
-        False,
+        default=False,
         description="Robust empirical Bayes, for data with hypervariable genes",
         examples=[True],
     )
-    confidence: Fraction = Field(0.95, description="Level of confidence intervals", examples=[0.95])
+    confidence: Fraction = Field(
+        default=0.95, description="Level of confidence intervals", examples=[0.95]
+    )
     fdr: Fraction = Field(
-        0.05,
+        default=0.05,
         description="False discovery rate at which figures mark a change",
         examples=[0.05],
     )
@@ -197,16 +203,16 @@ class EnrichmentSettings(Section):
     """Gene-set enrichment of each comparison."""
 
     minimum_size: int = Field(
-        5,
+        default=5,
         ge=2,
         description="Fewest genes of a set in the ranking; smaller sets are listed with the reason",
         examples=[5],
     )
     maximum_size: int = Field(
-        500, ge=2, description="Most genes of a set in the ranking", examples=[500]
+        default=500, ge=2, description="Most genes of a set in the ranking", examples=[500]
     )
     inter_gene_correlation: Literal["estimated"] | Annotated[float, Field(ge=0, lt=1)] = Field(
-        "estimated",
+        default="estimated",
         description="Correlation between genes of a set in the competitive test: estimated for "
         "each set, or one number from 0 to 1",
         examples=["estimated", 0.01],
@@ -217,29 +223,32 @@ class IndexSettings(Section):
     """The normalization index."""
 
     bootstrap: int = Field(
-        2000, ge=200, description="Resamples of patients behind each interval", examples=[5000]
+        default=2000,
+        ge=200,
+        description="Resamples of patients behind each interval",
+        examples=[5000],
     )
     folds: int = Field(
-        5,
+        default=5,
         ge=2,
         description="Patient folds of the cross-fitted axis, used where fewer than two other "
         "cohorts of the disease can teach one",
         examples=[5],
     )
     minimum_effect: float = Field(
-        1.0,
+        default=1.0,
         gt=0,
         description="Lesional − non-lesional log2 fold change that a gene of the disease axis must "
         "have",
         examples=[1.0],
     )
     fdr: Fraction = Field(
-        0.05,
+        default=0.05,
         description="False discovery rate of the genes of the disease axis",
         examples=[0.05],
     )
     axis_genes: str | None = Field(
-        None,
+        default=None,
         description="Table of a published list of disease genes (columns gene, direction up or "
         "down, optionally weight, trained_on and disease); the index of cohorts of its disease "
         "(atopic dermatitis unless it says another) is computed on it too, under the name of the "
@@ -247,7 +256,7 @@ class IndexSettings(Section):
         examples=["config/madad_core.tsv"],
     )
     primary: Listed[str] = Field(
-        (
+        default=(
             "global",
             "itch_core_skin_up",
             "barrier_terminal_differentiation_down",
@@ -259,7 +268,7 @@ class IndexSettings(Section):
         examples=[["global", "itch_core_skin_up"]],
     )
     confidence: Fraction = Field(
-        0.95, description="Level of the intervals of the index", examples=[0.95]
+        default=0.95, description="Level of the intervals of the index", examples=[0.95]
     )
 
 
@@ -267,13 +276,13 @@ class HeatmapSets(Section):
     """Gene sets whose genes stand in the two gene heatmaps."""
 
     itch: Listed[str] = Field(
-        ("itch_core_skin_up",),
+        default=("itch_core_skin_up",),
         min_length=1,
         description="Sets of the itch heatmap",
         examples=[["itch_core_skin_up"]],
     )
     barrier: Listed[str] = Field(
-        ("barrier_terminal_differentiation_down", "barrier_hyperproliferation_up"),
+        default=("barrier_terminal_differentiation_down", "barrier_hyperproliferation_up"),
         min_length=1,
         description="Sets of the barrier heatmap",
         examples=[["barrier_terminal_differentiation_down"]],
@@ -295,7 +304,7 @@ class RunConfig(Section):
     model_config = ConfigDict(title="The configuration of a run")
 
     results: str = Field(
-        "results",
+        default="results",
         description="Folder for everything that the run writes",
         examples=["results/demo"],
     )
@@ -305,12 +314,12 @@ class RunConfig(Section):
         examples=[["gse80342", "gse193309"]],
     )
     cohort_folder: str = Field(
-        "config/cohorts",
+        default="config/cohorts",
         description="Folder that holds COHORT.yaml",
         examples=["config/cohorts"],
     )
     gene_sets: Listed[str] = Field(
-        ("config/gene_sets/adnorm.tsv",),
+        default=("config/gene_sets/adnorm.tsv",),
         min_length=1,
         description="Gene-set files; .tsv in our own format (signed sets) or .gmt",
         examples=[["config/gene_sets/adnorm.tsv", "my_sets.gmt"]],
@@ -324,5 +333,5 @@ class RunConfig(Section):
     index: IndexSettings = IndexSettings()
     figures: FiguresSettings = FiguresSettings()
     seed: int = Field(
-        1, ge=0, description="Seed of everything that draws random numbers", examples=[1]
+        default=1, ge=0, description="Seed of everything that draws random numbers", examples=[1]
     )

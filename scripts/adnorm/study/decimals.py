@@ -161,7 +161,7 @@ def with_points(texts: pd.Series) -> pd.Series:
 
 
 def cut_numbers(
-    values: pd.Series, key: str, pattern: str, span: Callable[[str], tuple[int, int]]
+    values: pd.Series, key: str, pattern: str, span: Callable[[str], tuple[int, int] | None]
 ) -> str:
     """Say of which numbers a pattern leaves a part unread.
 
@@ -179,7 +179,9 @@ def cut_numbers(
     str
         Empty if every number is read whole.
     """
-    rows = [(cell, *_number_within(cell, *span(cell))) for cell in dict.fromkeys(values)]
+    rows = [
+        (cell, *_number_within(cell, *(span(cell) or (0, 0)))) for cell in dict.fromkeys(values)
+    ]
     found = pd.DataFrame(rows, columns=["cell", "whole", "taken", "dash", "before"])
     # wk-1 beside wk16 is a minus; Week-0 and Week-4 have a mark.
     mixed = found.groupby("before")["dash"].transform("nunique") > 1
@@ -221,5 +223,5 @@ def _number_within(cell: str, start: int, end: int) -> tuple[str, str, bool, str
         return taken, taken, False, ""
     first, last = whole_number(cell, start, start + len(taken))
     dash = first == start > 1 and cell[start - 1] in MINUS and cell[start - 2].isalpha()
-    before = re.search(r"[^\W\d_]*[\s_.:#]*$", cell[: start - dash])[0]
-    return cell[first:last], taken, dash, before.strip().casefold()
+    before = re.search(r"[^\W\d_]*[\s_.:#]*$", cell[: start - dash])
+    return cell[first:last], taken, dash, before[0].strip().casefold() if before else ""

@@ -208,46 +208,52 @@ class GeneSetRow(Section):
         examples=["up"],
     )
     label: str = Field(
-        "",
+        default="",
         description="name for people, in figures; one per set; at most 40 characters read well",
         examples=["Itch: core in skin"],
     )
     category: str = Field(
-        SetCategory.OWN.value, description="what the set is about; one per set", examples=["itch"]
+        default=SetCategory.OWN.value,
+        description="what the set is about; one per set",
+        examples=["itch"],
     )
     role: str = Field(
-        "context",
+        default="context",
         description="`primary`, `secondary`, `context`, `composition` (cells, not regulation) or "
         "`control` (must not move); one per set",
         examples=["primary"],
     )
     previous_symbols: Annotated[tuple[str, ...], BeforeValidator(_symbols)] = Field(
-        (),
+        default=(),
         description="retired symbols of the gene, joined by `|`; older platforms still carry them",
         examples=["CRL|CRL3"],
     )
-    source: str = Field("", description="where the membership comes from", examples=["Dillon 2004"])
+    source: str = Field(
+        default="", description="where the membership comes from", examples=["Dillon 2004"]
+    )
     evidence: str = Field(
-        "",
+        default="",
         description="how far the source was checked: `checked`, `partly checked` (some of the "
         "works cited), `to check`",
         examples=["checked"],
     )
     madad_log2_fold_change: Annotated[float | None, BeforeValidator(_number)] = Field(
-        None,
+        default=None,
         description="lesional − non-lesional, log2, in the meta-analysis of Ewald 2015 "
         "(doi:10.1186/s12920-015-0133-x)",
         examples=["1.21"],
     )
     gse193309_log2_fold_change: Annotated[float | None, BeforeValidator(_number)] = Field(
-        None, description="lesional − non-lesional, log2, in GSE193309", examples=["-0.87"]
+        default=None, description="lesional − non-lesional, log2, in GSE193309", examples=["-0.87"]
     )
     low_in_bulk_skin: Annotated[bool, BeforeValidator(_flag)] = Field(
-        False,
+        default=False,
         description="`yes`: below detection in bulk skin of GSE193309, or known as such",
         examples=["yes"],
     )
-    note: str = Field("", description="free text, not read", examples=["also in the Th2 set"])
+    note: str = Field(
+        default="", description="free text, not read", examples=["also in the Th2 set"]
+    )
 
     @property
     def gene(self) -> Gene:
@@ -367,15 +373,16 @@ def _check_renames(members: dict[str, dict[str, Gene]], problems: Problems) -> N
         for gene in genes.values():
             for old in gene.previous_symbols:
                 owners.setdefault(old, set()).add(gene.symbol)
-    for old, genes in sorted(owners.items()):
-        if len(genes) > 1:
+    for old, approved in sorted(owners.items()):
+        if len(approved) > 1:
             problems.add(
-                f"the previous symbol '{old}' belongs to two genes, {' and '.join(sorted(genes))}; "
+                f"the previous symbol '{old}' belongs to two genes, "
+                f"{' and '.join(sorted(approved))}; "
                 "it is ambiguous, remove it from one of them or from both"
             )
         if old in symbols:
             problems.add(
-                f"'{old}' is a previous symbol of {sorted(genes)[0]} and also a gene of its own; "
+                f"'{old}' is a previous symbol of {min(approved)} and also a gene of its own; "
                 "which one is meant cannot be known, remove one of the two"
             )
 
@@ -408,14 +415,14 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
     sets: dict[str, GeneSet] = {}
     origin: dict[str, str] = {}
     problems = Problems("gene sets")
-    paths = [Path(path) for path in paths]
+    files = [Path(path) for path in paths]
     # The first table is the curated one; whatever a user puts beside it is added.
-    curated = next((path for path in paths if path.suffix.lower() == ".tsv"), None)
-    tables = {path: read_set_table(path) for path in paths if path.suffix.lower() == ".tsv"}
+    curated = next((path for path in files if path.suffix.lower() == ".tsv"), None)
+    tables = {path: read_set_table(path) for path in files if path.suffix.lower() == ".tsv"}
     # What a table calls a gene is one where a GMT file may lack its descriptions, too.
     genes = [gene for read in tables.values() for s in read.values() for gene in s.genes]
     known = {gene.symbol for gene in genes}.union(*(gene.previous_symbols for gene in genes))
-    for path in paths:
+    for path in files:
         if path.suffix.lower() not in (".tsv", ".gmt"):
             raise AdnormError(
                 f"{path}: a gene-set file must end in .tsv (table of adnorm) or .gmt; "

@@ -112,10 +112,11 @@ class Rule:
             if cut:
                 problems.add(f"samples: {self.column}: {cut}")
         texts = mapped[read].map(lambda m: m.text)
-        mapped = mapped.where(~uncovered, None)
+        mapped[uncovered] = None
         # One decimal mark serves the whole column, so the texts are read together.
         mapped[texts.index] = self._numbers(texts) if self.column in NUMBERS else texts
-        return mapped.where(mapped.notna(), None)
+        mapped[mapped.isna()] = None
+        return mapped
 
     def _one(self, value: str, key: str = "") -> object:
         """Map one raw value: to a canonical value, to `_Read` (a text as it stands) or neither."""

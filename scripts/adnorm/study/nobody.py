@@ -81,11 +81,12 @@ def shared_words(sheet: pd.DataFrame, missing: object = None) -> dict[str, int]:
         Word → biopsies of the same skin at one visit, where one person has one.
     """
     found = {}
-    for patient, rows in sheet.groupby("patient", sort=True):
+    for name, rows in sheet.groupby("patient", sort=True):
+        patient = str(name)
         most = int(rows.groupby(["state", "week"]).size().max())
         word = _NO_PERSON.fullmatch(patient) and set(rows["state"]) == {"healthy"}
         if most > 1 and (names_nobody(patient, missing) or word):
-            found[str(patient)] = most
+            found[patient] = most
     return found
 
 

@@ -115,8 +115,8 @@ def joined_values(raw: pd.DataFrame, keys: list[str]) -> tuple[pd.Series, str] |
     (Series of str, str) or None
         The joined values and the names of the keys used; ``None`` when a key does not exist.
     """
-    found = [raw_values(raw, key) for key in keys]
-    if any(part is None for part in found):
+    found = [part for part in (raw_values(raw, key) for key in keys) if part is not None]
+    if len(found) < len(keys):
         return None
     parts = pd.concat([values for values, _ in found], axis=1)
     joined = parts.agg(" ".join, axis=1).where((parts != "").all(axis=1), "")

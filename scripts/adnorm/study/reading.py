@@ -329,7 +329,7 @@ def read_study(
         are missing, two cohorts with one id, and whatever is wrong inside the cohort files.
     """
     given = check(RunConfig, with_types(RunConfig, config, typed or {}), where)
-    config = _located(given, home)
+    found = located(given, home)
     problems = Problems(where)
     _check_names(given, problems)
     cohorts: dict[str, Cohort] = {}
@@ -352,9 +352,9 @@ def read_study(
             )
             continue
         cohorts[cohort.id], files[cohort.id] = cohort, path
-    _check_files(config, problems)
+    _check_files(found, problems)
     problems.stop()
-    return Study(config, cohorts, files)
+    return Study(found, cohorts, files)
 
 
 def merged(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -362,8 +362,9 @@ def merged(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, value in over.items():
         known = result.get(key)
-        both = isinstance(value, Mapping) and isinstance(known, Mapping)
-        result[key] = merged(known, value) if both else value
+        if isinstance(value, Mapping) and isinstance(known, Mapping):
+            value = merged(known, value)
+        result[key] = value
     return result
 
 
@@ -383,9 +384,11 @@ def cohort_path(name: str, folder: str, home: Path) -> tuple[str, Path]:
     return named, locate(named, home)
 
 
-def _located(config: RunConfig, home: Path) -> RunConfig:
+def located(config: RunConfig, home: Path) -> RunConfig:
     """Name the files of a configuration by where they are."""
-    found = {"gene_sets": tuple(str(locate(path, home)) for path in config.gene_sets)}
+    found: dict[str, Any] = {
+        "gene_sets": tuple(str(locate(path, home)) for path in config.gene_sets)
+    }
     if config.index.axis_genes:
         axis_genes = str(locate(config.index.axis_genes, home))
         found["index"] = config.index.model_copy(update={"axis_genes": axis_genes})

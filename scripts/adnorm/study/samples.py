@@ -105,8 +105,13 @@ def measured(cohort: Any) -> MeasuredCohort:
 
 def _anybody(sheet: pd.DataFrame) -> pd.DataFrame:
     """Take all samples for lesional skin of one untreated person at baseline."""
-    one = {"patient": "anybody", "state": "lesional", "treatment": NO_TREATMENT, "week": BASELINE}
-    return sheet.assign(**one, dose_mg=float("nan"))
+    return sheet.assign(
+        patient="anybody",
+        state=State.LESIONAL.value,
+        treatment=NO_TREATMENT,
+        week=BASELINE,
+        dose_mg=float("nan"),
+    )
 
 
 def _check_unique(raw: pd.DataFrame, problems: Problems) -> None:
@@ -146,7 +151,8 @@ def _canonical_columns(
 
 
 def _numbers(values: pd.Series, column: str, spec: ColumnMapping, problems: Problems) -> pd.Series:
-    text = values.where(values != OF_PATIENT, None)
+    text = values.copy()
+    text[values == OF_PATIENT] = None
     parsed = pd.to_numeric(text, errors="coerce")
     wrong = parsed.isna() & text.notna()
     if wrong.any():
@@ -231,7 +237,7 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
         treated = sorted(p for p in pairs if p[0] != NO_TREATMENT)
         if len(treated) > 1 or (treated and len(pairs) > 1):
             shown = [t if d == "nan" else f"{t} {d} mg" for t, d in sorted(pairs)]
-            several.setdefault(tuple(shown), []).append(patient)
+            several.setdefault(tuple(shown), []).append(str(patient))
         elif not pairs:
             problems.add(
                 f"patient '{patient}' has only samples whose treatment is `{OF_PATIENT}` "
@@ -249,12 +255,12 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
                 f"one of the two states is wrong, or two people share an id"
             )
     for arms, people in several.items():
-        rows = sheet.index[sheet["patient"].isin(people)]
+        names = sheet.index[sheet["patient"].isin(people)]
         who = f"patient '{people[0]}' is"
         if len(people) > 1:
             who = f"{len(people)} patients ({listing(people, 6)}) are"
         problems.add(
-            f"{who} in several arms: {listing(arms)} (samples {listing(rows, 6)}). An arm belongs "
+            f"{who} in several arms: {listing(arms)} (samples {listing(names, 6)}). An arm belongs "
             f"to a patient: map what baseline samples say (such as 'none') to `{OF_PATIENT}`, or "
             f"split the patient id"
         )
@@ -336,7 +342,8 @@ def _exclude_hits(
             f"or remove the rule"
         )
         # What the rule was meant for is not missed in the mappings besides.
-        return raw_values(raw, key)[0].map(lambda value: _excludes(rule, value)) if key else None
+        meant = raw_values(raw, key) if key else None
+        return None if meant is None else meant[0].map(lambda value: _excludes(rule, value))
     values, key = found
     hit = values.map(lambda value: _excludes(rule, value))
     if not hit.any():
@@ -456,7 +463,7 @@ def _check_two_baselines(
     for patient, rows in baseline.groupby("patient", sort=True):
         kinds = tuple(sorted(set(rows["visit"])))
         if len(kinds) > 1:
-            twice.setdefault(kinds, []).append(patient)
+            twice.setdefault(kinds, []).append(str(patient))
     for kinds, people in twice.items():
         rows = baseline[baseline["patient"].isin(people)]
         early = [kind for kind in kinds if re.search(_EARLY, kind, re.IGNORECASE)]

@@ -29,34 +29,34 @@ class SimulatedArm(Section):
         examples=["JAK1 inhibitor"],
     )
     dose_mg: Annotated[float, Field(gt=0)] | None = Field(
-        None,
+        default=None,
         description="Dose in mg; null for placebo or where there is no dose",
         examples=[100],
     )
     label: str = Field(
-        "",
+        default="",
         description="How the raw metadata spell treatment and dose; empty writes no treatment",
         examples=["JAK1-INH 100 MG QD"],
     )
     patients: int = Field(ge=1, description="Patients enrolled in this arm", examples=[14])
     reversal: Listed[Annotated[float, Field(ge=-1, le=1.5)]] = Field(
-        (),
+        default=(),
         description="For each week after baseline: fraction of the lesional effect that the "
         "treatment removes in a typical responder, in a programme of speed 1 (1 = down to the "
         "non-lesional level, below 0 = worse)",
         examples=[[0.25, 0.45, 0.65]],
     )
     responders: Share = Field(
-        0.7, description="Fraction of the patients who respond", examples=[0.7]
+        default=0.7, description="Fraction of the patients who respond", examples=[0.7]
     )
     dropout: Share = Field(
-        0.07,
+        default=0.07,
         description="Fraction of the patients who leave before the last visit; their later "
         "biopsies are missing",
         examples=[0.1],
     )
     programmes: Speeds = Field(
-        {},
+        default={},
         description="Speeds of gene programmes in this arm, in place of those of the trial",
         examples=[{"itch": 2.0}],
     )
@@ -77,13 +77,13 @@ class RegressionToMean(Section):
     )
 
     fraction: Share = Field(
-        0.15,
+        default=0.15,
         description="Fraction of the lesional effect at enrolment that is lost in the end without "
         "treatment",
         examples=[0.15],
     )
     half_time_weeks: float = Field(
-        4,
+        default=4,
         gt=0,
         description="Weeks after which half of that fraction is lost",
         examples=[4],
@@ -100,38 +100,38 @@ class GenePlan(Section):
     model_config = ConfigDict(json_schema_extra={"examples": [{"total": 4000, "seed": 1}]})
 
     total: int = Field(
-        4000,
+        default=4000,
         ge=1,
         description="All genes; those that the gene sets do not name are called SIM00001, "
         "SIM00002, …",
         examples=[4000],
     )
     seed: int = Field(
-        1,
+        default=1,
         ge=0,
         description="Seed of levels and disease effects; cohorts with the same seed have the same "
         "disease",
         examples=[1],
     )
     diseased_fraction: Share = Field(
-        0.05,
+        default=0.05,
         description="Fraction of the background genes that the disease moves",
         examples=[0.05],
     )
     default_effect: Spread = Field(
-        0.7,
+        default=0.7,
         description="Typical log2 fold change of a gene that has a direction but no published "
         "value, and of diseased background genes",
         examples=[0.7],
     )
     between_cohorts: Spread = Field(
-        0.15,
+        default=0.15,
         description="Standard deviation of a gene's effect between cohorts, as a fraction of the "
         "effect",
         examples=[0.15],
     )
     retired_symbols: Share = Field(
-        0.5,
+        default=0.5,
         description="Fraction of the genes with a previous symbol that the files call by it "
         "(LORICRIN as LOR always, unless 0)",
         examples=[0.5],
@@ -144,38 +144,38 @@ class Variation(Section):
     model_config = ConfigDict(json_schema_extra={"examples": [{"severity": 0.25, "patient": 0.35}]})
 
     severity: Spread = Field(
-        0.25,
+        default=0.25,
         description="Severity of patients (natural log); it scales the disease effect of all genes",
         examples=[0.25],
     )
     visit: Spread = Field(
-        0.12,
+        default=0.12,
         description="Severity of a patient from visit to visit (natural log)",
         examples=[0.12],
     )
     response: Spread = Field(
-        0.15,
+        default=0.15,
         description="Response among responders and among non-responders",
         examples=[0.15],
     )
     patient: Spread = Field(
-        0.35, description="A patient's own level of a gene (log2)", examples=[0.35]
+        default=0.35, description="A patient's own level of a gene (log2)", examples=[0.35]
     )
     lesion: Spread = Field(
-        0.2,
+        default=0.2,
         description="A gene in the lesions of a patient, the same at all visits (log2)",
         examples=[0.2],
     )
-    biopsy: Spread = Field(0.15, description="A gene in one biopsy (log2)", examples=[0.15])
+    biopsy: Spread = Field(default=0.15, description="A gene in one biopsy (log2)", examples=[0.15])
     factors: int = Field(
-        3,
+        default=3,
         ge=0,
         le=20,
         description="Hidden factors, such as biopsy depth, that move many genes together",
         examples=[3],
     )
     factor: Spread = Field(
-        0.2, description="What one hidden factor adds to a gene (log2)", examples=[0.2]
+        default=0.2, description="What one hidden factor adds to a gene (log2)", examples=[0.2]
     )
 
 
@@ -187,21 +187,21 @@ class CountPlan(Section):
     )
 
     library_size: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = Field(
-        (13e6, 30e6),
+        default=(13e6, 30e6),
         strict=False,
         description="Smallest and largest library (reads in genes); the simulated genes share the "
         "whole library",
         examples=[[13_000_000, 30_000_000]],
     )
     dispersion: float = Field(
-        0.05,
+        default=0.05,
         gt=0,
         description="Negative-binomial dispersion of well-expressed genes between biopsies of one "
         "kind, on top of `variation`",
         examples=[0.05],
     )
     low_count_dispersion: Spread = Field(
-        1.5,
+        default=1.5,
         description="What is added to the dispersion at a mean of one read; falls with the mean",
         examples=[1.5],
     )
@@ -213,10 +213,13 @@ class ArrayPlan(Section):
     model_config = ConfigDict(json_schema_extra={"examples": [{"probes_per_gene": [1, 4]}]})
 
     probes_per_gene: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
-        (1, 4), strict=False, description="Fewest and most probes of a gene", examples=[[1, 4]]
+        default=(1, 4),
+        strict=False,
+        description="Fewest and most probes of a gene",
+        examples=[[1, 4]],
     )
     noise: Spread = Field(
-        0.15,
+        default=0.15,
         description="Standard deviation of a probe's measurement (log2)",
         examples=[0.15],
     )
@@ -236,14 +239,14 @@ class Simulation(Section):
         examples=["geo_supplementary"],
     )
     seed: int = Field(
-        1,
+        default=1,
         ge=0,
         description="Seed of everything that belongs to this cohort alone; the same seed gives the "
         "same bytes",
         examples=[2024],
     )
     gene_sets: str = Field(
-        "config/gene_sets/adnorm.tsv",
+        default="config/gene_sets/adnorm.tsv",
         description="Gene-set table whose genes are simulated, with their directions and published "
         "fold changes",
         examples=["config/gene_sets/adnorm.tsv"],
@@ -254,11 +257,13 @@ class Simulation(Section):
         examples=[[0, 2, 4, 12]],
     )
     nonlesional_weeks: Unique[Week] = Field(
-        (0,),
+        default=(0,),
         description="Visits with a non-lesional biopsy, some of `weeks`",
         examples=[[0, 16]],
     )
-    healthy: int = Field(0, ge=0, description="Healthy volunteers, one biopsy each", examples=[14])
+    healthy: int = Field(
+        default=0, ge=0, description="Healthy volunteers, one biopsy each", examples=[14]
+    )
     arms: Listed[SimulatedArm] = Field(
         min_length=1,
         description="Arms of the trial; an untreated cohort has one arm with treatment none",
@@ -274,24 +279,24 @@ class Simulation(Section):
         ],
     )
     programmes: Speeds = Field(
-        {},
+        default={},
         description="Speed of gene programmes (categories of the gene sets, `other` for the rest); "
         "1 where not named. What remains of the lesional effect is the remainder at speed 1 to the "
         "power of the speed: above 1 is faster, below 1 slower",
         examples=[{"itch": 1.6, "barrier": 0.7}],
     )
     nonresponder_reversal: Share = Field(
-        0.25,
+        default=0.25,
         description="Response of a typical non-responder as a fraction of a responder's",
         examples=[0.25],
     )
     failed_biopsies: Share = Field(
-        0.02,
+        default=0.02,
         description="Fraction of the biopsies after baseline that gave no usable sample",
         examples=[0.02],
     )
     field_defect: float = Field(
-        0.2,
+        default=0.2,
         description="How abnormal non-lesional skin is: (non-lesional − healthy) as a fraction of "
         "(lesional − non-lesional)",
         examples=[0.2],

@@ -197,8 +197,8 @@ def find_faults(kind: type[BaseModel], value: object) -> Faults:
     """
     try:
         kind.model_validate(value)
-    except ValidationError as error:
-        found = error.errors(include_url=False)
+    except ValidationError as refused:
+        found = refused.errors(include_url=False)
     else:
         return Faults()
     faults, places = Faults(), _gathered(kind, found)
