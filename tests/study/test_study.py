@@ -552,6 +552,14 @@ def test_configuration_problems_are_named(run, change, message):
         read_study({**run, **change})
 
 
+def test_a_set_of_known_genes_does_not_change_what_a_platform_is_read_by(run, tmp_path):
+    first = read_study(run).symbols
+    (tmp_path / "more.gmt").write_text("th2\tmine\tIL13\tIL31\n")
+    assert read_study({**run, "gene_sets": ["sets.gmt", "more.gmt"]}).symbols == first
+    (tmp_path / "more.gmt").write_text("th2\tmine\tIL13\tIL4\n")
+    assert read_study({**run, "gene_sets": ["sets.gmt", "more.gmt"]}).symbols != first
+
+
 def test_mending_a_mapping_does_not_fetch_again(tmp_path):
     first = read_cohort(write(tmp_path, COHORT)).view(PublishedCohort)
     mended = {**COHORT, "samples": {**COHORT["samples"], "sex": {"constant": "female"}}}

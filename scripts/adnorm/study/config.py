@@ -335,3 +335,10 @@ class RunConfig(Section):
     seed: int = Field(
         default=1, ge=0, description="Seed of everything that draws random numbers", examples=[1]
     )
+
+
+#: Keys that say how a stage works and not what comes out: a change of them reruns nothing.
+MANNER = {
+    "geo": {"connect_timeout", "read_timeout", "attempts"},
+    "scores": {"chunk_size", "threads"},
+}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
+from pydantic import ValidationError
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.logs import get_logger
-from adnorm.study.gene_lists import read_gmt, symbol_problem, table_lines
-from adnorm.study.validation import Section
+from adnorm.study.gene_lists import GeneSetRow, read_gmt, table_lines
 from adnorm.study.vocabulary import DerivedScore, Direction, Family, SetCategory
 
 #: Bridge for code that still imports it; goes with the last of it.
@@ -156,111 +154,6 @@ DERIVED = (DerivedSet(DerivedScore.ITCH_MINUS_TH2.value, ITCH, TH2),)
 
 # ---------------------------------------------------------------- tables of ours
 
-
-def _symbol(text: str) -> str:
-    if wrong := symbol_problem(text):
-        raise ValueError(wrong)
-    return text
-
-
-def _symbols(text: str) -> tuple[str, ...]:
-    symbols = [part.strip() for part in text.split("|")]
-    return tuple(dict.fromkeys(_symbol(symbol) for symbol in symbols if symbol))
-
-
-def _direction(text: str) -> str:
-    known = (Direction.UP, Direction.DOWN)
-    if text and text not in known:
-        raise ValueError(
-            f"direction '{text}' is unknown{nearest(text, known)}; allowed: 'up', 'down' or empty"
-        )
-    return text
-
-
-def _number(text: str, info: ValidationInfo) -> float | None:
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{info.field_name} is '{text}', which is not a number")
-    return value
-
-
-def _flag(text: str) -> bool:
-    if text not in ("", "yes"):
-        raise ValueError(f"low_in_bulk_skin is '{text}'; allowed: 'yes' or empty")
-    return text == "yes"
-
-
-class GeneSetRow(Section):
-    """One gene in one set: a row of a gene-set table."""
-
-    set: str = Field(description="identifier in all tables", examples=["itch_core_skin_up"])
-    symbol: Annotated[str, AfterValidator(_symbol)] = Field(
-        description="approved symbol, matched exactly", examples=["IL31RA"]
-    )
-    direction: Annotated[str, AfterValidator(_direction)] = Field(
-        description="`up` or `down`: how the gene moves in lesional skin (in `jak_stat_targets`: "
-        "when the pathway signals); empty when no direction is claimed",
-        examples=["up"],
-    )
-    label: str = Field(
-        default="",
-        description="name for people, in figures; one per set; at most 40 characters read well",
-        examples=["Itch: core in skin"],
-    )
-    category: str = Field(
-        default=SetCategory.OWN.value,
-        description="what the set is about; one per set",
-        examples=["itch"],
-    )
-    role: str = Field(
-        default="context",
-        description="`primary`, `secondary`, `context`, `composition` (cells, not regulation) or "
-        "`control` (must not move); one per set",
-        examples=["primary"],
-    )
-    previous_symbols: Annotated[tuple[str, ...], BeforeValidator(_symbols)] = Field(
-        default=(),
-        description="retired symbols of the gene, joined by `|`; older platforms still carry them",
-        examples=["CRL|CRL3"],
-    )
-    source: str = Field(
-        default="", description="where the membership comes from", examples=["Dillon 2004"]
-    )
-    evidence: str = Field(
-        default="",
-        description="how far the source was checked: `checked`, `partly checked` (some of the "
-        "works cited), `to check`",
-        examples=["checked"],
-    )
-    madad_log2_fold_change: Annotated[float | None, BeforeValidator(_number)] = Field(
-        default=None,
-        description="lesional − non-lesional, log2, in the meta-analysis of Ewald 2015 "
-        "(doi:10.1186/s12920-015-0133-x)",
-        examples=["1.21"],
-    )
-    gse193309_log2_fold_change: Annotated[float | None, BeforeValidator(_number)] = Field(
-        default=None, description="lesional − non-lesional, log2, in GSE193309", examples=["-0.87"]
-    )
-    low_in_bulk_skin: Annotated[bool, BeforeValidator(_flag)] = Field(
-        default=False,
-        description="`yes`: below detection in bulk skin of GSE193309, or known as such",
-        examples=["yes"],
-    )
-    note: str = Field(
-        default="", description="free text, not read", examples=["also in the Th2 set"]
-    )
-
-    @property
-    def gene(self) -> Gene:
-        """The member of the set."""
-        return Gene(**self.model_dump(exclude={"set", *_OF_SET, "note"}))
-
-
 #: Columns with one value for a whole set, and what an empty cell means.
 _OF_SET = {name: GeneSetRow.model_fields[name].default for name in ("label", "category", "role")}
 
@@ -318,7 +211,7 @@ def read_set_table(path: Path) -> dict[str, GeneSet]:
             continue
         _check_set(cells, number, facts, problems)
         if row is not None:
-            members.setdefault(name, {})[symbol] = row.gene
+            members.setdefault(name, {})[symbol] = _gene(row)
     _check_renames(members, problems)
     problems.stop()
     return {
@@ -331,6 +224,10 @@ def read_set_table(path: Path) -> dict[str, GeneSet]:
         )
         for name, genes in members.items()
     }
+
+
+def _gene(row: GeneSetRow) -> Gene:
+    return Gene(**row.model_dump(exclude={"set", *_OF_SET, "note"}))
 
 
 def _check_header(header: list[str], problems: Problems) -> None:
@@ -484,6 +381,16 @@ def previous_symbols(sets: Mapping[str, GeneSet]) -> dict[str, str]:
             )
     problems.stop()
     return {old: next(iter(genes)) for old, genes in sorted(claims.items())}
+
+
+def symbols_digest(sets: Mapping[str, GeneSet]) -> str:
+    """Digest the symbols, retired ones too, that sets name: what reading a platform depends on.
+
+    A set of genes that other sets name already does not change it.
+    """
+    symbols = sorted({gene.symbol for gene_set in sets.values() for gene in gene_set.genes})
+    words = "\n".join([*symbols, "", *(f"{a}>{b}" for a, b in previous_symbols(sets).items())])
+    return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 
 def _bring_up_to_date(

@@ -21,7 +21,7 @@ from adnorm.study.cohort import (
     SampleMappings,
 )
 from adnorm.study.config import RunConfig
-from adnorm.study.gene_sets import read_gene_sets
+from adnorm.study.gene_sets import read_gene_sets, symbols_digest
 from adnorm.study.validation import Faults, check, find_faults, with_types
 from adnorm.study.vocabulary import Arm, Assay, Route, Scale
 
@@ -67,11 +67,14 @@ class Study:
         The checked cohort files by id, in the order of the configuration.
     files
         Where each cohort file lies.
+    symbols
+        Digest of the symbols that the gene sets name (see `symbols_digest`).
     """
 
     config: RunConfig
     cohorts: dict[str, Cohort]
     files: dict[str, Path]
+    symbols: str
 
 
 def read_cohort(path: Path | str, where: str | None = None) -> Cohort:
@@ -352,9 +355,9 @@ def read_study(
             )
             continue
         cohorts[cohort.id], files[cohort.id] = cohort, path
-    _check_files(found, problems)
+    symbols = _check_files(found, problems)
     problems.stop()
-    return Study(found, cohorts, files)
+    return Study(found, cohorts, files, symbols)
 
 
 def merged(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -395,10 +398,11 @@ def located(config: RunConfig, home: Path) -> RunConfig:
     return config.model_copy(update=found)
 
 
-def _check_files(config: RunConfig, problems: Problems) -> None:
-    """Read the small files that a configuration names."""
+def _check_files(config: RunConfig, problems: Problems) -> str:
+    """Read the small files that a configuration names; the digest of the symbols of its sets."""
+    symbols = ""
     try:
-        read_gene_sets(config.gene_sets)
+        symbols = symbols_digest(read_gene_sets(config.gene_sets))
     except AdnormError as error:
         problems.add(f"gene_sets: {error}")
     if config.index.axis_genes:
@@ -412,6 +416,7 @@ def _check_files(config: RunConfig, problems: Problems) -> None:
     table = config.identifiers.table
     if table and "://" not in table and not Path(table).is_file():
         problems.add(f"identifiers: table: the file {table} does not exist")
+    return symbols
 
 
 #: What no name of a file or folder of a run may hold: the report shows these names as they are, in
