@@ -17,7 +17,7 @@ from adnorm.cli.inspection import inspect_cohort
 from adnorm.expression.losses import set_losses
 from adnorm.study.cohort import read_study
 from adnorm.study.gene_sets import read_gene_sets
-from adnorm.study.spellings import find_spellings, joining_line, spelling
+from adnorm.study.people import find_spellings, joining_line, spelling
 
 GENE_SETS = "config/gene_sets/adnorm.tsv"
 

@@ -11,13 +11,12 @@ import yaml
 
 from adnorm.base.errors import AdnormError, Problems
 from adnorm.base.yaml_text import read_yaml
-from adnorm.study.advice import fitting_key
 from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
 from adnorm.study.cohort import PublishedCohort
 from adnorm.study.decimals import NUMBER_PATTERN, with_points
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.mapping import Rule
-from adnorm.study.raw_fields import normalised_key
+from adnorm.study.raw_fields import fitting_key, normalised_key
 from adnorm.study.reading import read_cohort, read_study
 from adnorm.study.samples import build_sample_sheet
 from builders.cohorts import mapping_of, measured_of

@@ -10,7 +10,7 @@ from adnorm.base.errors import AdnormError, listing
 from adnorm.base.losses import Loss
 from adnorm.study.comparisons import BASELINE
 from adnorm.study.gene_sets import GeneSet
-from adnorm.study.spellings import describe, find_spellings, joining_line
+from adnorm.study.people import describe, find_spellings, joining_line
 
 #: Trials lose a few visits; a fifth of the patients is more than that.
 _MANY_PATIENTS = 0.2

@@ -20,8 +20,8 @@ from adnorm.onboarding.fields import (
 from adnorm.onboarding.visits import is_number
 from adnorm.onboarding.words import read_sex, says_missing
 from adnorm.study import decimals
-from adnorm.study.advice import reads_whole
 from adnorm.study.mapping import Rule
+from adnorm.study.raw_fields import reads_whole
 from adnorm.study.samples import RANGES
 
 #: Words of a name that do not change what a score is.

@@ -29,7 +29,7 @@ from adnorm.onboarding.words import (
     read_state,
 )
 from adnorm.study.cohort import ColumnMapping
-from adnorm.study.nobody import names_nobody, own_person, shared_words
+from adnorm.study.people import names_nobody, own_person, shared_words
 
 _PERSON = r"(?:patient|subject|participant|donor|individual|indivisual|person|volunteer|proband)"
 _PATIENT_KEYS = [

@@ -9,24 +9,22 @@ import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
 from adnorm.base.logs import get_logger
-from adnorm.study.advice import (
-    describe_keys,
-    fitting_key,
-    flow,
-    line_with,
-    missing_values,
-    number_advice,
-)
 from adnorm.study.cohort import NUMBERS, ColumnMapping, SampleMappings
 from adnorm.study.decimals import cut_numbers, is_number, plain_minus, says_missing, with_points
-from adnorm.study.nobody import NOBODY, own_person, without_nobody
+from adnorm.study.people import NOBODY, own_person, without_nobody
 from adnorm.study.raw_fields import (
     ambiguity,
     counted,
+    describe_keys,
     find_columns,
     find_value,
+    fitting_key,
+    flow,
     joined_values,
+    line_with,
+    missing_values,
     normalised_key,
+    number_advice,
     raw_values,
 )
 
@@ -195,7 +193,7 @@ class Rule:
         """Say which key is not there, what is there, and the line that would do."""
         absent = [key for key in self.spec.keys if not find_columns(raw, [key])]
         held = describe_keys(raw)
-        told = any(held in sentence for sentence in problems.sentences)
+        listed = any(held in sentence for sentence in problems.sentences)
         key = ""
         if self.spec.values is not None or self.spec.pattern is not None:
             key = fitting_key(raw, self._fit, absent)
@@ -217,7 +215,7 @@ class Rule:
         return (
             f"samples: {self.column}: {self._word}: {listing(absent)} is not a key of this series"
             f"{near or '.'} "
-            + ("Its keys are listed above. " if told else f"It has: {held}. ")
+            + ("Its keys are listed above. " if listed else f"It has: {held}. ")
             + advice
         )
 
@@ -242,10 +240,10 @@ class Rule:
             advice.append(f"say what an empty field means with samples: {self.column}: missing: …")
         advice = advice or ["give these samples an id in the sheet"]
         names = [k for k in self.spec.translation if find_value(str(k), set(values)) is None]
-        told = f"; no sample has {listing(names, 4)} of `values:`" if names else ""
+        unused = f"; no sample has {listing(names, 4)} of `values:`" if names else ""
         message = (
             f"samples: {self.column}: no mapping covers {what} of the key '{key}' "
-            f"({len(uncovered)} samples, first {uncovered.index[0]}){told}. All raw values of "
+            f"({len(uncovered)} samples, first {uncovered.index[0]}){unused}. All raw values of "
             f"'{key}': {counted(values)}. In {self.where}, {' and '.join(advice)}; or leave the "
             f"samples out with `exclude:`"
         )

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import Problems, listing, nearest
-from adnorm.study.advice import MOST_VALUES, describe_keys, fitting_key, flow, number_advice
 from adnorm.study.cohort import (
     NO_TREATMENT,
     NUMBERS,
@@ -21,8 +20,18 @@ from adnorm.study.cohort import (
 )
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.mapping import REQUIRED, Rule
-from adnorm.study.nobody import own_person, refuse_shared_words
-from adnorm.study.raw_fields import ambiguity, counted, find_value, raw_values
+from adnorm.study.people import own_person, refuse_shared_words
+from adnorm.study.raw_fields import (
+    MOST_VALUES,
+    ambiguity,
+    counted,
+    describe_keys,
+    find_value,
+    fitting_key,
+    flow,
+    number_advice,
+    raw_values,
+)
 from adnorm.study.vocabulary import Arm, State
 
 STATES = (State.LESIONAL, State.NONLESIONAL, State.HEALTHY)
@@ -232,8 +241,11 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
     healthy = sheet["state"] == State.HEALTHY
     several: dict[tuple[str, ...], list[str]] = {}
     for patient, rows in sheet.groupby("patient", sort=True):
-        told = rows[(rows["treatment"] != OF_PATIENT)]
-        pairs = {(t, number(d)) for t, d in zip(told["treatment"], told["dose_mg"], strict=True)}
+        known_arms = rows[(rows["treatment"] != OF_PATIENT)]
+        pairs = {
+            (t, number(d))
+            for t, d in zip(known_arms["treatment"], known_arms["dose_mg"], strict=True)
+        }
         treated = sorted(p for p in pairs if p[0] != NO_TREATMENT)
         if len(treated) > 1 or (treated and len(pairs) > 1):
             shown = [t if d == "nan" else f"{t} {d} mg" for t, d in sorted(pairs)]
@@ -246,7 +258,7 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
             )
         else:
             treatment, _ = next(iter(pairs))
-            dose = told["dose_mg"].dropna()
+            dose = known_arms["dose_mg"].dropna()
             sheet.loc[rows.index, "treatment"] = treatment
             sheet.loc[rows.index, "dose_mg"] = dose.iloc[0] if len(dose) else float("nan")
         if len(set(rows["state"]) & {"healthy"}) and len(set(rows["state"])) > 1:
@@ -413,16 +425,16 @@ def _check_early_visits(
     if not len(early):
         return
     weeks = listing([number(week) for week in sorted(set(sheet.loc[early, "week"]))])
-    told = (
+    finding = (
         f"samples: week: {len(early)} samples have a week below 0 ({weeks}; first: {early[0]}). "
         f"Baseline is week 0, and everything is compared with it"
     )
     if (sheet["week"] == BASELINE).any():
         rule = _leaving_out(raw.loc[early], cohort.samples.week)
-        problems.add(f"{told}; leave earlier visits out, below `exclude:`: `- {rule}`")
+        problems.add(f"{finding}; leave earlier visits out, below `exclude:`: `- {rule}`")
     else:
         problems.add(
-            f"{told}. No sample is at week 0: write 0 for the last visit before treatment, and "
+            f"{finding}. No sample is at week 0: write 0 for the last visit before treatment, and "
             f"leave earlier ones out with `exclude:`"
         )
 
