@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
+import yaml
 
 from adnorm.study.cohort import Cohort, CohortFile, ColumnMapping, MeasuredCohort
 from adnorm.study.validation import check
@@ -22,3 +26,63 @@ def measured_of(value: dict[str, Any], where: str = "") -> MeasuredCohort:
 def mapping_of(value: dict[str, Any]) -> ColumnMapping:
     """Read the mapping of one column."""
     return check(ColumnMapping, value, "cohort.yaml")
+
+
+#: Cohort file of `raw_trial`.
+TRIAL: dict[str, Any] = {
+    "id": "trial",
+    "title": "A trial",
+    "accession": "GSE1",
+    "disease": "atopic dermatitis",
+    "tissue": "skin",
+    "assay": "microarray",
+    "platform": "GPL570",
+    "route": "geo_series_matrix",
+    "scale": "log2",
+    "reference": "nonlesional",
+    "placebo_arm": "placebo",
+    "treatments": {
+        "gusacitinib": {"drug_class": "JAK inhibitor"},
+        "placebo": {"drug_class": "placebo"},
+    },
+    "samples": {
+        "patient": {"from": ["subject", "patient_id"]},
+        "state": {"from": "tissue", "values": {"LS": "lesional", "NL": "nonlesional"}},
+        "treatment": {
+            "from": "arm",
+            "pattern": "^(?P<value>[A-Za-z]+)",
+            "values": {"GUSA": "gusacitinib", "PBO": "placebo"},
+        },
+        "dose_mg": {"from": "arm", "pattern": "(?P<value>[0-9]*)( mg)?$", "missing": None},
+        "week": {"from": "time", "values": {"Baseline": 0, "Day 15": 2, "Day 29": 4}},
+    },
+}
+
+
+def raw_trial(weeks: tuple[str, ...] = ("Baseline", "Day 15", "Day 29")) -> pd.DataFrame:
+    """Raw metadata of a dose trial: four patients on placebo and on each of two doses."""
+    rows = {}
+    arms = {"PBO": range(1, 5), "GUSA 20 mg": range(5, 9), "GUSA 40 mg": range(9, 13)}
+    for arm, patients in arms.items():
+        for patient in patients:
+            for time in weeks:
+                for tissue in ("LS", "NL") if time == "Baseline" else ("LS",):
+                    rows[f"GSM{len(rows):03d}"] = {
+                        "Patient ID": f"{patient:02d}",
+                        "tissue": tissue,
+                        "arm": arm,
+                        "time": time,
+                    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def trial_cohort(**changes: Any) -> MeasuredCohort:
+    """Take of the cohort file of `raw_trial`, with changes, what the stage expression takes."""
+    return measured_of({**TRIAL, **changes}, "trial.yaml")
+
+
+def write_cohort(folder: Path, value: dict[str, Any], name: str = "trial") -> Path:
+    """Write a cohort file."""
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(value))
+    return path

@@ -15,6 +15,7 @@ from adnorm.expression.h5ad import read_obs
 from adnorm.expression.series_matrix import read_series_matrix
 from adnorm.study.decimals import NUMBER_PATTERN
 from adnorm.study.mapping import Rule
+from adnorm.study.raw_fields import normalised_key
 from adnorm.study.samples import build_sample_sheet
 from builders.cohorts import mapping_of, measured_of
 
@@ -292,3 +293,76 @@ def test_the_index_of_obs_may_have_any_name(tmp_path, name):
     assert found.index.name is None
     assert canonical(found)["patient"].tolist() == ["P1", "P1", "P2", "P2"]
     assert canonical(raw.rename_axis(index=name))["week"].tolist() == [0, 0, 0, 0]
+
+
+# ---------------------------------------------------------------- values and patterns
+
+
+def apply(spec, values, column="week"):
+    raw = pd.DataFrame({"key": values}, index=[f"s{i}" for i in range(len(values))])
+    problems = Problems("c.yaml")
+    return Rule(column, mapping_of(spec), "c.yaml").apply(raw, problems), problems
+
+
+@pytest.mark.parametrize("key", ["skin type", "Skin_Type", "skin-type", "skin  type "])
+def test_keys_match_without_case_and_punctuation(key):
+    assert normalised_key(key) == normalised_key("skin type")
+
+
+def test_values_match_as_text_and_as_numbers():
+    mapped, problems = apply({"from": "KEY", "values": {"01": 0, 2: 4}}, ["1", "02"])
+    assert mapped.tolist() == [0, 4]
+    assert not problems
+
+
+def test_uncovered_values_list_all_raw_values_with_counts():
+    _, problems = apply({"from": "key", "values": {"a": 0}}, ["a", "a", "b", ""])
+    message = problems.sentences[0]
+    assert "'b'" in message
+    assert "'a' (2), empty (1), 'b' (1)" in message
+    assert "values" in message and "c.yaml" in message
+
+
+def test_an_empty_raw_value_is_never_guessed():
+    _, problems = apply({"from": "key"}, ["x", ""])
+    assert "(empty)" in problems.sentences[0]
+    mapped, problems = apply({"from": "key", "missing": "y"}, ["x", ""])
+    assert mapped.tolist() == ["x", "y"]
+    assert not problems
+
+
+def test_unknown_key_names_the_nearest_and_shows_what_there_is():
+    _, problems = apply({"from": "kei"}, ["x"])
+    assert "did you mean 'key'" in problems.sentences[0]
+    assert "e.g. 'x'" in problems.sentences[0]
+
+
+def test_alternatives_are_taken_sample_by_sample():
+    raw = pd.DataFrame({"a": ["1", ""], "b": ["9", "2"]}, index=["s0", "s1"])
+    problems = Problems("c.yaml")
+    mapped = Rule("week", mapping_of({"from": ["a", "b"]}), "c.yaml").apply(raw, problems)
+    assert mapped.tolist() == ["1", "2"]
+
+
+def test_an_exact_value_wins_over_the_same_number_and_underscores_are_no_digits():
+    mapped, problems = apply({"from": "key", "values": {1: "drug", "01": "placebo"}}, ["01", "1"])
+    assert mapped.tolist() == ["placebo", "drug"]
+    _, problems = apply({"from": "key", "values": {12: "drug"}}, ["1_2"])
+    assert "'1_2'" in problems.sentences[0]
+
+
+def test_a_pattern_that_does_not_match_is_uncovered_even_with_missing():
+    spec = {"from": "key", "pattern": "arm (?P<value>[a-z]+)", "missing": "none"}
+    _, problems = apply(spec, ["arm drug", "something"])
+    assert "'something'" in problems.sentences[0]
+    mapped, problems = apply(
+        {"from": "key", "pattern": "(?P<value>[0-9]*) ?mg", "missing": 0}, ["mg"]
+    )
+    assert mapped.tolist() == [0] and not problems
+
+
+def test_scale_leaves_canonical_values_alone():
+    spec = {"from": "key", "values": {"baseline": 0, "week 12": 12}, "scale": 4, "missing": 1}
+    spec |= {"pattern": "^(?P<value>[0-9]+)$"}
+    mapped, problems = apply(spec, ["week 12", "3", "", "baseline"])
+    assert mapped.tolist() == [12, 12, 1, 0] and not problems
