@@ -164,7 +164,7 @@ def _scores(method: str, sets: int, samples: int) -> None:
     def ours(inputs: Path, clock: Clock) -> pd.DataFrame:
         import gseapy  # noqa: F401 - imported by the scorer; the clock counts no imports
 
-        from adnorm.scores.score import score_sets
+        from adnorm.scores.single_sample import score_sets
         from adnorm.study.gene_sets import read_gene_sets
 
         expression = load(inputs, "expr300").iloc[:, :samples]
@@ -224,10 +224,11 @@ def _effects(inputs: Path, clock: Clock, model: str) -> pd.DataFrame:
     import pylimma  # noqa: F401
     import scipy.stats  # noqa: F401
 
-    from adnorm.effects.contrasts import plan_fits
+    from adnorm.effects.design import plan_fits
     from adnorm.effects.fit import fit_effects
     from adnorm.effects.observations import Observations, log2_cpm
     from adnorm.study.biopsies import combine_biopsies, sum_rows
+    from adnorm.study.config import EffectsSettings
     from adnorm.study.design import derive_design
 
     table, samples = _trial(inputs)
@@ -245,7 +246,7 @@ def _effects(inputs: Path, clock: Clock, model: str) -> pd.DataFrame:
     )
     with clock:
         plans, _ = plan_fits(combined, derive_design(samples, None, 3).supported)
-        effects = fit_effects(data, plans, {"count_model": model, "robust": False})
+        effects = fit_effects(data, plans, EffectsSettings(count_model=model))
     return effects.set_index("gene")[["log2_fold_change", "t", "p_value"]]
 
 

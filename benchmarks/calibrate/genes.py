@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.design import plan_fits
 from adnorm.effects.fit import fit_effects
 from adnorm.effects.observations import Observations
 from adnorm.index.axis import CONTRAST, DISEASE, LESIONAL_COLUMNS
@@ -17,6 +17,7 @@ from adnorm.index.global_axis import CROSSFIT, OTHER_COHORTS, DiseaseAxis, disea
 from adnorm.index.literal import pct_improvement_literal
 from adnorm.index.normalization import NOT_AVAILABLE, normalization_index
 from adnorm.study.comparisons import list_comparisons
+from adnorm.study.config import EffectsSettings
 from calibrate.scores import CHUNK, SETTINGS
 from calibrate.trials import WEEK, draw_disease, gene_trial
 from calibrate.verdicts import (
@@ -32,7 +33,7 @@ from calibrate.verdicts import (
     share_row,
 )
 
-EFFECTS = {"count_model": "voom", "robust": False}
+EFFECTS = EffectsSettings()
 #: Trials that share the disease and the cohorts that teach its axis.
 BLOCK = 5
 GENES, JUDGED, TEACHERS, TEACHING = 2000, 9, ("first", "second", "third"), 15

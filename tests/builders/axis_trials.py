@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from adnorm.effects.fit import benjamini_hochberg
-from adnorm.index.shrinkage import moderate_variances
+from adnorm.scores.zscore import moderate_variances
 
 SETTINGS = {"minimum_effect": 1.0, "fdr": 0.05, "confidence": 0.95, "folds": 5}
 
@@ -50,7 +50,7 @@ def trial(rng, disease, patients=9, effect=0.0, noise=0.8, arm="drug"):
 def paired_effects(log2, observations, genes, cohort):
     size = len(observations) // 3
     pairs = (log2[:, :size] - log2[:, size : 2 * size]).T
-    variance, freedom = moderate_variances(pairs.var(axis=0, ddof=1), size - 1)
+    variance, freedom, _ = moderate_variances(pairs.var(axis=0, ddof=1), size - 1)
     error = np.sqrt(variance / size)
     effect = pairs.mean(axis=0)
     p_value = 2 * stats.t.sf(np.abs(effect) / error, freedom)

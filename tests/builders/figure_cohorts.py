@@ -124,7 +124,7 @@ def contrast_rows(design, sheet: pd.DataFrame, values: pd.DataFrame, key: str, v
         change = sum(w * means.loc[cell] for cell, w in comparison.terms.items())
         frame = pd.DataFrame({"contrast": comparison.name, key: change.index, value: change.values})
         frame["fdr"] = np.exp(-6 * np.abs(frame[value].fillna(0)))
-        frame["pairs"] = comparison.pairs
+        frame["pairs"] = comparison.patients
         frames.append(frame.sort_values(key))
     empty = pd.DataFrame(columns=["contrast", key, value, "fdr", "pairs"])
     return pd.concat(frames, ignore_index=True) if frames else empty

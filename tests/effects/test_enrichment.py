@@ -12,9 +12,10 @@ import pytest
 from scipy import stats
 
 from adnorm.base.errors import AdnormError
-from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.design import plan_fits
 from adnorm.effects.enrichment import (
     ROWS,
+    SMALLEST_P_VALUE,
     arbitrary_order,
     enrich,
     flag_coverage,
@@ -22,12 +23,12 @@ from adnorm.effects.enrichment import (
     split_sets,
 )
 from adnorm.effects.fit import adjust_by_family, benjamini_hochberg, fit_unweighted, moderate
-from adnorm.effects.gene_set_tests import SMALLEST_P_VALUE
 from adnorm.study.biopsies import combine_biopsies
+from adnorm.study.config import EnrichmentSettings
 from adnorm.study.design import derive_design
 from adnorm.study.gene_sets import Gene, GeneSet
 
-SETTINGS = {"minimum_size": 5, "maximum_size": 100, "inter_gene_correlation": "estimated"}
+SETTINGS = EnrichmentSettings(minimum_size=5, maximum_size=100)
 GENES = np.array([f"C{i}orf{i}" for i in range(600)])
 PARTS = {
     ("up_set", "up"): tuple(GENES[:15]),
@@ -60,7 +61,9 @@ def study():
 def run(study, seed=1, **changed):
     y, plan, t = study
     ranking = rank_genes(GENES, t, "c")
-    table = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS | changed, seed)
+    table = enrich(
+        ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS.model_copy(update=changed), seed
+    )
     return table.set_index(["set", "part"])
 
 

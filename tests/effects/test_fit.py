@@ -1,4 +1,4 @@
-"""Effects of genes: closed forms, invariances, weights against statsmodels, count models."""
+"""Effects of genes: closed forms, invariances, count models."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 import pylimma
 import pytest
-import statsmodels.api as sm
+from pydantic import ValidationError
 from scipy import stats
 
-from adnorm.base.errors import AdnormError
-from adnorm.effects.contrasts import plan_fits
 from adnorm.effects.fit import (
     benjamini_hochberg,
     fit_effects,
@@ -20,53 +18,10 @@ from adnorm.effects.fit import (
     fit_voom,
     moderate,
 )
-from adnorm.effects.observations import Observations
-from adnorm.effects.weighted import fit_weighted
-from adnorm.study.biopsies import combine_biopsies
-from adnorm.study.design import derive_design
+from adnorm.study.config import EffectsSettings
+from builders.paired_trials import noise, observe, trial
 
-SETTINGS = {"count_model": "voom", "robust": False, "minimum_pairs": 3, "confidence": 0.95}
-
-
-def trial(patients: int = 6, dropouts: int = 0, healthy: int = 0) -> pd.DataFrame:
-    rows = [
-        (f"{arm}{i}", arm, state, week)
-        for arm in ("drug", "placebo")
-        for i in range(patients)
-        for state, week in (
-            ("lesional", 0.0),
-            ("nonlesional", 0.0),
-            ("lesional", 4.0),
-            ("lesional", 12.0),
-        )
-    ]
-    rows += [(f"h{i}", "healthy", "healthy", 0.0) for i in range(healthy)]
-    frame = pd.DataFrame(rows, columns=["patient", "arm", "state", "week"])
-    gone = np.random.default_rng(5).choice(len(frame) - healthy, dropouts, replace=False)
-    frame = frame.drop(index=gone).reset_index(drop=True)
-    return frame.assign(treatment=frame["arm"], dose_mg=np.nan)
-
-
-def observe(samples: pd.DataFrame, log2: np.ndarray, counts: np.ndarray | None = None):
-    combined, codes = combine_biopsies(samples)
-    order = np.argsort(codes)
-    counts = None if counts is None else counts[:, order].astype(float)
-    data = Observations(
-        samples=samples,
-        combined=combined,
-        genes=np.array([f"G{i:04d}" for i in range(len(log2))]),
-        log2=log2[:, order],
-        counts=counts,
-        library_sizes=None if counts is None else counts.sum(axis=0),
-        facts={"assay": "rna-seq" if counts is not None else "microarray"},
-    )
-    plans, refused = plan_fits(combined, derive_design(samples, "placebo", 3).supported)
-    assert refused == {}
-    return data, plans
-
-
-def noise(samples: pd.DataFrame, genes: int = 60, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(8, 1, (genes, len(samples)))
+SETTINGS = EffectsSettings()
 
 
 def mean_difference(samples, y, plus, minus):
@@ -126,65 +81,13 @@ def test_between_people_without_moderation_is_the_two_sample_t_test():
     np.testing.assert_allclose(t, stats.ttest_ind(lesional, healthy, axis=1).statistic, rtol=1e-10)
 
 
-@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
-@pytest.mark.parametrize("dropouts", [0, 7])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_dropouts_and_weights_equal_statsmodels(dropouts, weighted):
-    samples = trial(dropouts=dropouts)
-    y = noise(samples, genes=8)
-    data, (plan, *_) = observe(samples, y)
-    y = data.log2[:, plan.model.rows]
-    rng = np.random.default_rng(3)
-    weights = rng.uniform(0.05, 20, y.shape) if weighted else np.ones_like(y)
-    ours = fit_weighted(y, weights, plan.model, plan.cell_weights)
-    combined = data.combined.iloc[plan.model.rows]
-    cell = combined["arm"] + " " + combined["state"] + " " + combined["week"].astype(str)
-    # statsmodels gets the unreduced, rank-deficient design and solves it by a pseudo-inverse.
-    full = np.hstack([pd.get_dummies(v).to_numpy(float) for v in (combined["patient"], cell)])
-    labels = pd.get_dummies(cell).columns
-    for g in range(len(y)):
-        fit = sm.WLS(y[g], full, weights=weights[g]).fit()
-        for j, comparison in enumerate(plan.comparisons):
-            contrast = np.zeros(full.shape[1])
-            for (arm, state, week), weight in comparison.terms.items():
-                contrast[-len(labels) + list(labels).index(f"{arm} {state} {week}")] = weight
-            test = fit.t_test(contrast)
-            assert ours["coefficients"][g, j] == pytest.approx(test.effect.item(), abs=1e-9)
-            error = ours["stdev_unscaled"][g, j] * ours["sigma"][g]
-            assert error == pytest.approx(test.sd.item(), rel=1e-8)
-            assert ours["df_residual"][g] == fit.df_resid
-
-
-def test_equal_weights_are_the_unweighted_fit():
-    samples = trial(dropouts=5, healthy=4)
-    data, plans = observe(samples, noise(samples))
-    for plan in plans:
-        y = data.log2[:, plan.model.rows]
-        ours = fit_weighted(y, np.full(y.shape, 2.5), plan.model, plan.cell_weights)
-        limma = fit_unweighted(y, plan)
-        np.testing.assert_allclose(ours["coefficients"], limma["coefficients"], atol=1e-10)
-        np.testing.assert_allclose(ours["sigma"], limma["sigma"] * np.sqrt(2.5), rtol=1e-9)
-
-
-def test_chunks_do_not_change_the_weighted_fit(monkeypatch):
-    samples = trial(dropouts=3)
-    data, (plan, *_) = observe(samples, noise(samples))
-    y = data.log2[:, plan.model.rows]
-    weights = np.random.default_rng(0).uniform(0.5, 2, y.shape)
-    whole = fit_weighted(y, weights, plan.model, plan.cell_weights)
-    monkeypatch.setattr("adnorm.effects.weighted.WORKING_SET", 300)
-    parts = fit_weighted(y, weights, plan.model, plan.cell_weights)
-    for name, values in whole.items():
-        np.testing.assert_allclose(parts[name], values, rtol=1e-12, atol=1e-14)
-
-
 @pytest.mark.parametrize("model", ["log2", "voom"])
 def test_order_of_samples_and_genes_does_not_matter(model):
     samples = trial(dropouts=4, healthy=4)
     rng = np.random.default_rng(7)
     counts = rng.negative_binomial(5, 0.02, (60, len(samples)))
     log2 = np.log2(counts + 1.0)
-    settings = SETTINGS | {"count_model": model}
+    settings = EffectsSettings(count_model=model)
     data, plans = observe(samples, log2, counts)
     expected = fit_effects(data, plans, settings)
     order = rng.permutation(len(samples))
@@ -297,7 +200,7 @@ def test_deseq2_option_agrees_in_direction_with_voom():
     counts = rng.negative_binomial(15, 15 / (15 + mu))
     data, plans = observe(samples, np.log2(counts + 1.0), counts)
     deseq2, voom = (
-        fit_effects(data, plans, SETTINGS | {"count_model": m}) for m in ("deseq2", "voom")
+        fit_effects(data, plans, EffectsSettings(count_model=m)) for m in ("deseq2", "voom")
     )
     assert list(deseq2.columns) == list(voom.columns)
     assert not deseq2.isna().any().any()
@@ -316,10 +219,8 @@ def test_benjamini_hochberg_leaves_missing_values_out():
 
 
 def test_unknown_count_model_names_the_allowed_ones():
-    samples = trial()
-    data, plans = observe(samples, noise(samples))
-    with pytest.raises(AdnormError, match="'edger' is not one of 'voom', 'log2', 'deseq2'"):
-        fit_effects(data, plans, SETTINGS | {"count_model": "edger"})
+    with pytest.raises(ValidationError, match="should be 'voom', 'log2' or 'deseq2'"):
+        EffectsSettings(count_model="edger")
 
 
 def test_log2_rnaseq_finds_as_much_among_low_genes_as_among_high_ones():

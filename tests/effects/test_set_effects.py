@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.design import plan_fits
 from adnorm.effects.set_effects import (
     COLUMNS,
     compare_patients,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.effects.contrasts import plan_fits
-from adnorm.effects.gene_set_tests import competitive
+from adnorm.effects.design import plan_fits
+from adnorm.effects.enrichment import competitive
 from adnorm.study.biopsies import average_rows, combine_biopsies
 from adnorm.study.design import derive_design
 

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.design import plan_fits
 from adnorm.effects.fit import fit_effects
 from adnorm.effects.observations import Observations
 from adnorm.study.biopsies import average_rows, combine_biopsies
+from adnorm.study.config import EffectsSettings
 from adnorm.study.design import derive_design
 
 
@@ -77,7 +78,7 @@ def effects(shared):
     )
     plans, refused = plan_fits(combined, derive_design(samples, None, 3).supported)
     assert refused == {}
-    table = fit_effects(data, plans, {"count_model": "voom", "robust": False})
+    table = fit_effects(data, plans, EffectsSettings())
     return table.set_index(["contrast", "gene"])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.design import plan_fits
 from adnorm.effects.fit import fit_unweighted, moderate
 from adnorm.study.biopsies import average_rows, combine_biopsies
 from adnorm.study.design import derive_design

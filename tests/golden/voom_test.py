@@ -13,7 +13,7 @@ import pandas as pd
 import pylimma
 import pytest
 
-from adnorm.effects.contrasts import plan_fits
+from adnorm.effects.design import plan_fits
 from adnorm.effects.fit import fit_voom, moderate
 from adnorm.study.biopsies import combine_biopsies, sum_rows
 from adnorm.study.design import derive_design

@@ -8,7 +8,8 @@ import pytest
 
 from adnorm.index.gene_index import CLASSES, COLUMNS, gene_index, residual_profile, write_gmt
 from adnorm.index.literal import pct_improvement_literal
-from adnorm.index.shrinkage import moderate_variances, shrink_effects
+from adnorm.index.shrinkage import shrink_effects
+from adnorm.scores.zscore import moderate_variances
 from adnorm.study.gene_sets import read_gene_sets
 
 SETTINGS = {"confidence": 0.95}
@@ -228,7 +229,7 @@ def test_an_effect_without_error_stays():
 
 def test_genes_that_do_not_vary_keep_a_variance_of_zero():
     variance = np.append(np.random.default_rng(11).chisquare(5, 50), 0.0)
-    moderated, freedom = moderate_variances(variance, 5)
+    moderated, freedom, _ = moderate_variances(variance, 5)
     assert moderated[-1] == 0 and (moderated[:-1] > 0).all() and freedom > 5
     assert np.ptp(moderated[:-1]) < np.ptp(variance[:-1])
 

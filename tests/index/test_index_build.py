@@ -12,14 +12,15 @@ import yaml
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
-from adnorm.effects.build import build_effects
+from adnorm.effects.build import compare
 from adnorm.expression.build import build_expression
 from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import compile_lesional_effects
 from adnorm.index.build import build_index
 from adnorm.scores import build as scores_stage
-from adnorm.scores.coverage import NOT_SCORED as UNSCORED
 from adnorm.study.cohort import read_study
+from adnorm.study.config import EffectsSettings, ScoresSettings
+from adnorm.study.vocabulary import SetStatus
 
 SETTINGS = {
     "bootstrap": 2000,
@@ -72,12 +73,12 @@ def run(folder, repository, config):
         build_expression(manifest, cohort, settings, sets, table, outputs)
         scores = {key: place / "scores" / f"{key}.tsv" for key in ("coverage", "agreement")}
         scores["scores"] = place / "scores" / "scores.h5ad"
-        settings = config["scores"] | {"methods": ["zscore"]}
+        settings = ScoresSettings.model_validate(config["scores"] | {"methods": ["zscore"]})
         inputs = {"expression": outputs["expression"], "gene_sets": sets}
         scores_stage.build(inputs, scores, settings, 0)
         effects = {key: place / "effects" / f"{key}.tsv" for key in ("effects", "set_effects")}
-        settings = config["effects"] | {"count_model": "log2"}
-        build_effects(outputs["expression"], scores["scores"], settings, effects)
+        settings = EffectsSettings.model_validate(config["effects"] | {"count_model": "log2"})
+        compare(inputs | {"scores": scores["scores"]}, effects, settings)
     compile_lesional_effects(
         [folder / name for name in study.cohorts], folder / "lesional_effects.tsv"
     )
@@ -413,7 +414,9 @@ def test_a_set_without_any_gene_has_rows_that_say_so(copied, sets):
     def empty(data):
         column = data.var_names.get_loc("th2")
         data.layers["zscore"][:, column] = np.nan
-        data.var["status"] = data.var["status"].astype(str).where(data.var_names != "th2", UNSCORED)
+        data.var["status"] = (
+            data.var["status"].astype(str).where(data.var_names != "th2", SetStatus.NOT_SCORED)
+        )
         data.var["reason"] = data.var["reason"].astype(str).where(data.var_names != "th2", why)
         return data
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from adnorm.base.tables import read_table, write_table
-from adnorm.effects.build import build_effects
+from adnorm.effects.build import compare
 from adnorm.expression.build import build_expression
 from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import compile_lesional_effects
@@ -23,6 +23,7 @@ from adnorm.index.trajectories import (
 )
 from adnorm.scores import build as scores_stage
 from adnorm.study.cohort import read_study
+from adnorm.study.config import EffectsSettings, ScoresSettings
 
 DIFFERENTIATION = "barrier_terminal_differentiation_down"
 PROLIFERATION, ITCH = "barrier_hyperproliferation_up", "itch_core_skin_up"
@@ -344,10 +345,11 @@ def demo(tmp_path_factory, repository):
     second = {name: folder / "scores" / f"{name}.tsv" for name in ("coverage", "agreement")}
     second["scores"] = folder / "scores" / "scores.h5ad"
     inputs = {"expression": first["expression"], "gene_sets": sets}
-    scores_stage.build(inputs, second, config["scores"] | {"methods": ["zscore"]}, 0)
+    settings = ScoresSettings.model_validate(config["scores"] | {"methods": ["zscore"]})
+    scores_stage.build(inputs, second, settings, 0)
     third = {name: folder / "effects" / f"{name}.tsv" for name in ("effects", "set_effects")}
-    settings = config["effects"] | {"count_model": "log2"}
-    build_effects(first["expression"], second["scores"], settings, third)
+    settings = EffectsSettings.model_validate(config["effects"] | {"count_model": "log2"})
+    compare(inputs | {"scores": second["scores"]}, third, settings)
     compile_lesional_effects([folder], folder / "lesional_effects.tsv")
     tables = ("axis", "index", "gene_index", "patients")
     last = {name: folder / "index" / f"{name}.tsv" for name in tables}

@@ -298,7 +298,7 @@ def test_acute_and_chronic_lesions_of_gse36842_count_once_a_patient(tmp_path):
     lesional = sheet[sheet["state"] == "lesional"]
     assert set(lesional["geo_group"]) == {"Acute LS", "Chronic LS"}
     assert lesional["patient"].value_counts().tolist() == [2, 2, 2, 2]
-    pairs = derive_design(sheet, None, 3).comparisons[0].pairs
+    pairs = derive_design(sheet, None, 3).comparisons[0].patients
     assert pairs == 4
     rule = {"from": "group", "pattern": "acute", "reason": "acute lesion"}
     sheet, _ = sheet_of(tmp_path, SERIES["gse36842"], cohort | {"exclude": [rule]})
@@ -309,7 +309,7 @@ def test_vehicle_of_gse133477_is_left_out_and_non_lesional_skin_keeps_its_patien
     sheet, excluded = sheet_of(tmp_path, SERIES["gse133477"], shipped("gse133477"))
     assert set(excluded["reason"]) == {"vehicle on another lesion of the same patient"}
     assert set(sheet["arm"]) == {"crisaborole"}
-    pairs = {c.name: c.pairs for c in derive_design(sheet, None, 3).supported}
+    pairs = {c.name: c.patients for c in derive_design(sheet, None, 3).supported}
     assert pairs["lesional-nonlesional@0"] == pairs["change:crisaborole@2"] == 4
 
 
@@ -340,7 +340,7 @@ def test_technical_replicates_of_gse193309_are_one_biopsy(tmp_path):
     twice = sheet[(sheet["patient"] == "P01") & (sheet["state"] == "lesional")]
     assert (twice["week"] == 0).sum() == 2
     design = derive_design(sheet, None, 3).comparisons
-    assert {c.pairs for c in design if c.name == "lesional-nonlesional@0"} == {3}
+    assert {c.patients for c in design if c.name == "lesional-nonlesional@0"} == {3}
 
 
 def test_gse283265_stops_until_the_week_of_the_follow_up_is_filled_in(tmp_path):

@@ -36,7 +36,7 @@ def test_design_of_a_dose_trial(sheet):
 def test_pooled_disease_contrast_is_weighted_by_pairs(sheet):
     sheet = sheet[~((sheet["patient"].isin(["01", "02"])) & (sheet["state"] == "nonlesional"))]
     comparison = derive_design(sheet, "placebo", 2).comparisons[0]
-    assert comparison.pairs == 10
+    assert comparison.patients == 10
     assert comparison.terms["placebo", "lesional", 0.0] == pytest.approx(0.2)
     assert comparison.terms["gusacitinib 20 mg", "nonlesional", 0.0] == pytest.approx(-0.4)
 

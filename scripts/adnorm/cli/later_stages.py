@@ -9,6 +9,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.tables import read_table
+from adnorm.study.config import EffectsSettings, ScoresSettings
 
 #: Models of counts that take minutes; what stops them stops voom too.
 _QUICK = {"deseq2": "voom"}
@@ -81,17 +82,18 @@ def _score(expression: Path, config: dict, outputs: dict[str, Path]) -> None:
         )
     sets = [Path(path) for path in config["gene_sets"]]
     inputs = {"expression": expression, "gene_sets": sets}
-    scores.build(inputs, outputs, config["scores"] | {"methods": ["zscore"]}, 0)
+    settings = ScoresSettings.model_validate(config["scores"] | {"methods": ["zscore"]})
+    scores.build(inputs, outputs, settings, 0)
 
 
 def _compare(expression: Path, config: dict, outputs: dict[str, Path]) -> None:
-    from adnorm.effects.build import build_effects
+    from adnorm.effects.build import compare
     from adnorm.effects.enrichment import rank_genes
 
-    settings = config["effects"] | config["enrichment"]
-    model = settings["count_model"]
-    settings |= {"count_model": _QUICK.get(model, model)}
-    build_effects(expression, outputs["scores"], settings, outputs)
-    for contrast, rows in read_table(outputs["effects"]).groupby("contrast", sort=True):
+    settings = EffectsSettings.model_validate(config["effects"])
+    model = _QUICK.get(settings.count_model, settings.count_model)
+    inputs = {"expression": expression, "scores": outputs["scores"]}
+    _, _, effects = compare(inputs, outputs, settings.model_copy(update={"count_model": model}))
+    for contrast, rows in effects.groupby("contrast", sort=True):
         genes, statistic = rows["gene"].to_numpy(dtype=str), rows["t"].to_numpy(dtype=float)
         rank_genes(np.asarray(genes), statistic, str(contrast))

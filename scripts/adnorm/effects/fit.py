@@ -1,4 +1,8 @@
-"""Gene-wise linear models: effects of every comparison for every gene."""
+"""Gene-wise linear models: effects of every comparison for every gene.
+
+Counts go through limma-voom (or DESeq2, an option that takes minutes instead of seconds), log2
+values through limma; the variances are moderated over genes.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +11,17 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import progress
-from adnorm.effects.contrasts import FitPlan
-from adnorm.effects.linear_model import check_rank
+from adnorm.base.text import counted
+from adnorm.effects.design import FitPlan, check_rank
 from adnorm.effects.observations import Observations
 from adnorm.effects.weighted import fit_weighted
+from adnorm.study.config import EffectsSettings
 
-COLUMNS = [
-    "contrast",
-    "gene",
-    "log2_fold_change",
-    "standard_error",
-    "t",
-    "p_value",
-    "fdr",
-    "pairs",
-]
-COUNT_MODELS = ("voom", "log2", "deseq2")
+COLUMNS = ["contrast", "gene", "log2_fold_change", "standard_error", "t", "p_value", "fdr", "pairs"]
 
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     """Adjust p-values for the false discovery rate; missing ones stay missing and do not count.
-
-    Parameters
-    ----------
-    p_values
-        Shape (tests,).
-
-    Returns
-    -------
-    ndarray, shape (tests,)
 
     References
     ----------
@@ -69,17 +55,8 @@ def adjust_by_family(p_values: np.ndarray, families: np.ndarray) -> np.ndarray:
 def fit_unweighted(y: np.ndarray, plan: FitPlan) -> dict:
     """Ordinary least squares and contrasts by limma; exact because all genes share the design.
 
-    Parameters
-    ----------
-    y
-        Log2 expression of the rows of the model, shape (genes, samples).
-    plan
-        The model and its contrasts.
-
-    Returns
-    -------
-    dict
-        limma's fit: coefficients, stdev_unscaled, sigma, df_residual, Amean, …
+    `y` is the log2 expression of the rows of the model, shape (genes, samples). The result is
+    limma's fit: coefficients, stdev_unscaled, sigma, df_residual, Amean, …
     """
     import pylimma
 
@@ -93,21 +70,9 @@ def fit_voom(
 ) -> dict:
     """Weigh log2 counts by precision with voom, then weighted least squares with exact contrasts.
 
-    Parameters
-    ----------
-    counts
-        Reads, shape (genes, samples of the model).
-    library_sizes
-        Effective library sizes in reads, shape (samples of the model,).
-    plan
-        The model and its contrasts.
-    span
-        Smoothing span of voom's trend; ``None`` lets limma choose it by the number of genes.
-
-    Returns
-    -------
-    dict
-        As `fit_unweighted`.
+    `counts` are the reads of the samples of the model (genes × samples), `library_sizes` their
+    effective ones; `span` smooths voom's trend, ``None`` lets limma choose it by the number of
+    genes. The result is that of `fit_unweighted`.
 
     References
     ----------
@@ -118,7 +83,7 @@ def fit_voom(
     check_rank(plan.model.design, plan.model.columns)
     chosen = {} if span is None else {"span": span, "adaptive_span": False}
     voomed = pylimma.voom(counts, plan.model.design, lib_size=library_sizes, **chosen)
-    return fit_weighted(voomed["E"], voomed["weights"], plan.model, plan.cell_weights)
+    return fit_weighted(voomed["E"], voomed["weights"], plan.model, plan.group_weights)
 
 
 def fit_trended(y: np.ndarray, plan: FitPlan) -> dict:
@@ -128,8 +93,6 @@ def fit_trended(y: np.ndarray, plan: FitPlan) -> dict:
     than high ones; one common variance would find too much among the former and too little among
     the latter.
 
-    Parameters and returned values are those of `fit_unweighted`.
-
     References
     ----------
     Law C W (2013). PhD thesis, University of Melbourne (vooma, in limma).
@@ -138,23 +101,14 @@ def fit_trended(y: np.ndarray, plan: FitPlan) -> dict:
 
     check_rank(plan.model.design, plan.model.columns)
     weights = pylimma.vooma(y, plan.model.design)["weights"]
-    return fit_weighted(y, np.asarray(weights), plan.model, plan.cell_weights)
+    return fit_weighted(y, np.asarray(weights), plan.model, plan.group_weights)
 
 
 def moderate(fit: dict, robust: bool) -> dict[str, np.ndarray]:
     """Moderate the variances over genes (empirical Bayes) and test.
 
-    Parameters
-    ----------
-    fit
-        Result of `fit_unweighted` or `fit_voom`.
-    robust
-        Whether genes with outlying variances are kept from the prior.
-
-    Returns
-    -------
-    dict
-        log2_fold_change, standard_error, t, p_value: genes × contrasts.
+    `robust` keeps genes with outlying variances from the prior. The result has log2_fold_change,
+    standard_error, t and p_value, each genes × contrasts.
 
     References
     ----------
@@ -172,6 +126,61 @@ def moderate(fit: dict, robust: bool) -> dict[str, np.ndarray]:
     }
 
 
+def fit_deseq2(counts: np.ndarray, plan: FitPlan) -> dict[str, np.ndarray]:
+    """Fit the same design with DESeq2 and test the same numeric contrasts (Wald, no shrinkage).
+
+    Shrunken fold changes are not used: shrinkage can turn the sign of a highly expressed gene.
+    Genes are not filtered by their result, and outliers are not removed, so that every gene has a
+    p-value; its false discovery rate is then computed as for the other models. Size factors are
+    DESeq2's own, the medians of ratios.
+
+    The result is that of `moderate`; t is Wald's statistic.
+
+    References
+    ----------
+    Love M I et al. (2014). Genome Biology 15:550. Muzellec B et al. (2023). Bioinformatics
+    39:btad547.
+    """
+    import pydeseq2.dds
+    import pydeseq2.ds
+
+    model = plan.model
+    check_rank(model.design, model.columns)
+    samples = [f"sample{i}" for i in range(counts.shape[1])]
+    design = pd.DataFrame(model.design, index=samples, columns=[f"x{j}" for j in range(model.rank)])
+    data = pydeseq2.dds.DeseqDataSet(
+        counts=pd.DataFrame(counts.T.astype(int), index=samples),
+        metadata=pd.DataFrame({"sample": samples}, index=samples),
+        design=design,
+        refit_cooks=False,
+        quiet=True,
+        n_cpus=1,
+    )
+    data.deseq2()
+    names = {
+        "log2_fold_change": "log2FoldChange",
+        "standard_error": "lfcSE",
+        "t": "stat",
+        "p_value": "pvalue",
+    }
+    results = []
+    for contrast in plan.design_weights.T:
+        tested = pydeseq2.ds.DeseqStats(
+            data,
+            contrast=contrast,
+            cooks_filter=False,
+            independent_filter=False,
+            quiet=True,
+            n_cpus=1,
+        )
+        tested.summary()
+        results.append(tested.results_df)
+    return {
+        ours: np.column_stack([result[theirs].to_numpy(dtype=float) for result in results])
+        for ours, theirs in names.items()
+    }
+
+
 def _tabulate(
     genes: np.ndarray, plan: FitPlan, results: dict[str, np.ndarray]
 ) -> list[pd.DataFrame]:
@@ -185,7 +194,7 @@ def _tabulate(
         values["p_value"] = np.maximum(values["p_value"], np.finfo(float).tiny)
         frame = pd.DataFrame({"contrast": comparison.name, "gene": genes, **values})
         frame["fdr"] = benjamini_hochberg(values["p_value"])
-        frame["pairs"] = comparison.pairs
+        frame["pairs"] = comparison.patients
         frames.append(frame)
     return frames
 
@@ -204,11 +213,9 @@ def _usable_genes(y: np.ndarray, genes: np.ndarray) -> np.ndarray:
     return varies
 
 
-def _fit_plan(data: Observations, plan: FitPlan, settings: dict) -> list[pd.DataFrame]:
-    rows = plan.model.rows
-    model = settings["count_model"] if data.counts is not None else "log2"
-    robust = bool(settings["robust"])
-    if model == "log2":
+def _fit_plan(data: Observations, plan: FitPlan, settings: EffectsSettings) -> list[pd.DataFrame]:
+    rows, robust = plan.model.rows, settings.robust
+    if data.counts is None or settings.count_model == "log2":
         y = data.log2[:, rows]
         use = _usable_genes(y, data.genes)
         fit = fit_trended if data.facts["assay"] == "rna-seq" else fit_unweighted
@@ -216,16 +223,17 @@ def _fit_plan(data: Observations, plan: FitPlan, settings: dict) -> list[pd.Data
         return _tabulate(data.genes[use], plan, results)
     counts = data.counts[:, rows]
     use = _usable_genes(counts, data.genes)
-    if model == "voom":
-        fit = fit_voom(counts[use], data.library_sizes[rows], plan)
-        return _tabulate(data.genes[use], plan, moderate(fit, robust))
-    from adnorm.effects.deseq2 import fit_deseq2
-
+    if settings.count_model == "voom":
+        assert data.library_sizes is not None, "counts come with library sizes"
+        voomed = fit_voom(counts[use], data.library_sizes[rows], plan)
+        return _tabulate(data.genes[use], plan, moderate(voomed, robust))
     progress("DESeq2 takes minutes; voom gives the same ranking in seconds")
     return _tabulate(data.genes[use], plan, fit_deseq2(counts[use], plan))
 
 
-def fit_effects(data: Observations, plans: list[FitPlan], settings: dict) -> pd.DataFrame:
+def fit_effects(
+    data: Observations, plans: list[FitPlan], settings: EffectsSettings
+) -> pd.DataFrame:
     """Estimate every planned comparison for every gene.
 
     Parameters
@@ -235,31 +243,25 @@ def fit_effects(data: Observations, plans: list[FitPlan], settings: dict) -> pd.
     plans
         Models and contrasts.
     settings
-        ``count_model`` (voom, log2 or deseq2; only used if the cohort has counts) and ``robust``.
+        ``count_model`` (only used if the cohort has counts) and ``robust``.
 
     Returns
     -------
     DataFrame
-        contrast, gene, log2_fold_change, standard_error, t, p_value, fdr (within the contrast),
-        pairs; sorted by contrast and gene. No rows if there are no plans.
+        `COLUMNS`; the false discovery rate is within the contrast, ``pairs`` are the patients that
+        a comparison rests on; sorted by contrast and gene. No rows if there are no plans.
 
     Raises
     ------
     AdnormError
-        The count model is unknown, a design is rank deficient, or no gene varies.
+        A design is rank deficient, or no gene varies.
     """
-    if settings["count_model"] not in COUNT_MODELS:
-        raise AdnormError(
-            f"config, effects.count_model: '{settings['count_model']}' is not one of "
-            f"{listing(COUNT_MODELS)}"
-        )
     frames = []
     for plan in plans:
-        asked = len(plan.comparisons)
-        what = "1 contrast" if asked == 1 else f"{asked} contrasts"
+        contrasts = counted(len(plan.comparisons), "contrast")
         progress(
             f"{len(data.genes):,} genes × {len(plan.model.rows)} samples, "
-            f"{plan.model.rank} coefficients, {what}"
+            f"{plan.model.rank} coefficients, {contrasts}"
         )
         frames += _fit_plan(data, plan, settings)
     if not frames:

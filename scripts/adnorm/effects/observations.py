@@ -24,7 +24,7 @@ class Observations:
     Attributes
     ----------
     samples
-        The canonical sample sheet as it came (one row a biopsy).
+        The canonical sample sheet as it came (one row per biopsy).
     combined
         One row for each observation: patient, state, week, biopsies, arm.
     genes
@@ -66,28 +66,17 @@ def log2_cpm(counts: np.ndarray, library_sizes: np.ndarray) -> np.ndarray:
 
 
 def effective_library_sizes(counts: np.ndarray, log2: np.ndarray) -> np.ndarray:
-    """Library sizes that the expression stage normalized by, read off its own values.
+    """Library sizes (in reads) that the expression stage used, read off its own values.
 
-    The stage writes log2(counts / size × 10⁶ + 1). Whatever made the sizes (reads alone, TMM,
-    median of ratios), counts and log2 values together say what they were, so voom uses the same.
-
-    Parameters
-    ----------
-    counts
-        Reads, shape (samples, genes).
-    log2
-        Log2 counts per million, same shape.
-
-    Returns
-    -------
-    ndarray, shape (samples,)
-        In reads. The plain library sizes if `log2` was not made in this way, which is logged.
+    The stage writes log2(counts / size × 10⁶ + 1), samples × genes. Whatever made the sizes (reads
+    alone, TMM, median of ratios), counts and log2 values together say what they were, so voom uses
+    the same. Where `log2` was not made in this way, they are the plain sizes, which is logged.
     """
     plain = counts.sum(axis=1)
     sizes = plain * 1e6 / np.expm1(log2 * np.log(2)).sum(axis=1)
     if np.allclose(sizes, plain, rtol=1e-4):
         return plain
-    # Every normalization keeps the typical size; one that does not is no library size.
+    # Whatever corrects library sizes keeps the typical one; what does not is no library size.
     typical = abs(np.mean(np.log(sizes / plain))) < np.log(2)
     if typical and np.allclose(np.log2(counts / sizes[:, None] * 1e6 + 1), log2, atol=1e-3):
         return sizes
@@ -97,11 +86,6 @@ def effective_library_sizes(counts: np.ndarray, log2: np.ndarray) -> np.ndarray:
 
 def read_observations(path: Path | str) -> Observations:
     """Read expression.h5ad and combine biopsies.
-
-    Parameters
-    ----------
-    path
-        The file that the expression stage wrote.
 
     Raises
     ------

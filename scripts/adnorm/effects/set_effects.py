@@ -8,43 +8,25 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from adnorm.effects.contrasts import FitPlan, own_differences
+from adnorm.effects.design import FitPlan, patient_differences
 from adnorm.effects.fit import adjust_by_family
 from adnorm.study.biopsies import average_rows
 from adnorm.study.comparisons import Comparison
+from adnorm.study.vocabulary import Method, SetStatus
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-METHODS = ("gsva", "ssgsea", "zscore")
-#: The design of the cohort promised the comparison, but its samples do not identify it.
-NOT_ESTIMABLE = "not_estimable"
 #: Standard deviations below this share of the largest score are rounding, not variation.
 NOISE = 1e-9
-COLUMNS = [
-    "contrast",
-    "set",
-    "method",
-    "change",
-    "lower",
-    "upper",
-    "p_value",
-    "fdr",
-    "pairs",
-    "effect_size",
-    "family",
-    "status",
-    "reason",
-]
+COLUMNS = ["contrast", "set", "method", "change", "lower", "upper", "p_value", "fdr", "pairs"]
+COLUMNS += ["effect_size", "family", "status", "reason"]
 
 
 def small_sample_correction(df: int) -> float:
     """Return the factor that takes the bias out of a standardized mean difference.
 
-    Parameters
-    ----------
-    df
-        Degrees of freedom of the standard deviation in its denominator.
+    `df` are the degrees of freedom of the standard deviation in its denominator.
 
     References
     ----------
@@ -75,7 +57,7 @@ def compare_patients(
     Parameters
     ----------
     first, second
-        Shape (sets, patients), see `own_differences`. ``second`` is ``None`` for a paired
+        Shape (sets, patients), see `patient_differences`. ``second`` is ``None`` for a paired
         comparison.
     confidence
         Coverage of the interval.
@@ -130,7 +112,7 @@ def _empty_rows(sets: pd.DataFrame, comparison: Comparison, method: str) -> pd.D
             "upper": np.nan,
             "p_value": np.nan,
             "fdr": np.nan,
-            "pairs": comparison.pairs,
+            "pairs": comparison.patients,
             "effect_size": np.nan,
             "family": sets["family"].astype(str).to_numpy(),
             "status": sets["status"].astype(str).to_numpy(),
@@ -147,12 +129,12 @@ def _method_rows(
     method: str,
     confidence: float,
 ) -> list[pd.DataFrame]:
-    scored = np.isfinite(scores).all(axis=1)
+    scored: np.ndarray = np.isfinite(scores).all(axis=1)
     frames = []
     for comparison in plan.comparisons:
         rows = _empty_rows(sets, comparison, method)
         if scored.any():
-            first, second = own_differences(combined, comparison, scores[scored])
+            first, second = patient_differences(combined, comparison, scores[scored])
             for name, values in compare_patients(first, second, confidence).items():
                 rows.loc[scored, name] = values
             rows["fdr"] = adjust_by_family(
@@ -201,7 +183,7 @@ def fit_set_effects(
     """
     sets = scores.var[["family", "status", "reason"]].astype(str).replace("nan", "")
     frames: list[pd.DataFrame] = []
-    for method in METHODS:
+    for method in [method.value for method in Method]:
         if method not in scores.layers:
             continue
         values = average_rows(np.asarray(scores.layers[method], dtype=float), codes).T
@@ -210,7 +192,7 @@ def fit_set_effects(
             frames += _method_rows(sets, values, combined, plan, method, confidence)
         for comparison, reason in refused.items():
             rows = _empty_rows(sets, comparison, method)
-            frames.append(rows.assign(status=NOT_ESTIMABLE, reason=reason))
+            frames.append(rows.assign(status=SetStatus.NOT_ESTIMABLE.value, reason=reason))
     if not frames:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(frames, ignore_index=True)

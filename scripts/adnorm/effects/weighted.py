@@ -2,11 +2,11 @@
 
 Every gene has weights of its own (voom), hence a design of its own. The block effects are absorbed
 exactly (Frisch and Waugh 1933, Lovell 1963): what is left for a gene is a system as small as the
-number of cells of one component,
+number of groups of one component,
 
     A = diag(Σ_b V_b) − Σ_b V_b V_bᵀ / s_b,
 
-with V_b the weights of block b by cell and s_b their sum, solved for thousands of genes at once.
+with V_b the weights of block b by group and s_b their sum, solved for thousands of genes at once.
 The variance of a contrast c is exactly cᵀ A⁻¹ c; limma's ``contrasts.fit`` takes the correlation of
 the coefficients from the unweighted design instead, which is only approximate under weights.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adnorm.effects.linear_model import BlockModel
+from adnorm.effects.design import BlockModel
 
 #: Floating-point numbers that one working array may hold (16 MB); about eight live at a time.
 WORKING_SET = 2_000_000
@@ -29,7 +29,7 @@ class _Part:
 
     samples: np.ndarray
     blocks: np.ndarray
-    cells: np.ndarray
+    groups: np.ndarray
     shape: tuple[int, int]
     order: np.ndarray
     starts: np.ndarray
@@ -39,7 +39,7 @@ class _Part:
     contrasts: np.ndarray
 
     def by_slot(self, values: np.ndarray) -> np.ndarray:
-        """Add values (genes × samples) up within block and cell: genes × blocks × cells."""
+        """Add values (genes × samples) up within block and group: genes × blocks × groups."""
         table = np.zeros((len(values), self.shape[0] * self.shape[1]))
         table[:, self.slots] = np.add.reduceat(values[:, self.order], self.starts, axis=1)
         return table.reshape(len(values), *self.shape)
@@ -49,15 +49,15 @@ class _Part:
         return np.add.reduceat(values[:, self.block_order], self.block_starts, axis=1)
 
 
-def _parts(model: BlockModel, cell_weights: np.ndarray) -> list[_Part]:
+def _parts(model: BlockModel, group_weights: np.ndarray) -> list[_Part]:
     parts = []
     labels = model.components[1]
     for label in np.unique(labels):
-        samples = np.flatnonzero(labels[model.cells] == label)
+        samples = np.flatnonzero(labels[model.groups] == label)
         _, blocks = np.unique(model.blocks[samples], return_inverse=True)
-        present, cells = np.unique(model.cells[samples], return_inverse=True)
+        present, groups = np.unique(model.groups[samples], return_inverse=True)
         shape = (int(blocks.max()) + 1, len(present))
-        flat = blocks * shape[1] + cells
+        flat = blocks * shape[1] + groups
         order = np.argsort(flat, kind="stable")
         slots, starts = np.unique(flat[order], return_index=True)
         block_order = np.argsort(blocks, kind="stable")
@@ -66,14 +66,14 @@ def _parts(model: BlockModel, cell_weights: np.ndarray) -> list[_Part]:
             _Part(
                 samples,
                 blocks,
-                cells,
+                groups,
                 shape,
                 order,
                 starts,
                 slots,
                 block_order,
                 block_starts,
-                cell_weights[present],
+                group_weights[present],
             )
         )
     return parts
@@ -93,7 +93,7 @@ def _solve_part(
     matrix[:, diagonal, diagonal] += weight.sum(axis=1)
     right = response.sum(axis=1) - np.einsum("gbc,gb->gc", share, response.sum(axis=2))
 
-    # The first cell of the component is the reference, its effect is 0.
+    # The first group of the component is the reference, its effect is 0.
     contrasts = part.contrasts[1:]
     sides = np.concatenate(
         [right[:, 1:, None], np.broadcast_to(contrasts, (len(y), *contrasts.shape))], axis=2
@@ -103,14 +103,14 @@ def _solve_part(
     estimate = effect @ contrasts
     variance = np.einsum("gck,ck->gk", solution[:, :, 1:], contrasts)
 
-    residual = y - np.hstack([np.zeros((len(y), 1)), effect])[:, part.cells]
+    residual = y - np.hstack([np.zeros((len(y), 1)), effect])[:, part.groups]
     block_mean = part.by_block(w * residual) / block_weight
     residual -= block_mean[:, part.blocks]
     return estimate, variance, np.einsum("gn,gn,gn->g", w, residual, residual)
 
 
 def fit_weighted(
-    y: np.ndarray, weights: np.ndarray, model: BlockModel, cell_weights: np.ndarray
+    y: np.ndarray, weights: np.ndarray, model: BlockModel, group_weights: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Fit a block model with weights for each gene and sample, and estimate contrasts exactly.
 
@@ -121,9 +121,9 @@ def fit_weighted(
     weights
         Positive precision weights, same shape.
     model
-        Blocks and cells; its contrasts must be estimable.
-    cell_weights
-        Contrasts of the cells, shape (cells, contrasts).
+        Blocks and groups; its contrasts must be estimable.
+    group_weights
+        Contrasts of the groups, shape (groups, contrasts).
 
     Returns
     -------
@@ -137,11 +137,11 @@ def fit_weighted(
     58:993–1010. Law C W et al. (2014). Genome Biology 15:R29 (voom).
     """
     genes, n = y.shape
-    coefficients = np.zeros((genes, cell_weights.shape[1]))
+    coefficients = np.zeros((genes, group_weights.shape[1]))
     variances = np.zeros_like(coefficients)
     squares = np.zeros(genes)
-    for part in _parts(model, cell_weights):
-        widest = max(part.shape[0], cell_weights.shape[1] + 1) * part.shape[1]
+    for part in _parts(model, group_weights):
+        widest = max(part.shape[0], group_weights.shape[1] + 1) * part.shape[1]
         step = max(1, WORKING_SET // max(widest, n))
         for start in range(0, genes, step):
             chunk = slice(start, start + step)

@@ -13,7 +13,7 @@ from adnorm.base.logs import progress
 from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index.groups import PatientTable
 from adnorm.index.selection import AXIS_COLUMNS, Rule, first_reason, tell_rules, winsorised
-from adnorm.index.shrinkage import moderate_variances
+from adnorm.scores.zscore import moderate_variances
 from adnorm.study.comparisons import BASELINE, HEALTHY_ARM
 
 #: A fold that is trained on fewer pairs has no variance worth the name.
@@ -147,7 +147,7 @@ def deal_folds(patients: np.ndarray, arms: np.ndarray, folds: int, seed: int) ->
 def _paired_test(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Mean difference, moderated variance of a difference, p-value and degrees of freedom."""
     effect = pairs.mean(axis=0)
-    variance, freedom = moderate_variances(pairs.var(axis=0, ddof=1), len(pairs) - 1)
+    variance, freedom, _ = moderate_variances(pairs.var(axis=0, ddof=1), len(pairs) - 1)
     error = np.sqrt(variance / len(pairs))
     t = np.divide(effect, error, out=np.full_like(effect, np.inf), where=error > 0)
     t[(error == 0) & (effect == 0)] = 0.0

@@ -15,7 +15,8 @@ from adnorm.index.estimability import FEWEST_PAIRS, LEAST_RATIO, SET
 from adnorm.index.groups import Mean, PatientTable, contributions, estimate, smallest
 from adnorm.index.resample import fieller_interval
 from adnorm.index.selection import first_reason
-from adnorm.index.shrinkage import moderate_variances, shrink_effects
+from adnorm.index.shrinkage import shrink_effects
+from adnorm.scores.zscore import moderate_variances
 from adnorm.study.comparisons import number
 
 #: The share that counts as reversed, as in the residual disease genomic profile.
@@ -113,7 +114,7 @@ def _disease(mean: Mean, patients: int, scale: float) -> _Disease:
     variance, freedom = np.zeros_like(raw), np.inf
     for group in mean:
         size = len(group.rows)
-        moderated, own = moderate_variances(group.values.var(axis=0, ddof=1), size - 1)
+        moderated, own, _ = moderate_variances(group.values.var(axis=0, ddof=1), size - 1)
         variance += moderated / size
         freedom = min(freedom, own)
     shrunken, deviation = shrink_effects(raw, np.sqrt(variance))
@@ -180,7 +181,7 @@ def _without_chance(
     decrease = values.mean(axis=0)
     centred = (values - decrease) / np.sqrt(size * (size - 1))
     raw = (centred**2).sum(axis=0)
-    moderated, freedom = moderate_variances(raw * size, size - 1)
+    moderated, freedom, _ = moderate_variances(raw * size, size - 1)
     variance = moderated / size
     shared = (centred * disease.deviations[rows]).sum(axis=0)
     product = raw * (disease.deviations**2).sum(axis=0)

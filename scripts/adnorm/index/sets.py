@@ -12,13 +12,12 @@ import pandas as pd
 from adnorm.base.errors import AdnormError
 from adnorm.effects.observations import Observations, read_h5ad
 from adnorm.index.estimability import LOW_COVERAGE, NOT_SCORED, SET, UNSIGNED
-from adnorm.scores.anchored import find_anchor, z_scores
-from adnorm.scores.coverage import LOW_COVERAGE as FLAGGED
-from adnorm.scores.coverage import NOT_SCORED as UNSCORED
 from adnorm.scores.coverage import Platform, assess_coverage
+from adnorm.scores.zscore import find_reference, z_scores
 from adnorm.study.biopsies import average_rows, combine_biopsies
 from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.gene_sets import GeneSet
+from adnorm.study.vocabulary import SetStatus
 
 ZSCORE = "zscore"
 ITCH, TH2, ITCH_MINUS_TH2 = "itch_core_skin_up", "th2", "itch_minus_th2"
@@ -99,11 +98,11 @@ def set_basis(disease: str) -> str:
 
 
 def _usable(direction: str, status: str, reason: str) -> tuple[str, str]:
-    if status == UNSCORED:
+    if status == SetStatus.NOT_SCORED:
         return NOT_SCORED, reason
     if direction == "unsigned":
         return UNSIGNED, "its genes have no direction, so that no way back is defined"
-    if status == FLAGGED:
+    if status == SetStatus.LOW_COVERAGE:
         return LOW_COVERAGE, reason
     return "", ""
 
@@ -127,7 +126,7 @@ def _with_itch_minus_th2(
     platform = Platform(frozenset(map(str, data.genes)), {}, frozenset())
     cover = assess_coverage({rest.name: rest}, platform, MINIMUM_GENES, MINIMUM_FRACTION).iloc[0]
     score = np.full(len(values), np.nan)
-    if cover["status"] != UNSCORED:
+    if cover["status"] != SetStatus.NOT_SCORED:
         present = np.flatnonzero(np.isin(data.genes, list(rest.signs)))
         score = _anchored_score(data, present, rest.signs)
     code, reason = _usable(rest.direction, cover["status"], cover["reason"])
@@ -150,8 +149,8 @@ def _anchored_score(
 ) -> np.ndarray:
     # The deviations are moderated over all genes, as in the scores stage, and then cut to these.
     log2 = data.log2.T
-    anchor = find_anchor(log2, data.combined, str(data.facts["reference"]))
-    cut = replace(anchor, centre=anchor.centre[present], deviation=anchor.deviation[present])
+    zero = find_reference(log2, data.combined, str(data.facts["reference"]))
+    cut = replace(zero, centre=zero.centre[present], deviation=zero.deviation[present])
     genes = [str(gene) for gene in data.genes[present]]
     wanted = {ITCH_MINUS_TH2: {gene: signs[gene] for gene in genes}}
     return z_scores(log2[:, present], genes, wanted, cut)[ITCH_MINUS_TH2].to_numpy()

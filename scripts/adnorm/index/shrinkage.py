@@ -1,4 +1,4 @@
-"""Borrowing strength over genes: moderated variances and shrunken effects."""
+"""Borrowing strength over genes: shrunken effects."""
 
 from __future__ import annotations
 
@@ -7,39 +7,6 @@ import numpy as np
 #: Pseudo-counts on the null component, so that a weak signal is not taken for an effect.
 NULL_BIAS = 10.0
 ITERATIONS = 300
-
-
-def moderate_variances(variance: np.ndarray, freedom: int) -> tuple[np.ndarray, float]:
-    """Squeeze the variances of genes towards their common prior (limma's empirical Bayes).
-
-    Parameters
-    ----------
-    variance
-        Sample variances, shape (genes,). Genes that do not vary keep 0.
-    freedom
-        Their degrees of freedom.
-
-    Returns
-    -------
-    variance : ndarray, shape (genes,)
-    freedom : float
-        Degrees of freedom of the moderated variances; infinite when all genes share one variance.
-
-    References
-    ----------
-    Smyth G K (2004). Stat Appl Genet Mol Biol 3:3.
-    """
-    from pylimma import squeeze_var
-
-    # Rounding leaves constant genes with a variance that is not exactly zero.
-    varies = variance > 1e-12 * max(float(variance.max(initial=0.0)), 1e-300)
-    moderated = np.zeros_like(variance)
-    if varies.sum() < 3:
-        moderated[varies] = variance[varies]
-        return moderated, float(freedom)
-    fit = squeeze_var(variance[varies], float(freedom))
-    moderated[varies] = fit["var_post"]
-    return moderated, freedom + float(fit["df_prior"])
 
 
 def shrink_effects(estimate: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,23 +13,18 @@ from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import atomic, write_table
-from adnorm.scores.agreement import agreement
-from adnorm.scores.anchored import Anchor, find_anchor
-from adnorm.scores.coverage import (
-    LOW_COVERAGE,
-    NOT_SCORED,
-    Platform,
-    assess_coverage,
-    outdated_symbols,
-)
-from adnorm.scores.score import ZSCORE, check_expression, score_sets
+from adnorm.scores.coverage import Platform, assess_coverage, outdated_symbols
+from adnorm.scores.single_sample import agreement, check_expression, score_sets
+from adnorm.scores.zscore import Reference, find_reference
+from adnorm.study.config import ScoresSettings
 from adnorm.study.gene_sets import GeneSet, read_gene_sets
+from adnorm.study.vocabulary import Method, SetStatus
 
 if TYPE_CHECKING:
     import anndata
 
 
-def build(inputs: Files, outputs: Files, settings: Mapping, seed: int) -> None:
+def build(inputs: Files, outputs: Files, settings: ScoresSettings, seed: int) -> None:
     """Score all gene sets in all samples of a cohort.
 
     Parameters
@@ -59,21 +54,21 @@ def build(inputs: Files, outputs: Files, settings: Mapping, seed: int) -> None:
     # Twice the digits of the file: sums over genes and samples must not lose any.
     values = values.astype(float)
     progress(f"{len(sets):,} sets, {len(genes):,} genes, {len(values):,} samples")
-    coverage = cover_sets(sets, data, settings)
+    coverage = _cover_sets(sets, data, settings)
     scored = _scored_sets(sets, coverage)
-    anchor = None
-    if ZSCORE in settings["methods"]:
-        anchor = find_anchor(values, data.obs, str(data.uns["adnorm"]["reference"]))
-        _report_anchor(anchor, genes)
+    reference = None
+    if Method.ZSCORE in settings.methods:
+        reference = find_reference(values, data.obs, str(data.uns["adnorm"]["reference"]))
+        _report_reference(reference, genes)
     scores: dict[str, pd.DataFrame] = {}
-    for method in settings["methods"]:
+    for method in settings.methods:
         found = score_sets(
-            method, values, genes, scored, anchor, settings["chunk_size"], settings["threads"]
+            method, values, genes, scored, reference, settings.chunk_size, settings.threads
         )
         scores[method] = found.reindex(columns=list(sets))
     write_table(coverage, outputs["coverage"])
     write_table(agreement(scores), outputs["agreement"])
-    container = _container(data, sets, coverage, scores, anchor, gene_set_files)
+    container = _container(data, sets, coverage, scores, reference, gene_set_files)
     with (
         atomic(outputs["scores"]) as temporary,
         anndata.settings.override(allow_write_nullable_strings=False),
@@ -85,7 +80,9 @@ def _texts(value: object) -> list[str]:
     return [str(v) for v in np.atleast_1d(np.asarray(value, dtype=object)) if str(v)]
 
 
-def cover_sets(sets: Mapping[str, GeneSet], data: anndata.AnnData, settings: dict) -> pd.DataFrame:
+def _cover_sets(
+    sets: Mapping[str, GeneSet], data: anndata.AnnData, settings: ScoresSettings
+) -> pd.DataFrame:
     """Count which genes of each set a cohort has, and log what falls short."""
     facts = data.uns["adnorm"]
     renamed_from = data.var["renamed_from"].astype(object).fillna("").astype(str)
@@ -94,7 +91,7 @@ def cover_sets(sets: Mapping[str, GeneSet], data: anndata.AnnData, settings: dic
         renamed_from={str(gene): old for gene, old in renamed_from.items() if old},
         undetected=frozenset(_texts(facts.get("undetected", []))),
     )
-    renamed = dict(pair.split(">", 1) for pair in _texts(facts.get("renamed", [])))
+    renamed = dict(change.split(">", 1) for change in _texts(facts.get("renamed", [])))
     for old, new in outdated_symbols(sets, platform, renamed).items():
         get_logger().warning(
             "the gene sets ask for %s, which this cohort lists under its newer name %s; it counts "
@@ -103,12 +100,10 @@ def cover_sets(sets: Mapping[str, GeneSet], data: anndata.AnnData, settings: dic
             new,
             new,
         )
-    coverage = assess_coverage(
-        sets, platform, settings["minimum_genes"], settings["minimum_fraction"]
-    )
+    coverage = assess_coverage(sets, platform, settings.minimum_genes, settings.minimum_fraction)
     for status, sentence in (
-        (LOW_COVERAGE, "scored, but flagged for low coverage"),
-        (NOT_SCORED, "not scored"),
+        (SetStatus.LOW_COVERAGE, "scored, but flagged for low coverage"),
+        (SetStatus.NOT_SCORED, "not scored"),
     ):
         names = coverage.loc[coverage["status"] == status, "set"]
         if len(names):
@@ -117,7 +112,7 @@ def cover_sets(sets: Mapping[str, GeneSet], data: anndata.AnnData, settings: dic
 
 
 def _scored_sets(sets: Mapping[str, GeneSet], coverage: pd.DataFrame) -> dict[str, GeneSet]:
-    names = coverage.loc[coverage["status"] != NOT_SCORED, "set"]
+    names = coverage.loc[coverage["status"] != SetStatus.NOT_SCORED, "set"]
     if names.empty:
         raise AdnormError(
             f"none of the {len(sets)} gene sets can be scored: no set has two genes in this "
@@ -127,9 +122,9 @@ def _scored_sets(sets: Mapping[str, GeneSet], coverage: pd.DataFrame) -> dict[st
     return {name: sets[name] for name in names}
 
 
-def _report_anchor(anchor: Anchor, genes: list[str]) -> None:
-    constant = [g for g, d in zip(genes, anchor.deviation, strict=True) if not np.isfinite(d)]
-    progress(f"zscore: zero is the mean of {anchor.samples} samples ({anchor.name})")
+def _report_reference(reference: Reference, genes: list[str]) -> None:
+    constant = [g for g, d in zip(genes, reference.deviation, strict=True) if not np.isfinite(d)]
+    progress(f"zscore: zero is the mean of {reference.samples} samples ({reference.name})")
     if constant:
         progress(
             f"zscore: {len(constant):,} genes without any variation are left out of the averages: "
@@ -142,15 +137,16 @@ def _container(
     sets: Mapping[str, GeneSet],
     coverage: pd.DataFrame,
     scores: Mapping[str, pd.DataFrame],
-    anchor: Anchor | None,
-    gene_set_files: list[Path],
+    reference: Reference | None,
+    gene_set_files: Sequence[Path],
 ) -> anndata.AnnData:
+    """Lay out scores.h5ad: samples × sets, a layer for each method."""
     import anndata
 
-    kinds = ("label", "category", "role", "direction", "family")
+    about = ("label", "category", "role", "direction", "family")
     var = pd.DataFrame(
         {
-            **{kind: np.array([getattr(s, kind) for s in sets.values()], object) for kind in kinds},
+            **{key: np.array([getattr(s, key) for s in sets.values()], object) for key in about},
             "asked": coverage["asked"].to_numpy(),
             "found": coverage["found"].to_numpy(),
             "status": coverage["status"].to_numpy(dtype=object),
@@ -160,21 +156,19 @@ def _container(
     )
     obs = data.obs.copy()
     obs.index = pd.Index(data.obs_names.to_numpy(dtype=object), dtype=object)
-    main = scores.get(ZSCORE, next(iter(scores.values())))
-    container = anndata.AnnData(main.to_numpy(copy=True), obs=obs, var=var)
+    main = Method.ZSCORE.value if Method.ZSCORE in scores else next(iter(scores))
+    container = anndata.AnnData(scores[main].to_numpy(copy=True), obs=obs, var=var)
     for method, frame in scores.items():
         container.layers[method] = frame.to_numpy(copy=True)
-    facts = {k: v for k, v in data.uns["adnorm"].items() if k not in ("undetected", "renamed")}
-    facts |= {
+    kept = {k: v for k, v in data.uns["adnorm"].items() if k not in ("undetected", "renamed")}
+    container.uns["adnorm"] = kept | {
         "sets": len(sets),
         "methods": np.array(list(scores), dtype=object),
-        "x": ZSCORE if ZSCORE in scores else next(iter(scores)),
+        "x": main,
         "gene_sets": np.array([Path(path).name for path in gene_set_files], dtype=object),
+        # The reference of the z score; the names are part of the file's contract.
+        "anchor": reference.name if reference else "",
+        "anchor_samples": reference.samples if reference else 0,
+        "anchor_spread": reference.spread if reference else "",
     }
-    facts |= {
-        "anchor": anchor.name if anchor else "",
-        "anchor_samples": anchor.samples if anchor else 0,
-        "anchor_spread": anchor.spread if anchor else "",
-    }
-    container.uns["adnorm"] = facts
     return container

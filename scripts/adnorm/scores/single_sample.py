@@ -1,4 +1,4 @@
-"""ssGSEA and GSVA by gseapy, in chunks of sets.
+"""ssGSEA and GSVA by gseapy, sets in chunks; signed sets by any method; do the methods agree?
 
 gseapy keeps the running sum of every set in every sample, which takes gigabytes at thousands of
 sets. A set's score does not depend on which other sets are scored with it, so chunks bound the
@@ -9,22 +9,111 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from types import MethodType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
-from adnorm.base.errors import AdnormError, listing
+from adnorm.base.errors import AdnormError, Problems, listing
 from adnorm.base.logs import progress
+from adnorm.scores.zscore import Reference, z_scores
+from adnorm.study.gene_sets import GeneSet
+from adnorm.study.vocabulary import Method
 
 if TYPE_CHECKING:
     from gseapy.base import GSEAbase
 
-TITLES = {"ssgsea": "ssGSEA", "gsva": "GSVA"}
+TITLES = {Method.SSGSEA: "ssGSEA", Method.GSVA: "GSVA"}
 #: Chunks of each method, in units of `chunk_size`. GSVA repeats its kernel at every call, which
 #: costs as much as some hundred sets, and it keeps little of a set.
-CHUNKS = {"ssgsea": 1, "gsva": 8}
+CHUNKS = {Method.SSGSEA: 1, Method.GSVA: 8}
+
+
+def check_expression(
+    expression: np.ndarray, genes: Sequence[str], samples: Sequence[str], where: str
+) -> None:
+    """Refuse values that scoring libraries would quietly replace, and names that occur twice.
+
+    `expression` has the shape (samples, genes); `where` is the file, for messages.
+    """
+    problems = Problems(where)
+    for kind, names in (("gene", genes), ("sample", samples)):
+        twice = pd.Index(names)[pd.Index(names).duplicated()].unique()
+        if len(twice):
+            problems.add(f"{len(twice)} {kind}s occur more than once: {listing(twice, 5)}")
+    if expression.size == 0:
+        problems.add(f"nothing to score: {len(samples)} samples, {len(genes)} genes")
+    for kind, wrong in (("missing", np.isnan(expression)), ("infinite", np.isinf(expression))):
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            problems.add(
+                f"{int(wrong.sum()):,} {kind} values, the first in gene {genes[column]}, "
+                f"sample {samples[row]}; scores need finite log2 expression, run the stage "
+                "expression again"
+            )
+    problems.stop()
+
+
+def score_sets(
+    method: str,
+    expression: np.ndarray,
+    genes: Sequence[str],
+    sets: Mapping[str, GeneSet],
+    reference: Reference | None,
+    chunk_size: int,
+    threads: int,
+) -> pd.DataFrame:
+    """Score signed and unsigned gene sets in every sample by one method.
+
+    Parameters
+    ----------
+    method
+        A `Method`. ssGSEA and GSVA: score of the genes that go up − score of those that go down, or
+        the part that exists; z score: mean of sign × z.
+    expression
+        Log2 expression, shape (samples, genes); finite.
+    genes
+        Symbol of each column; unique. Genes of a set that are not among them are left out.
+    sets
+        Sets by name, each with at least one gene in `genes`.
+    reference
+        Zero and unit of each gene; only for the z score.
+    chunk_size, threads
+        Passed to `enrichment_scores`.
+
+    Returns
+    -------
+    DataFrame
+        Scores, shape (samples, sets).
+    """
+    known = set(genes)
+    signs = {
+        name: {symbol: sign for symbol, sign in gene_set.signs.items() if symbol in known}
+        for name, gene_set in sets.items()
+    }
+    if not sets:
+        return pd.DataFrame(index=range(expression.shape[0]))
+    if method == Method.ZSCORE:
+        assert reference is not None, "the z score needs a reference"
+        return z_scores(expression, genes, signs, reference)
+    parts: dict[str, list[str]] = {}
+    owners: list[tuple[str, int]] = []
+    for name, of_gene in signs.items():
+        for sign in (1, -1):
+            members = [symbol for symbol, own in of_gene.items() if own == sign]
+            if members:
+                parts[f"{name}\t{sign}"] = members
+                owners.append((name, sign))
+    noun = "sets" if len(parts) == len(sets) else "sets (up and down apart)"
+    pieces = enrichment_scores(method, expression, genes, parts, chunk_size, threads, noun)
+    position = {name: j for j, name in enumerate(sets)}
+    scores = np.zeros((expression.shape[0], len(sets)))
+    for piece, (name, sign) in zip(pieces.columns, owners, strict=True):
+        scores[:, position[name]] += sign * pieces[piece].to_numpy()
+    return pd.DataFrame(scores, columns=list(sets))
 
 
 def enrichment_scores(
@@ -36,45 +125,21 @@ def enrichment_scores(
     threads: int = 1,
     noun: str = "sets",
 ) -> pd.DataFrame:
-    """Score gene sets in every sample.
+    """Score lists of genes in every sample: samples × sets, in the order of `sets`.
 
-    Parameters
-    ----------
-    method
-        ``"ssgsea"``: enrichment score (not the NES, which depends on the other samples) on ranks,
-        weight 0.25. ``"gsva"``: Gaussian kernel over the samples given, difference of the largest
-        deviations.
-    expression
-        Log2 expression, shape (samples, genes); finite.
-    genes
-        Symbol of each column; unique.
-    sets
-        Symbols by set; each set has at least one gene of the matrix and misses at least one.
-    chunk_size
-        Sets that ssGSEA scores in one call, GSVA eight times as many; bounds memory, does not
-        change a score.
-    threads
-        Threads of gseapy; does not change a score.
-    noun
-        What the progress lines count.
-
-    Returns
-    -------
-    DataFrame
-        Scores, shape (samples, sets); columns in the order of `sets`.
-
-    Raises
-    ------
-    AdnormError
-        GSVA of a single sample; gseapy returned other sets than were asked.
+    ssGSEA gives the enrichment score (not the NES, which depends on the other samples) on ranks,
+    weight 0.25; GSVA a Gaussian kernel over the samples given and the difference of the largest
+    deviations. Each set has at least one gene of the matrix and misses at least one. ssGSEA scores
+    `chunk_size` sets in one call, GSVA eight times as many; neither that nor `threads` changes a
+    score. `noun` is what the progress lines count.
 
     References
     ----------
     Barbie 2009 Nature 462:108 (ssGSEA); Hänzelmann 2013 BMC Bioinformatics 14:7 (GSVA);
     Fang 2023 Bioinformatics 39:btac757 (gseapy).
     """
-    samples = expression.shape[0]
-    if method == "gsva" and samples < 2:
+    samples, which = expression.shape[0], Method(method)
+    if which == Method.GSVA and samples < 2:
         raise AdnormError(
             "GSVA compares the samples of a cohort with each other and this cohort has only one; "
             "take gsva out of scores: methods"
@@ -92,26 +157,26 @@ def enrichment_scores(
     token = {genes[i]: tokens[rank] for rank, i in enumerate(order)}
     names = list(sets)
     scores = np.full((samples, len(names)), np.nan)
-    step = CHUNKS[method] * chunk_size
+    step = CHUNKS[which] * chunk_size
     for start in range(0, len(names), step):
         chunk = names[start : start + step]
-        asked = {f"T{start + j}": [token[g] for g in sets[n]] for j, n in enumerate(chunk)}
-        _fill(scores, _run(method, table, asked, threads), asked, names)
-        progress(f"{TITLES[method]}: {start + len(chunk):,} of {len(names):,} {noun}")
+        members = {f"T{start + j}": [token[g] for g in sets[n]] for j, n in enumerate(chunk)}
+        _fill(scores, _run(which, table, members, threads), members, names)
+        progress(f"{TITLES[which]}: {start + len(chunk):,} of {len(names):,} {noun}")
     return pd.DataFrame(scores[np.argsort(rows)], columns=names)
 
 
 def _run(
-    method: str, table: pd.DataFrame, asked: dict[str, list[str]], threads: int
+    method: Method, table: pd.DataFrame, members: dict[str, list[str]], threads: int
 ) -> Iterator[tuple[str, int, float]]:
     """Score one chunk and give (set, number of the sample, score)."""
     import gseapy
 
     shared = {"min_size": 1, "max_size": len(table), "threads": threads, "outdir": None}
-    if method == "ssgsea":
+    if method == Method.SSGSEA:
         scorer = gseapy.SingleSampleGSEA(
             table,
-            asked,
+            members,
             sample_norm_method="rank",
             correl_norm_type="rank",
             weight=0.25,
@@ -119,7 +184,7 @@ def _run(
             **shared,
         )
     else:
-        scorer = gseapy.GSVA(table, asked, kcdf="Gaussian", mx_diff=True, **shared)
+        scorer = gseapy.GSVA(table, members, kcdf="Gaussian", mx_diff=True, **shared)
     # Half of gseapy's time goes into a table with the members of each set as text, once a sample.
     # Only the scores are wanted; tests hold them equal to the table that gseapy would make.
     scorer.to_df = MethodType(_keep_summaries, scorer)
@@ -135,10 +200,11 @@ def _keep_summaries(scorer: GSEAbase, summaries: list, *_: object) -> None:
 def _fill(
     scores: np.ndarray,
     results: Iterator[tuple[str, int, float]],
-    asked: Mapping[str, Sequence[str]],
+    members: Mapping[str, Sequence[str]],
     names: Sequence[str],
 ) -> None:
-    returned: dict[str, int] = dict.fromkeys(asked, 0)
+    """Put scores in their place; every set must have come back, with a score for every sample."""
+    returned: dict[str, int] = dict.fromkeys(members, 0)
     unknown = set()
     for term, sample, score in results:
         if term not in returned:
@@ -146,12 +212,43 @@ def _fill(
             continue
         returned[term] += 1
         scores[sample, int(term[1:])] = score
-    lost = [term for term, count in returned.items() if count != scores.shape[0]]
-    lost += [t for t in asked if t not in lost and not np.isfinite(scores[:, int(t[1:])]).all()]
-    if lost or unknown:
-        named = listing(names[int(term[1:])] for term in lost) or "none of those asked"
+    dropped = [
+        term
+        for term, count in returned.items()
+        if count != scores.shape[0] or not np.isfinite(scores[:, int(term[1:])]).all()
+    ]
+    if dropped or unknown:
+        named = listing(names[int(term[1:])] for term in dropped) or "none of those asked"
         raise AdnormError(
             f"gseapy did not return one finite score a sample for {named}"
             f"{'; it returned sets that were not asked' if unknown else ''}; "
             "the installed gseapy differs from the locked one, renew the environment"
         )
+
+
+def agreement(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Correlate the methods (scores of the same samples × sets) across samples, set by set.
+
+    One row per set and pair of methods. Spearman's correlation is missing, with a reason, when a
+    set was not scored, a score is the same in all samples, or there are fewer than three samples.
+    """
+    rows = []
+    ranks = {method: rankdata(frame.to_numpy(), axis=0) for method, frame in scores.items()}
+    for j, name in enumerate(next(iter(scores.values())).columns):
+        for a, b in combinations(scores, 2):
+            both = [scores[method].iloc[:, j].to_numpy() for method in (a, b)]
+            reason = _no_correlation(both)
+            value = np.nan if reason else np.corrcoef(ranks[a][:, j], ranks[b][:, j])[0, 1]
+            rows.append((name, a, b, value, len(both[0]), reason))
+    columns = ["set", "method_a", "method_b", "spearman", "samples", "reason"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _no_correlation(both: list[np.ndarray]) -> str:
+    if not all(np.isfinite(values).all() for values in both):
+        return "not scored"
+    if len(both[0]) < 3:
+        return "fewer than three samples"
+    if any(np.ptp(values) == 0 for values in both):
+        return "the score is the same in all samples"
+    return ""

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-#: arm, state, week
-Cell = tuple[str, str, float]
+#: A design group: arm, state, week.
+DesignGroup = tuple[str, str, float]
 HEALTHY_ARM, UNTREATED_ARM = "healthy", "untreated"
 BASELINE = 0.0
 
@@ -27,11 +27,11 @@ class Comparison:
         ``lesional-nonlesional``, ``change``, ``residual``, ``change-difference``,
         ``lesional-healthy``, ``nonlesional-healthy`` or ``residual-healthy``.
     terms
-        Weight of each cell mean (arm, state, week); the weights add up to 0.
+        Weight of the mean of each design group; the weights add up to 0.
     paired
         Whether the same patients stand on both sides.
-    pairs
-        Patients who have both samples; for comparisons between patients, all on both sides.
+    patients
+        How many have both samples; for comparisons between patients, all on both sides.
     supported
         Whether the cohort can answer it.
     reason
@@ -40,9 +40,9 @@ class Comparison:
 
     name: str
     kind: str
-    terms: dict[Cell, float] = field(hash=False)
+    terms: dict[DesignGroup, float] = field(hash=False)
     paired: bool
-    pairs: int
+    patients: int
     supported: bool
     reason: str
 
@@ -65,7 +65,7 @@ class _Sheet:
         columns = ["patient", "arm", "state"]
         frame = samples[columns].astype(str).assign(week=samples["week"].to_numpy(dtype=float))
         self.frame = frame
-        self.who: dict[Cell, set[str]] = {
+        self.who: dict[DesignGroup, set[str]] = {
             (arm, state, week): set(group["patient"])
             for (arm, state, week), group in frame.groupby(["arm", "state", "week"])
         }
@@ -94,7 +94,7 @@ class _Sheet:
 
 
 def _judge(
-    name: str, kind: str, terms: dict[Cell, float], pairs: int, minimum: int, what: str
+    name: str, kind: str, terms: dict[DesignGroup, float], pairs: int, minimum: int, what: str
 ) -> Comparison:
     supported = pairs >= minimum
     reason = (
@@ -124,7 +124,7 @@ def _disease(sheet: _Sheet, minimum: int) -> Iterator[Comparison]:
         yield _refuse(name, kind, f"no {' and no '.join(missing)} samples at baseline")
     else:
         # Weighted by pairs, so that with complete data it is the mean over all patients.
-        terms: dict[Cell, float] = {}
+        terms: dict[DesignGroup, float] = {}
         for arm, count in pairs.items():
             if count:
                 terms[arm, "lesional", BASELINE] = count / total
@@ -143,7 +143,7 @@ def _disease(sheet: _Sheet, minimum: int) -> Iterator[Comparison]:
             )
 
 
-def _change(sheet: _Sheet, arm: str, week: float) -> tuple[dict[Cell, float], int]:
+def _change(sheet: _Sheet, arm: str, week: float) -> tuple[dict[DesignGroup, float], int]:
     both = sheet.patients(arm, "lesional", week) & sheet.patients(arm, "lesional", BASELINE)
     return {(arm, "lesional", week): 1.0, (arm, "lesional", BASELINE): -1.0}, len(both)
 
@@ -243,7 +243,7 @@ def _against_healthy(sheet: _Sheet, minimum: int) -> Iterator[Comparison]:
 def _two_groups(
     name: str,
     kind: str,
-    terms: dict[Cell, float],
+    terms: dict[DesignGroup, float],
     ours: int,
     healthy: int,
     state: str,

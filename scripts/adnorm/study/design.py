@@ -69,7 +69,7 @@ def design_tables(design: Design) -> tuple[pd.DataFrame, pd.DataFrame]:
         contrast, kind, supported (yes|no), pairs, reason.
     """
     rows = [
-        (c.name, c.kind, "yes" if c.supported else "no", c.pairs, c.reason)
+        (c.name, c.kind, "yes" if c.supported else "no", c.patients, c.reason)
         for c in design.comparisons
     ]
     columns = ["contrast", "kind", "supported", "pairs", "reason"]

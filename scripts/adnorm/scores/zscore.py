@@ -1,4 +1,4 @@
-"""The signed z score, anchored at the reference samples of the cohort."""
+"""The signed z score: zero and unit come from the reference samples of the cohort."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FEWEST_REFERENCES = 6
 
 
 @dataclass(frozen=True)
-class Anchor:
+class Reference:
     """Where zero is and how wide one unit is.
 
     Attributes
@@ -39,7 +39,7 @@ class Anchor:
     deviation: np.ndarray
 
 
-def find_anchor(expression: np.ndarray, samples: pd.DataFrame, reference: str) -> Anchor:
+def find_reference(expression: np.ndarray, samples: pd.DataFrame, state: str) -> Reference:
     """Take zero from the reference samples of the cohort before treatment.
 
     The standard deviation is that of the reference samples when there are at least six, otherwise
@@ -52,33 +52,23 @@ def find_anchor(expression: np.ndarray, samples: pd.DataFrame, reference: str) -
         Log2 expression, shape (samples, genes); finite.
     samples
         Canonical sample sheet: state, week, arm.
-    reference
-        State of the reference samples, ``"nonlesional"`` or ``"healthy"``.
-
-    Returns
-    -------
-    Anchor
+    state
+        Of the reference samples, ``"nonlesional"`` or ``"healthy"``.
 
     Raises
     ------
     AdnormError
         There are too few samples for any standard deviation.
-
-    References
-    ----------
-    Smyth 2004 Stat Appl Genet Mol Biol 3:3.
     """
-    state = samples["state"].astype(str).to_numpy()
+    states = samples["state"].astype(str).to_numpy()
     week = samples["week"].to_numpy(dtype=float)
-    chosen = (state == reference) & (week == 0)
-    name = f"{reference}@0"
+    chosen, name = (states == state) & (week == 0), f"{state}@0"
     if not chosen.any():
         chosen, name = np.ones(len(samples), dtype=bool), ALL_SAMPLES
-    centre = expression[chosen].mean(axis=0)
     if name != ALL_SAMPLES and chosen.sum() >= FEWEST_REFERENCES:
         groups, spread = np.where(chosen, 0, -1), f"{name} samples"
     else:
-        keys = pd.DataFrame({"s": state, "w": week, "a": samples["arm"].astype(str).to_numpy()})
+        keys = pd.DataFrame({"s": states, "w": week, "a": samples["arm"].astype(str).to_numpy()})
         groups = keys.groupby(["s", "w", "a"], dropna=False).ngroup().to_numpy()
         spread = "within state, week and arm"
     variance, freedom = _pooled_variance(expression, groups)
@@ -91,9 +81,11 @@ def find_anchor(expression: np.ndarray, samples: pd.DataFrame, reference: str) -
             "take zscore out of scores: methods"
         )
     constant = np.ptp(expression, axis=0) == 0
-    deviation = np.sqrt(_moderate(np.where(constant, 0.0, variance), freedom))
+    moderated, _, unseen = moderate_variances(np.where(constant, 0.0, variance), freedom)
+    deviation = np.sqrt(np.where(moderated > 0, moderated, unseen))
     deviation[constant | (deviation == 0)] = np.nan
-    return Anchor(name, int(chosen.sum()), spread, centre, deviation)
+    centre = expression[chosen].mean(axis=0)
+    return Reference(name, int(chosen.sum()), spread, centre, deviation)
 
 
 def _pooled_variance(expression: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, int]:
@@ -107,31 +99,48 @@ def _pooled_variance(expression: np.ndarray, groups: np.ndarray) -> tuple[np.nda
     return (squares / freedom if freedom else squares), freedom
 
 
-def _moderate(variance: np.ndarray, freedom: int) -> np.ndarray:
-    """Squeeze the variances of genes towards their common prior."""
+def moderate_variances(variance: np.ndarray, freedom: int) -> tuple[np.ndarray, float, float]:
+    """Squeeze the variances of genes towards their common prior (limma's empirical Bayes).
+
+    Parameters
+    ----------
+    variance
+        Sample variances, shape (genes,). Genes that do not vary keep 0: they would pull the prior
+        to zero.
+    freedom
+        Their degrees of freedom.
+
+    Returns
+    -------
+    variance : ndarray, shape (genes,)
+    freedom : float
+        Degrees of freedom of the moderated variances; infinite when all genes share one variance.
+    unseen : float
+        What the prior makes of a gene without any variance.
+
+    References
+    ----------
+    Smyth G K (2004). Stat Appl Genet Mol Biol 3:3.
+    """
     from pylimma import squeeze_var
 
     # Rounding leaves constant genes with a variance that is not exactly zero.
     varies = variance > 1e-12 * max(float(variance.max(initial=0.0)), 1e-300)
-    # Genes without any variance would pull the prior to zero; they get it, but do not shape it.
-    if varies.sum() < 2:
-        return np.where(varies, variance, 0.0)
+    moderated = np.where(varies, variance, 0.0)
+    if varies.sum() < 3:
+        return moderated, float(freedom), 0.0
     fit = squeeze_var(variance[varies], float(freedom))
+    moderated[varies] = fit["var_post"]
     prior, prior_freedom = float(fit["var_prior"]), float(fit["df_prior"])
-    squeezed = np.empty_like(variance)
-    squeezed[varies] = fit["var_post"]
-    if np.isinf(prior_freedom):
-        squeezed[~varies] = prior
-    else:
-        squeezed[~varies] = prior_freedom * prior / (prior_freedom + freedom)
-    return squeezed
+    total = freedom + prior_freedom
+    return moderated, total, prior if np.isinf(total) else prior_freedom * prior / total
 
 
 def z_scores(
     expression: np.ndarray,
     genes: Sequence[str],
     sets: Mapping[str, Mapping[str, int]],
-    anchor: Anchor,
+    reference: Reference,
 ) -> pd.DataFrame:
     """Average sign × z over the genes of each set.
 
@@ -143,7 +152,7 @@ def z_scores(
         Symbol of each column; unique.
     sets
         Sign (1 or −1) by symbol, for each set.
-    anchor
+    reference
         Zero and unit of each gene.
 
     Returns
@@ -156,11 +165,11 @@ def z_scores(
     scores = np.full((expression.shape[0], len(sets)), np.nan)
     for j, signs in enumerate(sets.values()):
         # Sorted, so that the order of a set in its file does not reach the last digit.
-        pairs = [(column[gene], sign) for gene, sign in sorted(signs.items())]
-        pairs = [(i, sign) for i, sign in pairs if np.isfinite(anchor.deviation[i])]
-        if pairs:
-            where = np.array([i for i, _ in pairs])
-            sign = np.array([s for _, s in pairs], dtype=float)
-            z = (expression[:, where] - anchor.centre[where]) / anchor.deviation[where]
+        signed = [(column[gene], sign) for gene, sign in sorted(signs.items())]
+        signed = [(i, sign) for i, sign in signed if np.isfinite(reference.deviation[i])]
+        if signed:
+            where = np.array([i for i, _ in signed])
+            sign = np.array([s for _, s in signed], dtype=float)
+            z = (expression[:, where] - reference.centre[where]) / reference.deviation[where]
             scores[:, j] = (z * sign).mean(axis=1)
     return pd.DataFrame(scores, columns=list(sets))

@@ -12,14 +12,9 @@ import scanpy
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
 from adnorm.scores.build import build
+from adnorm.study.config import ScoresSettings
 
-SETTINGS = {
-    "methods": ["ssgsea", "gsva", "zscore"],
-    "minimum_genes": 5,
-    "minimum_fraction": 0.5,
-    "chunk_size": 2,
-    "threads": 1,
-}
+SETTINGS = ScoresSettings(chunk_size=2)
 GENES = [f"GENE{i:03d}" for i in range(80)]
 DISEASE = range(10, 20)
 
@@ -82,7 +77,7 @@ def run(folder, files, expression=None, **settings):
     names = {"scores": "scores.h5ad", "coverage": "coverage.tsv", "agreement": "agreement.tsv"}
     outputs = {key: folder / name for key, name in names.items()}
     inputs = {"expression": expression, "gene_sets": files}
-    build(inputs, outputs, {**SETTINGS, **settings}, 0)
+    build(inputs, outputs, SETTINGS.model_copy(update=settings), 0)
     return outputs
 
 

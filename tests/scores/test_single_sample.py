@@ -14,9 +14,12 @@ import pytest
 from adnorm.base.digest import PACKAGE
 from adnorm.base.errors import AdnormError
 from adnorm.scores import single_sample
-from adnorm.scores.agreement import agreement
-from adnorm.scores.score import check_expression, score_sets
-from adnorm.scores.single_sample import enrichment_scores
+from adnorm.scores.single_sample import (
+    agreement,
+    check_expression,
+    enrichment_scores,
+    score_sets,
+)
 from adnorm.study.gene_sets import Gene, GeneSet
 
 RNG = np.random.default_rng(7)
@@ -127,10 +130,10 @@ def test_a_set_that_gseapy_drops_is_an_error():
 
 
 def test_progress_counts_sets(monkeypatch):
-    said = []
-    monkeypatch.setattr(single_sample, "progress", said.append)
+    lines = []
+    monkeypatch.setattr(single_sample, "progress", lines.append)
     enrichment_scores("ssgsea", X, GENES, SETS, chunk_size=5)
-    assert said == [f"ssGSEA: {n} of 11 sets" for n in (5, 10, 11)]
+    assert lines == [f"ssGSEA: {n} of 11 sets" for n in (5, 10, 11)]
 
 
 # ---------------------------------------------------------------- signed sets

@@ -1,4 +1,4 @@
-"""From comparisons to models: who takes part, which weights, what is refused."""
+"""From comparisons to models: who takes part, which weights, what is refused; rank and aliasing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.effects.contrasts import own_differences, plan_fits
+from adnorm.effects.design import BlockModel, check_rank, patient_differences, plan_fits
 from adnorm.study.biopsies import combine_biopsies
 from adnorm.study.comparisons import Comparison
 from adnorm.study.design import derive_design
@@ -54,7 +54,7 @@ def test_one_paired_model_and_one_for_each_comparison_between_people():
         "nonlesional-healthy",
         "residual-healthy",
     }
-    # 24 samples of 8 patients, 6 cells in 2 components.
+    # 24 samples of 8 patients, 6 groups in 2 components.
     assert paired.model.df_residual == 24 - (8 + 6 - 2)
 
 
@@ -78,10 +78,10 @@ def test_pooled_arms_count_each_person_once_against_healthy():
     plan = next(p for p in plans if p.comparisons[0].name == "lesional-healthy@0")
     assert len(plan.model.rows) == 8 + 5
     assert plan.model.df_residual == 11
-    assert plan.model.cell_names[1] == "drug lesional @0 + placebo lesional @0"
+    assert plan.model.group_names[1] == "drug lesional @0 + placebo lesional @0"
 
 
-def test_cells_that_no_patient_connects_are_refused_by_name():
+def test_groups_that_no_patient_connects_are_refused_by_name():
     samples = sheet(
         *[(f"a{i}", "drug", s, 0.0) for i in range(3) for s in ("lesional", "nonlesional")],
         *[(f"b{i}", "drug", "lesional", w) for i in range(3) for w in (4.0, 8.0)],
@@ -115,7 +115,7 @@ def test_no_residual_degrees_of_freedom_is_refused():
     assert "no residual degrees of freedom" in refused["lesional-nonlesional@0"]
 
 
-def test_a_cell_without_samples_is_an_error():
+def test_a_group_without_samples_is_an_error():
     combined, _ = combine_biopsies(trial())
     ghost = Comparison(
         "change:drug@99", "change", {("drug", "lesional", 99.0): 1.0}, True, 4, True, ""
@@ -124,7 +124,7 @@ def test_a_cell_without_samples_is_an_error():
         plan_fits(combined, [ghost])
 
 
-def test_own_differences_by_kind():
+def test_patient_differences_by_kind():
     samples = trial()
     combined, _ = combine_biopsies(samples)
     level = {"lesional": 10.0, "nonlesional": 4.0, "healthy": 1.0}
@@ -133,9 +133,89 @@ def test_own_differences_by_kind():
     values[:, later] -= np.where(combined["arm"].to_numpy()[later] == "drug", 3.0, 1.0)
     by_name = {c.name: c for c in derive_design(samples, "placebo", 2).supported}
 
-    first, second = own_differences(combined, by_name["lesional-nonlesional@0"], values)
+    first, second = patient_differences(combined, by_name["lesional-nonlesional@0"], values)
     assert second is None and first.tolist() == [[6.0] * 8]
-    first, second = own_differences(combined, by_name["change:drug-placebo@4"], values)
+    first, second = patient_differences(combined, by_name["change:drug-placebo@4"], values)
     assert first.tolist() == [[-3.0] * 4] and second.tolist() == [[-1.0] * 4]
-    first, second = own_differences(combined, by_name["residual-healthy:drug@4"], values)
+    first, second = patient_differences(combined, by_name["residual-healthy:drug@4"], values)
     assert first.tolist() == [[7.0] * 4] and second.tolist() == [[1.0] * 5]
+
+
+# ---------------------------------------------------------------- blocks and groups
+
+
+def random_model(seed: int) -> BlockModel:
+    """Blocks that see a random choice of groups, often in several components."""
+    rng = np.random.default_rng(seed)
+    n_blocks, n_groups = rng.integers(2, 9), rng.integers(2, 7)
+    seen = rng.random((n_blocks, n_groups)) < 0.35
+    seen[np.arange(n_blocks), rng.integers(0, n_groups, n_blocks)] = True
+    seen[rng.integers(0, n_blocks, n_groups), np.arange(n_groups)] = True
+    blocks, groups = np.nonzero(seen)
+    return BlockModel(
+        rows=np.arange(len(blocks)),
+        blocks=blocks,
+        groups=groups,
+        block_names=tuple(f"b{i}" for i in range(n_blocks)),
+        group_names=tuple(f"c{i}" for i in range(n_groups)),
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rank_by_components_is_the_numerical_rank(seed):
+    model = random_model(seed)
+    n = np.arange(len(model.rows))
+    full = np.zeros((len(n), len(model.block_names) + len(model.group_names)))
+    full[n, model.blocks] = 1
+    full[n, model.groups + len(model.block_names)] = 1
+    assert model.rank == np.linalg.matrix_rank(full)
+    assert model.design.shape == (len(n), model.rank)
+    assert len(model.columns) == model.rank
+    check_rank(model.design, model.columns)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_obstacle_says_exactly_what_cannot_be_estimated(seed):
+    model = random_model(seed)
+    if model.df_residual < 1:
+        assert "no residual degrees of freedom" in model.obstacle(np.zeros(len(model.group_names)))
+        return
+    n = np.arange(len(model.rows))
+    full = np.zeros((len(n), len(model.block_names) + len(model.group_names)))
+    full[n, model.blocks] = 1
+    full[n, model.groups + len(model.block_names)] = 1
+    for upper in range(len(model.group_names)):
+        for lower in range(upper):
+            weights = np.zeros(len(model.group_names))
+            weights[[upper, lower]] = 1, -1
+            contrast = np.concatenate([np.zeros(len(model.block_names)), weights])
+            # Estimable if and only if it lies in the row space of the unreduced design.
+            projected = full.T @ np.linalg.pinv(full.T) @ contrast
+            estimable = np.allclose(projected, contrast)
+            reason = model.obstacle(weights)
+            assert (reason == "") is estimable
+            if reason:
+                assert model.group_names[upper] in reason and model.group_names[lower] in reason
+
+
+def test_reference_is_the_first_group_of_each_component():
+    model = BlockModel(
+        rows=np.arange(6),
+        blocks=np.array([0, 0, 1, 1, 2, 2]),
+        groups=np.array([0, 1, 2, 3, 2, 3]),
+        block_names=("p1", "p2", "p3"),
+        group_names=("drug @0", "drug @4", "placebo @0", "placebo @4"),
+    )
+    assert model.references.tolist() == [0, 2]
+    assert model.columns == ["p1", "p2", "p3", "drug @4", "placebo @4"]
+    assert model.df_residual == 1
+
+
+def test_confounded_columns_are_named():
+    visit = np.array([0.0, 1, 0, 1, 0, 1])
+    design = np.column_stack([np.ones(6), visit, visit, np.arange(6) ** 2])
+    with pytest.raises(AdnormError) as caught:
+        check_rank(design, ["intercept", "week 4", "batch 2", "age"])
+    message = str(caught.value)
+    assert "'week 4', 'batch 2'" in message and "age" not in message
+    assert "4 columns but rank 3" in message

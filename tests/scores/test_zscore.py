@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.scores.anchored import find_anchor, z_scores
+from adnorm.scores.zscore import find_reference, z_scores
 
 RNG = np.random.default_rng(11)
 GENES = [f"GENE{i:03d}" for i in range(120)]
@@ -26,27 +26,27 @@ REFERENCE = ((SHEET["state"] == "nonlesional") & (SHEET["week"] == 0)).to_numpy(
 
 
 def scores(x, sheet=SHEET, reference="nonlesional", genes=GENES, sets=SETS):
-    return z_scores(x, genes, sets, find_anchor(x, sheet, reference))
+    return z_scores(x, genes, sets, find_reference(x, sheet, reference))
 
 
 def test_zero_is_the_mean_of_the_reference_samples():
     z = scores(X)
-    assert find_anchor(X, SHEET, "nonlesional").name == "nonlesional@0"
-    assert find_anchor(X, SHEET, "nonlesional").samples == 6
+    assert find_reference(X, SHEET, "nonlesional").name == "nonlesional@0"
+    assert find_reference(X, SHEET, "nonlesional").samples == 6
     np.testing.assert_allclose(z[REFERENCE].mean(), 0, atol=1e-12)
     assert abs(z[~REFERENCE].mean()).max() > 0.01
 
 
 def test_score_is_the_mean_of_sign_times_z():
-    anchor = find_anchor(X, SHEET, "nonlesional")
-    z = (X - X[REFERENCE].mean(axis=0)) / anchor.deviation
+    zero = find_reference(X, SHEET, "nonlesional")
+    z = (X - X[REFERENCE].mean(axis=0)) / zero.deviation
     expected = (z[:, 20:25].sum(axis=1) - z[:, 25:30].sum(axis=1)) / 10
     np.testing.assert_allclose(scores(X)["mixed"], expected, rtol=1e-12)
 
 
 def test_deviation_is_squeezed_between_the_own_and_the_common_one():
     own = X[REFERENCE].std(axis=0, ddof=1)
-    moderated = find_anchor(X, SHEET, "nonlesional").deviation
+    moderated = find_reference(X, SHEET, "nonlesional").deviation
     assert moderated.std() < own.std()
     assert moderated[own.argmin()] > own.min()
     assert moderated[own.argmax()] < own.max()
@@ -76,36 +76,36 @@ def test_order_of_a_set_changes_no_digit():
 def test_visits_after_baseline_are_not_reference():
     moved = X.copy()
     moved[-2:] += 100  # non-lesional at week 4
-    anchor = find_anchor(moved, SHEET, "nonlesional")
-    np.testing.assert_array_equal(anchor.centre, X[REFERENCE].mean(axis=0))
+    zero = find_reference(moved, SHEET, "nonlesional")
+    np.testing.assert_array_equal(zero.centre, X[REFERENCE].mean(axis=0))
 
 
 def test_few_reference_samples_keep_the_zero_and_borrow_the_spread():
     sheet = SHEET.copy()
     sheet.loc[sheet.index[REFERENCE][2:], "state"] = "lesional"
-    anchor = find_anchor(X, sheet, "nonlesional")
-    assert (anchor.name, anchor.samples) == ("nonlesional@0", 2)
-    assert anchor.spread == "within state, week and arm"
+    zero = find_reference(X, sheet, "nonlesional")
+    assert (zero.name, zero.samples) == ("nonlesional@0", 2)
+    assert zero.spread == "within state, week and arm"
     few = np.flatnonzero(REFERENCE)[:2]
-    np.testing.assert_allclose(anchor.centre, X[few].mean(axis=0))
+    np.testing.assert_allclose(zero.centre, X[few].mean(axis=0))
 
 
 def test_without_reference_samples_zero_is_the_mean_of_all_and_that_is_said():
-    anchor = find_anchor(X, SHEET, "healthy")
-    assert (anchor.name, anchor.samples) == ("all samples", len(X))
-    assert anchor.spread == "within state, week and arm"
+    zero = find_reference(X, SHEET, "healthy")
+    assert (zero.name, zero.samples) == ("all samples", len(X))
+    assert zero.spread == "within state, week and arm"
     np.testing.assert_allclose(scores(X, reference="healthy").mean(), 0, atol=1e-12)
 
 
 def test_groups_of_one_fall_back_to_the_spread_of_all():
     sheet = SHEET.assign(arm=[f"arm {i}" for i in range(len(SHEET))])
-    anchor = find_anchor(X, sheet, "healthy")
-    assert anchor.spread == "all samples"
+    zero = find_reference(X, sheet, "healthy")
+    assert zero.spread == "all samples"
 
 
 def test_one_sample_is_refused():
     with pytest.raises(AdnormError, match="only one sample"):
-        find_anchor(X[:1], SHEET[:1], "nonlesional")
+        find_reference(X[:1], SHEET[:1], "nonlesional")
 
 
 def test_a_constant_gene_is_left_out_of_the_average():
@@ -121,9 +121,9 @@ def test_a_constant_gene_is_left_out_of_the_average():
 def test_a_gene_that_only_disease_switches_on_counts_and_stays_finite():
     x = X.copy()
     x[:, 0] = np.where(SHEET["state"] == "lesional", 5.0, 0.1)
-    anchor = find_anchor(x, SHEET, "nonlesional")
-    assert np.isfinite(anchor.deviation[0])
-    assert anchor.deviation[0] > 0
+    zero = find_reference(x, SHEET, "nonlesional")
+    assert np.isfinite(zero.deviation[0])
+    assert zero.deviation[0] > 0
     z = scores(x, sets={"switched": {GENES[0]: 1}})["switched"]
     assert np.isfinite(z).all()
     np.testing.assert_allclose(z[REFERENCE], 0, atol=1e-9)
@@ -132,9 +132,9 @@ def test_a_gene_that_only_disease_switches_on_counts_and_stays_finite():
 
 def test_constant_genes_do_not_change_the_unit_of_the_others():
     extra = np.hstack([X, np.full((len(X), 40), 3.3)])
-    wide = find_anchor(extra, SHEET, "nonlesional")
+    wide = find_reference(extra, SHEET, "nonlesional")
     np.testing.assert_allclose(
-        wide.deviation[:120], find_anchor(X, SHEET, "nonlesional").deviation, rtol=1e-9
+        wide.deviation[:120], find_reference(X, SHEET, "nonlesional").deviation, rtol=1e-9
     )
     assert np.isnan(wide.deviation[120:]).all()
 

@@ -1,0 +1,332 @@
+"""From the comparisons of a study to models of blocks and design groups, and their contrasts.
+
+Expression of a sample = its block + its group + noise. In a paired comparison the blocks are the
+patients and the groups are arm × state × week; in a comparison between patients there is one block
+(the intercept) and two groups. The rank of such a design is known without numerics: blocks + groups
+− connected components of the graph that joins each block with its groups (Searle 1987). One group
+in each component is therefore aliased with the blocks and left out, and a contrast of groups can be
+estimated if and only if its weights add up to 0 within every component.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from adnorm.base.errors import AdnormError, listing
+from adnorm.study.comparisons import Comparison, DesignGroup, number
+from adnorm.study.vocabulary import ComparisonKind
+
+
+@dataclass(frozen=True)
+class BlockModel:
+    """An additive model of blocks and design groups.
+
+    Attributes
+    ----------
+    rows
+        Which rows of the combined sample sheet take part, shape (n,).
+    blocks, groups
+        Code of the block and of the group of each of these rows, shape (n,).
+    block_names, group_names
+        What the codes stand for. The first group of a component becomes its reference.
+
+    References
+    ----------
+    Searle S R (1987). Linear Models for Unbalanced Data. Wiley.
+    """
+
+    rows: np.ndarray
+    blocks: np.ndarray
+    groups: np.ndarray
+    block_names: tuple[str, ...]
+    group_names: tuple[str, ...]
+
+    @cached_property
+    def components(self) -> tuple[np.ndarray, np.ndarray]:
+        """Connected component of each block and of each group."""
+        n_blocks, n_groups = len(self.block_names), len(self.group_names)
+        size = n_blocks + n_groups
+        edges = (np.ones(len(self.rows)), (self.blocks, self.groups + n_blocks))
+        _, labels = connected_components(coo_matrix(edges, shape=(size, size)), directed=False)
+        return labels[:n_blocks], labels[n_blocks:]
+
+    @cached_property
+    def references(self) -> np.ndarray:
+        """Code of the first group of each component: the one left out of the design."""
+        return np.unique(self.components[1], return_index=True)[1]
+
+    @cached_property
+    def rank(self) -> int:
+        """Rank of the design: blocks + groups − components."""
+        return len(self.block_names) + len(self.group_names) - len(self.references)
+
+    @property
+    def df_residual(self) -> int:
+        """Residual degrees of freedom: samples − rank."""
+        return len(self.rows) - self.rank
+
+    @cached_property
+    def kept_groups(self) -> np.ndarray:
+        """Codes of the groups that have a column of their own."""
+        return np.setdiff1d(np.arange(len(self.group_names)), self.references)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of the design."""
+        return [*self.block_names, *(self.group_names[c] for c in self.kept_groups)]
+
+    @cached_property
+    def design(self) -> np.ndarray:
+        """The full-rank design matrix (samples × columns): blocks first, then the kept groups."""
+        blocks = np.eye(len(self.block_names))[self.blocks]
+        groups = np.eye(len(self.group_names))[self.groups]
+        return np.hstack([blocks, groups[:, self.kept_groups]])
+
+    def design_weights(self, group_weights: np.ndarray) -> np.ndarray:
+        """Turn contrasts of groups (groups × contrasts) into contrasts of the design's columns."""
+        blocks = np.zeros((len(self.block_names), group_weights.shape[1]))
+        return np.vstack([blocks, group_weights[self.kept_groups]])
+
+    def obstacle(self, group_weights: np.ndarray) -> str:
+        """Say why a contrast (weight of each group) cannot be estimated; empty when it can."""
+        labels = self.components[1]
+        sums = np.bincount(labels, weights=group_weights)
+        unbalanced = np.flatnonzero(np.abs(sums) > 1e-9)
+        if unbalanced.size:
+            inside = np.isin(labels, unbalanced) & (group_weights != 0)
+            names = [self.group_names[c] for c in np.flatnonzero(inside)]
+            return f"not estimable: {listing(names)} confounded with the patients who have them"
+        if self.df_residual < 1:
+            return (
+                f"not estimable: {len(self.rows)} samples for {self.rank} columns "
+                f"leave no residual degrees of freedom"
+            )
+        return ""
+
+
+def check_rank(design: np.ndarray, columns: list[str]) -> None:
+    """Stop if columns of a design (samples × columns) depend on one another, and name them.
+
+    Raises
+    ------
+    AdnormError
+        Some columns are linear combinations of others; the message lists those whose removal alone
+        leaves the rank as it is.
+    """
+    rank = np.linalg.matrix_rank(design)
+    if rank == len(columns):
+        return
+    confounded = [
+        name
+        for j, name in enumerate(columns)
+        if np.linalg.matrix_rank(np.delete(design, j, axis=1)) == rank
+    ]
+    raise AdnormError(
+        f"the design has {len(columns)} columns but rank {rank}: {listing(confounded)} are "
+        f"confounded with one another, so their effects cannot be told apart; leave out or merge "
+        f"arms, visits or patients so that each is seen apart from the others"
+    )
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """One model and the comparisons that it answers.
+
+    Attributes
+    ----------
+    model
+        Blocks and groups.
+    comparisons
+        What is asked of it.
+    group_weights
+        Contrast of each comparison, shape (groups, comparisons).
+    """
+
+    model: BlockModel
+    comparisons: tuple[Comparison, ...]
+    group_weights: np.ndarray
+
+    @property
+    def design_weights(self) -> np.ndarray:
+        """The contrasts in terms of the columns of the design, shape (columns, comparisons)."""
+        return self.model.design_weights(self.group_weights)
+
+
+def _group_label(group: DesignGroup) -> str:
+    arm, state, week = group
+    return f"{arm} {state} @{number(week)}"
+
+
+def _groups(combined: pd.DataFrame) -> list[DesignGroup]:
+    weeks = combined["week"].to_numpy(dtype=float)
+    return list(zip(combined["arm"].astype(str), combined["state"].astype(str), weeks, strict=True))
+
+
+def _block_model(
+    rows: np.ndarray, blocks: np.ndarray, groups: list[DesignGroup]
+) -> tuple[BlockModel, list[DesignGroup]]:
+    # Baseline comes first within an arm, so it is the reference.
+    order = sorted(set(groups), key=lambda group: (group[0], group[2], group[1]))
+    position = {group: i for i, group in enumerate(order)}
+    names, codes = np.unique(blocks, return_inverse=True)
+    model = BlockModel(
+        rows=rows,
+        blocks=codes,
+        groups=np.array([position[group] for group in groups], dtype=int),
+        block_names=tuple(str(name) for name in names),
+        group_names=tuple(_group_label(group) for group in order),
+    )
+    return model, order
+
+
+def _weights(order: list[DesignGroup], comparisons: list[Comparison]) -> np.ndarray:
+    position = {group: i for i, group in enumerate(order)}
+    weights = np.zeros((len(order), len(comparisons)))
+    for j, comparison in enumerate(comparisons):
+        for group, weight in comparison.terms.items():
+            if group not in position:
+                raise AdnormError(
+                    f"contrast '{comparison.name}': no patient with at least two samples has "
+                    f"'{_group_label(group)}', so there is nothing to pair"
+                )
+            weights[position[group], j] = weight
+    return weights
+
+
+def _paired_model(
+    combined: pd.DataFrame, comparisons: list[Comparison]
+) -> tuple[BlockModel, list[DesignGroup]]:
+    """Patients as blocks; only the parts of the study that the comparisons touch.
+
+    A patient with one sample says nothing about differences within patients. Parts that no
+    comparison touches (healthy people seen repeatedly) would still enter the residual variance
+    although theirs may differ, so they stay out.
+    """
+    patients = combined["patient"].astype(str)
+    groups = _groups(combined)
+    rows = np.flatnonzero(patients.map(patients.value_counts()).to_numpy() > 1)
+    model, order = _block_model(rows, patients.to_numpy()[rows], [groups[i] for i in rows])
+    compared = {group for comparison in comparisons for group in comparison.terms}
+    labels = model.components[1]
+    touched = sorted({labels[i] for i, group in enumerate(order) if group in compared})
+    rows = rows[np.isin(labels[model.groups], touched)]
+    return _block_model(rows, patients.to_numpy()[rows], [groups[i] for i in rows])
+
+
+def _paired_plan(
+    combined: pd.DataFrame, comparisons: list[Comparison]
+) -> tuple[FitPlan | None, dict[str, str]]:
+    refused: dict[str, str] = {}
+    while comparisons:
+        model, order = _paired_model(combined, comparisons)
+        weights = _weights(order, comparisons)
+        reasons = [model.obstacle(column) for column in weights.T]
+        if not any(reasons):
+            return FitPlan(model, tuple(comparisons), weights), refused
+        refused |= {c.name: r for c, r in zip(comparisons, reasons, strict=True) if r}
+        comparisons = [c for c, r in zip(comparisons, reasons, strict=True) if not r]
+    return None, refused
+
+
+def _two_group_plan(combined: pd.DataFrame, comparison: Comparison) -> tuple[FitPlan | None, str]:
+    """Two groups of people and no blocks; arms on one side are pooled (each person counts once)."""
+    sides = {group: int(weight > 0) for group, weight in comparison.terms.items()}
+    groups = _groups(combined)
+    rows = np.array([i for i, group in enumerate(groups) if group in sides], dtype=int)
+    people = combined["patient"].astype(str).iloc[rows]
+    if people.duplicated().any():
+        repeated = listing(sorted(set(people[people.duplicated()])))
+        return None, f"not estimable: {repeated} would count more than once"
+    names = tuple(
+        " + ".join(_group_label(group) for group in sides if sides[group] == side)
+        for side in (0, 1)
+    )
+    codes = np.array([sides[groups[i]] for i in rows], dtype=int)
+    model = BlockModel(rows, np.zeros(len(rows), dtype=int), codes, ("intercept",), names)
+    weights = np.array([[-1.0], [1.0]])
+    reason = model.obstacle(weights[:, 0])
+    return (None, reason) if reason else (FitPlan(model, (comparison,), weights), "")
+
+
+def plan_fits(
+    combined: pd.DataFrame, comparisons: list[Comparison]
+) -> tuple[list[FitPlan], dict[str, str]]:
+    """Plan one model for all paired comparisons and one for each comparison between people.
+
+    Parameters
+    ----------
+    combined
+        One row for each patient, state and visit (columns patient, arm, state, week).
+    comparisons
+        Those of the design that are supported.
+
+    Returns
+    -------
+    plans : list of FitPlan
+        Models with their contrasts; the paired one first.
+    refused : dict
+        Comparisons that cannot be estimated after all, with the reason.
+
+    Raises
+    ------
+    AdnormError
+        A comparison names a design group that no sample belongs to.
+    """
+    plans: list[FitPlan] = []
+    paired, refused = _paired_plan(combined, [c for c in comparisons if c.paired])
+    if paired is not None:
+        plans.append(paired)
+    for comparison in comparisons:
+        if comparison.paired:
+            continue
+        plan, reason = _two_group_plan(combined, comparison)
+        if plan is None:
+            refused[comparison.name] = reason
+        else:
+            plans.append(plan)
+    return plans, refused
+
+
+def patient_differences(
+    combined: pd.DataFrame, comparison: Comparison, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Give each patient's own difference, what an effect size is made of.
+
+    Parameters
+    ----------
+    combined
+        One row for each patient, state and visit.
+    comparison
+        What is compared.
+    values
+        Scores, shape (sets, rows of `combined`).
+
+    Returns
+    -------
+    first, second : ndarray
+        Shape (sets, patients). For a paired comparison: the differences of the patients who have
+        both samples, and ``None``. For a difference of changes: the changes in the first and in
+        the second arm. Between people: the values of the two groups.
+    """
+    groups = _groups(combined)
+    patients = combined["patient"].astype(str).to_numpy()
+    signs = [np.sign(comparison.terms.get(group, 0.0)) for group in groups]
+    plus, minus = (
+        {patients[i]: i for i, sign in enumerate(signs) if sign == side} for side in (1, -1)
+    )
+    if not comparison.paired:
+        return values[:, sorted(plus.values())], values[:, sorted(minus.values())]
+    both = sorted(set(plus) & set(minus))
+    upper, lower = [plus[p] for p in both], [minus[p] for p in both]
+    difference = values[:, upper] - values[:, lower]
+    if comparison.kind != ComparisonKind.CHANGE_DIFFERENCE:
+        return difference, None
+    # In the second arm the later visit has the negative weight.
+    later = np.array([groups[u][2] > groups[low][2] for u, low in zip(upper, lower, strict=True)])
+    return difference[:, later], -difference[:, ~later]
