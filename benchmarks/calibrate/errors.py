@@ -7,14 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from adnorm.atlas.dose import TREND, dose_table
-from adnorm.atlas.material import CohortResults
+from adnorm.atlas.cohort_results import CohortResults
+from adnorm.atlas.dose import dose_table
 from adnorm.index.axis import DISEASE
 from adnorm.index.build import patient_scores
 from adnorm.index.clinic import ALL_ARMS, Clinic
 from adnorm.index.estimability import GLOBAL
 from adnorm.index.normalization import normalization_index
 from adnorm.index.questions import early_predicts_late
+from adnorm.study.config import IndexSettings
+from adnorm.study.vocabulary import Question
 from calibrate.scores import SCORES, SETTINGS, chunks
 from calibrate.trials import WEEK, Arm, course_trial, score_trials
 from calibrate.verdicts import ERROR, Row, share_row
@@ -52,8 +54,8 @@ def _dose_trend(
     samples = pd.DataFrame(sheet, columns=["arm", "treatment", "drug_class", "dose_mg"])
     scores = patient_scores(values, observations)
     cohort = CohortResults("trial", DISEASE, True, "placebo", index, scores, samples)
-    table = dose_table(cohort, few, seed)
-    return table[(table["question"] == TREND) & (table["week"] == WEEK)]
+    table = dose_table(cohort, IndexSettings(bootstrap=200), seed)
+    return table[(table["question"] == Question.TREND) & (table["week"] == WEEK)]
 
 
 def early_errors(trials: int) -> Iterator[Row]:

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from adnorm.atlas.classes import class_table
+from adnorm.atlas.classes import class_table, read_published
+from adnorm.atlas.cohort_results import CohortResults
 from adnorm.atlas.dose import dose_table
-from adnorm.atlas.material import CohortResults
-from adnorm.atlas.published import read_published
 from adnorm.atlas.time import time_table
 from adnorm.base.tables import read_table, write_table
 from adnorm.index.gene_index import gene_index
 from adnorm.index.normalization import normalization_index
 from adnorm.index.trajectories import build_trajectories
+from adnorm.study.config import IndexSettings
 from adnorm.study.gene_sets import read_gene_sets
 
 PRIMARY = ["global", "itch_core_skin_up", "barrier_hyperproliferation_up"]
@@ -151,11 +151,12 @@ def make_atlas(folder: Path, repository: Path, trials: dict[str, dict]) -> tuple
     results = list(known.values())
     published = read_published(repository / "config" / "published.tsv")
     parts = {"dose": dose_table, "time": time_table}
+    settings = IndexSettings(bootstrap=200, primary=tuple(PRIMARY))
     for name, table_of in parts.items():
-        frames = [table_of(cohort, INDEX, 1) for cohort in results]
+        frames = [table_of(cohort, settings, 1) for cohort in results]
         filled = [frame for frame in frames if len(frame)] or frames[:1]
         write_table(pd.concat(filled, ignore_index=True), folder / f"{name}.tsv")
-    write_table(class_table(results, published, INDEX), folder / "classes.tsv")
+    write_table(class_table(results, published, settings), folder / "classes.tsv")
     inputs = {name: folder / f"{name}.tsv" for name in ("dose", "time", "classes")}
     sets = [repository / "config" / "gene_sets" / "adnorm.tsv"]
     return inputs | {"samples": sheets, "gene_sets": sets}, cohorts

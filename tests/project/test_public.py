@@ -14,8 +14,8 @@ import pytest
 import scanpy as sc
 import yaml
 
-from adnorm.atlas.entries import OTHER_DISEASE, trial_entries
-from adnorm.atlas.material import CohortResults
+from adnorm.atlas.classes import trial_entries
+from adnorm.atlas.cohort_results import CohortResults
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
 from adnorm.expression.build import build_expression
@@ -673,7 +673,7 @@ def test_other_diseases_never_teach_the_axis_nor_enter_the_comparison_of_drugs()
                 samples,
             )
         )
-        assert set(entries["reason_code"]) == {OTHER_DISEASE}
+        assert set(entries["reason_code"]) == {"OTHER_DISEASE"}
         assert set(entries["drug_class"]) == {"JAK inhibitor"}
 
 

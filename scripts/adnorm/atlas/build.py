@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from adnorm.atlas.classes import class_table
+from adnorm.atlas.classes import class_table, read_published
+from adnorm.atlas.cohort_results import read_cohort
 from adnorm.atlas.dose import dose_table
-from adnorm.atlas.material import read_cohort
-from adnorm.atlas.published import read_published
 from adnorm.atlas.time import time_table
 from adnorm.base.logs import progress
+from adnorm.base.stage import Files
 from adnorm.base.tables import stack, write_table
+from adnorm.study.config import IndexSettings
 
 
-def build_atlas(
-    folders: list[Path], published: Path, settings: dict, outputs: dict[str, Path], seed: int
-) -> None:
+def build(inputs: Files, outputs: Files, settings: IndexSettings, seed: int) -> None:
     """Compare doses, visits, drugs and classes over the cohorts.
 
     Parameters
     ----------
-    folders
-        Result folders of the cohorts, with index/index.tsv, index/patients.tsv,
-        expression/samples.tsv and expression/expression.h5ad.
-    published
-        Table of published group results.
-    settings
-        Section ``index`` of the configuration: bootstrap, confidence, primary.
+    inputs
+        ``index`` (index.tsv of each cohort, in its results, where index/patients.tsv,
+        expression/samples.tsv and expression/expression.h5ad are too) and ``published`` (table of
+        published group results).
     outputs
-        Where to write: ``dose``, ``time``, ``classes``.
+        Where to write ``dose``, ``time`` and ``classes`` (tables).
+    settings
+        Section ``index`` of the configuration.
     seed
         Of the resamples and permutations.
 
@@ -37,11 +33,14 @@ def build_atlas(
     AdnormError
         A file is missing, or the table of published results is not right.
     """
-    known = read_published(published)
-    cohorts = [read_cohort(folder) for folder in sorted(map(Path, folders), key=lambda f: f.name)]
-    dose = stack([dose_table(cohort, settings, seed) for cohort in cohorts])
-    time = stack([time_table(cohort, settings, seed) for cohort in cohorts])
-    classes = class_table(cohorts, known, settings)
-    for name, table in (("dose", dose), ("time", time), ("classes", classes)):
+    published = read_published(inputs["published"])
+    folders = sorted({path.parent.parent for path in inputs["index"]}, key=lambda f: f.name)
+    cohorts = [read_cohort(folder) for folder in folders]
+    tables = {
+        "dose": stack([dose_table(cohort, settings, seed) for cohort in cohorts]),
+        "time": stack([time_table(cohort, settings, seed) for cohort in cohorts]),
+        "classes": class_table(cohorts, published, settings),
+    }
+    for name, table in tables.items():
         write_table(table, outputs[name])
         progress(f"{name}: {len(table)} rows from {len(cohorts)} cohorts")

@@ -1,35 +1,48 @@
-"""Drug classes against placebo and against each other, over trials, at matched visits."""
+"""Drug classes against placebo and against each other, over trials, at matched visits.
+
+A trial brings the placebo-adjusted index of the highest dose of each drug at the visit nearest to
+the middle of a window; classes are combined over trials by random effects. What was published for
+groups only is shown beside the computed rows, never mixed in.
+"""
 
 from __future__ import annotations
 
 import re
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from adnorm.atlas.entries import TRIAL, WINDOWS, trial_entries, window_of
-from adnorm.atlas.material import (
-    DESCRIPTIVE,
-    NOT_AVAILABLE,
-    PUBLISHED_ONLY,
-    CohortResults,
-)
-from adnorm.atlas.random_effects import NUMBERS, combine, difference
-from adnorm.base.errors import listing
-from adnorm.base.tables import stack
-from adnorm.index.normalization import OK
+from adnorm.atlas.cohort_results import CohortResults, has_number
+from adnorm.base.errors import Problems, listing, nearest
+from adnorm.base.tables import read_table, stack
+from adnorm.index.axis import DISEASE
+from adnorm.index.meta import combine_studies
 from adnorm.index.published_axis import NOT_INDEPENDENT
 from adnorm.study.comparisons import number
+from adnorm.study.config import IndexSettings
+from adnorm.study.diseases import lookalikes, same_disease
+from adnorm.study.vocabulary import DerivedScore, Question, ReasonCode, Status
 
 JAK, BIOLOGIC = "JAK inhibitor", "biologic"
-DIFFERENCE, CLASS, LEAVE_ONE_OUT, PUBLISHED = "difference", "class", "leave_one_out", "published"
-UNMATCHED_WINDOW, NO_TRIAL = "UNMATCHED_WINDOW", "NO_TRIAL"
+#: Name, first and last week, and the week whose nearest visit stands for the window.
+WINDOWS = (
+    ("weeks 1-3", 1.0, 3.0, 2.0),
+    ("weeks 4-6", 4.0, 6.0, 4.0),
+    ("weeks 8-14", 8.0, 14.0, 12.0),
+    ("weeks 15-18", 15.0, 18.0, 16.0),
+)
+NUMBERS = ["dni", "lower", "upper", "standard_error", "tau2", "i2"]
+NUMBERS += ["prediction_lower", "prediction_upper"]
 COLUMNS = ["question", "simulated", "drug_class", "other_class", "window", "weeks", "reference"]
 COLUMNS += ["level", "name", *NUMBERS, "trials", "cohorts", "left_out", "drug", "dose", "pairs"]
 COLUMNS += ["measure", "value", "unit", "source", "status", "reason_code", "reason"]
 WORDS = ["other_class", "window", "weeks", "reference", "level", "name", "cohorts", "left_out"]
 WORDS += ["drug", "dose", "measure", "unit", "source", "reason_code", "reason"]
+#: Columns of the table of published results.
+PUBLISHED = ["drug", "drug_class", "dose", "week", "measure", "value", "unit", "source", "note"]
 
 
 def family(drug_class: str) -> str:
@@ -49,8 +62,127 @@ def family(drug_class: str) -> str:
     return drug_class
 
 
+def window_of(week: float) -> str:
+    """Name of the window that a week belongs to; empty between the windows."""
+    return next((name for name, first, last, _ in WINDOWS if first <= week <= last), "")
+
+
+def trial_entries(cohort: CohortResults) -> pd.DataFrame:
+    """List what a cohort brings, and what it cannot bring: one row per drug, window and name.
+
+    The placebo-adjusted index of the highest dose of each drug at the visit nearest to the middle
+    of each window; rows that cannot be used have the status ``NA`` and a reason (another disease,
+    no placebo, no index, a visit outside the windows).
+    """
+    arms = cohort.drug_arms()
+    if not same_disease(cohort.disease, DISEASE):
+        reason = f"{cohort.cohort} is a cohort of {cohort.disease}: only {DISEASE} is compared"
+        if lookalikes(cohort.disease, [DISEASE]):
+            reason += "; if that is its disease, write it so under `disease:` in the cohort file"
+        frame = arms.drop_duplicates("drug_class").assign(window="", week=np.nan, target=np.nan)
+        return _refused_trial(cohort, frame, ReasonCode.OTHER_DISEASE, reason)
+    # The highest dose stands for the drug, whatever its index is.
+    arms = arms.sort_values("dose_mg", na_position="first").drop_duplicates(
+        "treatment", keep="last"
+    )
+    index = cohort.index.merge(arms, on="arm")
+    index["window"] = index["week"].map(window_of)
+    index["target"] = index["window"].map({name: target for name, _, _, target in WINDOWS})
+    outside = index[index["window"] == ""].drop_duplicates(["treatment", "week"])
+    weeks = ", ".join(number(w) for w in sorted(set(outside["week"])))
+    windows = ", ".join(name for name, *_ in WINDOWS)
+    reason = f"week {weeks} is outside {windows}"
+    frames = [_refused_trial(cohort, outside, ReasonCode.NO_WINDOW, reason)]
+    index = index[index["window"] != ""]
+    index = index.assign(away=(index["week"] - index["target"]).abs())
+    nearest = index.groupby(["treatment", "window"])["away"].transform("min")
+    index = index[index["away"] == nearest].sort_values("week")
+    index = index.drop_duplicates(["treatment", "reference", "window", "level", "name"])
+    frames.append(_trial_rows(cohort, index))
+    return stack(frames)
+
+
+def _refused_trial(
+    cohort: CohortResults, frame: pd.DataFrame, code: ReasonCode, reason: str
+) -> pd.DataFrame:
+    rows = frame[["drug_class", "window", "week", "target"]].assign(
+        drug=frame["treatment"], reference="", level="", name="", cohorts=cohort.cohort, trials=1
+    )
+    rows["weeks"] = frame["week"].map(number, na_action="ignore")
+    why = _unavailable(code, reason)
+    simulated = cohort.keys()["simulated"]
+    return rows.assign(question=Question.TRIAL, simulated=simulated, **why)
+
+
+def _trial_rows(cohort: CohortResults, index: pd.DataFrame) -> pd.DataFrame:
+    lacks = ~has_number(index)
+    adjusted = ~lacks & index["dni"].notna() & index["dni_lower"].notna()
+    uncontrolled = index["dni_reason"].fillna("").replace("", "no placebo-adjusted index")
+    keep = ["drug_class", "window", "week", "target", "reference", "level", "name", "pairs"]
+    rows = index[keep].assign(
+        question=Question.TRIAL,
+        simulated=cohort.keys()["simulated"],
+        cohorts=cohort.cohort,
+        trials=1,
+        drug=index["treatment"],
+        dose=index["dose_mg"].map(lambda d: "" if np.isnan(d) else f"{number(d)} mg"),
+        weeks=index["week"].map(number),
+        dni=index["dni"].where(adjusted),
+        lower=index["dni_lower"].where(adjusted),
+        upper=index["dni_upper"].where(adjusted),
+        standard_error=index["dni_standard_error"].where(adjusted),
+    )
+    rows["status"] = index["status"].where(adjusted, Status.NOT_AVAILABLE)
+    unadjusted = index["dni_reason_code"].fillna("").replace("", ReasonCode.NO_PLACEBO)
+    rows["reason_code"] = index["reason_code"].where(lacks | adjusted, unadjusted)
+    rows["reason"] = index["reason"].where(lacks | adjusted, uncontrolled)
+    # A small placebo arm makes the difference exploratory, not the index of the drug.
+    few = adjusted & uncontrolled.str.startswith(Status.EXPLORATORY)
+    rows["status"] = rows["status"].mask(few, Status.EXPLORATORY)
+    rows["reason"] = rows["reason"].mask(few & (rows["reason"] == ""), uncontrolled)
+    return rows
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Read the table of published results (columns `PUBLISHED`; ``NA`` for what is not stated).
+
+    Week and value become floats, missing words are empty.
+
+    Raises
+    ------
+    AdnormError
+        A column is absent or unknown, a week or value is no number, a row lacks its drug, class,
+        measure or source, or a value has no unit.
+    """
+    table = read_table(path).reset_index(drop=True)
+    problems = Problems(str(path))
+    for column in sorted(set(PUBLISHED) - set(table.columns)):
+        problems.add(f"column '{column}' is missing; the columns are {listing(PUBLISHED)}")
+    for column in table.columns.difference(PUBLISHED):
+        problems.add(f"column '{column}' is unknown{nearest(column, PUBLISHED)}")
+    problems.stop()
+    numbers = ["week", "value"]
+    words = [column for column in PUBLISHED if column not in numbers]
+    table = table[PUBLISHED].astype(dict.fromkeys(words, object))
+    table[words] = table[words].fillna("").astype(str)
+    for column in numbers:
+        values = pd.to_numeric(table[column], errors="coerce").astype(float)
+        wrong = table[column].notna() & ~np.isfinite(values)
+        for line in table.index[wrong]:
+            value = table.loc[line, column]
+            problems.add(f"line {line + 2}: {column} '{value}' is no number; write a number or NA")
+        table[column] = values
+    for column in ("drug", "drug_class", "measure", "source"):
+        for line in table.index[table[column].str.strip() == ""]:
+            problems.add(f"line {line + 2}: {column} is empty; every published result states it")
+    for line in table.index[table["value"].notna() & (table["unit"] == "")]:
+        problems.add(f"line {line + 2}: the value has no unit; write percent or what it is")
+    problems.stop()
+    return table
+
+
 def class_table(
-    cohorts: list[CohortResults], published: pd.DataFrame, settings: dict
+    cohorts: list[CohortResults], published: pd.DataFrame, settings: IndexSettings
 ) -> pd.DataFrame:
     """Compare drug classes by the placebo-adjusted index.
 
@@ -76,11 +208,11 @@ def class_table(
         class with one trial has status ``descriptive`` and says that class and trial cannot be
         told apart.
     """
-    confidence = float(settings["confidence"])
+    confidence = settings.confidence
     entries = stack(trial_entries(cohort) for cohort in cohorts)
     # A list of genes is no independent measure of the trials that it was made from.
     circular = entries["reason"].str.contains(NOT_INDEPENDENT, regex=False, na=False)
-    usable = entries[(entries["status"] != NOT_AVAILABLE) & ~circular.astype(bool)]
+    usable = entries[(entries["status"] != Status.NOT_AVAILABLE) & ~circular.astype(bool)]
     groups = usable.assign(group=usable["drug_class"])
     families = usable.assign(group=usable["drug_class"].map(family))
     both = pd.concat([groups, families[families["group"] != families["drug_class"]]])
@@ -90,23 +222,24 @@ def class_table(
     frames += [entries.drop(columns=["week", "target"]), _published_rows(published)]
     table = stack(frames).reindex(columns=COLUMNS)
     table[WORDS] = table[WORDS].astype(object).fillna("")
-    ranks = {DIFFERENCE: 0, CLASS: 1, LEAVE_ONE_OUT: 2, TRIAL: 3, PUBLISHED: 4}
+    ranks = {question: i for i, question in enumerate(Question)}
     order = {
         "question": lambda c: c.map(ranks),
         "drug_class": lambda c: c.map(lambda v: (family(v) != JAK, v)),
         "other_class": lambda c: c.map(lambda v: (v != BIOLOGIC, v)),
         "window": lambda c: c.map(lambda v: [*[w[0] for w in WINDOWS], v].index(v)),
-        "name": lambda c: c.map(lambda v: (v != "global", v)),
+        "name": lambda c: c.map(lambda v: (v != DerivedScore.GLOBAL, v)),
     }
     keys = ["question", "drug_class", "other_class", "simulated", "reference", "window"]
     keys += ["level", "name", "left_out", "cohorts", "drug", "dose"]
-    fixed = table[table["question"] != PUBLISHED].sort_values(
+    literature = table["question"] == Question.PUBLISHED
+    computed = table[~literature].sort_values(
         keys, key=lambda c: order.get(c.name, lambda x: x)(c), kind="stable"
     )
-    return pd.concat([fixed, table[table["question"] == PUBLISHED]], ignore_index=True)
+    return pd.concat([computed, table[literature]], ignore_index=True)
 
 
-def _one_a_trial(rows: pd.DataFrame) -> pd.DataFrame:
+def _averaged_within_trials(rows: pd.DataFrame) -> pd.DataFrame:
     """Average the drugs of one class within a trial.
 
     They share the placebo arm, so their errors are averaged as if they were fully correlated.
@@ -118,7 +251,7 @@ def _one_a_trial(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _estimate(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Estimate of a group of trials by (level, name); one trial brings its own interval."""
-    single = _one_a_trial(rows).set_index(["level", "name", "cohorts"])
+    single = _averaged_within_trials(rows).set_index(["level", "name", "cohorts"])
     effects, errors = single["dni"].unstack(), single["standard_error"].unstack()
     found = combine(effects, errors, confidence)
     alone = found["trials"] == 1
@@ -133,6 +266,57 @@ def _estimate(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
     return found
 
 
+def combine(effects: pd.DataFrame, errors: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Combine the placebo-adjusted index of several trials by random effects.
+
+    `effects` and `errors` are dNI and its standard error, names × trials; NaN where a trial lacks
+    the name. The result has `NUMBERS` and ``trials`` by name. The interval is Hartung and Knapp's,
+    but never shorter than that of DerSimonian and Laird, and ``standard_error`` the larger of the
+    two: a few trials that agree by chance would claim more than all their patients can show. The
+    prediction interval needs three trials. Names of one trial have NaN.
+
+    References
+    ----------
+    Higgins J P T, Thompson S G, Spiegelhalter D J (2009). J R Stat Soc A 172:137-159.
+    Jackson D, Law M, Rücker G, Schwarzer G (2017). Stat Med 36:3923-3934.
+    """
+    found = combine_studies(effects.to_numpy(float), errors.to_numpy(float) ** 2, confidence)
+    studies, several = found.studies, found.studies >= 3
+    tail = 0.5 + confidence / 2
+    half = found.upper - found.effect
+    knapp = half / stats.t.ppf(tail, np.maximum(studies - 1, 1))
+    error = np.fmax(knapp, found.standard_error)
+    half = np.fmax(half, stats.norm.ppf(tail) * found.standard_error)
+    spread = np.sqrt(np.where(several, found.tau2, np.nan) + found.standard_error**2)
+    margin = stats.t.ppf(tail, np.maximum(studies - 2, 1)) * spread
+    values = [found.effect, found.effect - half, found.effect + half, error, found.tau2, found.i2]
+    values += [found.effect - margin, found.effect + margin]
+    table = pd.DataFrame(dict(zip(NUMBERS, values, strict=True)), index=effects.index)
+    return table.assign(trials=studies)
+
+
+def subtract(first: pd.DataFrame, second: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Subtract two combined indices that share no trial, by the same names.
+
+    Degrees of freedom by Welch and Satterthwaite over the sides that have several trials; a side of
+    one trial brings its own standard error.
+    """
+    variances = [side["standard_error"].to_numpy(float) ** 2 for side in (first, second)]
+    total = variances[0] + variances[1]
+    squared = sum(
+        np.where(side["trials"] > 1, variance**2 / np.maximum(side["trials"] - 1, 1), 0.0)
+        for side, variance in zip((first, second), variances, strict=True)
+    )
+    df = np.divide(total**2, squared, out=np.full(len(total), np.inf), where=squared > 0)
+    error = np.sqrt(total)
+    margin = stats.t.ppf(0.5 + confidence / 2, df) * error
+    value = first["dni"].to_numpy(float) - second["dni"].to_numpy(float)
+    return pd.DataFrame(
+        {"dni": value, "lower": value - margin, "upper": value + margin, "standard_error": error},
+        index=first.index,
+    )
+
+
 def _confounded(group: str, cohort: str) -> str:
     return (
         f"descriptive: {cohort} is the only trial of {group} in this window, so that the class is "
@@ -143,10 +327,10 @@ def _confounded(group: str, cohort: str) -> str:
 def _combined(group: str, rows: pd.DataFrame, confidence: float) -> list[pd.DataFrame]:
     """Rows of one class, reference and window: all its trials, then without each."""
     shared = {c: rows[c].iloc[0] for c in ("simulated", "reference", "window")}
-    shared |= {"drug_class": group, "status": OK, "reason_code": "", "reason": ""}
-    found = _estimate(rows, confidence).reset_index().assign(question=CLASS, **shared)
+    shared |= {"drug_class": group, "status": Status.OK, "reason_code": "", "reason": ""}
+    found = _estimate(rows, confidence).reset_index().assign(question=Question.CLASS, **shared)
     alone = found["trials"] == 1
-    found.loc[alone, "status"] = DESCRIPTIVE
+    found.loc[alone, "status"] = Status.DESCRIPTIVE
     found.loc[alone, "reason"] = [_confounded(group, c) for c in found.loc[alone, "cohorts"]]
     frames = [found]
     trials = sorted(set(rows["cohorts"]))
@@ -156,7 +340,7 @@ def _combined(group: str, rows: pd.DataFrame, confidence: float) -> list[pd.Data
         has = [trial in cohorts.split(";") for cohorts in found["cohorts"]]
         concerned = found.loc[has, "name"]
         rest = rest[(rest["trials"] > 1) & rest["name"].isin(concerned)]
-        frames.append(rest.assign(question=LEAVE_ONE_OUT, left_out=trial, **shared))
+        frames.append(rest.assign(question=Question.LEAVE_ONE_OUT, left_out=trial, **shared))
     return frames
 
 
@@ -169,7 +353,11 @@ def _differences(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
             sides = [part[part["group"] == g] for g in (first, second)]
             for window in [w[0] for w in WINDOWS]:
                 here = [side[side["window"] == window] for side in sides]
-                shared = {"question": DIFFERENCE, "simulated": simulated, "reference": reference}
+                shared = {
+                    "question": Question.DIFFERENCE,
+                    "simulated": simulated,
+                    "reference": reference,
+                }
                 shared |= {"drug_class": first, "other_class": second, "window": window}
                 if all(map(len, here)):
                     frames.append(_matched(here, (first, second), confidence).assign(**shared))
@@ -182,13 +370,13 @@ def _matched(here: list[pd.DataFrame], names: tuple[str, str], confidence: float
     one, two = (_estimate(side, confidence) for side in here)
     both = one.index.intersection(two.index)
     one, two = one.loc[both], two.loc[both]
-    rows = difference(one, two, confidence)
+    rows = subtract(one, two, confidence)
     rows["trials"], rows["pairs"] = one["trials"] + two["trials"], one["pairs"] + two["pairs"]
     rows["cohorts"] = one["cohorts"] + " against " + two["cohorts"]
     rows["weeks"] = one["weeks"] + " against " + two["weeks"]
     rows["reason_code"] = ""
     rows["reason"] = [_doubt(names, (one.loc[key], two.loc[key])) for key in both]
-    rows["status"] = np.where(rows["reason"] == "", OK, DESCRIPTIVE)
+    rows["status"] = np.where(rows["reason"] == "", Status.OK, Status.DESCRIPTIVE)
     return rows.reset_index()
 
 
@@ -221,9 +409,13 @@ def _no_counterpart(usable: pd.DataFrame) -> pd.DataFrame:
             lacking = missing.pop()
             kind = "simulated" if simulated == "yes" else "real"
             reason = f"no {kind} trial of {lacking} in this run has a placebo-adjusted index"
-            said = {"status": NOT_AVAILABLE, "reason_code": NO_TRIAL, "reason": reason}
-            shared = {"question": DIFFERENCE, "simulated": simulated, "drug_class": JAK}
-            rows.append(shared | {"other_class": BIOLOGIC} | said)
+            why = _unavailable(ReasonCode.NO_TRIAL, reason)
+            shared = {
+                "question": Question.DIFFERENCE,
+                "simulated": simulated,
+                "drug_class": JAK,
+            }
+            rows.append(shared | {"other_class": BIOLOGIC} | why)
     return pd.DataFrame(rows)
 
 
@@ -238,14 +430,25 @@ def _unmatched(
         "of different times, not of drugs"
     )
     rows = here[has][["level", "name"]].drop_duplicates()
-    said = {"status": NOT_AVAILABLE, "reason_code": UNMATCHED_WINDOW, "reason": reason}
-    return rows.assign(weeks=there.split(" ", 1)[1], **said)
+    why = _unavailable(ReasonCode.UNMATCHED_WINDOW, reason)
+    return rows.assign(weeks=there.split(" ", 1)[1], **why)
+
+
+def _unavailable(code: ReasonCode, reason: str) -> dict[str, str]:
+    return {
+        "status": Status.NOT_AVAILABLE,
+        "reason_code": code,
+        "reason": reason,
+    }
 
 
 def _published_rows(published: pd.DataFrame) -> pd.DataFrame:
     """Published results in columns of their own, so that nobody reads them as an index."""
     rows = published.drop(columns=["week", "note"]).assign(
-        question=PUBLISHED, status=PUBLISHED_ONLY, reason=published["note"], simulated="no"
+        question=Question.PUBLISHED,
+        status=Status.PUBLISHED_ONLY,
+        reason=published["note"],
+        simulated="no",
     )
     rows["weeks"] = published["week"].map(number, na_action="ignore")
     rows["window"] = [window_of(week) for week in published["week"]]

@@ -1,63 +1,38 @@
-"""Does more of a drug bring the skin further back?"""
+"""Does more of a drug bring the skin further back?
+
+The index at rising doses: its slope, steps between neighbouring doses, and tests for an ordered
+trend (linear contrast, and the statistic of Jonckheere and Terpstra) that permute patients.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
+from math import factorial, prod
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from adnorm.atlas.material import (
-    NOT_AVAILABLE,
-    CohortResults,
-    Scored,
-    arrange,
-    interval_columns,
-)
-from adnorm.atlas.trend import holm, trend_tests
+from adnorm.atlas.cohort_results import CohortResults, PatientScores, arrange, interval_columns
 from adnorm.base.tables import stack
-from adnorm.index.estimability import FEWEST_PAIRS, TOO_FEW_PAIRS
+from adnorm.effects.fit import benjamini_hochberg
+from adnorm.index.estimability import FEWEST_PAIRS
 from adnorm.index.groups import Group
 from adnorm.index.ratio import Resamples
 from adnorm.study.comparisons import number
+from adnorm.study.config import IndexSettings
+from adnorm.study.vocabulary import Family, Question, ReasonCode, Status
 
-ONE_DOSE, NO_DOSE = "ONE_DOSE", "NO_DOSE"
-TREND, DOUBLING, ADJACENT = "trend", "gain_per_doubling", "adjacent"
 TESTS = ["p_value", "jonckheere", "jonckheere_z", "jonckheere_p_value"]
 KEYS = ["cohort", "drug", "week", "reference", "level", "name", "question", "low", "high"]
-COLUMNS = [
-    "cohort",
-    "simulated",
-    "disease",
-    "drug",
-    "drug_class",
-    "week",
-    "reference",
-    "level",
-    "name",
-    "question",
-    "low",
-    "high",
-    "doses",
-    "estimate",
-    "lower",
-    "upper",
-    "standard_error",
-    "interval",
-    "p_value",
-    "fdr",
-    "holm_p_value",
-    "jonckheere",
-    "jonckheere_z",
-    "jonckheere_p_value",
-    "family",
-    "pairs",
-    "status",
-    "reason_code",
-    "reason",
-]
+COLUMNS = ["cohort", "simulated", "disease", "drug", "drug_class", "week", "reference", "level"]
+COLUMNS += ["name", "question", "low", "high", "doses", "estimate", "lower", "upper"]
+COLUMNS += ["standard_error", "interval", "p_value", "fdr", "holm_p_value", *TESTS[1:]]
+COLUMNS += ["family", "pairs", "status", "reason_code", "reason"]
+#: Up to this many arrangements are enumerated; beyond, this many are drawn.
+PERMUTATIONS = 10_000
+_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -69,7 +44,7 @@ class _Arm:
     group: Group
 
 
-def dose_table(cohort: CohortResults, settings: dict, seed: int) -> pd.DataFrame:
+def dose_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.DataFrame:
     """Ask of every drug, visit and name whether the index rises with the dose.
 
     Doses stand on a scale of doublings, placebo one doubling below the lowest dose: 100 and 200 mg
@@ -102,9 +77,7 @@ def dose_table(cohort: CohortResults, settings: dict, seed: int) -> pd.DataFrame
         resamples = _resamples(scored, reference, settings, seed)
         for drug, arms in drugs:
             for week in cohort.weeks(list(arms["arm"])):
-                frame = _visit(
-                    cohort, scored, resamples, arms, week, float(settings["confidence"]), seed
-                )
+                frame = _visit(cohort, scored, resamples, arms, week, settings.confidence, seed)
                 keys = {"drug": drug, "drug_class": arms["drug_class"].iloc[0]}
                 frames.append(frame.assign(week=week, reference=reference, **keys))
     if not frames:
@@ -112,27 +85,30 @@ def dose_table(cohort: CohortResults, settings: dict, seed: int) -> pd.DataFrame
     table = pd.concat(frames, ignore_index=True).assign(**cohort.keys()).reindex(columns=COLUMNS)
     families = cohort.index.drop_duplicates("name").set_index("name")["family"]
     table["family"] = table["name"].map(families)
-    asked = (table["question"] == TREND) & ~table["family"].isin(["primary", "none"])
-    for _, rows in table[asked & table["p_value"].notna()].groupby(["reference", "family"]):
-        table.loc[rows.index, "fdr"] = stats.false_discovery_control(rows["p_value"].astype(float))
-    order = {TREND: 0, DOUBLING: 1, ADJACENT: 2}
+    adjusted = table["question"] == Question.TREND
+    adjusted &= ~table["family"].isin([Family.PRIMARY, Family.NONE])
+    for _, rows in table[adjusted].groupby(["reference", "family"]):
+        table.loc[rows.index, "fdr"] = benjamini_hochberg(rows["p_value"].astype(float))
+    order = {question: i for i, question in enumerate(Question)}
     return table.sort_values(
         KEYS, key=lambda c: c.map(order) if c.name == "question" else c, ignore_index=True
     )
 
 
-def _resamples(scored: Scored, reference: str, settings: dict, seed: int) -> Resamples | None:
+def _resamples(
+    scored: PatientScores, reference: str, settings: IndexSettings, seed: int
+) -> Resamples | None:
     """Resample the patients of the cohort; nothing where no name has an index."""
     if scored.usable.empty:
         return None
     strata = np.unique(scored.table.arm, return_inverse=True)[1]
     denominator = scored.table.baseline_difference(reference)
-    return Resamples(strata, denominator, int(settings["bootstrap"]), seed)
+    return Resamples(strata, denominator, settings.bootstrap, seed)
 
 
 def _visit(
     cohort: CohortResults,
-    scored: Scored,
+    scored: PatientScores,
     resamples: Resamples | None,
     arms: pd.DataFrame,
     week: float,
@@ -145,7 +121,7 @@ def _visit(
     if len(doses) < 2:
         given = f"at one dose ({number(doses[0])} mg)" if len(doses) else "without a stated dose"
         reason = f"{drug} was given {given}: no dose trend can be asked"
-        return _none(names, ONE_DOSE if len(doses) else NO_DOSE, reason)
+        return _none(names, ReasonCode.ONE_DOSE if len(doses) else ReasonCode.NO_DOSE, reason)
     refused = _none(scored.refused)
     if resamples is None:
         return refused
@@ -155,28 +131,33 @@ def _visit(
             f"fewer than two doses have {FEWEST_PAIRS} patients with samples at baseline and week "
             f"{number(week)}"
         )
-        return stack([_none(scored.usable, TOO_FEW_PAIRS, reason), refused])
-    ask = _Ask(scored.usable, resamples, found, left_out, confidence, seed)
-    return stack([ask.trend(), ask.doubling(), ask.adjacent(), refused])
+        return stack([_none(scored.usable, ReasonCode.TOO_FEW_PAIRS, reason), refused])
+    drug_at = _DrugAtVisit(scored.usable, resamples, found, left_out, confidence, seed)
+    return stack([drug_at.trend(), drug_at.doubling(), drug_at.adjacent(), refused])
 
 
-def _none(names: pd.DataFrame, code: str | None = None, reason: str = "") -> pd.DataFrame:
+def _none(names: pd.DataFrame, code: ReasonCode | None = None, reason: str = "") -> pd.DataFrame:
     """Rows without a number; without a code the names bring their own reason."""
     rows = names.reset_index(names="name").assign(
-        question=TREND, low="", high="", doses="", interval="", status=NOT_AVAILABLE
+        question=Question.TREND,
+        low="",
+        high="",
+        doses="",
+        interval="",
+        status=Status.NOT_AVAILABLE,
     )
     return rows if code is None else rows.assign(reason_code=code, reason=reason)
 
 
 def _arms(
-    cohort: CohortResults, scored: Scored, arms: pd.DataFrame, week: float
+    cohort: CohortResults, scored: PatientScores, arms: pd.DataFrame, week: float
 ) -> tuple[list[_Arm], str]:
     """Arms with enough patients at the visit, placebo first, and what is missing."""
-    asked = [(cohort.placebo_arm, 0.0)] if cohort.placebo_arm else []
-    asked += list(zip(arms["arm"], arms["dose_mg"].astype(float), strict=True))
-    lowest = min(dose for _, dose in asked if dose > 0)
+    given = [(cohort.placebo_arm, 0.0)] if cohort.placebo_arm else []
+    given += list(zip(arms["arm"], arms["dose_mg"].astype(float), strict=True))
+    lowest = min(dose for _, dose in given if dose > 0)
     found, missing = [], [] if cohort.placebo_arm else ["no placebo arm"]
-    for arm, dose in asked:
+    for arm, dose in given:
         group = scored.table.decrease(arm, week)
         if len(group.rows) < FEWEST_PAIRS:
             missing.append(f"{arm} left out ({len(group.rows)} patients)")
@@ -191,8 +172,8 @@ def _named(arm: _Arm) -> str:
 
 
 @dataclass(frozen=True)
-class _Ask:
-    """The questions of one drug at one visit that can be answered."""
+class _DrugAtVisit:
+    """What can be answered of one drug at one visit."""
 
     usable: pd.DataFrame
     resamples: Resamples
@@ -203,16 +184,16 @@ class _Ask:
 
     def trend(self) -> pd.DataFrame:
         """Slope over all arms, and the tests of order."""
-        return self._slope(TREND, self.arms, jonckheere=True)
+        return self._slope(Question.TREND, self.arms, jonckheere=True)
 
     def doubling(self) -> pd.DataFrame:
         """Slope over the doses without placebo."""
-        return self._slope(DOUBLING, [arm for arm in self.arms if arm.dose > 0])
+        return self._slope(Question.GAIN_PER_DOUBLING, [arm for arm in self.arms if arm.dose > 0])
 
     def adjacent(self) -> pd.DataFrame:
         """Each dose against the next lower one."""
         frames = [
-            self._slope(ADJACENT, [low, high], unit=high.step - low.step)
+            self._slope(Question.ADJACENT, [low, high], unit=high.step - low.step)
             for low, high in pairwise(self.arms)
         ]
         adjusted = holm(np.stack([frame["p_value"] for frame in frames]))
@@ -222,7 +203,7 @@ class _Ask:
         )
 
     def _slope(
-        self, question: str, arms: list[_Arm], unit: float = 1.0, jonckheere: bool = False
+        self, question: Question, arms: list[_Arm], unit: float = 1.0, jonckheere: bool = False
     ) -> pd.DataFrame:
         sizes = np.array([len(arm.group.rows) for arm in arms])
         steps = np.array([arm.step for arm in arms])
@@ -238,7 +219,7 @@ class _Ask:
         tests = trend_tests(responses, np.repeat(steps, sizes), np.random.default_rng(self.seed))
         rows = self.usable[["level"]].reset_index(names="name")
         rows = rows.assign(
-            question=question,
+            question=question.value,
             low=_named(arms[0]),
             high=_named(arms[-1]),
             doses=", ".join(map(_named, arms)),
@@ -252,9 +233,118 @@ class _Ask:
                 jonckheere_z=tests.jonckheere_z,
                 jonckheere_p_value=tests.jonckheere_p_value,
             )
-        unbounded = rows["status"] == NOT_AVAILABLE
+        unbounded = rows["status"] == Status.NOT_AVAILABLE
         tested = rows.columns.intersection(TESTS)
         rows.loc[unbounded, tested] = np.nan
         if self.left_out:
             rows["reason"] = (rows["reason"] + "; " + self.left_out).str.removeprefix("; ")
         return rows
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Tests of a trend for many names; arrays have shape (names,).
+
+    Attributes
+    ----------
+    p_value
+        Two-sided, of the linear contrast.
+    jonckheere, jonckheere_z
+        Statistic J (pairs in order, ties half) and (J − mean) / standard deviation without ties.
+    jonckheere_p_value
+        Two-sided.
+    """
+
+    p_value: np.ndarray
+    jonckheere: np.ndarray
+    jonckheere_z: np.ndarray
+    jonckheere_p_value: np.ndarray
+
+
+def jonckheere_moments(sizes: np.ndarray) -> tuple[float, float]:
+    """Mean and variance of J under no trend and without ties, by the sizes of the ordered groups.
+
+    References
+    ----------
+    Jonckheere A R (1954). Biometrika 41:133-145.
+
+    Examples
+    --------
+    >>> jonckheere_moments(np.array([1, 1, 1]))
+    (1.5, 0.9166666666666666)
+    """
+    sizes = np.asarray(sizes, dtype=float)
+    total = sizes.sum()
+    mean = (total**2 - (sizes**2).sum()) / 4
+    variance = (total**2 * (2 * total + 3) - (sizes**2 * (2 * sizes + 3)).sum()) / 72
+    return float(mean), float(variance)
+
+
+def trend_tests(values: np.ndarray, scores: np.ndarray, rng: np.random.Generator) -> Trend:
+    """Test whether values (patients × names) rise or fall with the step of each patient's arm.
+
+    Under no effect the steps are exchangeable between patients, so the p-values are exact (all
+    arrangements, where they are few) or Monte Carlo with the observed one counted.
+    """
+    levels, codes, sizes = np.unique(scores, return_inverse=True, return_counts=True)
+    arranged = arrangements(codes, rng)
+    centred = values - values.mean(axis=0)
+    centred_levels = levels - scores.mean()
+    first, second = np.triu_indices(len(codes), 1)
+    order = np.sign(values[second] - values[first])
+    observed_line = np.abs(centred_levels[codes] @ centred)
+    observed_order = np.sign(codes[second] - codes[first]) @ order
+    # Rounding must not decide whether an arrangement is as far out as the observed one.
+    noise = 1e-9 * (np.abs(centred_levels).max() * np.abs(centred).sum(axis=0))
+    line, ordered = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    for start in range(0, len(arranged), _CHUNK):
+        part = arranged[start : start + _CHUNK]
+        line += (np.abs(centred_levels[part] @ centred) >= observed_line - noise).sum(axis=0)
+        signs = np.sign(part[:, second] - part[:, first]).astype(float)
+        ordered += (np.abs(signs @ order) >= np.abs(observed_order) - 0.5).sum(axis=0)
+    mean, variance = jonckheere_moments(sizes)
+    statistic = observed_order / 2 + mean
+    return Trend(
+        line / len(arranged),
+        statistic,
+        (statistic - mean) / np.sqrt(variance),
+        ordered / len(arranged),
+    )
+
+
+def arrangements(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Ways to hand out the groups to the patients, shape (arrangements, patients).
+
+    All of them where there are at most 10,000; otherwise the observed one and random ones.
+    """
+    sizes = np.bincount(codes)
+    if factorial(len(codes)) // prod(factorial(int(s)) for s in sizes) <= PERMUTATIONS:
+        return np.array(list(_every(np.arange(len(codes)), list(sizes), len(codes))))
+    drawn = rng.permuted(np.tile(codes, (PERMUTATIONS, 1)), axis=1)
+    drawn[0] = codes
+    return drawn
+
+
+def _every(free: np.ndarray, sizes: list[int], patients: int) -> Iterator[np.ndarray]:
+    """Fill the last group in every way, and the groups below it in every way left."""
+    group = len(sizes) - 1
+    if group == 0:
+        yield np.zeros(patients, dtype=int)
+        return
+    for chosen in combinations(free, sizes[-1]):
+        for below in _every(np.setdiff1d(free, chosen), sizes[:-1], patients):
+            below[list(chosen)] = group
+            yield below
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjust p-values down the first axis by Holm's step-down procedure.
+
+    Examples
+    --------
+    >>> holm(np.array([[0.01], [0.04], [0.03]])).ravel().tolist()
+    [0.03, 0.06, 0.06]
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    return np.apply_along_axis(lambda p: multipletests(p, method="holm")[1], 0, p_values)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from adnorm.atlas.material import (
-    NOT_AVAILABLE,
+from adnorm.atlas.cohort_results import (
     CohortResults,
     arrange,
     has_number,
     has_visit,
     interval_columns,
 )
-from adnorm.index.estimability import FEWEST_PAIRS, TOO_FEW_PAIRS
-from adnorm.index.groups import LESIONAL, Group, PatientTable
+from adnorm.index.estimability import FEWEST_PAIRS
+from adnorm.index.groups import Group, PatientTable
 from adnorm.index.ratio import Resamples
 from adnorm.study.comparisons import BASELINE, number
+from adnorm.study.config import IndexSettings
+from adnorm.study.vocabulary import ReasonCode, State, Status
 
 #: The visit that is asked first, and the latest one that may stand for it.
 EARLY, LATEST_EARLY = 2.0, 4.0
-NO_EARLY_VISIT, ONE_VISIT, LAST_NOT_ESTIMABLE = "NO_EARLY_VISIT", "ONE_VISIT", "LAST_NOT_ESTIMABLE"
 FROM_INDEX = ["arm", "week", "reference", "level", "name", "ni", "lower", "upper"]
 FROM_INDEX += ["p_value", "fdr", "dni", "dni_lower", "dni_upper", "pairs", "lost", "family"]
 FROM_INDEX += ["status", "reason_code", "reason", "dni_reason_code", "dni_reason"]
@@ -29,7 +29,7 @@ SHARE += ["share_status", "share_reason_code", "share_reason"]
 COLUMNS = ["cohort", "simulated", "disease", *FROM_INDEX, "early_week", "last_week", *SHARE]
 
 
-def time_table(cohort: CohortResults, settings: dict, seed: int) -> pd.DataFrame:
+def time_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.DataFrame:
     """List the index of every arm over its visits, and the share that is there early.
 
     The share is mean(LS_0 − LS_early) / mean(LS_0 − LS_last) over the patients of the arm who have
@@ -97,18 +97,21 @@ def early_week(weeks: list[float]) -> float | None:
 
 def _refuse_visits(weeks: list[float], early: float | None, names: pd.Index) -> pd.DataFrame | None:
     if early is None:
-        code = NO_EARLY_VISIT
+        code = ReasonCode.NO_EARLY_VISIT
         reason = f"the first visit is week {number(weeks[0])}, later than week {LATEST_EARLY:g}"
     elif early == weeks[-1]:
-        code, reason = ONE_VISIT, f"no visit after week {number(early)} to compare it with"
+        code, reason = (
+            ReasonCode.ONE_VISIT,
+            f"no visit after week {number(early)} to compare it with",
+        )
     else:
         return None
     return _no_share(names, code, reason)
 
 
-def _no_share(names: pd.Index, code: str, reason: str) -> pd.DataFrame:
+def _no_share(names: pd.Index, code: ReasonCode, reason: str) -> pd.DataFrame:
     rows = pd.DataFrame(np.nan, index=names, columns=SHARE, dtype=object)
-    rows["share_interval"], rows["share_status"] = "", NOT_AVAILABLE
+    rows["share_interval"], rows["share_status"] = "", Status.NOT_AVAILABLE
     rows["share_reason_code"], rows["share_reason"] = code, reason
     return rows
 
@@ -119,7 +122,7 @@ def _shares(
     arm: str,
     early: float,
     last: float,
-    settings: dict,
+    settings: IndexSettings,
     seed: int,
 ) -> pd.DataFrame:
     """Share of every name that has scores, over the patients with all three samples."""
@@ -129,14 +132,18 @@ def _shares(
             f"{len(rows)} patients have lesional samples at baseline, week {number(early)} and "
             f"week {number(last)}; at least {FEWEST_PAIRS} are needed"
         )
-        return _no_share(pd.Index(names), TOO_FEW_PAIRS, reason)
+        return _no_share(pd.Index(names), ReasonCode.TOO_FEW_PAIRS, reason)
     everyone = np.arange(len(rows))
     first, then = (
-        [Group(everyone, table.difference((LESIONAL, BASELINE), (LESIONAL, week), rows))]
+        [
+            Group(
+                everyone, table.difference((State.LESIONAL, BASELINE), (State.LESIONAL, week), rows)
+            )
+        ]
         for week in (early, last)
     )
-    resamples = Resamples(np.zeros(len(rows), dtype=int), then, int(settings["bootstrap"]), seed)
-    ratio = resamples.ratio(first, float(settings["confidence"]))
+    resamples = Resamples(np.zeros(len(rows), dtype=int), then, settings.bootstrap, seed)
+    ratio = resamples.ratio(first, settings.confidence)
     found = pd.DataFrame(interval_columns(ratio), index=names).rename(columns={"estimate": "value"})
     found = found.drop(columns="standard_error").add_prefix("share_")
     found = (
@@ -145,7 +152,7 @@ def _shares(
     unbounded = ~np.isfinite(ratio.fieller_lower)
     found.loc[unbounded] = _no_share(
         found.index[unbounded],
-        LAST_NOT_ESTIMABLE,
+        ReasonCode.LAST_NOT_ESTIMABLE,
         "among the patients with both visits the change at the last one is not apart from 0",
     ).reindex(columns=found.columns)
     return found[SHARE]
@@ -164,5 +171,5 @@ def _judge_last(found: pd.DataFrame, at_last: pd.DataFrame) -> pd.DataFrame:
                 f"the index at week {number(row['week'])} is {row['ni']:.2f} with an interval "
                 f"from {row['lower']:.2f} to {row['upper']:.2f}, not above 0: no divisor"
             )
-        found.loc[name] = _no_share(pd.Index([name]), LAST_NOT_ESTIMABLE, reason).iloc[0]
+        found.loc[name] = _no_share(pd.Index([name]), ReasonCode.LAST_NOT_ESTIMABLE, reason).iloc[0]
     return found

@@ -171,6 +171,26 @@ class ReasonCode(StrEnum):
     OTHER_DISEASE = "OTHER_DISEASE"
     NO_WINDOW = "NO_WINDOW"
     UNBOUNDED = "UNBOUNDED"
+    ONE_DOSE = "ONE_DOSE"
+    NO_DOSE = "NO_DOSE"
+    NO_EARLY_VISIT = "NO_EARLY_VISIT"
+    ONE_VISIT = "ONE_VISIT"
+    LAST_NOT_ESTIMABLE = "LAST_NOT_ESTIMABLE"
+    UNMATCHED_WINDOW = "UNMATCHED_WINDOW"
+    NO_TRIAL = "NO_TRIAL"
+
+
+class Question(StrEnum):
+    """What a row of the atlas answers: of doses, then of drug classes."""
+
+    TREND = "trend"
+    GAIN_PER_DOUBLING = "gain_per_doubling"
+    ADJACENT = "adjacent"
+    DIFFERENCE = "difference"
+    CLASS = "class"
+    LEAVE_ONE_OUT = "leave_one_out"
+    TRIAL = "trial"
+    PUBLISHED = "published"
 
 
 class GeneClass(StrEnum):

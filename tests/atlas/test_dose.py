@@ -8,13 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.atlas.dose import COLUMNS, dose_table
-from adnorm.atlas.material import CohortResults
-from adnorm.atlas.trend import arrangements, holm, jonckheere_moments, trend_tests
+from adnorm.atlas.cohort_results import CohortResults
+from adnorm.atlas.dose import (
+    COLUMNS,
+    arrangements,
+    dose_table,
+    holm,
+    jonckheere_moments,
+    trend_tests,
+)
 from adnorm.index.build import patient_scores
 from adnorm.index.normalization import normalization_index
+from adnorm.study.config import IndexSettings
 
-SETTINGS = {"bootstrap": 300, "confidence": 0.95, "primary": ["first"]}
+SETTINGS = IndexSettings(bootstrap=300, primary=("first",))
 NAMES = ["first", "second"]
 
 
@@ -42,7 +49,7 @@ def cohort(doses, reversal, patients=10, noise=0.4, scale=1.0, placebo=True, see
     observations = pd.DataFrame(rows, columns=["patient", "state", "week", "arm"])
     scores = pd.DataFrame(np.array(values), columns=NAMES)
     name = "placebo" if placebo else ""
-    index = normalization_index(scores, observations, "nonlesional", name, SETTINGS, 1)
+    index = normalization_index(scores, observations, "nonlesional", name, dict(SETTINGS), 1)
     samples = pd.DataFrame(sheet, columns=["arm", "treatment", "drug_class", "dose_mg"])
     patients_table = patient_scores(scores, observations)
     return CohortResults("trial", "atopic dermatitis", True, name, index, patients_table, samples)

@@ -9,17 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.atlas.build import build_atlas
-from adnorm.atlas.classes import COLUMNS, class_table, family
-from adnorm.atlas.entries import window_of
-from adnorm.atlas.material import CohortResults, read_cohort
-from adnorm.atlas.published import read_published
+from adnorm.atlas.build import build
+from adnorm.atlas.classes import COLUMNS, class_table, family, read_published, window_of
+from adnorm.atlas.cohort_results import CohortResults, read_cohort
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
 from adnorm.index.meta import combine_studies
 from adnorm.index.normalization import COLUMNS as INDEX_COLUMNS
+from adnorm.study.config import IndexSettings
 
-SETTINGS = {"confidence": 0.95}
+SETTINGS = IndexSettings()
 JAKI, BIOLOGIC = "JAK inhibitor", "anti-IL-13"
 NOTHING = pd.DataFrame(
     columns=["drug", "drug_class", "dose", "week", "measure", "value", "unit", "source", "note"]
@@ -332,9 +331,9 @@ def test_stage_writes_headers_for_cohorts_that_answer_nothing(repository, tmp_pa
     )
     write_cohort(tmp_path / "a", "a", pd.DataFrame(columns=INDEX_COLUMNS), patients, samples)
     outputs = {name: tmp_path / f"{name}.tsv" for name in ("dose", "time", "classes")}
-    settings = {"bootstrap": 200, "confidence": 0.95, "primary": ["global"]}
     published = repository / "config" / "published.tsv"
-    build_atlas([tmp_path / "a"], published, settings, outputs, 1)
+    inputs = {"index": [tmp_path / "a" / "index" / "index.tsv"], "published": published}
+    build(inputs, outputs, IndexSettings(bootstrap=200), 1)
     assert read_table(outputs["dose"]).empty and read_table(outputs["time"]).empty
     assert set(read_table(outputs["classes"])["status"]) == {"published_only"}
 

@@ -10,12 +10,9 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
-from adnorm.index.groups import LESIONAL, PRIMARY, PatientTable
-from adnorm.index.normalization import EXPLORATORY, OK
+from adnorm.index.groups import PatientTable
 from adnorm.index.ratio import FIELLER, Ratio
-from adnorm.study.comparisons import HEALTHY_ARM, UNTREATED_ARM
-
-NOT_AVAILABLE, DESCRIPTIVE, PUBLISHED_ONLY = "NA", "descriptive", "published_only"
+from adnorm.study.vocabulary import Analysis, Arm, ReasonCode, State, Status
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class CohortResults:
     def drug_arms(self) -> pd.DataFrame:
         """Arms that got a drug: arm, treatment, drug_class, dose_mg; by drug and rising dose."""
         arms = self.samples[["arm", "treatment", "drug_class", "dose_mg"]].drop_duplicates("arm")
-        idle = arms["arm"].isin([self.placebo_arm, HEALTHY_ARM, UNTREATED_ARM])
+        idle = arms["arm"].isin([self.placebo_arm, Arm.HEALTHY, Arm.UNTREATED])
         return arms[~idle].sort_values(["treatment", "dose_mg", "arm"], ignore_index=True)
 
     def references(self) -> list[str]:
@@ -67,8 +64,8 @@ class CohortResults:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Patients of a cohort arranged for ratios against one reference.
+class PatientScores:
+    """Scores of the patients of a cohort, arranged for ratios against one reference.
 
     Attributes
     ----------
@@ -86,22 +83,13 @@ class Scored:
 
 
 def read_cohort(folder: Path) -> CohortResults:
-    """Read the results of one cohort.
+    """Read the results of one cohort; a file that is missing is named.
 
-    Parameters
-    ----------
-    folder
-        results/COHORT, with index/index.tsv, index/patients.tsv, expression/samples.tsv and
-        expression/expression.h5ad (of which only the facts are read).
-
-    Raises
-    ------
-    AdnormError
-        A file is missing.
+    `folder` is results/COHORT, with index/index.tsv, index/patients.tsv, expression/samples.tsv and
+    expression/expression.h5ad (of which only the facts are read).
     """
     import h5py
 
-    folder = Path(folder)
     expression = folder / "expression" / "expression.h5ad"
     if not expression.is_file():
         raise AdnormError(f"{expression}: this file is missing; run the stage expression again")
@@ -117,7 +105,7 @@ def read_cohort(folder: Path) -> CohortResults:
         facts["disease"],
         simulated,
         facts["placebo_arm"],
-        index[index["analysis"] == PRIMARY].reset_index(drop=True),
+        index[index["analysis"] == Analysis.PRIMARY].reset_index(drop=True),
         read_table(folder / "index" / "patients.tsv"),
         read_table(folder / "expression" / "samples.tsv"),
     )
@@ -125,30 +113,22 @@ def read_cohort(folder: Path) -> CohortResults:
 
 def has_number(index: pd.DataFrame) -> pd.Series:
     """Which rows of an index table carry a number."""
-    return index["status"].isin([OK, EXPLORATORY])
+    return index["status"].isin([Status.OK, Status.EXPLORATORY])
 
 
-def arrange(cohort: CohortResults, reference: str) -> Scored:
-    """Arrange the patients of a cohort for ratios against one reference.
-
-    Parameters
-    ----------
-    cohort
-        The cohort.
-    reference
-        ``nonlesional`` or ``healthy``.
-    """
+def arrange(cohort: CohortResults, reference: str) -> PatientScores:
+    """Arrange the patients of a cohort for ratios against ``nonlesional`` or ``healthy``."""
     index = cohort.index[cohort.index["reference"] == reference]
     known = set(index.loc[has_number(index), "name"])
-    said = index.drop_duplicates("name").set_index("name")[["level", "reason_code", "reason"]]
-    usable = said[said.index.isin(known)]
+    names = index.drop_duplicates("name").set_index("name")[["level", "reason_code", "reason"]]
+    usable = names[names.index.isin(known)]
     wide = cohort.patients.pivot_table(
         "score", ["patient", "arm", "week", "state"], "name", observed=True
     )
     table = PatientTable.of(
         wide[list(usable.index)].to_numpy(dtype=float), wide.index.to_frame(index=False)
     )
-    return Scored(table, usable, said[~said.index.isin(known)])
+    return PatientScores(table, usable, names[~names.index.isin(known)])
 
 
 def interval_columns(ratio: Ratio) -> dict[str, np.ndarray | str]:
@@ -161,8 +141,12 @@ def interval_columns(ratio: Ratio) -> dict[str, np.ndarray | str]:
         "upper": np.where(bounded, ratio.upper, np.nan),
         "standard_error": np.where(bounded, ratio.standard_error, np.nan),
         "interval": ratio.interval,
-        "status": np.where(bounded, EXPLORATORY if few else OK, NOT_AVAILABLE),
-        "reason_code": np.where(bounded, "", "DENOM_NOT_ESTIMABLE"),
+        "status": np.where(
+            bounded,
+            Status.EXPLORATORY if few else Status.OK,
+            Status.NOT_AVAILABLE,
+        ),
+        "reason_code": np.where(bounded, "", ReasonCode.DENOM_NOT_ESTIMABLE),
         "reason": np.where(
             bounded,
             "exploratory: a group has fewer than 6 people; the interval is Fieller's"
@@ -175,7 +159,7 @@ def interval_columns(ratio: Ratio) -> dict[str, np.ndarray | str]:
 
 def has_visit(table: PatientTable, arm: str, weeks: list[float]) -> np.ndarray:
     """Rows of the patients of an arm with lesional samples at all the weeks."""
-    mine = table.arm == arm
+    present = table.arm == arm
     for week in weeks:
-        mine = mine & table.has(LESIONAL, week)
-    return np.flatnonzero(mine)
+        present = present & table.has(State.LESIONAL, week)
+    return np.flatnonzero(present)
