@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -218,7 +219,7 @@ def class_table(
     both = pd.concat([groups, families[families["group"] != families["drug_class"]]])
     frames = [_differences(families, confidence), _no_counterpart(families)]
     for (group, *_), rows in both.groupby(["group", "simulated", "reference", "window"]):
-        frames += _combined(group, rows, confidence)
+        frames += _combined(str(group), rows, confidence)
     frames += [entries.drop(columns=["week", "target"]), _published_rows(published)]
     table = stack(frames).reindex(columns=COLUMNS)
     table[WORDS] = table[WORDS].astype(object).fillna("")
@@ -233,9 +234,11 @@ def class_table(
     keys = ["question", "drug_class", "other_class", "simulated", "reference", "window"]
     keys += ["level", "name", "left_out", "cohorts", "drug", "dose"]
     literature = table["question"] == Question.PUBLISHED
-    computed = table[~literature].sort_values(
-        keys, key=lambda c: order.get(c.name, lambda x: x)(c), kind="stable"
-    )
+
+    def rank(column: pd.Series) -> pd.Series:
+        return order.get(str(column.name), lambda values: values)(column)
+
+    computed = table[~literature].sort_values(keys, key=rank, kind="stable")
     return pd.concat([computed, table[literature]], ignore_index=True)
 
 
@@ -326,7 +329,7 @@ def _confounded(group: str, cohort: str) -> str:
 
 def _combined(group: str, rows: pd.DataFrame, confidence: float) -> list[pd.DataFrame]:
     """Rows of one class, reference and window: all its trials, then without each."""
-    shared = {c: rows[c].iloc[0] for c in ("simulated", "reference", "window")}
+    shared: dict[str, Any] = {c: rows[c].iloc[0] for c in ("simulated", "reference", "window")}
     shared |= {"drug_class": group, "status": Status.OK, "reason_code": "", "reason": ""}
     found = _estimate(rows, confidence).reset_index().assign(question=Question.CLASS, **shared)
     alone = found["trials"] == 1
@@ -353,7 +356,7 @@ def _differences(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
             sides = [part[part["group"] == g] for g in (first, second)]
             for window in [w[0] for w in WINDOWS]:
                 here = [side[side["window"] == window] for side in sides]
-                shared = {
+                shared: dict[str, Any] = {
                     "question": Question.DIFFERENCE,
                     "simulated": simulated,
                     "reference": reference,

@@ -88,7 +88,7 @@ def dose_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
     adjusted = table["question"] == Question.TREND
     adjusted &= ~table["family"].isin([Family.PRIMARY, Family.NONE])
     for _, rows in table[adjusted].groupby(["reference", "family"]):
-        table.loc[rows.index, "fdr"] = benjamini_hochberg(rows["p_value"].astype(float))
+        table.loc[list(rows.index), "fdr"] = benjamini_hochberg(rows["p_value"].to_numpy(float))
     order = {question: i for i, question in enumerate(Question)}
     return table.sort_values(
         KEYS, key=lambda c: c.map(order) if c.name == "question" else c, ignore_index=True

@@ -70,8 +70,15 @@ def time_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
             where = index[[(name, place["week"].iloc[0]) for name in place.index]].to_numpy()
             if early is not None:
                 table.loc[rows.index, "early_week"] = early
-            found = _refuse_visits(weeks, early, place.index)
-            if found is None:
+            if early is None:
+                reason = (
+                    f"the first visit is week {number(weeks[0])}, later than week {LATEST_EARLY:g}"
+                )
+                found = _no_share(place.index, ReasonCode.NO_EARLY_VISIT, reason)
+            elif early == last:
+                reason = f"no visit after week {number(early)} to compare it with"
+                found = _no_share(place.index, ReasonCode.ONE_VISIT, reason)
+            else:
                 at_last = rows[rows["week"] == last].set_index("name")
                 found = _shares(scored.table, names, str(arm), early, last, settings, seed)
                 found = _judge_last(found.reindex(place.index), at_last.loc[place.index])
@@ -93,20 +100,6 @@ def early_week(weeks: list[float]) -> float | None:
     if EARLY in weeks:
         return EARLY
     return min((week for week in weeks if week <= LATEST_EARLY), default=None)
-
-
-def _refuse_visits(weeks: list[float], early: float | None, names: pd.Index) -> pd.DataFrame | None:
-    if early is None:
-        code = ReasonCode.NO_EARLY_VISIT
-        reason = f"the first visit is week {number(weeks[0])}, later than week {LATEST_EARLY:g}"
-    elif early == weeks[-1]:
-        code, reason = (
-            ReasonCode.ONE_VISIT,
-            f"no visit after week {number(early)} to compare it with",
-        )
-    else:
-        return None
-    return _no_share(names, code, reason)
 
 
 def _no_share(names: pd.Index, code: ReasonCode, reason: str) -> pd.DataFrame:

@@ -237,9 +237,9 @@ def run_stage(
         Distribution names whose versions open the log file.
     """
     start_log(log, stage, cohort, packages)
-    outputs = [Path(path) for path in outputs]
-    for folder in {path.parent for path in outputs}:
-        remove_leftovers(folder, [path.name for path in outputs])
+    results = [Path(path) for path in outputs]
+    for folder in {path.parent for path in results}:
+        remove_leftovers(folder, [path.name for path in results])
     stop, own = next(filter(None, map(read_stop, inputs)), None), None
     if stop:
         progress(f"skipped: {stop.cohort} stopped at the stage {stop.stage}")
@@ -253,7 +253,7 @@ def run_stage(
             )
             stop = own = Stop(cohort, stage, printable(f"{words}{error}"))
     if stop:
-        for path in outputs:
+        for path in results:
             write_stop(path, stop)
     if own:
         run_again(log, own)

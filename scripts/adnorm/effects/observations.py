@@ -49,7 +49,7 @@ class Observations:
 
     def voom_log2(self) -> np.ndarray:
         """Return log2 counts per million as voom defines them, or `log2` if there are no counts."""
-        if self.counts is None:
+        if self.counts is None or self.library_sizes is None:
             return self.log2
         return log2_cpm(self.counts, self.library_sizes)
 
