@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -18,13 +19,11 @@ def finished(tmp_path_factory, repository, configure, snakemake):
     configure(folder, cohort, f"{SMALL}.yaml")
     configure(folder, {"cohorts": [f"{SMALL}.yaml"], "results": "out"})
     snakemake(folder, "--configfile", "run.yaml")
-    plan = snakemake(folder, "--configfile", "run.yaml", "-n", "--forceall").stdout
-    made = {
-        rule: [folder / file for file in files.split(", ")]
-        for rule, files in re.findall(
-            r"^(?:local)?rule (\w+):.*?^ +output: (.+?)$", plan, re.MULTILINE | re.DOTALL
-        )
-    }
+    summary = snakemake(folder, "--configfile", "run.yaml", "--summary").stdout
+    made: dict[str, list[Path]] = {}
+    for line in summary.splitlines()[1:]:
+        file, _, rule, *_ = line.split("\t")
+        made.setdefault(rule, []).append(folder / file)
     return folder, made
 
 
