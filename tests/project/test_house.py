@@ -25,7 +25,7 @@ RIVER = {
     "effects": {"base", "study", "scores"},
     # The index uses the model of the effects, and scores the sets that it makes itself.
     "index": {"base", "study", "scores", "effects"},
-    "atlas": {"base", "study", "index"},
+    "atlas": {"base", "study", "effects", "index"},
     "figures": {"base", "study"},
     # A first cohort file is proposed from what the readers of the stages find.
     "onboarding": {"base", "study", "fetch", "expression", "scores"},
