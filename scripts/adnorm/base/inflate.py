@@ -143,14 +143,8 @@ class _Counted(io.RawIOBase):
 def opened(path: Path | str, name: str = "", lines: bool = True) -> Iterator[BinaryIO]:
     """Open a file for reading, inflating it if it is gzip whatever its name says.
 
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        What to call it in messages; its path unless told otherwise.
-    lines
-        Whether it is text, so that a line without end is refused.
+    `name` is what messages call it (else its path); with `lines` it is text, so that a line without
+    end is refused.
 
     Raises
     ------

@@ -51,16 +51,8 @@ def start_log(
     """Send log records of this process to the terminal (short) and to a file (full).
 
     Also sets `sys.excepthook`: an `AdnormError` prints its paragraph alone and leaves its traceback
-    in the file; any other exception prints both.
-
-    Parameters
-    ----------
-    path
-        The log file; ``None`` logs to the terminal only.
-    stage, cohort
-        Put in front of every line on the terminal, so that parallel jobs can be told apart.
-    packages
-        Distribution names whose versions open the log file.
+    in the file; any other exception prints both. Stage and cohort stand in front of every line on
+    the terminal, the versions of `packages` open the file; without a path there is no file.
     """
     label = f"{cohort} · {stage}" if cohort else stage
     _LOGGER.handlers.clear()

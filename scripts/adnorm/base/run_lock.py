@@ -70,17 +70,9 @@ class _Lock:
 
 
 def hold(results: Path | str) -> Holder | None:
-    """Take a results folder for this process until it ends; again is harmless.
+    """Take a results folder (made if absent) for this process until it ends; again is harmless.
 
-    Parameters
-    ----------
-    results
-        The folder; made if absent.
-
-    Returns
-    -------
-    Holder or None
-        The run that held the folder before, if it was killed; told once.
+    The first call gives the run that held the folder before, if that was killed.
 
     Raises
     ------

@@ -173,14 +173,9 @@ def last_note(log: Path | str) -> Path | None:
 
 
 def run_again(log: Path | str, stop: Stop | None = None) -> None:
-    """Leave a note by which the next call runs a stage again.
+    """Leave a note beside the log of a stage, by which the next call runs it again.
 
-    Parameters
-    ----------
-    log
-        Log file of the stage.
-    stop
-        Why it stopped; ``None`` when a later stage asks for it.
+    `stop` says why it stopped; ``None`` is for a later stage that asks for it.
     """
     log = Path(log)
     notes = _notes(log)

@@ -49,12 +49,7 @@ _LEFTOVER = re.compile(r"\.(.*)\.[0-9a-f]{16}\.part(\.[^.]*)?")
 def remove_leftovers(folder: Path | str, names: Iterable[str] | None = None) -> None:
     """Remove the temporary files of writers that were killed; nobody may be writing there.
 
-    Parameters
-    ----------
-    folder
-        Where they may lie; may be absent.
-    names
-        Files that were written; ``None`` for all in the folder.
+    `names` are the files that were written; ``None`` is for all in the folder, which may be absent.
     """
     folder, names = Path(folder), None if names is None else set(names)
     for path in folder.iterdir() if folder.is_dir() else ():

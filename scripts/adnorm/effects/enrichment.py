@@ -248,8 +248,8 @@ def enrich(
     table["family"] = [families[name] for name, _ in index]
     tested = {key: detected[key] for key in index[table["reason"] == ""]}
     if tested:
-        asked = settings.inter_gene_correlation
-        correlation = None if asked == "estimated" else float(asked)
+        chosen = settings.inter_gene_correlation
+        correlation = None if chosen == "estimated" else float(chosen)
         keep = np.isin(genes, ranking.index.to_numpy(dtype=str))
         results = competitive(values[keep], genes[keep], plan, position, tested, correlation)
         refused = arbitrary_order(ranking)
