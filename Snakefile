@@ -1,5 +1,6 @@
 # adnorm: how far does a drug bring atopic-dermatitis skin back to normal gene expression?
-# The river: fetch → expression → scores → effects → figures; one rule file and one script a stage.
+# The river: fetch → expression → scores → effects → index → figures for each cohort, then the atlas
+# of all; one rule file a stage, one entry script a rule.
 from snakemake.utils import min_version
 
 min_version("9.25")
@@ -39,10 +40,12 @@ onerror:
     tell_what_stopped()
 
 
-# The list of cohorts asks for the last results of every cohort, the forest for what joins them.
+# The list of cohorts asks for the last results of every cohort, the forest for what joins them, and
+# a result that is not there is asked for by its name.
 rule all:
     default_target: True
     input:
         "<results>/atlas/cohorts.html",
         "<results>/atlas/figures/forest.svg",
         "<results>/atlas/finished.txt",
+        missing_results,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.atlas.build import build_atlas
-from adnorm.base.parameters import original
+from adnorm.base.stage import original
 from adnorm.base.stops import finished, run_stage
 
 if TYPE_CHECKING:

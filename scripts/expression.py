@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import RefusedFileError
-from adnorm.base.parameters import original
+from adnorm.base.stage import original
 from adnorm.base.stops import run_stage
 from adnorm.expression.build import build_expression
 from adnorm.fetch.proof import fetch_again

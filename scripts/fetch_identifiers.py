@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm.base.parameters import original
+from adnorm.base.stage import original
 from adnorm.base.stops import run_stage
 from adnorm.fetch.build import fetch_single
 

@@ -17,13 +17,12 @@ import yaml
 from scipy import sparse
 
 from adnorm.base.errors import AdnormError, AskedForError, RefusedFileError
-from adnorm.base.tables import read_json, read_table
+from adnorm.base.tables import digest_of, read_json, read_table
 from adnorm.expression.build import build_expression
 from adnorm.expression.sample_table import read_sheet
 from adnorm.expression.sources import reading
 from adnorm.fetch import geo
 from adnorm.fetch.build import fetch_cohort, fetch_single
-from adnorm.fetch.content import digest_of
 from adnorm.study.cohort import local_sources, published_part, read_cohort
 from adnorm.study.schema import check, fill_defaults, load_schema
 

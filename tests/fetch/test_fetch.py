@@ -14,9 +14,9 @@ import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.stops import last_note
+from adnorm.base.tables import digest_of
 from adnorm.fetch import download, geo
 from adnorm.fetch.build import fetch_cohort, fetch_single
-from adnorm.fetch.content import digest_of
 from adnorm.fetch.proof import fetch_again
 
 SOURCE = dict.fromkeys(

@@ -10,7 +10,7 @@ sys.path.insert(0, str(HOME / "scripts"))
 
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
-from adnorm.base.parameters import harmless
+from adnorm.base.stage import harmless
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 from adnorm.study.cohort import DescribedCohort, MeasuredCohort, PublishedCohort
 from adnorm.study.reading import locate, read_study

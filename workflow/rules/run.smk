@@ -1,5 +1,8 @@
 # One run: it holds its results folder, tries again what stopped, and ends as failed if something did.
+import itertools
 import os
+
+from snakemake.io import strip_wildcard_constraints
 
 from adnorm.base.run_lock import hold
 from adnorm.base.stops import last_note, stopped_stages
@@ -22,6 +25,27 @@ def left_by(log):
         return [local(str(found))] if found else []
 
     return note
+
+
+def missing_results(wildcards):
+    """One missing result of every job that lacks some, so that what was deleted is made again.
+
+    Snakemake looks only at files that another job of the plan asks for, and asking for all figures
+    and tables of 500 cohorts would take it half a minute. A job makes all of its results anew.
+    """
+    # The last job of a run asks for every cohort, so that a first plan needs nothing from here.
+    last = os.path.exists(f"{RESULTS}/atlas/finished.txt")
+    cohorts = [c for c in STUDY.cohorts if last or os.path.isdir(f"{RESULTS}/{c}")]
+    missing = []
+    for made in workflow.rules:
+        results = [strip_wildcard_constraints(file) for file in made.output]
+        ours = all(file.startswith(f"{RESULTS}/") for file in results)
+        if not ours or not made.wildcard_names <= {"cohort"}:
+            continue
+        for cohort in sorted(cohorts) if made.wildcard_names else [""]:
+            files = (file.replace("{cohort}", cohort) for file in results)
+            missing += itertools.islice((f for f in files if not os.path.exists(f)), 1)
+    return [local(file) for file in missing]
 
 
 def take_results():
@@ -52,7 +76,7 @@ def unlock(locks):
     for lock in locks.glob("*.lock"):
         if any(
             os.path.abspath(line).startswith(ours)
-            for line in lock.read_text().splitlines()
+            for line in lock.read_text(encoding="utf-8").splitlines()
         ):
             lock.unlink(missing_ok=True)
 

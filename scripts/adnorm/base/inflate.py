@@ -37,12 +37,9 @@ _allowed: ContextVar[float | None] = ContextVar("allowed", default=None)
 
 @contextmanager
 def allowing(source: dict) -> Iterator[None]:
-    """Allow the files that are read in the block what a cohort file allows them.
+    """Allow the files that are read in the block what ``source:`` of a cohort file allows them.
 
-    Parameters
-    ----------
-    source
-        The part ``source:`` of the cohort file; its ``unpacked_gigabytes`` stands for both limits.
+    Its ``unpacked_gigabytes`` stands for both limits.
     """
     token = _allowed.set(source.get(KEY))
     try:
@@ -52,14 +49,7 @@ def allowing(source: dict) -> Iterator[None]:
 
 
 def check_size(held: int, size: int, name: str) -> None:
-    """Stop when a file holds more than is allowed.
-
-    Parameters
-    ----------
-    held, size
-        Bytes that came out of the file so far, and bytes of the file itself.
-    name
-        What to call the file.
+    """Stop when a file of `size` bytes, called `name`, gave more bytes than is allowed.
 
     Raises
     ------
@@ -183,8 +173,8 @@ def damage(error: zlib.error) -> str:
     >>> damage(zlib.error("Error -3 while decompressing data: incorrect data check"))
     'its checksum is wrong'
     """
-    told = str(error).rpartition(": ")[2]
-    return "its checksum is wrong" if told == "incorrect data check" else told
+    reason = str(error).rpartition(": ")[2]
+    return "its checksum is wrong" if reason == "incorrect data check" else reason
 
 
 def is_gzip(path: Path | str) -> bool:

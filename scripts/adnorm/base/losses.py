@@ -20,32 +20,21 @@ SMALL_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Loss:
-    """One thing that was lost.
+    """One thing that was lost: how many, of how many."""
 
-    Attributes
-    ----------
-    what
-        What is gone and why, as a phrase that a number may stand before.
-    lost, of
-        How many, of how many.
-    detail
-        Which ones: examples, samples, what it means.
-    advice
-        What a person can do about it.
-    above
-        Share from which it is a warning; 1 never warns of what is declared or lies in the nature
-        of a platform.
-    weight
-        The share of all values (reads, TPM) that is lost, where that says more than their number;
-        it is judged instead.
-    """
-
+    #: What is gone and why, as a phrase that a number may stand before.
     what: str
     lost: int
     of: int
+    #: Which ones: examples, samples, what it means.
     detail: str = ""
+    #: What a person can do about it.
     advice: str = ""
+    #: Share from which it is a warning; 1 never warns of what is declared or lies in the nature of
+    #: a platform.
     above: float = SMALL_SHARE
+    #: The share of all values (reads, TPM) that is lost, where that says more than their number; it
+    #: is judged instead.
     weight: float | None = None
 
     @property
@@ -60,7 +49,7 @@ class Loss:
         return self.lost > 0 and judged > self.above
 
     @property
-    def told(self) -> str:
+    def which(self) -> str:
         """Which ones, and what they weigh."""
         weight = ""
         if self.weight is not None:
@@ -70,8 +59,8 @@ class Loss:
     @property
     def sentence(self) -> str:
         """The loss in one sentence, for a log."""
-        told = f"{self.lost:,} of {self.of:,} {self.what} ({percent(self.share)})"
-        return "; ".join(filter(None, (told, self.told, self.advice)))
+        count = f"{self.lost:,} of {self.of:,} {self.what} ({percent(self.share)})"
+        return "; ".join(filter(None, (count, self.which, self.advice)))
 
 
 def percent(share: float) -> str:
@@ -99,7 +88,7 @@ def tell(losses: Iterable[Loss]) -> None:
 def losses_table(losses: Iterable[Loss]) -> pd.DataFrame:
     """Lay losses out as losses.tsv: what, lost, of, share, warning (yes|no), detail, advice."""
     rows = [
-        (x.what, x.lost, x.of, x.share, "yes" if x.warns else "no", x.told, x.advice)
+        (x.what, x.lost, x.of, x.share, "yes" if x.warns else "no", x.which, x.advice)
         for x in losses
         if x.lost
     ]

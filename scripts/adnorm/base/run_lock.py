@@ -27,16 +27,11 @@ _HELD: dict[Path, _Lock] = {}
 
 @dataclass(frozen=True)
 class Holder:
-    """Who runs in a results folder, or did when it was killed.
-
-    Attributes
-    ----------
-    process, host, folder, since
-        Its number, where it runs, its working directory and when it began.
-    """
+    """Who runs in a results folder, or did when it was killed."""
 
     process: int
     host: str
+    #: Its working directory.
     folder: str
     since: str
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.logs import UNFORESEEN, progress, report_error, start_log
-from adnorm.base.printable import printable
 from adnorm.base.tables import atomic, read_json, remove_leftovers, write_json
+from adnorm.base.text import printable
 
 #: Opens every file that holds a reason instead of a result.
 MARK = "#adnorm-stopped "
@@ -38,28 +38,16 @@ PAGE = """<!-- {line} -->
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a cohort stopped.
-
-    Attributes
-    ----------
-    cohort, stage
-        Which one, and where.
-    message
-        One paragraph for people.
-    """
+    """Why a cohort stopped, and where."""
 
     cohort: str
     stage: str
+    #: One paragraph for people.
     message: str
 
 
 def read_stop(path: Path | str) -> Stop | None:
-    """Say why a file holds no result.
-
-    Returns
-    -------
-    Stop or None
-        ``None`` when the file is a result (or does not exist).
+    """Say why a file holds no result; ``None`` when it is one, or does not exist.
 
     Examples
     --------
@@ -80,13 +68,7 @@ def read_stop(path: Path | str) -> Stop | None:
 
 
 def write_stop(path: Path | str, stop: Stop) -> None:
-    """Write the reason in the place of a result; pictures show it in words.
-
-    Parameters
-    ----------
-    path
-        Table, container, page (.html) or picture (.svg, .png).
-    """
+    """Write the reason in the place of a result; pages and pictures show it in words."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix in (".svg", ".png"):
@@ -121,13 +103,7 @@ def _draw(path: Path, stop: Stop) -> None:
 
 
 def finished(paths: Iterable[str]) -> list[str]:
-    """Keep the results of the cohorts that did not stop.
-
-    Raises
-    ------
-    AdnormError
-        All cohorts stopped.
-    """
+    """Keep the results of the cohorts that did not stop; at least one must be left."""
     paths = list(paths)
     kept = [path for path in paths if read_stop(path) is None]
     if paths and not kept:
@@ -136,7 +112,7 @@ def finished(paths: Iterable[str]) -> list[str]:
 
 
 def require_finished(paths: Iterable[str], cohorts: Iterable[str]) -> str:
-    """Say that a run is complete, or end it with the list of what stopped.
+    """Say in one line that a run is complete, or end it with the list of what stopped.
 
     Parameters
     ----------
@@ -144,11 +120,6 @@ def require_finished(paths: Iterable[str], cohorts: Iterable[str]) -> str:
         Last results of the cohorts and of what joins them.
     cohorts
         All cohorts of the run.
-
-    Returns
-    -------
-    str
-        One line.
 
     Raises
     ------
@@ -194,12 +165,8 @@ def last_note(log: Path | str) -> Path | None:
 
     Snakemake takes it as an input of the stage. It is dated ahead until the stage has run again, so
     that the next call runs it, whatever Snakemake remembers of the last one. Its name holds a
-    number, because the same file with the same content would pass for unchanged.
-
-    Returns
-    -------
-    Path or None
-        ``None`` for a stage that never stopped.
+    number, because the same file with the same content would pass for unchanged. A stage that
+    never stopped has none.
     """
     notes = _notes(Path(log))
     return notes[max(notes)] if notes else None
@@ -231,13 +198,7 @@ def run_again(log: Path | str, stop: Stop | None = None) -> None:
 
 
 def stopped_stages(folder: Path) -> list[Stop]:
-    """Stages that stopped at their last run.
-
-    Parameters
-    ----------
-    folder
-        Results of one cohort.
-    """
+    """List the stages that stopped at their last run, in the results of one cohort."""
     stages = sorted(_notes_in(folder / "logs").items())
     notes = [read_json(numbered[max(numbered)]) for _, numbered in stages]
     return [Stop(**note) for note in notes if note]

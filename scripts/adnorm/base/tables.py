@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -35,6 +36,13 @@ def atomic(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def digest_of(path: Path | str) -> tuple[int, str]:
+    """Return the size in bytes and the SHA-256 of a file."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest
+
+
 _LEFTOVER = re.compile(r"\.(.*)\.[0-9a-f]{16}\.part(\.[^.]*)?")
 
 
@@ -65,12 +73,7 @@ def stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 def write_table(frame: pd.DataFrame, path: Path | str) -> None:
     """Write a tab-separated table: one header row, six significant digits, ``NA`` for missing.
 
-    Parameters
-    ----------
-    frame
-        The rows in their final order; the index is not written.
-    path
-        Where to; parent folders are made.
+    The rows stay in their order, the index is not written, parent folders are made.
     """
     with atomic(path) as temporary:
         frame.to_csv(
@@ -121,13 +124,7 @@ def write_json(value: object, path: Path | str) -> None:
 
 
 def read_json(path: Path | str) -> dict:
-    """Read a JSON file.
-
-    Raises
-    ------
-    AdnormError
-        The file is absent or is not JSON.
-    """
+    """Read a JSON file; one that is absent or no JSON is named."""
     path = Path(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, AskedForError, Problems, RefusedFileError
 from adnorm.base.logs import get_logger
-from adnorm.base.tables import read_json
+from adnorm.base.tables import digest_of, read_json
 from adnorm.expression.annotation import read_annotation
 from adnorm.expression.evidence import scaled_genes
 from adnorm.expression.generated import samples_without_counts
@@ -221,7 +220,7 @@ def open_sources(manifest: Path, cohort: dict) -> Sources:
         written[entry["role"]] = _as_written(entry, cohort)
         if not path.is_file():
             problems.add(f"{entry['name']} is missing; {FETCH_AGAIN}")
-        elif _sha256(path) != entry["sha256"]:
+        elif digest_of(path)[1] != entry["sha256"]:
             problems.add(f"{entry['name']} has changed since it was fetched; {FETCH_AGAIN}")
     route = _effective_route(cohort["route"], files)
     for role in _NEEDS[route]:
@@ -308,8 +307,3 @@ def _read_metadata(
     with reading(path, written["series_matrix"]):
         matrix = read_series_matrix(path, cohort.get("platform"), read_metadata_only=True)
     return matrix.samples.rename_axis(index=None)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from pathlib import Path
 from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.inflate import allowing
 from adnorm.base.logs import progress
-from adnorm.base.tables import remove_leftovers, write_json
+from adnorm.base.tables import digest_of, remove_leftovers, write_json
 from adnorm.fetch import geo
 from adnorm.fetch.content import (
     H5AD,
@@ -17,7 +17,6 @@ from adnorm.fetch.content import (
     BrokenContentError,
     Whose,
     check_whose,
-    digest_of,
 )
 from adnorm.fetch.download import (
     AbsentFileError,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zlib
 from collections.abc import Callable
@@ -61,16 +60,6 @@ class BrokenContentError(AdnormError):
     def __init__(self, sentence: str, passing: bool = False) -> None:
         super().__init__(sentence)
         self.passing = passing
-
-
-def digest_of(path: Path | str) -> tuple[int, str]:
-    """Return the size in bytes and the SHA-256 of a file."""
-    digest, size = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        while block := file.read(_CHUNK):
-            digest.update(block)
-            size += len(block)
-    return size, digest.hexdigest()
 
 
 def is_web_page(opening: bytes) -> bool:

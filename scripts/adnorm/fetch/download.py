@@ -11,14 +11,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from adnorm.base.errors import AdnormError, nearest
 from adnorm.base.logs import get_logger, progress
-from adnorm.base.tables import atomic
+from adnorm.base.tables import atomic, digest_of
 from adnorm.fetch.content import (
     ANOTHER_PLACE,
     BrokenContentError,
     Whose,
     check_content,
     check_whose,
-    digest_of,
 )
 
 #: Statuses after which a server may well answer later.

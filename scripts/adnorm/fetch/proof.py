@@ -7,8 +7,7 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.stops import run_again
-from adnorm.base.tables import read_json, write_json
-from adnorm.fetch.content import digest_of
+from adnorm.base.tables import digest_of, read_json, write_json
 
 MANIFEST = "manifest.json"
 #: Folder of what belongs to all cohorts, beside theirs.
