@@ -22,8 +22,9 @@ from adnorm.expression.build import build_expression
 from adnorm.expression.sample_table import read_sheet
 from adnorm.expression.sources import reading
 from adnorm.fetch import geo
-from adnorm.fetch.build import fetch_cohort, fetch_single
+from adnorm.fetch.build import fetch_cohort, fetch_table
 from adnorm.study.cohort import local_sources, published_part, read_cohort
+from adnorm.study.config import GeoSettings
 from adnorm.study.schema import check, fill_defaults, load_schema
 
 GENES = ["FLG", "LORICRIN", "KRT16", "IL4R", *(f"GENE{i}" for i in range(36))]
@@ -84,12 +85,7 @@ class Lab:
         return str(target)
 
     def fetch(self, cohort):
-        settings = {
-            "address": self.address,
-            "connect_timeout": 5,
-            "read_timeout": 5,
-            "attempts": 1,
-        }
+        settings = GeoSettings(address=self.address, connect_timeout=5, read_timeout=5, attempts=1)
         return fetch_cohort(published_part(cohort), settings, self.folder / "fetch")
 
     def run(self, cohort):
@@ -298,8 +294,8 @@ def test_a_web_page_instead_of_counts_names_the_other_route(lab, endpoint):
 def test_the_address_of_ncbi_leads_to_its_page():
     address = "https://ftp.ncbi.nlm.nih.gov/geo"
     for places in (
-        geo.generated_counts("GSE12", address),
-        geo.generated_annotation("GSE12", address),
+        geo.ncbi_counts("GSE12", address),
+        geo.ncbi_annotation("GSE12", address),
     ):
         ((label, page),) = places
         assert label == page
@@ -730,7 +726,7 @@ def test_the_pinned_identifier_table(lab):
 
 def test_a_fetched_identifier_table_is_compared_before_it_is_used(lab):
     source = lab.place("genes.tsv", "gene_id\tgene_name\nENSG00000000001\tFLG\n")
-    fetch = functools.partial(fetch_single, source, {}, lab.folder / "copy.tsv")
+    fetch = functools.partial(fetch_table, source, GeoSettings(), lab.folder / "copy.tsv")
     fetch(sha256=digest_of(source)[1])
     with pytest.raises(AdnormError, match="identifiers: sha256: .* pinned is 0000"):
         fetch(sha256="0" * 64)

@@ -20,6 +20,7 @@ from adnorm.index.build import build_index
 from adnorm.scores import build as scores_stage
 from adnorm.scores.coverage import NOT_SCORED as UNSCORED
 from adnorm.study.cohort import read_study
+from adnorm.study.config import GeoSettings
 
 SETTINGS = {
     "bootstrap": 2000,
@@ -65,7 +66,7 @@ def run(folder, repository, config):
     table = config["identifiers"]["table"]
     for name, cohort in study.cohorts.items():
         place = folder / name
-        manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, place / "fetch")
+        manifest = fetch_cohort(cohort, GeoSettings(**config["geo"]), place / "fetch")
         outputs = {key: place / "expression" / f"{key}.tsv" for key in EXPRESSION}
         outputs["expression"] = place / "expression" / "expression.h5ad"
         settings = config["expression"] | {"minimum_pairs": 3}

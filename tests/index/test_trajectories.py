@@ -23,6 +23,7 @@ from adnorm.index.trajectories import (
 )
 from adnorm.scores import build as scores_stage
 from adnorm.study.cohort import read_study
+from adnorm.study.config import GeoSettings
 
 DIFFERENTIATION = "barrier_terminal_differentiation_down"
 PROLIFERATION, ITCH = "barrier_hyperproliferation_up", "itch_core_skin_up"
@@ -335,7 +336,7 @@ def demo(tmp_path_factory, repository):
     study = read_study(config, repository)
     config, cohort = study.config, study.cohorts["demo_jak1"]
     sets = [repository / path for path in config["gene_sets"]]
-    manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, folder / "fetch")
+    manifest = fetch_cohort(cohort, GeoSettings(**config["geo"]), folder / "fetch")
     names = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
     first = {name: folder / "expression" / f"{name}.tsv" for name in names}
     first["expression"] = folder / "expression" / "expression.h5ad"

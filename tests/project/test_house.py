@@ -19,7 +19,8 @@ ROOT = PACKAGE.parent.parent
 RIVER = {
     "base": set(),
     "study": {"base"},
-    "fetch": {"base", "study"},
+    "simulation": {"base", "study"},
+    "fetch": {"base", "study", "simulation"},
     "expression": {"base", "study"},
     "scores": {"base", "study"},
     "effects": {"base", "study", "scores"},

@@ -21,6 +21,7 @@ from adnorm.base.run_lock import NAME
 from adnorm.base.stops import read_stop
 from adnorm.fetch.build import fetch_cohort
 from adnorm.study.cohort import published_part, read_study
+from adnorm.study.config import GeoSettings
 
 COHORT = {
     "id": "lab",
@@ -62,7 +63,7 @@ def published(tmp_path_factory, repository):
     folder = tmp_path_factory.mktemp("published")
     (folder / "lab.yaml").write_text(yaml.safe_dump(COHORT))
     study = read_study({"cohorts": [str(folder / "lab.yaml")]}, repository)
-    fetch_cohort(published_part(study.cohorts["lab"]), {}, folder / "fetch")
+    fetch_cohort(published_part(study.cohorts["lab"]), GeoSettings(), folder / "fetch")
     files = {}
     for path in (folder / "fetch").glob("*.gz"):
         text = gzip.decompress(path.read_bytes()).decode()

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from adnorm.fetch.trial import Arm, Trial
+from adnorm.simulation.trial import Simulation
+from adnorm.study.vocabulary import Arm as ArmName
+from adnorm.study.vocabulary import State
 
 #: Group index of people without atopic dermatitis.
 HEALTHY = -1
+#: Programme of the genes that no gene set names.
+OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,12 @@ class Enrolled:
     Attributes
     ----------
     people
-        One row a person: patient, group (index of the arm, -1 healthy), arm, sex, age, severity
+        One row per person: patient, group (index of the arm, -1 healthy), arm, sex, age, severity
         (mean 1 over patients), response (multiplies the arm's reversal), responder.
     remaining
         people × weeks × programmes: lesional effect at a visit over that at baseline.
     biopsies
-        One row a biopsy: person (row of `people`), visit (index of the week), week, state, easi,
+        One row per biopsy: person (row of `people`), visit (index of the week), week, state, easi,
         itch_nrs.
     programmes
         Names of the last axis of `remaining`.
@@ -37,22 +41,10 @@ class Enrolled:
     programmes: list[str]
 
 
-def enrol(trial: Trial, programmes: list[str], rng: np.random.Generator) -> Enrolled:
-    """Draw patients, their course and their biopsies.
+def enrol(trial: Simulation, programmes: list[str], rng: np.random.Generator) -> Enrolled:
+    """Draw patients, their course and their biopsies, in the order in which they are written.
 
-    Parameters
-    ----------
-    trial
-        The plan.
-    programmes
-        Gene programmes; ``itch`` drives the itch rating, ``other`` the overall course.
-    rng
-        Source of all random draws.
-
-    Returns
-    -------
-    Enrolled
-        People and biopsies in the order in which they are written.
+    Of the gene programmes, ``itch`` drives the itch rating and `OTHER` the overall course.
     """
     people = _draw_people(trial, rng)
     remaining = _draw_course(trial, people, programmes, rng)
@@ -64,7 +56,7 @@ def enrol(trial: Trial, programmes: list[str], rng: np.random.Generator) -> Enro
     return Enrolled(people, remaining, biopsies, programmes)
 
 
-def _draw_people(trial: Trial, rng: np.random.Generator) -> pd.DataFrame:
+def _draw_people(trial: Simulation, rng: np.random.Generator) -> pd.DataFrame:
     groups, responders = [], []
     for index, arm in enumerate(trial.arms):
         groups += [index] * arm.patients
@@ -85,7 +77,7 @@ def _draw_people(trial: Trial, rng: np.random.Generator) -> pd.DataFrame:
         {
             "patient": [str(n) for n in numbers],
             "group": np.append(group, np.full(healthy, HEALTHY)),
-            "arm": [trial.arms[g].name for g in group] + ["healthy"] * healthy,
+            "arm": [trial.arms[g].name for g in group] + [ArmName.HEALTHY] * healthy,
             "sex": np.where(rng.random(count) < 0.5, "female", "male"),
             "age": rng.integers(18, 70, count),
             # Mean 1, so that the effect of a gene is its mean over these patients.
@@ -97,7 +89,7 @@ def _draw_people(trial: Trial, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _draw_course(
-    trial: Trial, people: pd.DataFrame, programmes: list[str], rng: np.random.Generator
+    trial: Simulation, people: pd.DataFrame, programmes: list[str], rng: np.random.Generator
 ) -> np.ndarray:
     remaining = np.ones((len(people), len(trial.weeks), len(programmes)))
     wobble = rng.normal(0, trial.variation.visit, (len(people), len(trial.weeks)))
@@ -106,7 +98,7 @@ def _draw_course(
     for visit, week in enumerate(trial.weeks):
         if week == 0:
             continue
-        untreated = (1 - trial.regression_to_mean.lost(week)) * wobble[:, visit]
+        untreated = (1 - trial.regression_to_mean.decrease(week)) * wobble[:, visit]
         for index, arm in enumerate(trial.arms):
             rows = np.flatnonzero(people["group"] == index)
             reversal = np.array([trial.reversal(arm, week, p) for p in programmes])
@@ -123,7 +115,7 @@ def _draw_clinic(
 ) -> dict[str, np.ndarray]:
     shape = remaining.shape[:2]
     severity = people["severity"].to_numpy()[:, None]
-    overall = np.clip(remaining[:, :, programmes.index("other")], 0, None)
+    overall = np.clip(remaining[:, :, programmes.index(OTHER)], 0, None)
     itching = np.clip(remaining[:, :, programmes.index("itch")], 0, None)
     start = np.clip(26 * severity * np.exp(rng.normal(0, 0.2, (len(people), 1))), 8, 66)
     easi = np.clip(start * overall * np.exp(rng.normal(0, 0.12, shape)), 0, 72)
@@ -136,7 +128,7 @@ def _draw_clinic(
     return {"easi": easi, "itch_nrs": itch}
 
 
-def _last_visits(trial: Trial, people: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+def _last_visits(trial: Simulation, people: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     """Return the index of each person's last visit."""
     last = np.full(len(people), len(trial.weeks) - 1)
     for index, arm in enumerate(trial.arms):
@@ -147,23 +139,20 @@ def _last_visits(trial: Trial, people: pd.DataFrame, rng: np.random.Generator) -
     return last
 
 
-def _draw_biopsies(trial: Trial, people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _draw_biopsies(
+    trial: Simulation, people: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
     last = _last_visits(trial, people, rng)
     rows = []
     for person, group in enumerate(people["group"]):
         if group == HEALTHY:
-            rows.append((person, 0, 0.0, "healthy"))
+            rows.append((person, 0, 0.0, State.HEALTHY))
             continue
         for visit, week in enumerate(trial.weeks[: last[person] + 1]):
-            states = ["lesional"] + ["nonlesional"] * (week in trial.nonlesional_weeks)
+            states = [State.LESIONAL] + [State.NONLESIONAL] * (week in trial.nonlesional_weeks)
             for state in states:
                 failed = rng.random() < trial.failed_biopsies
                 # A patient without a baseline biopsy would not have been in the study.
                 if week == 0 or not failed:
                     rows.append((person, visit, float(week), state))
     return pd.DataFrame(rows, columns=["person", "visit", "week", "state"])
-
-
-def arm_of(trial: Trial, group: int) -> Arm | None:
-    """Return the arm of a group index, ``None`` for healthy people."""
-    return None if group == HEALTHY else trial.arms[group]

@@ -12,9 +12,15 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from adnorm.base.errors import AdnormError
-from adnorm.fetch.simulate import simulate_cohort
-from adnorm.fetch.simulate_values import draw_counts
-from adnorm.fetch.trial import Arm, CountPlan, Decay, Trial, read_trial
+from adnorm.simulation.cohort import simulate_cohort
+from adnorm.simulation.trial import (
+    CountPlan,
+    RegressionToMean,
+    SimulatedArm,
+    Simulation,
+    read_trial,
+)
+from adnorm.simulation.values import draw_counts
 from adnorm.study.cohort import read_cohort
 
 DEMOS = ("demo_jak1", "demo_biologic", "demo_reference_rnaseq", "demo_reference_array")
@@ -68,7 +74,7 @@ def test_defaults_of_the_schema_are_those_of_the_code(schema, cohort):
         for key, spec in part["properties"].items():
             if "default" in spec and spec.get("type") != "object":
                 default = spec["default"]
-                value = getattr(Arm("x", 1) if name == "arms" else code, key)
+                value = getattr(SimulatedArm("x", 1) if name == "arms" else code, key)
                 assert value == (tuple(default) if isinstance(default, list) else default), key
 
 
@@ -84,14 +90,16 @@ def test_demo_cohorts_are_valid_and_called_simulated(repository, schema, name):
 
 
 def test_arms_are_named_as_in_the_sample_sheet():
-    assert Arm("JAK1 inhibitor", 14, dose_mg=100.0).name == "JAK1 inhibitor 100 mg"
-    assert Arm("placebo", 14).name == "placebo"
-    assert Arm("none", 20).name == "untreated"
+    assert SimulatedArm("JAK1 inhibitor", 14, dose_mg=100.0).name == "JAK1 inhibitor 100 mg"
+    assert SimulatedArm("placebo", 14).name == "placebo"
+    assert SimulatedArm("none", 20).name == "untreated"
 
 
 def test_speed_multiplies_the_rate():
-    arm = Arm("drug", 1, reversal=(0.5, 1.0, -0.2, 1.2), programmes={"th2": 3.0})
-    trial = Trial("geo_supplementary", (arm,), (0, 1, 2, 3, 4), programmes={"itch": 2.0, "th2": 9})
+    arm = SimulatedArm("drug", 1, reversal=(0.5, 1.0, -0.2, 1.2), programmes={"th2": 3.0})
+    trial = Simulation(
+        "geo_supplementary", (arm,), (0, 1, 2, 3, 4), programmes={"itch": 2.0, "th2": 9}
+    )
     assert trial.reversal(arm, 0, "itch") == 0
     assert trial.reversal(arm, 1, "other") == pytest.approx(0.5)
     assert trial.reversal(arm, 1, "itch") == pytest.approx(0.75)
@@ -102,10 +110,10 @@ def test_speed_multiplies_the_rate():
 
 
 def test_flare_is_half_gone_after_its_half_time():
-    decay = Decay(fraction=0.2, half_time_weeks=4)
-    assert decay.lost(0) == 0
-    assert decay.lost(4) == pytest.approx(0.1)
-    assert decay.lost(400) == pytest.approx(0.2)
+    decay = RegressionToMean(fraction=0.2, half_time_weeks=4)
+    assert decay.decrease(0) == 0
+    assert decay.decrease(4) == pytest.approx(0.1)
+    assert decay.decrease(400) == pytest.approx(0.2)
 
 
 def test_counts_have_the_stated_mean_and_variance():

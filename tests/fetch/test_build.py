@@ -14,10 +14,10 @@ import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.stops import last_note
-from adnorm.base.tables import digest_of
 from adnorm.fetch import download, geo
-from adnorm.fetch.build import fetch_cohort, fetch_single
-from adnorm.fetch.proof import fetch_again
+from adnorm.fetch.build import fetch_cohort, fetch_table
+from adnorm.fetch.proof import fetch_again, fingerprint
+from adnorm.study.config import GeoSettings
 
 SOURCE = dict.fromkeys(
     ("matrix", "annotation", "table", "sheet", "sheet_key", "gene_column", "symbol_column")
@@ -37,7 +37,7 @@ def cohort(route="geo_series_matrix", accession="GSE80342", platform="GPL570", *
 
 
 def settings(address):
-    return {"address": address, "connect_timeout": 5, "read_timeout": 5, "attempts": 1}
+    return GeoSettings(address=address, connect_timeout=5, read_timeout=5, attempts=1)
 
 
 def matrix_text(*platforms):
@@ -125,7 +125,8 @@ def test_series_matrix_from_a_folder(mirror, tmp_path):
     assert set(files) == {"series_matrix", "annotation"}
     assert files["annotation"]["source"] == "geo:platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"
     for entry in files.values():
-        assert digest_of(path.parent / entry["name"]) == (entry["bytes"], entry["sha256"])
+        found = fingerprint(path.parent / entry["name"])
+        assert found == {key: entry[key] for key in ("bytes", "sha256")}
     assert str(tmp_path) not in path.read_text()
 
 
@@ -283,7 +284,7 @@ def test_what_came_before_a_run_stopped_is_kept(web, mirror, tmp_path):
 def test_a_file_that_a_pinned_digest_refuses_is_fetched_again(web, mirror, tmp_path):
     matrix = mirror / "series/GSEnnn/GSE12/matrix/GSE12_series_matrix.txt.gz"
     right = matrix.read_bytes()
-    _, digest = digest_of(matrix)
+    digest = fingerprint(matrix)["sha256"]
     matrix.write_bytes(matrix_text("GPL5"))
     plan = cohort(accession="GSE12", platform="GPL5", sha256={"series_matrix": digest})
     with pytest.raises(AdnormError, match=f"pinned is {digest}"):
@@ -326,12 +327,12 @@ def test_the_file_of_another_series_or_platform_is_never_kept(
     assert fetch_cohort(plan, settings(web.address), tmp_path / "out").is_file()
     # One that an earlier release kept is not kept any more.
     (tmp_path / "out" / name).write_bytes(told(wrong, "GPL5"))
-    size, sha256 = digest_of(tmp_path / "out" / name)
+    found = fingerprint(tmp_path / "out" / name)
     for proof in ("manifest.json", ".fetched.json"):
         content = json.loads((tmp_path / "out" / proof).read_text())
         for entry in content["files"]:
             if entry["name"] == name:
-                entry |= {"bytes": size, "sha256": sha256}
+                entry |= found
         (tmp_path / "out" / proof).write_text(json.dumps(content))
     asked = len(web.asked)
     fetch_cohort(plan, settings(web.address), tmp_path / "out")
@@ -393,18 +394,16 @@ def test_a_series_matrix_must_look_like_one(mirror, tmp_path):
 
 def test_one_file_outside_cohorts(web, tmp_path):
     source = web.address + "series/GSEnnn/GSE12/suppl/GSE12_counts.csv.gz"
-    assert (
-        gzip.decompress(fetch_single(source, settings(""), tmp_path / "t.gz").read_bytes())
-        == b"gene,a\nFLG,1\n"
-    )
+    fetch_table(source, settings(""), tmp_path / "t.gz", None)
+    assert gzip.decompress((tmp_path / "t.gz").read_bytes()) == b"gene,a\nFLG,1\n"
 
 
 def test_simulated_files_are_listed(tmp_path, monkeypatch):
     def simulate(plan, folder):
         (folder / "t.csv").write_text("x")
-        return [{"role": "truth", "name": "t.csv"}]
+        return [("truth", "t.csv")]
 
-    monkeypatch.setattr("adnorm.fetch.simulate.simulate_cohort", simulate)
+    monkeypatch.setattr("adnorm.simulation.cohort.simulate_cohort", simulate)
     files = manifest_of(fetch_cohort(cohort("simulated"), settings(""), tmp_path / "out"))
     assert (files["truth"]["source"], files["truth"]["bytes"]) == ("simulated", 1)
 

@@ -6,15 +6,17 @@ import gzip
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.fetch import download
-from adnorm.fetch.download import AbsentFileError, Patience, fetch_file, name_of, retry_after
+from adnorm.fetch.download import AbsentFileError, fetch_file, name_of, retry_after
+from adnorm.study.config import GeoSettings
 
 PACKED = gzip.compress(b"".join(b"probe%d\t%d\n" % (i, i * 7919 % 1000) for i in range(20000)))
-PATIENCE = Patience(connect_timeout=5, read_timeout=5, attempts=3)
+SETTINGS = GeoSettings(connect_timeout=5, read_timeout=5, attempts=3)
 
 
 @pytest.fixture
@@ -59,27 +61,28 @@ def good(body=PACKED):
 
 def test_a_whole_file_arrives_with_its_digest(server, tmp_path):
     server.answers.append(good())
-    fetched = fetch_file(server.url, tmp_path / "x.txt.gz", PATIENCE)
-    assert fetched.path.read_bytes() == PACKED
-    assert (fetched.bytes, fetched.sha256) == (len(PACKED), hashlib.sha256(PACKED).hexdigest())
+    found = fetch_file(server.url, tmp_path / "x.txt.gz", SETTINGS)
+    assert (tmp_path / "x.txt.gz").read_bytes() == PACKED
+    assert found == {"bytes": len(PACKED), "sha256": hashlib.sha256(PACKED).hexdigest()}
     assert [p.name for p in tmp_path.iterdir()] == ["x.txt.gz"]
 
 
 def test_gzip_is_stored_as_sent_even_if_called_an_encoding(server, tmp_path):
     server.answers.append((200, {"Content-Encoding": "gzip"}, PACKED, len(PACKED)))
-    assert fetch_file(server.url, tmp_path / "x.gz", PATIENCE).path.read_bytes() == PACKED
+    fetch_file(server.url, tmp_path / "x.gz", SETTINGS)
+    assert (tmp_path / "x.gz").read_bytes() == PACKED
 
 
 def test_a_broken_connection_is_tried_again(server, tmp_path, pauses):
     server.answers += [(200, {}, PACKED[:500], len(PACKED)), good()]
-    assert fetch_file(server.url, tmp_path / "x.gz", PATIENCE).bytes == len(PACKED)
+    assert fetch_file(server.url, tmp_path / "x.gz", SETTINGS)["bytes"] == len(PACKED)
     assert len(server.asked) == 2 and len(pauses) == 1
 
 
 def test_a_truncated_gzip_without_a_length_is_never_kept(server, tmp_path, pauses):
     server.answers.append((200, {}, PACKED[: len(PACKED) // 2], None))
     with pytest.raises(AdnormError, match=r"gave up after 3 attempts.*truncated"):
-        fetch_file(server.url, tmp_path / "x.gz", PATIENCE)
+        fetch_file(server.url, tmp_path / "x.gz", SETTINGS)
     assert len(server.asked) == 3
     assert list(tmp_path.iterdir()) == []
 
@@ -88,7 +91,7 @@ def test_a_web_page_with_status_200_is_refused_at_once(server, tmp_path, pauses)
     page = b"\n<!DOCTYPE html><html><title>reCAPTCHA</title></html>"
     server.answers.append(good(page))
     with pytest.raises(AdnormError, match="a web page instead of a file"):
-        fetch_file(server.url, tmp_path / "x.gz", PATIENCE)
+        fetch_file(server.url, tmp_path / "x.gz", SETTINGS)
     assert len(server.asked) == 1 and pauses == []
     assert list(tmp_path.iterdir()) == []
 
@@ -96,24 +99,24 @@ def test_a_web_page_with_status_200_is_refused_at_once(server, tmp_path, pauses)
 def test_a_compressed_web_page_is_refused(server, tmp_path):
     server.answers.append(good(gzip.compress(b"<html>busy</html>")))
     with pytest.raises(AdnormError, match="a web page instead of a file"):
-        fetch_file(server.url, tmp_path / "x.gz", PATIENCE)
+        fetch_file(server.url, tmp_path / "x.gz", SETTINGS)
 
 
 def test_retry_after_is_honoured(server, tmp_path, pauses):
     server.answers += [(429, {"Retry-After": "7"}, b"", 0), (503, {}, b"", 0), good()]
-    fetch_file(server.url, tmp_path / "x.gz", PATIENCE)
+    fetch_file(server.url, tmp_path / "x.gz", SETTINGS)
     assert pauses[0] == 7
     assert len(server.asked) == 3
 
 
 def test_pauses_grow_without_retry_after(server, tmp_path, pauses):
     server.answers.append((500, {}, b"", 0))
-    patience = Patience(5, 5, attempts=4)
+    settings = GeoSettings(connect_timeout=5, read_timeout=5, attempts=4)
     with pytest.raises(
         AdnormError,
         match=r"gave up after 4 attempts.*status 500.*`geo: address:`.*`identifiers: table:`",
     ):
-        fetch_file(server.url, tmp_path / "x.gz", patience)
+        fetch_file(server.url, tmp_path / "x.gz", settings)
     assert len(pauses) == 3
     assert 1 <= pauses[0] <= 2 <= pauses[1] <= 3 < 4 <= pauses[2] <= 5
 
@@ -122,13 +125,13 @@ def test_pauses_grow_without_retry_after(server, tmp_path, pauses):
 def test_lasting_refusals_are_not_repeated(server, tmp_path, pauses, status, words):
     server.answers.append((status, {}, b"<html>", 6))
     with pytest.raises(AdnormError, match=words):
-        fetch_file(server.url, tmp_path / "x.gz", PATIENCE)
+        fetch_file(server.url, tmp_path / "x.gz", SETTINGS)
     assert len(server.asked) == 1 and pauses == []
 
 
 def test_no_server_at_all(tmp_path, pauses):
     with pytest.raises(AdnormError, match="gave up after 3 attempts"):
-        fetch_file("http://127.0.0.1:9/x.gz", tmp_path / "x.gz", PATIENCE)
+        fetch_file("http://127.0.0.1:9/x.gz", tmp_path / "x.gz", SETTINGS)
     assert len(pauses) == 2
 
 
@@ -137,29 +140,29 @@ def test_a_failed_download_leaves_the_old_file(server, tmp_path, pauses):
     target.write_bytes(PACKED)
     server.answers.append(good(b"nonsense"))
     with pytest.raises(AdnormError, match="not gzip"):
-        fetch_file(server.url, target, PATIENCE)
+        fetch_file(server.url, target, SETTINGS)
     assert target.read_bytes() == PACKED
 
 
 def test_an_empty_answer_is_refused(server, tmp_path, pauses):
     server.answers.append(good(b""))
     with pytest.raises(AdnormError, match="empty"):
-        fetch_file(server.url, tmp_path / "x.txt", PATIENCE)
+        fetch_file(server.url, tmp_path / "x.txt", SETTINGS)
 
 
 @pytest.mark.parametrize("form", ["{}", "file:{}", "file://{}"])
 def test_local_files_are_copied(tmp_path, form):
     source = tmp_path / "a b.txt.gz"
     source.write_bytes(PACKED)
-    fetched = fetch_file(form.format(source), tmp_path / "to" / "x.gz")
-    assert fetched.path.read_bytes() == PACKED
+    fetch_file(form.format(source), tmp_path / "to" / "x.gz")
+    assert (tmp_path / "to" / "x.gz").read_bytes() == PACKED
 
 
 def test_a_relative_file_address(tmp_path, monkeypatch):
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror" / "x.csv").write_text("gene,a\nFLG,1\n")
     monkeypatch.chdir(tmp_path)
-    assert fetch_file("file:mirror/x.csv", "got/x.csv").bytes == 13
+    assert fetch_file("file:mirror/x.csv", Path("got/x.csv"))["bytes"] == 13
 
 
 def test_an_absent_local_file_names_the_nearest(tmp_path):
@@ -203,7 +206,7 @@ def test_other_local_files_that_are_no_data(tmp_path):
 
 def test_gzip_in_several_members_is_whole(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"one\n") + gzip.compress(b"two\n") + b"\0" * 9)
-    assert fetch_file(str(tmp_path / "a.gz"), tmp_path / "b.gz").bytes > 0
+    assert fetch_file(str(tmp_path / "a.gz"), tmp_path / "b.gz")["bytes"] > 0
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"one\n") + gzip.compress(b"two\n")[:-3])
     with pytest.raises(AdnormError, match="truncated"):
         fetch_file(str(tmp_path / "a.gz"), tmp_path / "c.gz")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.fetch.simulate import simulate_cohort
+from adnorm.simulation.cohort import simulate_cohort
 from adnorm.study.cohort import read_cohort
 from adnorm.study.gene_sets import read_gene_sets
 
@@ -26,7 +26,7 @@ class Written:
     truth: pd.DataFrame
     counts: pd.DataFrame | None
     folder: Path
-    files: list[dict]
+    files: list[tuple[str, str]]
 
     def effects(self) -> pd.Series:
         return self.truth[self.truth["kind"] == "gene_effect"].set_index("name")["value"]
@@ -71,8 +71,8 @@ def approved_symbols(repository: Path) -> dict[str, str]:
     return {old: g.symbol for g in genes for old in g.previous_symbols}
 
 
-def read_written(cohort: dict, folder: Path, files: list[dict], old: dict[str, str]) -> Written:
-    names = {f["role"]: folder / f["name"] for f in files}
+def read_written(folder: Path, files: list[tuple[str, str]], old: dict[str, str]) -> Written:
+    names = {role: folder / name for role, name in files}
     _, samples = read_metadata(names["series_matrix"])
     counts = None
     if "table" in names:
@@ -109,7 +109,7 @@ def demo(repository, tmp_path_factory):
             cohort = plan(repository, name, **changes)
             folder = tmp_path_factory.mktemp(name)
             files = simulate_cohort(cohort, folder)
-            cache[name + label] = read_written(cohort, folder, files, old)
+            cache[name + label] = read_written(folder, files, old)
         return cache[name + label]
 
     return make
@@ -131,9 +131,9 @@ def test_every_run_gives_the_same_bytes(repository, tmp_path, demo, name):
     first = demo(name)
     again = simulate_cohort(plan(repository, name), tmp_path)
     assert again == first.files
-    for file in again:
-        assert (tmp_path / file["name"]).read_bytes() == (first.folder / file["name"]).read_bytes()
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f["name"] for f in again)
+    for _, name in again:
+        assert (tmp_path / name).read_bytes() == (first.folder / name).read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(name for _, name in again)
 
 
 def test_another_seed_gives_other_patients_with_the_same_disease(demo):
@@ -154,16 +154,16 @@ def test_another_seed_gives_other_patients_with_the_same_disease(demo):
 )
 def test_files_have_the_forms_of_geo_and_say_simulated(demo, name, roles):
     written = demo(name)
-    assert [f["role"] for f in written.files] == roles
-    series, samples = read_metadata(written.folder / written.files[0]["name"])
+    assert [role for role, _ in written.files] == roles
+    series, samples = read_metadata(written.folder / written.files[0][1])
     assert "SIMULATED" in series["title"]
     assert list(samples.columns) == [
         *("subject id", "tissue", "time point", "treatment"),
         *("Sex", "age", "easi score", "itch nrs"),
     ]
     assert samples.index.is_unique
-    for file in written.files[:-1]:
-        head = (written.folder / file["name"]).read_bytes()[:10]
+    for _, file in written.files[:-1]:
+        head = (written.folder / file).read_bytes()[:10]
         # Magic number; no name (flag 0) and no date (four zero bytes) in the header.
         assert head[:3] == b"\x1f\x8b\x08"
         assert head[3:8] == bytes(5)

@@ -13,7 +13,7 @@ SCALE_OF_STYLE = {"geo_supplementary": "counts", "geo_series_matrix": "log2"}
 
 
 @dataclass(frozen=True)
-class Arm:
+class SimulatedArm:
     """One arm of a simulated trial.
 
     Attributes
@@ -53,13 +53,13 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Decay:
+class RegressionToMean:
     """How lesional severity falls in every arm because patients enrol in a flare."""
 
     fraction: float = 0.15
     half_time_weeks: float = 4.0
 
-    def lost(self, week: float) -> float:
+    def decrease(self, week: float) -> float:
         """Return the fraction of the severity at enrolment that is gone by a week."""
         return self.fraction * (1 - 0.5 ** (week / self.half_time_weeks))
 
@@ -108,11 +108,11 @@ class ArrayPlan:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Simulation:
     """A whole simulated trial; the keys are those of the ``simulation:`` block."""
 
     writes: str
-    arms: tuple[Arm, ...]
+    arms: tuple[SimulatedArm, ...]
     weeks: tuple[float, ...]
     nonlesional_weeks: tuple[float, ...] = (0,)
     healthy: int = 0
@@ -122,17 +122,17 @@ class Trial:
     nonresponder_reversal: float = 0.25
     failed_biopsies: float = 0.02
     field_defect: float = 0.2
-    regression_to_mean: Decay = Decay()
+    regression_to_mean: RegressionToMean = RegressionToMean()
     genes: GenePlan = GenePlan()
     variation: Variation = Variation()
     counts: CountPlan = CountPlan()
     array: ArrayPlan = ArrayPlan()
 
-    def speed(self, arm: Arm, programme: str) -> float:
+    def speed(self, arm: SimulatedArm, programme: str) -> float:
         """Return how fast a gene programme follows the treatment of an arm."""
         return arm.programmes.get(programme, self.programmes.get(programme, 1.0))
 
-    def reversal(self, arm: Arm, week: float, programme: str) -> float:
+    def reversal(self, arm: SimulatedArm, week: float, programme: str) -> float:
         """Return the fraction of the lesional effect that an arm's responders lose by a week.
 
         The speed of a programme multiplies the rate, not the fraction: what remains is the
@@ -146,7 +146,7 @@ class Trial:
 
 
 _BLOCKS = {
-    "regression_to_mean": Decay,
+    "regression_to_mean": RegressionToMean,
     "genes": GenePlan,
     "variation": Variation,
     "counts": CountPlan,
@@ -174,7 +174,7 @@ def _build(kind: type, block: dict, where: str, problems: Problems):
     return kind(**values)
 
 
-def read_trial(cohort: dict) -> Trial:
+def read_trial(cohort: dict) -> Simulation:
     """Read the ``simulation:`` block of a cohort file.
 
     Parameters
@@ -184,7 +184,7 @@ def read_trial(cohort: dict) -> Trial:
 
     Returns
     -------
-    Trial
+    Simulation
         The plan, with defaults filled in.
 
     Raises
@@ -199,10 +199,10 @@ def read_trial(cohort: dict) -> Trial:
     problems = Problems(where)
     parts = {k: _build(v, block.get(k) or {}, k, problems) for k, v in _BLOCKS.items()}
     arms = tuple(
-        _build(Arm, arm, f"arms: number {i}", problems)
+        _build(SimulatedArm, arm, f"arms: number {i}", problems)
         for i, arm in enumerate(block.get("arms") or [], 1)
     )
-    trial = _build(Trial, {**block, **parts, "arms": list(arms)}, "keys", problems)
+    trial = _build(Simulation, {**block, **parts, "arms": list(arms)}, "keys", problems)
     problems.stop()
     _check_visits(trial, problems)
     _check_arms(trial, problems)
@@ -212,7 +212,7 @@ def read_trial(cohort: dict) -> Trial:
     return trial
 
 
-def _check_visits(trial: Trial, problems: Problems) -> None:
+def _check_visits(trial: Simulation, problems: Problems) -> None:
     weeks = list(trial.weeks)
     if not weeks or weeks[0] != 0 or weeks != sorted(set(weeks)):
         problems.add(f"weeks: {weeks} must rise from 0 (baseline) without repeats, as [0, 4, 16]")
@@ -221,7 +221,7 @@ def _check_visits(trial: Trial, problems: Problems) -> None:
         problems.add(f"nonlesional_weeks: {listing(extra)} not among weeks {weeks}")
 
 
-def _check_arms(trial: Trial, problems: Problems) -> None:
+def _check_arms(trial: Simulation, problems: Problems) -> None:
     later = len(trial.weeks) - 1
     if not trial.arms:
         problems.add("arms: at least one arm is needed; an untreated cohort has treatment none")
@@ -247,7 +247,7 @@ def _check_fraction(value: float, what: str, problems: Problems) -> None:
         problems.add(f"{what} is {value}; a fraction between 0 and 1 is needed")
 
 
-def _check_numbers(trial: Trial, problems: Problems) -> None:
+def _check_numbers(trial: Simulation, problems: Problems) -> None:
     for key in ("nonresponder_reversal", "failed_biopsies"):
         _check_fraction(getattr(trial, key), key, problems)
     _check_fraction(trial.regression_to_mean.fraction, "regression_to_mean: fraction", problems)
@@ -267,7 +267,7 @@ def _check_numbers(trial: Trial, problems: Problems) -> None:
         problems.add(f"array: probes_per_gene is [{few}, {many}]; the lower, at least 1, first")
 
 
-def _check_style(trial: Trial, cohort: dict, problems: Problems) -> None:
+def _check_style(trial: Simulation, cohort: dict, problems: Problems) -> None:
     if trial.writes not in SCALE_OF_STYLE:
         problems.add(
             f"writes: '{trial.writes}' is unknown{nearest(trial.writes, SCALE_OF_STYLE)}. "
