@@ -12,7 +12,7 @@ import yaml
 from adnorm.base.errors import AdnormError
 from adnorm.base.logs import get_logger
 from adnorm.base.losses import Loss, losses_table, tell
-from adnorm.cli.check_table import as_json, as_text
+from adnorm.cli.check import as_json, as_text
 from adnorm.cli.inspection import inspect_cohort
 from adnorm.expression.losses import set_losses
 from adnorm.study.cohort import read_study

@@ -18,7 +18,7 @@ import yaml
 from adnorm.base.tables import read_json
 from adnorm.cli import COMMANDS, main
 from adnorm.cli.discover import addresses
-from adnorm.cli.pinning import pin
+from adnorm.cli.lock import pin
 from adnorm.study.gene_sets import read_gene_sets
 from adnorm.study.schema import read_yaml
 

@@ -14,13 +14,19 @@ import yaml
 from adnorm.base.errors import AdnormError
 from adnorm.expression.lanes import sum_lanes
 from adnorm.onboarding.cohort_text import marked_lines, scalar, write_cohort
-from adnorm.onboarding.drugs import DRUGS, read_arm
-from adnorm.onboarding.material import Material, container_material, table_material
+from adnorm.onboarding.draft import (
+    CohortDraft,
+    draft_of_h5ad,
+    draft_of_series,
+    draft_of_table,
+    judge_assay,
+    judge_scale,
+)
 from adnorm.onboarding.proposals import propose
-from adnorm.onboarding.series import series_material
-from adnorm.onboarding.tables import judge_assay, judge_scale
-from adnorm.onboarding.weeks import weeks_of
+from adnorm.onboarding.treatments import DRUGS, read_arm
+from adnorm.onboarding.visits import weeks_of
 from adnorm.study.cohort import read_cohort
+from adnorm.study.config import GeoSettings
 from adnorm.study.samples import build_sample_sheet
 from adnorm.study.schema import check, read_yaml
 
@@ -67,15 +73,15 @@ def write_series(
     path.mkdir(parents=True)
     text = "\n".join(lines) + "\n"
     (path / f"{accession}_series_matrix.txt.gz").write_bytes(gzip.compress(text.encode()))
-    return {"address": f"file:{folder}"}
+    return GeoSettings(address=f"file:{folder}")
 
 
 def proposed(tmp_path, samples, **facts):
     """Return the text of a proposal, what YAML makes of it, and the lines left to fill in."""
     settings = write_series(tmp_path, samples, **facts)
-    with series_material("GSE1234", None, settings) as material:
-        text = write_cohort(propose(material))
-        raw = material.raw
+    with draft_of_series("GSE1234", None, settings) as draft:
+        text = write_cohort(propose(draft))
+        raw = draft.raw
     path = tmp_path / "gse1234.yaml"
     path.write_text(text)
     return text, read_yaml(path), [m for m in marked_lines(text) if m.mark == "fill in"], raw
@@ -270,7 +276,7 @@ def test_a_filled_in_line_counts_no_more():
 def test_mouse_is_refused(tmp_path):
     settings = write_series(tmp_path, [{"x": "1"}], species="Mus musculus")
     with pytest.raises(AdnormError, match="Mus musculus.*human data only"):
-        with series_material("GSE1234", None, settings):
+        with draft_of_series("GSE1234", None, settings):
             pass
 
 
@@ -398,20 +404,20 @@ def test_the_assay_is_judged_by_rows_then_by_a_floor():
 def lab_source(tmp_path, table, name="table.csv", index=True):
     table.to_csv(tmp_path / name, index=index)
     SHEET.to_csv(tmp_path / "sheet.csv", index=False)
-    material = table_material(tmp_path / name, tmp_path / "sheet.csv")
-    return {key: value for key, (value, _) in material.source.items()}, material
+    draft = draft_of_table(tmp_path / name, tmp_path / "sheet.csv")
+    return {key: value for key, (value, _) in draft.source.items()}, draft
 
 
 def test_the_sheet_is_joined_by_the_column_that_fits(tmp_path):
-    source, material = lab_source(tmp_path, COUNTS)
+    source, draft = lab_source(tmp_path, COUNTS)
     assert source["sheet_key"] == "library"
-    assert list(material.raw.index) == list(COUNTS.columns)
+    assert list(draft.raw.index) == list(COUNTS.columns)
 
 
 def test_row_numbers_before_the_genes_are_seen(tmp_path):
-    source, material = lab_source(tmp_path, COUNTS.reset_index(names="symbol"))
+    source, draft = lab_source(tmp_path, COUNTS.reset_index(names="symbol"))
     assert source["gene_column"] == "symbol"
-    assert material.values.index[0] == "GENE0"
+    assert draft.values.index[0] == "GENE0"
 
 
 def test_lanes_of_one_library_are_seen(tmp_path):
@@ -425,8 +431,8 @@ def test_lanes_of_one_library_are_seen(tmp_path):
 def test_several_columns_a_sample_are_summed_only_if_they_are_counts(tmp_path):
     values = COUNTS * 1.07 + 0.31
     pairs = [values.add_suffix(".AVG_Signal"), (values % 1).add_suffix(".Detection Pval")]
-    _, material = lab_source(tmp_path, pd.concat(pairs, axis=1).rename(lambda g: f"{g}_at"))
-    proposal = propose(material)
+    _, draft = lab_source(tmp_path, pd.concat(pairs, axis=1).rename(lambda g: f"{g}_at"))
+    proposal = propose(draft)
     (libraries,) = [fact for fact in proposal.source if fact.key == "libraries"]
     assert {f.key: f.value for f in proposal.facts}["scale"] == "linear"
     assert (libraries.value, libraries.mark) == (None, "fill in")
@@ -466,9 +472,9 @@ def test_libraries_within_paths_are_seen(tmp_path, ending):
 def test_symbols_beside_ids_are_taken(tmp_path):
     ids = [f"ENSG{i:011d}.2" for i in range(len(COUNTS))]
     table = COUNTS.reset_index(names="gene_name").set_axis(pd.Index(ids, name="gene_id"))
-    source, material = lab_source(tmp_path, table)
+    source, draft = lab_source(tmp_path, table)
     assert source["gene_column"] == "gene_name"
-    assert material.values.index[0] == "GENE0"
+    assert draft.values.index[0] == "GENE0"
     assert "gene_column" not in lab_source(tmp_path, table.drop(columns="gene_name"))[0]
 
 
@@ -482,7 +488,7 @@ def test_probes_need_a_table_that_only_the_lab_has(tmp_path):
 def test_decimal_commas_of_a_sheet_are_proposed_and_read(tmp_path):
     scores = [f"{i},{i}" for i in range(7)]
     sheet = SHEET.assign(EASI=["10,125", *scores], SCORAD=[*scores, "NA"]).set_index("library")
-    text = write_cohort(propose(Material("lab", "lab", "local", sheet)))
+    text = write_cohort(propose(CohortDraft("lab", "lab", "local", sheet)))
     rules = yaml.safe_load(text)["samples"]
     assert rules["easi"]["from"] == "EASI"
     cohort = check(
@@ -504,8 +510,8 @@ def test_counts_of_ncbi_serve_where_the_authors_gave_none(tmp_path):
     table = table.set_axis(pd.RangeIndex(100, 300, name="GeneID"))
     table.to_csv(suppl / "GSE1234_raw_counts_GRCh38.p13_NCBI.tsv.gz", sep="\t")
     (suppl / "Human.GRCh38.p13.annot.tsv.gz").touch()
-    with series_material("GSE1234", None, settings) as material:
-        cohort = yaml.safe_load(write_cohort(propose(material)))
+    with draft_of_series("GSE1234", None, settings) as draft:
+        cohort = yaml.safe_load(write_cohort(propose(draft)))
     assert (cohort["route"], cohort["scale"]) == ("ncbi_counts", "counts")
     assert "source" not in cohort
 
@@ -518,8 +524,8 @@ def test_a_container_offers_its_layer_of_counts(tmp_path):
     )
     data.layers["counts"] = COUNTS.T.to_numpy()
     data.write_h5ad(tmp_path / "Our data.h5ad")
-    material = container_material(tmp_path / "Our data.h5ad")
-    cohort = yaml.safe_load(write_cohort(propose(material)))
+    draft = draft_of_h5ad(tmp_path / "Our data.h5ad")
+    cohort = yaml.safe_load(write_cohort(propose(draft)))
     assert (cohort["id"], cohort["route"], cohort["scale"]) == ("our_data", "h5ad", "counts")
     assert cohort["source"]["layer"] == "counts"
     assert cohort["samples"]["patient"]["from"] == "donor"
@@ -534,7 +540,7 @@ def test_a_container_offers_the_counts_of_raw(tmp_path):
     data.raw = data.copy()
     data.X = np.log1p(data.X / data.X.sum(axis=1, keepdims=True) * 1e4)
     data.write_h5ad(tmp_path / "own.h5ad")
-    cohort = yaml.safe_load(write_cohort(propose(container_material(tmp_path / "own.h5ad"))))
+    cohort = yaml.safe_load(write_cohort(propose(draft_of_h5ad(tmp_path / "own.h5ad"))))
     assert (cohort["scale"], cohort["source"]["layer"]) == ("counts", ".raw")
 
 
@@ -547,7 +553,7 @@ def test_a_proposal_without_a_scale_says_why(tmp_path):
         var=pd.DataFrame(index=COUNTS.index),
     )
     data.write_h5ad(tmp_path / "own.h5ad")
-    text = write_cohort(propose(container_material(tmp_path / "own.h5ad")))
+    text = write_cohort(propose(draft_of_h5ad(tmp_path / "own.h5ad")))
     line = next(line for line in text.splitlines() if line.startswith("scale:"))
     assert "scale: null  # fill in:" in line
     assert "every row has mean 0 and standard deviation 1" in line
@@ -558,7 +564,7 @@ def test_a_proposal_never_depends_on_the_order_of_the_samples():
     raw = pd.DataFrame(trial(5, ["BL", "W4"], arm=["upadacitinib 15 mg", "placebo"]))
     raw.index = [f"s{i}" for i in raw.index]
     texts = [
-        write_cohort(propose(Material("x", "x", "local", frame)))
+        write_cohort(propose(CohortDraft("x", "x", "local", frame)))
         for frame in (raw, raw.iloc[::-1], raw.sample(frac=1, random_state=3))
     ]
     assert texts[0] == texts[1] == texts[2]
@@ -608,9 +614,9 @@ def test_any_sheet_gives_a_file_that_is_valid_or_asks(tmp_path, seed, readable):
     )
     source = {"table": ("table.csv", ""), "sheet": ("sheet.csv", "")}
     words = {"title": "skin biopsies in atopic dermatitis"}
-    material = Material("x", "x", "local", raw, source=source, assay="rna-seq", texts=words)
+    draft = CohortDraft("x", "x", "local", raw, source=source, assay="rna-seq", texts=words)
     path = tmp_path / "x.yaml"
-    path.write_text(write_cohort(propose(material)))
+    path.write_text(write_cohort(propose(draft)))
     # The values are not at hand here, so that the scale is always asked for.
     path.write_text(path.read_text().replace("scale: null", "scale: counts"))
     fill = [m for m in marked_lines(path.read_text()) if m.mark == "fill in"]
@@ -634,8 +640,8 @@ def test_any_sheet_gives_a_file_that_is_valid_or_asks(tmp_path, seed, readable):
 def test_real_series_are_proposed_as_the_shipped_files_have_them(
     shared, repository, tmp_path, name
 ):
-    with series_material(name.upper(), None, {"address": f"file:{shared / 'geo'}"}) as material:
-        text = write_cohort(propose(material))
+    with draft_of_series(name.upper(), None, {"address": f"file:{shared / 'geo'}"}) as draft:
+        text = write_cohort(propose(draft))
     path = tmp_path / f"{name}.yaml"
     path.write_text(text)
     assert not [m for m in marked_lines(text) if m.mark == "fill in"]
@@ -643,7 +649,7 @@ def test_real_series_are_proposed_as_the_shipped_files_have_them(
     for key in ("assay", "scale", "platform", "route", "reference", "placebo_arm", "disease"):
         assert ours[key] == shipped[key], key
     assert ours["treatments"] == shipped["treatments"]
-    canonical = [build_sample_sheet(material.raw, c)[0] for c in (ours, shipped)]
+    canonical = [build_sample_sheet(draft.raw, c)[0] for c in (ours, shipped)]
     pd.testing.assert_frame_equal(
         *(frame.reindex(columns=sorted(frame.columns)) for frame in canonical)
     )

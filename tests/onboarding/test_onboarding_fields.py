@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from adnorm.cli import main
 from adnorm.onboarding.cohort_text import marked_lines, write_cohort
-from adnorm.onboarding.material import Material
+from adnorm.onboarding.draft import CohortDraft
 from adnorm.onboarding.proposals import propose
-from adnorm.onboarding.weeks import weeks_of
+from adnorm.onboarding.visits import weeks_of
 from adnorm.study.cohort import read_cohort
 from adnorm.study.samples import build_sample_sheet
 from adnorm.study.schema import read_yaml
@@ -22,8 +22,8 @@ FACTS = {"disease": "atopic dermatitis", "tissue": "skin biopsy", "scale": "coun
 def proposal(tmp_path, raw, **texts):
     """Write the proposal of a sheet; return its text and what YAML makes of it."""
     source = {"table": ("counts.csv", ""), "sheet": ("sheet.csv", "")}
-    material = Material("lab", "lab", "local", raw, source=source, assay="rna-seq", texts=texts)
-    text = write_cohort(propose(material))
+    draft = CohortDraft("lab", "lab", "local", raw, source=source, assay="rna-seq", texts=texts)
+    text = write_cohort(propose(draft))
     for key, value in FACTS.items():
         text = text.replace(f"\n{key}: null", f"\n{key}: {value}")
     path = tmp_path / "lab.yaml"
@@ -358,8 +358,8 @@ def test_a_proposal_of_any_text_is_the_yaml_that_was_meant(tmp_path, data):
     name, title = data.draw(TEXTS), data.draw(TEXTS)
     source = {"table": (name, ""), "sheet": (data.draw(TEXTS), data.draw(TEXTS))}
     texts = {"title": title, "summary": data.draw(TEXTS)}
-    material = Material(name, "x", "local", raw, assay="rna-seq", texts=texts, source=source)
-    meant = propose(material)
+    draft = CohortDraft(name, "x", "local", raw, assay="rna-seq", texts=texts, source=source)
+    meant = propose(draft)
     path = tmp_path / "x.yaml"
     path.write_text(write_cohort(meant), encoding="utf-8")
     read = read_yaml(path)

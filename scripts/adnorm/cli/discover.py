@@ -26,7 +26,7 @@ _TIMEOUTS = (10, 60)
 
 def query_term() -> str:
     """Write the search term: the disease, any JAK inhibitor, human series."""
-    from adnorm.onboarding.drugs import DRUGS
+    from adnorm.onboarding.treatments import DRUGS
 
     drugs = [n for drug, (kind, also) in DRUGS.items() if "JAK" in kind for n in (drug, *also)]
     # Abbreviations of four letters mean other things, too.

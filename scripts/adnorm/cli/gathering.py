@@ -18,9 +18,11 @@ from adnorm.base.stops import read_stop
 from adnorm.base.tables import read_json
 from adnorm.cli.configuration import HOME
 from adnorm.cli.terminal import warn
-from adnorm.fetch.build import MANIFEST, fetch_cohort, fetch_single
+from adnorm.fetch.build import fetch_cohort, fetch_table
 from adnorm.fetch.download import is_remote, name_of
+from adnorm.fetch.proof import MANIFEST, REFERENCES
 from adnorm.study.cohort import locate, published_part
+from adnorm.study.config import GeoSettings
 
 
 @contextmanager
@@ -32,10 +34,8 @@ def gathered(cohort: dict, config: dict, fresh: bool = False) -> Iterator[Path]:
 
     Parameters
     ----------
-    cohort
-        The checked cohort file.
-    config
-        The checked configuration.
+    cohort, config
+        The checked cohort file and configuration.
     fresh
         Download again what no run has fetched, even if an earlier call did.
 
@@ -43,21 +43,16 @@ def gathered(cohort: dict, config: dict, fresh: bool = False) -> Iterator[Path]:
     ------
     Path
         The manifest.
-
-    Raises
-    ------
-    AdnormError
-        As `fetch_cohort`.
     """
-    results = Path(config["results"]) / cohort["id"] / "fetch"
+    results, geo = Path(config["results"]) / cohort["id"] / "fetch", GeoSettings(**config["geo"])
     with TemporaryDirectory(prefix="adnorm-") as name:
         folder = Path(name)
-        downloads = not _link_known(results, folder) and _downloads(cohort, config["geo"])
+        downloads = not _link_known(results, folder) and _downloads(cohort, geo)
         if downloads:
-            folder = folder if fresh else _cache(cohort, config["geo"])
+            folder = folder if fresh else _cache(cohort, geo)
             warn(f"{cohort['id']}: fetching into {folder}")
         with _progress_told() if downloads else nullcontext():
-            manifest = fetch_cohort(_with_gene_sets(cohort), config["geo"], folder)
+            manifest = fetch_cohort(_with_gene_sets(cohort), geo, folder)
         yield manifest
 
 
@@ -66,15 +61,17 @@ def identifier_table(config: dict) -> Path | None:
     table = config["identifiers"]["table"]
     if not table or not is_remote(table):
         return Path(table) if table else None
-    known = Path(config["results"]) / "references" / table.rsplit("/", 1)[-1]
+    known = Path(config["results"]) / REFERENCES / table.rsplit("/", 1)[-1]
     if known.is_file() and read_stop(known) is None:
         return known
-    target = _cache_folder() / "references" / name_of(table)
+    target = _cache_folder() / REFERENCES / name_of(table)
     if not target.is_file():
         warn(f"fetching the identifier table into {target.parent}")
         target.parent.mkdir(parents=True, exist_ok=True)
         with _progress_told():
-            fetch_single(table, config["geo"], target, config["identifiers"]["sha256"])
+            fetch_table(
+                table, GeoSettings(**config["geo"]), target, config["identifiers"]["sha256"]
+            )
     return target
 
 
@@ -108,11 +105,11 @@ def _link_known(results: Path, folder: Path) -> bool:
     return True
 
 
-def _downloads(cohort: dict, settings: dict) -> bool:
+def _downloads(cohort: dict, settings: GeoSettings) -> bool:
     source = cohort["source"]
     named = [source[key] for key in ("matrix", "annotation", "table", "sheet") if source.get(key)]
     geo = cohort["route"] in ("geo_series_matrix", "geo_supplementary", "ncbi_counts")
-    return (geo and is_remote(settings["address"])) or any(map(is_remote, named))
+    return (geo and is_remote(settings.address)) or any(map(is_remote, named))
 
 
 def _cache_folder() -> Path:
@@ -120,9 +117,9 @@ def _cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "adnorm"
 
 
-def _cache(cohort: dict, settings: dict) -> Path:
+def _cache(cohort: dict, settings: GeoSettings) -> Path:
     """Name the folder of a cohort by what is fetched, so that another address is another folder."""
-    part = published_part(cohort) | {"address": settings["address"]}
+    part = published_part(cohort) | {"address": settings.address}
     digest = hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:12]
     return _cache_folder() / f"{cohort['id']}-{digest}"
 
