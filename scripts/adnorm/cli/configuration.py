@@ -17,6 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "cohorts", nargs="*", metavar="COHORT", help="ids or cohort files; else all of the run"
     )
+    add_configuration(parser)
+
+
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """Let a command take a configuration."""
     parser.add_argument("--configfile", type=Path, help=f"configuration of the run; else {SHIPPED}")
     parser.add_argument(
         "--config",
