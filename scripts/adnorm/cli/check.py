@@ -48,8 +48,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Print what each cohort would give; 1 when any has a problem."""
     config, where = configuration.read_configuration(chosen)
     # The gene sets are read again with each cohort, which tells what was mended in them.
-    known: list[str] = []
-    with warnings_collected(known):
+    repeated: list[str] = []
+    with warnings_collected(repeated):
         studies, problems, unread = configuration.read_studies(config, where)
     problems += _unfilled(config)
     # Each takes seconds to import; a wrong configuration is told before.
@@ -67,7 +67,7 @@ def run(chosen: argparse.Namespace) -> int:
     problems += [text for inspection in found for text in inspection.problems]
     # What keeps a run from being read is told once.
     behind = problems_behind(unread, config)
-    problems += [text for text in behind if not any(text in told for told in problems)]
+    problems += [text for text in behind if not any(text in known for known in problems)]
     # Cohorts share the identifier table and the gene sets.
     problems = list(dict.fromkeys(problems))
     if chosen.json:

@@ -46,40 +46,24 @@ _NEEDED = {
 ANY_SHEET = {
     "patient": {"constant": "anybody"},
     "state": {"constant": State.LESIONAL.value},
-    "treatment": {"constant": "none"},
+    "treatment": {"constant": NO_TREATMENT},
     "week": {"constant": 0},
 }
 
 
 @dataclass
 class Inspection:
-    """All that the check of one cohort found.
-
-    Attributes
-    ----------
-    cohort
-        The checked cohort file.
-    problems
-        Paragraphs; the cohort cannot run while there is any.
-    warnings
-        What a run would warn of.
-    tables
-        samples, excluded, losses, design, comparisons … as the stage expression writes them; empty
-        when it stopped.
-    coverage
-        Gene sets: set, asked, found, status, reason.
-    genes
-        Number of genes.
-    unconfirmed
-        Lines of the cohort file that are still guesses of `adnorm new-cohort`.
-    """
+    """All that the check of one cohort found; it cannot run while there is a problem."""
 
     cohort: dict
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    #: Those that the stage expression writes, by name; empty when it stopped.
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    #: coverage.tsv of the gene sets.
     coverage: pd.DataFrame = field(default_factory=pd.DataFrame)
     genes: int = 0
+    #: Lines of the cohort file that are still guesses of `adnorm new-cohort`.
     unconfirmed: list[Marked] = field(default_factory=list)
 
 
@@ -91,9 +75,8 @@ def inspect_cohort(cohort: dict, config: dict) -> Inspection:
             with gathered(cohort, config) as manifest:
                 _run_aside(found, _Stages(manifest, config, identifier_table(config), Path(folder)))
         except Exception as error:  # noqa: BLE001 -- one cohort must not end the check of the others
-            told = in_words(error)
-            foreseen = isinstance(error, AdnormError)
-            found.problems.append(told if foreseen else f"{cohort['where']}: {told}")
+            where = "" if isinstance(error, AdnormError) else f"{cohort['where']}: "
+            found.problems.append(where + in_words(error))
     found.warnings += _treated_after_all(found)
     return found
 
@@ -224,15 +207,11 @@ def _behind_sheet(stages: _Stages, cohort: dict, known: str) -> list[str]:
     if cohort["route"] == "h5ad":
         # Rows of one biopsy would be taken for cells.
         sheet = sheet | {"patient": {"from": "sample", "missing": "anybody"}}
-    stand_in = cohort | {
-        "samples": sheet,
-        "treatments": {},
-        "placebo_arm": None,
-        "reference": None,
-    }
-    for exclude in (cohort["exclude"], []):
+    plain = {"samples": sheet, "treatments": {}, "placebo_arm": None, "reference": None}
+    exclusions: tuple[list[dict], ...] = (cohort["exclude"], [])
+    for exclude in exclusions:
         try:
-            stages.express(stand_in | {"exclude": exclude})
+            stages.express(cohort | plain | {"exclude": exclude})
         except AdnormError as error:
             if str(error) in known:
                 # The rules of `exclude:` themselves are wrong: go on without them.

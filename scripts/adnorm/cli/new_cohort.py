@@ -36,7 +36,7 @@ _SHELF = Path("config/cohorts")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("source", metavar="GSE…|FILE", help="GEO series, table or .h5ad")
-    parser.add_argument("--sheet", type=Path, help="sample sheet of a table, one row a sample")
+    parser.add_argument("--sheet", type=Path, help="sample sheet of a table, one row per sample")
     parser.add_argument("--id", help="id of the cohort; else from the accession or file name")
     parser.add_argument(
         "--output", type=Path, help="folder of the new file; else config/cohorts or this folder"
@@ -101,7 +101,7 @@ def _draft(chosen: argparse.Namespace) -> AbstractContextManager[CohortDraft]:
         return nullcontext(draft_of_h5ad(path))
     if chosen.sheet is None:
         raise AdnormError(
-            f"{source}: a table needs its sample sheet, one row a sample: add `--sheet FILE` (a "
+            f"{source}: a table needs its sample sheet, one row per sample: add `--sheet FILE` (a "
             "GEO series is named by its accession, such as GSE80342)"
         )
     return nullcontext(draft_of_table(path, chosen.sheet))

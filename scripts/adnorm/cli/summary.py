@@ -5,11 +5,11 @@ The level of the intervals stands in the configuration of the run."""
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.stops import read_stop
 from adnorm.base.text import per_cent
 from adnorm.cli import configuration
 from adnorm.cli.terminal import say, say_json
@@ -38,7 +38,8 @@ HEADLINE_SETS = (
 )
 
 
-class Levels(NamedTuple):
+@dataclass(frozen=True)
+class Levels:
     """Confidence of the intervals of effects and index; ``None`` where it is not known."""
 
     effects: float | None = None
@@ -205,6 +206,8 @@ def gather(results: Path, levels: Levels = UNKNOWN) -> dict:
 
 def _finished(page: Path) -> bool:
     """Whether a page shows results; a cohort that stopped has its reason there."""
+    from adnorm.base.stops import read_stop
+
     return page.is_file() and read_stop(page) is None
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from adnorm.base.errors import AdnormError, nearest
@@ -152,7 +152,7 @@ def fetch_file(
     target: Path,
     settings: GeoSettings | None = None,
     expected: Expected = ANYTHING,
-) -> dict[str, int | str]:
+) -> dict[str, Any]:
     """Download or copy one file; it appears under its name only after its bytes are checked.
 
     Parameters

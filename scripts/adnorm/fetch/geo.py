@@ -327,15 +327,15 @@ def refuse_empty_table(path: Path, where: str) -> None:
     )
 
 
-def choose_platform(wanted: str | None, found: list[str], where: str) -> str:
+def choose_platform(named: str | None, found: list[str], where: str) -> str:
     """Choose the platform of a cohort among those of its series matrix."""
-    if wanted:
-        if found and wanted not in found:
+    if named:
+        if found and named not in found:
             raise AdnormError(
-                f"{where}: platform: no sample was measured on '{wanted}'"
-                f"{nearest(wanted, found)}; platforms of this series: {listing(found)}"
+                f"{where}: platform: no sample was measured on '{named}'"
+                f"{nearest(named, found)}; platforms of this series: {listing(found)}"
             )
-        return wanted
+        return named
     if len(found) == 1:
         return found[0]
     what = f"has samples on {listing(found)}" if found else "does not say its platform"

@@ -20,7 +20,7 @@ PROOF = ".fetched.json"
 Entry = dict[str, Any]
 
 
-def fingerprint(path: Path) -> dict[str, int | str]:
+def fingerprint(path: Path) -> dict[str, Any]:
     """Return ``bytes`` and ``sha256`` of a file, as a manifest lists them."""
     size, sha256 = digest_of(path)
     return {"bytes": size, "sha256": sha256}

@@ -55,7 +55,7 @@ class CohortDraft:
     #: Supplementary files of the series, best first.
     supplementary: list[str] = field(default_factory=list)
     #: Reads rows × samples, or ``None`` when the values are not at hand.
-    read_values: Callable[[], pd.DataFrame] | None = None
+    read_values: Callable[[], pd.DataFrame | None] | None = None
     #: Reads what the data say of their scale besides the values.
     read_hints: Callable[[], Hints] | None = None
 
@@ -126,7 +126,11 @@ def _from_matrix(path: Path, accession: str, platform: str | None, address: str)
     except AdnormError:
         _take_table(draft, accession, header, address)
     else:
-        draft.read_values = lambda: read_series_matrix(path, platform).values
+
+        def read() -> pd.DataFrame | None:
+            return read_series_matrix(path, platform).values
+
+        draft.read_values = read
     return draft
 
 
@@ -307,7 +311,7 @@ def _sheet_key(sheet: pd.DataFrame, table: Path) -> str:
     from adnorm.expression.table_layout import find_layout
 
     columns = set(find_layout(table)[0].names)
-    shared = {c: len(columns & set(sheet[c])) for c in sheet if sheet[c].is_unique}
+    shared = {str(c): len(columns & set(sheet[c])) for c in sheet if sheet[c].is_unique}
     best = max(shared, key=lambda c: shared[c], default=None)
     return best if best and shared[best] else str(sheet.columns[0])
 
@@ -329,9 +333,9 @@ def _genes_of(path: Path, raw: pd.DataFrame) -> tuple[str | None, str | None]:
     names = layout.names
 
     def genes(i: int) -> float:
-        cells = [row[i].strip() for row in rows if len(row) > i]
-        numbered = cells in [[str(k + s) for k in range(len(cells))] for s in (0, 1)]
-        return 0.0 if numbered or not cells else float(np.mean([kind_of(c) != "" for c in cells]))
+        texts = [row[i].strip() for row in rows if len(row) > i]
+        numbered = texts in [[str(k + s) for k in range(len(texts))] for s in (0, 1)]
+        return 0.0 if numbered or not texts else float(np.mean([kind_of(t) != "" for t in texts]))
 
     gene_column = None
     if rows and genes(0) < 0.5:

@@ -58,8 +58,7 @@ class Column:
         text = together(raw, self.keys) if self.joined else filled(raw, self.keys)
         known = {line.raw: line.value for line in self.lines}
         if self.pattern:
-            found = text.map(lambda t: re.search(self.pattern, t, re.IGNORECASE))
-            text = found.map(lambda m: (m["value"] or "") if m else "")
+            text = found_by(self.pattern, text).fillna("")
             known = {key.casefold(): value for key, value in known.items()}
             return text.map(lambda t: known.get(t.casefold()) if known else t or None)
         if known:
@@ -82,6 +81,12 @@ def together(raw: pd.DataFrame, keys: list[str]) -> pd.Series:
     for part in parts[1:]:
         joined = joined + " " + part
     return joined.where(~pd.concat([part == "" for part in parts], axis=1).any(axis=1), "")
+
+
+def found_by(pattern: str, texts: pd.Series) -> pd.Series:
+    """Take what the group ``value`` of a pattern finds in texts; ``None`` where it finds none."""
+    matches = [re.search(pattern, text, re.IGNORECASE) for text in texts]
+    return pd.Series([m and m["value"] for m in matches], index=texts.index, dtype=object)
 
 
 def counts_of(values: pd.Series) -> dict[str, int]:
@@ -153,7 +158,7 @@ def by_fragments(
     words = sorted(kinds, key=lambda word: (-len(word), word))
     alternatives = "|".join(re.sub(r"\\ ", " ", re.escape(word)) for word in words)
     pattern = rf"(?<![A-Za-z])(?P<value>{alternatives})(?![A-Za-z0-9])"
-    again = texts.map(lambda t: (m := re.search(pattern, t, re.IGNORECASE)) and m["value"])
+    again = found_by(pattern, texts)
     return (pattern, kinds) if again[found.notna()].equals(found.dropna()) else None
 
 

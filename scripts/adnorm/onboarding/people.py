@@ -16,6 +16,7 @@ from adnorm.onboarding.fields import (
     counts_of,
     enumerable,
     filled,
+    found_by,
     key_rank,
     many,
 )
@@ -182,7 +183,7 @@ def propose_state(raw: pd.DataFrame) -> Column:
     """Propose the mapping of the state of skin.
 
     A field that tells lesional from non-lesional skin is best; a second field fills its empty
-    cells. Without one, disease against healthy is taken, and said.
+    values. Without one, disease against healthy is taken, and said.
     """
     best, others = None, []
     for place, key in enumerate(raw.columns):
@@ -259,7 +260,8 @@ def _state_of_titles(raw: pd.DataFrame) -> Column:
     for key in (k for k in TITLES if k in raw):
         texts = filled(raw, [key])
         codes = codes_of_skin(texts)
-        made = by_fragments(texts, lambda t, c=codes: (s := _state_in(t, c)) and s[1], 1.0)
+        found = {text: state for text in set(texts) if (state := _state_in(text, codes))}
+        made = by_fragments(texts, {text: words for text, (_, words) in found.items()}.get, 1.0)
         if made:
             lines = [_state_line(w, n, made[1]) for w, n in made[1].items()]
             return Column("state", [key], "read out of the text", lines, made[0])
@@ -342,12 +344,12 @@ def _counts(values: pd.Series) -> str:
 
 
 def _patient_of_titles(raw: pd.DataFrame, state: pd.Series, weeks: pd.Series) -> Column:
-    """Cut the patient out of the titles: the part that leaves one biopsy a state and visit."""
+    """Cut the patient out of the titles: the part that leaves one biopsy per state and visit."""
     best = None
     for key in (k for k in TITLES if k in raw):
         texts = filled(raw, [key])
         for rank, pattern in enumerate([*_NUMBERED, *_positions(texts)]):
-            found = texts.map(lambda t, p=pattern: (m := re.search(p, t, re.IGNORECASE)) and m[1])
+            found = found_by(pattern, texts)
             if found.isna().any() or not 1 < found.nunique() < len(raw):
                 continue
             biopsies = pd.DataFrame({"patient": found, "state": state, "week": weeks})

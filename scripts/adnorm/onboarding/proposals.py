@@ -34,8 +34,8 @@ from adnorm.study.vocabulary import State
 CONFIRM, FILL = "confirm", "fill in"
 _ANNOTATION = "table that says the gene of each probe, in a column called 'Gene symbol'"
 _SEVERAL = (
-    "several columns a sample, which are summed only if they are counts; keep one column a sample "
-    "in the table (signals, not detection p-values), called as the sample"
+    "several columns per sample, which are summed only if they are counts; keep one column per "
+    "sample in the table (signals, not detection p-values), called as the sample"
 )
 _SCALES = "counts, linear, log2 or another scale of the manual"
 _DISEASE_KEYS = [r"disease.*|diagnosis|condition|group|patient.*condition|phenotype|.*disease.*"]
@@ -68,7 +68,7 @@ class Proposal:
     def unused(self) -> list[str]:
         """Raw fields that no mapping reads, for a person to look at."""
         used = {key for column in self.columns for key in column.keys}
-        return [key for key in self.draft.raw if key not in used]
+        return [str(key) for key in self.draft.raw if key not in used]
 
 
 def propose(draft: CohortDraft, identity: str | None = None) -> Proposal:

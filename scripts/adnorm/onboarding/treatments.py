@@ -191,7 +191,7 @@ def drug_class(treatment: str) -> str | None:
 
 def names_treatment(raw: pd.DataFrame, words: str) -> bool:
     """Whether the series or a field of its samples names a treatment at all."""
-    return bool(drugs_in(words)) or _treatment_field(raw) is not None
+    return bool(drugs_in(words) or _treatment_fields(raw))
 
 
 def propose_treatment(
@@ -211,11 +211,11 @@ def propose_treatment(
         The patient of each sample as far as it is known: an arm belongs to a patient.
     """
     named = drugs_in(words)
-    key = _treatment_field(raw)
-    kinds = counts_of(filled(raw, [key])) if key else {}
-    if not kinds:
+    ranked = _treatment_fields(raw)
+    if not ranked:
         return _treatment_of_titles(raw, named)
-    others = [k for k in _treatment_fields(raw) if k != key]
+    key, *others = ranked
+    kinds = counts_of(filled(raw, [key]))
     beside = f"; other fields: {listing(others, 4)}" if others else ""
     column = Column("treatment", [key], f"the arm of a patient{beside}")
     arms = {value: _explained(value, named) for value in kinds}
@@ -266,11 +266,6 @@ def holds_treatment(raw: pd.DataFrame, drugs: bool = False) -> str:
             if arm.treatment in mentioned or arm.dose_mg is not None:
                 return f"the field '{key}' holds '{value}' ({many(number)})"
     return ""
-
-
-def _treatment_field(raw: pd.DataFrame) -> str | None:
-    ranked = _treatment_fields(raw)
-    return ranked[0] if ranked else None
 
 
 def _treatment_fields(raw: pd.DataFrame) -> list[str]:

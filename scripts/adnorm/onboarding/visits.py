@@ -133,7 +133,7 @@ def read_visit(text: str) -> Visit | None:
     if cycle:
         words = f"{_UNITS['day']}|{_UNITS['week']}"
         day = re.match(rf"[\s_,.:/-]*(?:{words})[\s_.:#-]*\d+", lower[cycle.end() :])
-        if day or len(re.match("[a-z]+", cycle[0])[0]) > 1:
+        if day or cycle[0][1:2].isalpha():
             end = cycle.end() + (day.end() if day else 0)
             return Visit("cycle", float("nan"), text[cycle.start() : end])
     later = re.search(_LATER_START, lower)
@@ -147,9 +147,9 @@ def read_visit(text: str) -> Visit | None:
         if found:
             return found
     for unit, pattern in (("baseline", _BASELINE), ("before", _BEFORE)):
-        found = re.search(pattern, lower)
-        if found:
-            return Visit(unit, 0.0, text[found.start() : found.end()])
+        before = re.search(pattern, lower)
+        if before:
+            return Visit(unit, 0.0, text[before.start() : before.end()])
     after = re.search(_AFTER, lower)
     if after:
         return Visit("after", float("nan"), text[after.start() : after.end()])
@@ -249,7 +249,7 @@ def _with_signs(visits: dict[str, Visit | None]) -> dict[str, Visit | None]:
 
     ``Week-0`` shows that the dash is a mark.
     """
-    units = {}
+    units: dict[str, list[Visit]] = {}
     for visit in visits.values():
         if visit and visit.unit in (*_TIMES, "visit"):
             units.setdefault(visit.unit, []).append(visit)
@@ -301,8 +301,8 @@ def _one_baseline(
     visits: dict[str, Visit | None], weeks: dict[str, tuple[float | None, str]]
 ) -> dict[str, tuple[float | None, str]]:
     """Leave visits before treatment open where another visit is the baseline."""
-    baseline = [v for v, (week, _) in weeks.items() if week == 0 and visits[v].unit != "before"]
-    before = [v for v, visit in visits.items() if visit and visit.unit == "before"]
+    before = {v: visit.words for v, visit in visits.items() if visit and visit.unit == "before"}
+    baseline = [v for v, (week, _) in weeks.items() if week == 0 and v not in before]
     if baseline:
         remark = f"before baseline ('{baseline[0]}' is week 0): leave these samples out"
         return weeks | dict.fromkeys(before, (None, remark))
@@ -312,7 +312,7 @@ def _one_baseline(
             v: (w, f"{remark}; {hint}") if w is not None and w < 0 else (w, remark)
             for v, (w, remark) in weeks.items()
         }
-    if len({visits[value].words.casefold() for value in before}) > 1:
+    if len({words.casefold() for words in before.values()}) > 1:
         remark = "0 for the visit that is the baseline; leave the samples of the others out"
         return weeks | dict.fromkeys(before, (None, remark))
     return weeks
@@ -353,7 +353,7 @@ def propose_week(
     values = filled(raw, [key])
     kinds = counts_of(values)
     column = Column("week", [key], f"weeks since baseline, 0 is baseline{_other_fields(raw, key)}")
-    made = by_fragments(values[values != ""], lambda text: (v := read_visit(text)) and v.words)
+    made = by_fragments(values[values != ""], _words_of_visit)
     unread = {v: n for v, n in kinds.items() if read_visit(v) is None}
     if made and len(made[1]) < len(kinds) - len(unread):
         # The field says more than the visit: m0_AL and m0_AN are one visit.
@@ -361,7 +361,7 @@ def propose_week(
     weeks = weeks_of(kinds, key, untreated)
     plain = unit_of_key(key) == "week" and all(is_decimal(value) for value in kinds)
     if plain:
-        ordered = sorted(kinds.items(), key=lambda item: weeks[item[0]][0])
+        ordered = sorted(kinds.items(), key=lambda item: weeks[item[0]][0] or 0.0)
         counts = ", ".join(f"{value} ({number})" for value, number in ordered)
         column.remark = f"{column.remark}; samples: {counts}"
     early = _early(column, values, weeks)
@@ -379,9 +379,14 @@ def propose_week(
     return column, early
 
 
+def _words_of_visit(text: str) -> str | None:
+    visit = read_visit(text)
+    return visit.words if visit else None
+
+
 def _other_fields(raw: pd.DataFrame, used: str) -> str:
     """Name the other fields that are called after a visit or a time."""
-    others = [k for k in raw if k != used and key_rank(k, _WEEK_KEYS) < _EXACT]
+    others = [k for k in raw.columns if k != used and key_rank(k, _WEEK_KEYS) < _EXACT]
     return f"; other fields: {listing(others, 4)}" if others else ""
 
 

@@ -134,7 +134,7 @@ def planted_truth(trial: Simulation, people: Enrolled, genes: SimulatedGenes) ->
 
 
 def _course(trial: Simulation, people: Enrolled, genes: SimulatedGenes) -> list[tuple]:
-    rows = []
+    rows: list[tuple] = []
     persons = people.people
     severity = persons["severity"].to_numpy()
     lesional = people.biopsies[people.biopsies["state"] == State.LESIONAL]

@@ -32,7 +32,7 @@ def write_sequencing(
     cohort: dict,
     trial: Simulation,
     people: Enrolled,
-    genes: Sequence[str],
+    genes: Iterable[str],
     counts: np.ndarray,
 ) -> list[tuple[str, str]]:
     """Write a series matrix without values and a supplementary table of counts."""
@@ -188,7 +188,7 @@ def _write_annotation(
 
 
 def _write_counts(
-    path: Path, genes: Sequence[str], identifiers: Sequence[str], counts: np.ndarray
+    path: Path, genes: Iterable[str], identifiers: Sequence[str], counts: np.ndarray
 ) -> None:
     """Write a table of counts: one row per gene, one column per sample, comma-separated."""
     with _open_gzip(path) as file:

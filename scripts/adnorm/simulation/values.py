@@ -106,12 +106,12 @@ def _describe(
     symbol: str, fact: _Facts | None, default: float, spread: float
 ) -> tuple[str, str, float]:
     """Return kind, programme and disease effect of a gene that has a name."""
-    programme = fact.programme if fact else OTHER
-    if symbol in FEMALE_GENES + MALE_GENES:
-        return "sex", programme, 0.0
+    if fact is None or symbol in FEMALE_GENES + MALE_GENES:
+        return "sex", fact.programme if fact else OTHER, 0.0
+    programme = fact.programme
     # A published fold change shows that the gene can be measured.
     kind = "set" if fact.detected or fact.changes else "undetected"
-    if fact.programme in STEADY:
+    if programme in STEADY:
         return kind, programme, 0.0
     if fact.changes:
         return kind, programme, float(np.mean(fact.changes))
@@ -145,7 +145,7 @@ def _set_members(
             signs = dict.fromkeys(signs, 0)
         found = [(rows[s], sign) for s, sign in signs.items() if kind[rows[s]] != "undetected"]
         if found:
-            members[name] = tuple(np.array(column) for column in zip(*found, strict=True))
+            members[name] = np.array([row for row, _ in found]), np.array([s for _, s in found])
     return members
 
 
