@@ -15,8 +15,8 @@ from adnorm.base.losses import Loss, losses_table, tell
 from adnorm.cli.check import as_json, as_text
 from adnorm.cli.inspection import inspect_cohort
 from adnorm.expression.losses import set_losses
-from adnorm.study.cohort import read_study
 from adnorm.study.gene_sets import read_gene_sets
+from adnorm.study.reading import read_study
 from adnorm.study.spellings import find_spellings, joining_line, spelling
 
 GENE_SETS = "config/gene_sets/adnorm.tsv"

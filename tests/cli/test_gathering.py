@@ -9,12 +9,14 @@ from adnorm.study.schema import read_yaml
 def test_manifests_are_linked_not_copied_and_stay_as_they_are(trial, here, repository):
     from adnorm.cli.gathering import gathered
     from adnorm.fetch.build import fetch_cohort
-    from adnorm.study.cohort import read_study
-    from adnorm.study.config import GeoSettings
+    from adnorm.study.cohort import PublishedCohort
+    from adnorm.study.reading import read_study
 
     study = read_study(read_yaml(here / "run.yaml") | {"results": "kept"}, repository)
     cohort = study.cohorts["trial"]
-    manifest = fetch_cohort(cohort, GeoSettings(**study.config["geo"]), here / "kept/trial/fetch")
+    manifest = fetch_cohort(
+        cohort.view(PublishedCohort), study.config.geo, here / "kept/trial/fetch"
+    )
     before = {p.name: p.stat().st_mtime_ns for p in manifest.parent.iterdir()}
     with gathered(cohort, study.config) as aside:
         assert read_json(aside) == read_json(manifest)

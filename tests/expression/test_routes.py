@@ -22,10 +22,11 @@ from adnorm.expression.build import build_expression
 from adnorm.expression.sample_table import read_sheet
 from adnorm.expression.sources import reading
 from adnorm.fetch import geo
-from adnorm.fetch.build import fetch_cohort, fetch_table
+from adnorm.fetch.build import fetch_table
 from adnorm.study.cohort import local_sources, published_part, read_cohort
 from adnorm.study.config import GeoSettings
 from adnorm.study.schema import check, fill_defaults, load_schema
+from builders.fetched import fetch_cohort
 
 GENES = ["FLG", "LORICRIN", "KRT16", "IL4R", *(f"GENE{i}" for i in range(36))]
 PEOPLE = [(patient, state) for patient in range(5) for state in ("LS", "NL")]
@@ -85,7 +86,12 @@ class Lab:
         return str(target)
 
     def fetch(self, cohort):
-        settings = GeoSettings(address=self.address, connect_timeout=5, read_timeout=5, attempts=1)
+        settings = {
+            "address": self.address,
+            "connect_timeout": 5,
+            "read_timeout": 5,
+            "attempts": 1,
+        }
         return fetch_cohort(published_part(cohort), settings, self.folder / "fetch")
 
     def run(self, cohort):

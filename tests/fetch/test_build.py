@@ -17,23 +17,22 @@ from adnorm.base.stops import last_note
 from adnorm.fetch import download, geo
 from adnorm.fetch.build import fetch_cohort, fetch_table
 from adnorm.fetch.proof import fetch_again, fingerprint
+from adnorm.study.cohort import FetchedSource, PublishedCohort
 from adnorm.study.config import GeoSettings
-
-SOURCE = dict.fromkeys(
-    ("matrix", "annotation", "table", "sheet", "sheet_key", "gene_column", "symbol_column")
-)
 
 TABLE_END = "!series_matrix_table_end\n"
 
 
 def cohort(route="geo_series_matrix", accession="GSE80342", platform="GPL570", **source):
-    return {
-        "id": "trial",
-        "route": route,
-        "accession": accession,
-        "platform": platform,
-        "source": SOURCE | source,
-    }
+    empty = dict.fromkeys(("matrix", "annotation", "table", "sheet", "unpacked_gigabytes"))
+    return PublishedCohort(
+        id="trial",
+        route=route,
+        accession=accession,
+        platform=platform,
+        source=FetchedSource(**empty | {"sha256": {}} | source),
+        title="A trial",
+    )
 
 
 def settings(address):
@@ -207,7 +206,7 @@ def test_supplementary_and_named_files(mirror, tmp_path):
     files = manifest_of(fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "a"))
     assert set(files) == {"series_matrix", "table"}
     assert files["table"]["source"] == "geo:series/GSEnnn/GSE12/suppl/GSE12_counts.csv.gz"
-    plan["source"]["table"] = str(table)
+    plan = cohort("geo_supplementary", "GSE12", None, table=str(table))
     files = manifest_of(fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "b"))
     assert (files["table"]["name"], files["table"]["source"]) == ("t.tsv", "t.tsv")
 

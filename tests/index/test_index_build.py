@@ -14,13 +14,12 @@ from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
 from adnorm.effects.build import build_effects
 from adnorm.expression.build import build_expression
-from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import compile_lesional_effects
 from adnorm.index.build import build_index
 from adnorm.scores import build as scores_stage
 from adnorm.scores.coverage import NOT_SCORED as UNSCORED
 from adnorm.study.cohort import read_study
-from adnorm.study.config import GeoSettings
+from builders.fetched import fetch_cohort
 
 SETTINGS = {
     "bootstrap": 2000,
@@ -66,7 +65,7 @@ def run(folder, repository, config):
     table = config["identifiers"]["table"]
     for name, cohort in study.cohorts.items():
         place = folder / name
-        manifest = fetch_cohort(cohort, GeoSettings(**config["geo"]), place / "fetch")
+        manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, place / "fetch")
         outputs = {key: place / "expression" / f"{key}.tsv" for key in EXPRESSION}
         outputs["expression"] = place / "expression" / "expression.h5ad"
         settings = config["expression"] | {"minimum_pairs": 3}

@@ -10,7 +10,6 @@ import yaml
 from adnorm.base.tables import read_table, write_table
 from adnorm.effects.build import build_effects
 from adnorm.expression.build import build_expression
-from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import compile_lesional_effects
 from adnorm.index.build import build_index
 from adnorm.index.mixed import LEAST_SQUARES, MIXED, fit_patient_model
@@ -23,7 +22,7 @@ from adnorm.index.trajectories import (
 )
 from adnorm.scores import build as scores_stage
 from adnorm.study.cohort import read_study
-from adnorm.study.config import GeoSettings
+from builders.fetched import fetch_cohort
 
 DIFFERENTIATION = "barrier_terminal_differentiation_down"
 PROLIFERATION, ITCH = "barrier_hyperproliferation_up", "itch_core_skin_up"
@@ -336,7 +335,7 @@ def demo(tmp_path_factory, repository):
     study = read_study(config, repository)
     config, cohort = study.config, study.cohorts["demo_jak1"]
     sets = [repository / path for path in config["gene_sets"]]
-    manifest = fetch_cohort(cohort, GeoSettings(**config["geo"]), folder / "fetch")
+    manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, folder / "fetch")
     names = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
     first = {name: folder / "expression" / f"{name}.tsv" for name in names}
     first["expression"] = folder / "expression" / "expression.h5ad"

@@ -20,13 +20,12 @@ from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
 from adnorm.expression.build import build_expression
 from adnorm.expression.series_matrix import read_series_matrix
-from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import DISEASE, LESIONAL_COLUMNS, training_cohorts
 from adnorm.study.cohort import read_cohort, read_study
-from adnorm.study.config import GeoSettings
 from adnorm.study.design import derive_design
 from adnorm.study.samples import build_sample_sheet
 from adnorm.study.schema import fill_defaults, load_schema, read_yaml
+from builders.fetched import fetch_cohort
 
 ROOT = Path(__file__).resolve().parents[2]
 COHORTS = ROOT / "config" / "cohorts"
@@ -373,7 +372,7 @@ def expression_of(folder, address, cohort):
     keys = load_schema("config")["properties"]
     settings = fill_defaults({"minimum_pairs": 3}, keys["expression"])
     geo = fill_defaults({"address": address}, GEO)
-    manifest = fetch_cohort(cohort, GeoSettings(**geo), folder / "fetch")
+    manifest = fetch_cohort(cohort, geo, folder / "fetch")
     names = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
     outputs = {name: folder / f"{name}.tsv" for name in names}
     outputs["expression"] = folder / "expression.h5ad"
@@ -532,7 +531,7 @@ def test_a_table_that_is_called_otherwise(tmp_path):
     public.write_series_matrix(series, tmp_path / "geo" / path, tables=(real, "GSE157194_RAW.tar"))
     geo = fill_defaults({"address": f"file:{tmp_path / 'geo'}"}, GEO)
     with pytest.raises(AdnormError) as failure:
-        fetch_cohort(cohort, GeoSettings(**geo), tmp_path / "fetch")
+        fetch_cohort(cohort, geo, tmp_path / "fetch")
     message = str(failure.value)
     assert f"The series lists '{real}', 'GSE157194_RAW.tar'; did you mean '{real}'?" in message
 

@@ -17,11 +17,10 @@ from scipy import sparse
 
 from adnorm.base.tables import read_table
 from adnorm.expression.build import build_expression
-from adnorm.fetch.build import fetch_cohort
 from adnorm.study.cohort import read_cohort
-from adnorm.study.config import GeoSettings
 from adnorm.study.design import derive_design
 from adnorm.study.schema import fill_defaults, load_schema, read_yaml
+from builders.fetched import fetch_cohort
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "config" / "templates"
@@ -156,7 +155,7 @@ def run(cohort, folder):
     """Fetch and expression, as the workflow calls them."""
     keys = load_schema("config")["properties"]
     geo = fill_defaults({"address": "file:geo"}, keys["geo"])
-    manifest = fetch_cohort(cohort, GeoSettings(**geo), folder / "fetch")
+    manifest = fetch_cohort(cohort, geo, folder / "fetch")
     tables = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
     outputs = {table: folder / f"{table}.tsv" for table in tables}
     outputs["expression"] = folder / "expression.h5ad"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import gzip
 from dataclasses import dataclass
@@ -12,9 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adnorm.base.errors import AdnormError
 from adnorm.simulation.cohort import simulate_cohort
-from adnorm.study.cohort import read_cohort
+from adnorm.study.cohort import PublishedCohort
 from adnorm.study.gene_sets import read_gene_sets
+from adnorm.study.reading import read_cohort
+from adnorm.study.simulation import Simulation
+from builders.simulations import simulated
 
 
 @dataclass
@@ -115,11 +118,11 @@ def demo(repository, tmp_path_factory):
     return make
 
 
-def plan(repository: Path, name: str, **changes) -> dict:
-    cohort = copy.deepcopy(read_cohort(repository / "config" / "cohorts" / f"{name}.yaml"))
-    cohort["simulation"]["gene_sets"] = str(repository / "config" / "gene_sets" / "adnorm.tsv")
-    cohort["simulation"].update(changes)
-    return cohort
+def plan(repository: Path, name: str, **changes) -> PublishedCohort:
+    cohort = read_cohort(repository / "config" / "cohorts" / f"{name}.yaml").view(PublishedCohort)
+    changes["gene_sets"] = str(repository / "config" / "gene_sets" / "adnorm.tsv")
+    plan = Simulation.model_validate(cohort.simulation.model_dump() | changes)
+    return cohort.model_copy(update={"simulation": plan})
 
 
 def slope(truth: pd.Series, estimate: pd.Series) -> float:
@@ -348,7 +351,7 @@ def test_healthy_skin_lacks_the_field_defect(demo):
 
 
 def _inert_arms(repository: Path) -> list[dict]:
-    arms = plan(repository, "demo_jak1")["simulation"]["arms"]
+    arms = plan(repository, "demo_jak1").simulation.model_dump()["arms"]
     return [{**a, "reversal": [0, 0, 0], "patients": 40, "dropout": 0} for a in arms[2:]]
 
 
@@ -394,7 +397,7 @@ def test_clinic_follows_the_response(demo):
 
 
 def test_dropout_and_failed_biopsies_leave_baselines(demo, repository):
-    arms = plan(repository, "demo_jak1")["simulation"]["arms"]
+    arms = plan(repository, "demo_jak1").simulation.model_dump()["arms"]
     arms = [{**a, "dropout": 0.5} for a in arms]
     written = demo("demo_jak1", "dropout", arms=arms, failed_biopsies=0)
     counts = written.samples.groupby(["treatment", "time point", "tissue"]).size()
@@ -415,3 +418,26 @@ def test_responders_are_as_many_as_planned(demo):
         "JAK1 inhibitor 200 mg": 11,
         "placebo": 4,
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"programmes": {"itsch": 2.0}}, "did you mean 'itch'"),
+        ({"genes": {"total": 10}}, "the gene sets alone have"),
+    ],
+)
+def test_nothing_is_written_for_a_plan_that_the_gene_sets_refute(
+    repository: Path, tmp_path: Path, change, told
+):
+    gene_sets = str(repository / "config" / "gene_sets" / "adnorm.tsv")
+    cohort = simulated(gene_sets=gene_sets, **change)
+    with pytest.raises(AdnormError, match=told):
+        simulate_cohort(cohort, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cohort_without_a_plan_is_told(tmp_path):
+    cohort = simulated().model_copy(update={"simulation": None})
+    with pytest.raises(AdnormError, match="needs a `simulation:` block"):
+        simulate_cohort(cohort, tmp_path)

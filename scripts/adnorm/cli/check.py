@@ -60,7 +60,7 @@ def run(chosen: argparse.Namespace) -> int:
     for study in studies:
         for cohort in study.cohorts.values():
             inspection = inspect_cohort(cohort, study.config)
-            inspection.unconfirmed = _marks(study.files[cohort["id"]], CONFIRM)
+            inspection.unconfirmed = _marks(study.files[cohort.id], CONFIRM)
             found.append(inspection)
             if not chosen.json:
                 say(as_text(inspection))
@@ -85,7 +85,7 @@ def run(chosen: argparse.Namespace) -> int:
         marks = sum(len(inspection.unconfirmed) for inspection in found)
         if marks:
             say(f"Not confirmed yet: {counted(marks, 'line')}, listed above")
-        names = [inspection.cohort["id"] for inspection in found]
+        names = [inspection.cohort.id for inspection in found]
         call, report = configuration.snakemake_call(chosen, config, names)
         say(f"Run: {call}\nReport: the same call with --report {report}")
     return 1 if problems else 0
@@ -120,7 +120,7 @@ def as_text(found: Inspection) -> str:
     from adnorm.study.comparisons import number
 
     cohort = found.cohort
-    lines = [f"{cohort['id']} · {cohort['title']}"[:WIDTH]]
+    lines = [f"{cohort.id} · {cohort.title}"[:WIDTH]]
     if found.problems:
         lines += _wrapped(f"stopped, {counted(len(found.problems), 'problem')}; see below")
         return "\n".join([*lines, ""])
@@ -130,7 +130,7 @@ def as_text(found: Inspection) -> str:
     lines += _wrapped(
         f"{counted(len(samples), 'sample')} of {counted(samples['patient'].nunique(), 'patient')}, "
         f"{len(excluded)} excluded, {found.genes:,} genes; reference: "
-        f"{cohort['reference'] or 'none'}; placebo arm: {cohort['placebo_arm'] or 'none'}"
+        f"{cohort.reference or 'none'}; placebo arm: {cohort.placebo_arm or 'none'}"
     )
     for reason, rows in excluded.groupby("reason"):
         lines += _wrapped(f"excluded, {reason}: {len(rows)}")
@@ -211,8 +211,8 @@ def _table(frame: pd.DataFrame) -> list[str]:
 def as_json(found: Inspection) -> dict:
     """Give the check of a cohort as plain values; missing numbers are null."""
     answer = {
-        "id": found.cohort["id"],
-        "title": found.cohort["title"],
+        "id": found.cohort.id,
+        "title": found.cohort.title,
         "fine": not found.problems,
         "problems": found.problems,
         "warnings": found.warnings,

@@ -12,19 +12,31 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.logs import warnings_collected
 from adnorm.base.tables import read_table
+from adnorm.base.yaml_text import read_yaml
 from adnorm.cli import configuration
 from adnorm.cli.gathering import gathered, identifier_table
 from adnorm.cli.terminal import in_words
-from adnorm.study.cohort import locate
-from adnorm.study.samples import NO_TREATMENT
-from adnorm.study.vocabulary import Method, State
+from adnorm.study.cohort import (
+    NO_TREATMENT,
+    OF_PATIENT,
+    Cohort,
+    CohortFile,
+    ColumnMapping,
+    SampleMappings,
+    Treatment,
+)
+from adnorm.study.config import RunConfig
+from adnorm.study.reading import ANY_SHEET, locate, sound_part
+from adnorm.study.schema import _plain as plain
+from adnorm.study.validation import check, find_faults
+from adnorm.study.vocabulary import Method, Route
 
 if TYPE_CHECKING:
     from adnorm.onboarding.cohort_text import Marked
@@ -33,29 +45,13 @@ if TYPE_CHECKING:
 _TABLES = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
 #: Models of counts that take minutes; what stops them stops voom too.
 _QUICK = {"deseq2": "voom"}
-#: What cannot be wrong, for keys that must be there.
-_NEEDED = {
-    "title": "a cohort",
-    "disease": "a disease",
-    "tissue": "a tissue",
-    "assay": "rna-seq",
-    "scale": "log2",
-    "reference": None,
-}
-#: One mapping for each column that must be there.
-ANY_SHEET = {
-    "patient": {"constant": "anybody"},
-    "state": {"constant": State.LESIONAL.value},
-    "treatment": {"constant": NO_TREATMENT},
-    "week": {"constant": 0},
-}
 
 
 @dataclass
 class Inspection:
     """All that the check of one cohort found; it cannot run while there is a problem."""
 
-    cohort: dict
+    cohort: Cohort
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     #: Those that the stage expression writes, by name; empty when it stopped.
@@ -67,7 +63,7 @@ class Inspection:
     unconfirmed: list[Marked] = field(default_factory=list)
 
 
-def inspect_cohort(cohort: dict, config: dict) -> Inspection:
+def inspect_cohort(cohort: Cohort, config: RunConfig) -> Inspection:
     """Check one cohort of a checked configuration by the code that a run would use."""
     found = Inspection(cohort)
     with warnings_collected(found.warnings), TemporaryDirectory(prefix="adnorm-") as folder:
@@ -75,7 +71,7 @@ def inspect_cohort(cohort: dict, config: dict) -> Inspection:
             with gathered(cohort, config) as manifest:
                 _run_aside(found, _Stages(manifest, config, identifier_table(config), Path(folder)))
         except Exception as error:  # noqa: BLE001 -- one cohort must not end the check of the others
-            where = "" if isinstance(error, AdnormError) else f"{cohort['where']}: "
+            where = "" if isinstance(error, AdnormError) else f"{cohort.where}: "
             found.problems.append(where + in_words(error))
     found.warnings += _treated_after_all(found)
     return found
@@ -98,7 +94,7 @@ class _Stages:
     """The stages of a run, on the files of one cohort, writing into a folder aside."""
 
     manifest: Path
-    config: dict
+    config: RunConfig
     identifiers: Path | None
     folder: Path
 
@@ -108,32 +104,34 @@ class _Stages:
 
     @property
     def gene_sets(self) -> list[Path]:
-        return [Path(path) for path in self.config["gene_sets"]]
+        return [Path(path) for path in self.config.gene_sets]
 
     def table(self, name: str) -> pd.DataFrame:
         """Read a table that a stage wrote."""
         return read_table(self.folder / f"{name}.tsv")
 
-    def express(self, cohort: dict) -> None:
+    def express(self, cohort: Cohort) -> None:
         """Run the stage expression."""
         from adnorm.expression.build import build_expression
 
-        settings = self.config["expression"] | {
-            "minimum_pairs": self.config["effects"]["minimum_pairs"],
-            "identifiers_sha256": self.config["identifiers"]["sha256"],
+        settings = self.config.expression.model_dump() | {
+            "minimum_pairs": self.config.effects.minimum_pairs,
+            "identifiers_sha256": self.config.identifiers.sha256,
         }
         outputs = {name: self.folder / f"{name}.tsv" for name in _TABLES}
         outputs["expression"] = self.expression
-        build_expression(self.manifest, cohort, settings, self.gene_sets, self.identifiers, outputs)
+        build_expression(
+            self.manifest, plain(cohort), settings, self.gene_sets, self.identifiers, outputs
+        )
 
-    def has_sheet(self, cohort: dict) -> bool:
+    def has_sheet(self, cohort: Cohort) -> bool:
         """Whether the sample sheet is right, so that what stopped the stage is told in full."""
         from adnorm.base.inflate import allowing
         from adnorm.expression.sources import open_sources
 
         try:
-            with allowing(cohort["source"]):
-                open_sources(self.manifest, cohort).sample_sheet()
+            with allowing(cohort.source.model_dump()):
+                open_sources(self.manifest, plain(cohort)).sample_sheet()
         except AdnormError:
             return False
         return True
@@ -144,7 +142,7 @@ class _Stages:
 
         from adnorm.scores import build as scores
 
-        methods = self.config["scores"]["methods"]
+        methods = self.config.scores.methods
         if Method.GSVA in methods and anndata.read_h5ad(self.expression, backed="r").n_obs < 2:
             raise AdnormError(
                 "GSVA compares the samples of a cohort with each other and this cohort has only "
@@ -153,7 +151,7 @@ class _Stages:
         names = ("scores.h5ad", "coverage.tsv", "agreement.tsv")
         outputs = {Path(name).stem: self.folder / name for name in names}
         inputs = {"expression": self.expression, "gene_sets": self.gene_sets}
-        settings = self.config["scores"] | {"methods": [Method.ZSCORE.value]}
+        settings = self.config.scores.model_dump() | {"methods": [Method.ZSCORE.value]}
         scores.build(inputs, outputs, settings, 0)
 
     def compare(self) -> None:
@@ -161,7 +159,7 @@ class _Stages:
         from adnorm.effects.build import build_effects
         from adnorm.effects.enrichment import rank_genes
 
-        settings = self.config["effects"] | self.config["enrichment"]
+        settings = self.config.effects.model_dump() | self.config.enrichment.model_dump()
         model = settings["count_model"]
         settings |= {"count_model": _QUICK.get(model, model)}
         names = ("effects", "set_effects")
@@ -201,17 +199,17 @@ def _run_aside(found: Inspection, stages: _Stages) -> None:
         found.problems.append(str(error))
 
 
-def _behind_sheet(stages: _Stages, cohort: dict, known: str) -> list[str]:
+def _behind_sheet(stages: _Stages, cohort: Cohort, known: str) -> list[str]:
     """Look behind a wrong sample sheet: are the values right at least?"""
     sheet = ANY_SHEET
-    if cohort["route"] == "h5ad":
+    if cohort.route == Route.H5AD:
         # Rows of one biopsy would be taken for cells.
         sheet = sheet | {"patient": {"from": "sample", "missing": "anybody"}}
-    plain = {"samples": sheet, "treatments": {}, "placebo_arm": None, "reference": None}
-    exclusions: tuple[list[dict], ...] = (cohort["exclude"], [])
-    for exclude in exclusions:
+    samples = SampleMappings.model_validate(sheet)
+    plain_parts = {"samples": samples, "treatments": {}, "placebo_arm": None, "reference": None}
+    for exclude in (cohort.exclude, ()):
         try:
-            stages.express(cohort | plain | {"exclude": exclude})
+            stages.express(cohort.model_copy(update=plain_parts | {"exclude": exclude}))
         except AdnormError as error:
             if str(error) in known:
                 # The rules of `exclude:` themselves are wrong: go on without them.
@@ -221,17 +219,18 @@ def _behind_sheet(stages: _Stages, cohort: dict, known: str) -> list[str]:
     return []
 
 
-def _asked_of_configuration(config: dict) -> list[str]:
+def _asked_of_configuration(config: RunConfig) -> list[str]:
     from adnorm.study.gene_sets import read_gene_sets
 
     problems = []
-    if Method.ZSCORE not in config["scores"]["methods"]:
+    if Method.ZSCORE not in config.scores.methods:
         problems.append(
             "configuration: scores: methods: 'zscore' is missing; the index rests on it, so every "
             "cohort would stop at the stage index. Add it"
         )
-    sets = read_gene_sets(config["gene_sets"])
-    named = [name for names in config["figures"]["heatmap_sets"].values() for name in names]
+    sets = read_gene_sets(config.gene_sets)
+    heatmaps = config.figures.heatmap_sets
+    named = [*heatmaps.itch, *heatmaps.barrier]
     unknown = [name for name in named if name not in sets]
     if unknown:
         problems.append(
@@ -241,86 +240,19 @@ def _asked_of_configuration(config: dict) -> list[str]:
     return problems
 
 
-def readable_part(path: Path, where: str) -> tuple[dict, set[str]] | None:
-    """Return what can be read of a wrong cohort file, called `where` in messages.
-
-    Returns
-    -------
-    (cohort, replaced) or None
-        A cohort that passes the schema and the keys that are not the file's own; ``None`` when the
-        way in (route, source) is wrong, so that there is nothing to read. Its ``stand_ins`` are the
-        canonical columns that are not the file's own: see `build_sample_sheet`.
-    """
-    from adnorm.study.schema import check, load_schema, note_faults, read_yaml
-
-    try:
-        value = read_yaml(path)
-    except AdnormError:
-        return None
-    faults = note_faults(value, "cohort", Problems(where))
-    replaced = {place[0] for place in faults if place} - {"samples"}
-    if replaced & {"route", "source", "simulation"}:
-        return None
-    known = load_schema("cohort")["properties"]
-    samples = value.get("samples")
-    samples = samples if isinstance(samples, dict) else {}
-    value = {key: part for key, part in value.items() if key in known and key not in replaced}
-    value |= {key: _NEEDED[key] for key in replaced & set(_NEEDED)} | {"id": path.stem}
-    wrong = {place[1] for place in faults if place[:1] == ("samples",) and len(place) > 1}
-    wrong |= {column for column, rule in samples.items() if not _sound(rule)}
-    kept = {c: r for c, r in samples.items() if c in known["samples"]["properties"]}
-    kept = {column: rule for column, rule in kept.items() if column not in wrong}
-    if "exclude" in replaced:
-        # Which samples the mappings must cover is not known.
-        kept = {}
-    stand_ins = (set(ANY_SHEET) - set(kept)) | (wrong & {"dose_mg"})
-    named = _named(kept.get("treatment", {})) - set(value.get("treatments", {}))
-    if named:
-        value["treatments"] = value.get("treatments", {}) | {
-            name: {"drug_class": "not known"} for name in named
-        }
-        stand_ins.add("treatment")
-    if stand_ins or "treatments" in replaced:
-        value |= {"placebo_arm": None, "reference": None}
-    value["samples"] = ANY_SHEET | kept
-    cohort = check(value, "cohort", where) | {"where": where, "stand_ins": sorted(stand_ins)}
-    return cohort, replaced
-
-
-def _named(rule: dict) -> set[str]:
-    """List the treatments that a mapping names."""
-    from adnorm.study.mapping import OF_PATIENT
-
-    given = [*rule.get("values", {}).values(), rule.get("constant"), rule.get("missing")]
-    return {str(name) for name in given if name is not None} - {NO_TREATMENT, OF_PATIENT}
-
-
-def _sound(rule: object) -> bool:
-    """Whether a mapping can be applied."""
-    if not isinstance(rule, dict):
-        return False
-    try:
-        groups = re.compile(str(rule.get("pattern", "(?P<value>)"))).groupindex
-    except re.error:
-        return False
-    return len({"from", "from_all", "constant"} & set(rule)) == 1 and bool(groups)
-
-
-def problems_behind(unread: list[str], config: dict) -> list[str]:
+def problems_behind(unread: list[str], config: dict[str, Any]) -> list[str]:
     """Find what else is wrong with cohorts whose files are refused."""
-    from adnorm.study.schema import check
-
     try:
-        settings = check(config, "config", "")
+        settings = check(RunConfig, config, "")
     except AdnormError:
         return []
-    home = configuration.HOME
-    settings["gene_sets"] = [str(locate(path, home)) for path in settings["gene_sets"]]
+    sets = tuple(str(locate(path, configuration.HOME)) for path in settings.gene_sets)
+    settings = settings.model_copy(update={"gene_sets": sets})
     problems = []
     for name in unread:
         named, path = configuration.cohort_path(name, config)
         try:
-            part = readable_part(path, named) if path.is_file() else None
+            part = _readable_part(path, named) if path.is_file() else None
         except Exception as error:  # noqa: BLE001 -- the other cohorts are looked at all the same
             problems.append(f"{named}: {in_words(error)}")
             continue
@@ -333,3 +265,55 @@ def problems_behind(unread: list[str], config: dict) -> list[str]:
                 if not any(f"`{key}: " in text or f" {key}: " in text for key in replaced)
             ]
     return problems
+
+
+def _readable_part(path: Path, where: str) -> tuple[Cohort, set[str]] | None:
+    """Return what can be read of a wrong cohort file, called `where` in messages.
+
+    Returns
+    -------
+    (cohort, replaced) or None
+        A cohort and the keys that are not the file's own; ``None`` when the way in (route, source)
+        is wrong, so that there is nothing to read. Its ``stand_ins`` are the canonical columns that
+        are not the file's own: see `build_sample_sheet`.
+    """
+    try:
+        value = read_yaml(path)
+    except AdnormError:
+        return None
+    faults = find_faults(CohortFile, value)
+    replaced = {place[0] for place in faults.places if place} - {"samples"}
+    if replaced & {"route", "source", "simulation"}:
+        return None
+    cohort = sound_part(value, faults, path.stem, where)
+    given = value.get("samples")
+    refused = {place[1] for place in faults.places if place[:1] == ("samples",) and place[1:]}
+    own = {
+        column: mapping
+        for column, mapping in cohort.samples.by_column.items()
+        if column in (given if isinstance(given, dict) else {}) and column not in refused
+    }
+    kept = {column: mapping for column, mapping in own.items() if _can_be_applied(mapping)}
+    wrong = refused | (set(own) - set(kept))
+    if "exclude" in replaced:
+        # Which samples the mappings must cover is not known.
+        kept = {}
+    stand_ins = (set(ANY_SHEET) - set(kept)) | (wrong & {"dose_mg"})
+    given_to = kept["treatment"].results if "treatment" in kept else []
+    unknown = set(map(str, given_to)) - {NO_TREATMENT, OF_PATIENT, *cohort.treatments}
+    parts: dict[str, Any] = {"samples": SampleMappings.model_validate(ANY_SHEET | kept)}
+    if unknown:
+        not_known = dict.fromkeys(sorted(unknown), Treatment(drug_class="not known"))
+        parts["treatments"] = cohort.treatments | not_known
+        stand_ins.add("treatment")
+    if stand_ins or "treatments" in replaced:
+        parts |= {"placebo_arm": None, "reference": None}
+    return cohort.model_copy(update=parts | {"stand_ins": tuple(sorted(stand_ins))}), replaced
+
+
+def _can_be_applied(mapping: ColumnMapping) -> bool:
+    try:
+        groups = re.compile(mapping.pattern or "(?P<value>)").groupindex
+    except re.error:
+        return False
+    return mapping.has_one_source and bool(groups)

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from adnorm.base.errors import AdnormError
 from adnorm.cli import configuration
 from adnorm.cli.terminal import in_words, say, say_json, warn
+from adnorm.study.vocabulary import Route
+
+if TYPE_CHECKING:
+    from adnorm.study.cohort import Cohort
+    from adnorm.study.config import RunConfig
 
 KEY = "sha256"
 EXAMPLES = """examples:
@@ -36,11 +42,11 @@ def run(chosen: argparse.Namespace) -> int:
     answers = []
     for study in studies:
         for name, cohort in study.cohorts.items():
-            if cohort["route"] == "simulated":
+            if cohort.route == Route.SIMULATED:
                 continue
             try:
                 found = _digests(cohort, study.config)
-                files = _compared(found, cohort["source"]["sha256"])
+                files = _compared(found, cohort.source.sha256)
                 if not chosen.check and _differ(files):
                     pin(study.files[name], {role: digest for role, (_, digest) in found.items()})
             except Exception as error:  # noqa: BLE001 -- the other cohorts are pinned all the same
@@ -59,12 +65,13 @@ def run(chosen: argparse.Namespace) -> int:
     return 1 if problems or (chosen.check and differ) else 0
 
 
-def _digests(cohort: dict, config: dict) -> dict[str, tuple[str, str]]:
+def _digests(cohort: Cohort, config: RunConfig) -> dict[str, tuple[str, str]]:
     """Return role → (file name, digest) of the files of a cohort, whatever is pinned so far."""
     from adnorm.base.tables import read_json
     from adnorm.cli.gathering import gathered
 
-    free = cohort | {"source": cohort["source"] | {"sha256": {}}}
+    source = cohort.source.model_copy(update={"sha256": {}})
+    free = cohort.model_copy(update={"source": source})
     with gathered(free, config, fresh=True) as manifest:
         files = read_json(manifest)["files"]
     return {entry["role"]: (entry["name"], entry["sha256"]) for entry in files}

@@ -120,13 +120,14 @@ def _target(chosen: argparse.Namespace, identity: str) -> Path:
 
 def _stops(path: Path, draft: CohortDraft, marks: list[Marked]) -> str:
     """Say what the proposal as it stands would stop with; empty when it would not."""
-    from adnorm.study.cohort import read_cohort
+    from adnorm.study.cohort import MeasuredCohort
+    from adnorm.study.reading import read_cohort
     from adnorm.study.samples import build_sample_sheet
 
     if any(mark.mark == "fill in" for mark in marks):
         return ""
     try:
-        build_sample_sheet(draft.raw, read_cohort(path))
+        build_sample_sheet(draft.raw, read_cohort(path).view(MeasuredCohort))
     except AdnormError as error:
         return str(error)
     return ""

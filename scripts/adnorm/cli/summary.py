@@ -255,12 +255,13 @@ def _run_of(chosen: argparse.Namespace) -> tuple[Path, Levels]:
 
     The shipped configuration is that of another folder only by its name.
     """
-    from adnorm.study.schema import check
+    from adnorm.study.config import RunConfig
+    from adnorm.study.validation import check
 
     config, where = configuration.read_configuration(chosen)
-    config = check(config, "config", where)
-    folder = Path(config["results"])
+    run = check(RunConfig, config, where)
+    folder = Path(run.results)
     if chosen.results and not chosen.configfile and chosen.results.resolve() != folder.resolve():
         return chosen.results, UNKNOWN
-    levels = Levels(config["effects"]["confidence"], config["index"]["confidence"])
+    levels = Levels(run.effects.confidence, run.index.confidence)
     return chosen.results or folder, levels

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from adnorm.base.errors import AdnormError, RefusedFileError, listing
 from adnorm.base.inflate import allowing
@@ -28,23 +27,26 @@ from adnorm.fetch.proof import (
     withdraw_proof,
     write_proof,
 )
-from adnorm.study.config import GeoSettings, Section
+from adnorm.study.cohort import PublishedCohort
+from adnorm.study.config import GeoSettings
 from adnorm.study.pinned import check_pinned, check_pinned_table
+from adnorm.study.validation import Section
+from adnorm.study.vocabulary import Route
 
 #: What brings the files of a cohort, by its `route:`.
 ROUTES = {
-    "geo_series_matrix": series_matrix_route,
-    "geo_supplementary": supplementary_route,
-    "ncbi_counts": ncbi_counts_route,
-    "local": local_route,
-    "h5ad": h5ad_route,
+    Route.GEO_SERIES_MATRIX: series_matrix_route,
+    Route.GEO_SUPPLEMENTARY: supplementary_route,
+    Route.NCBI_COUNTS: ncbi_counts_route,
+    Route.LOCAL: local_route,
+    Route.H5AD: h5ad_route,
 }
 
 
 class FetchSettings(Section):
     """The part of the cohort file that decides which bytes are fetched, and where GEO is."""
 
-    cohort: dict[str, Any]
+    cohort: PublishedCohort
     geo: GeoSettings
 
 
@@ -61,8 +63,7 @@ def build(inputs: Files, outputs: Files, settings: FetchSettings, seed: int) -> 
     cohort = settings.cohort
     if inputs.get("gene_sets"):
         # The workflow has found the file, which adnorm may ship.
-        simulation = cohort["simulation"] | {"gene_sets": str(inputs["gene_sets"][0])}
-        cohort = cohort | {"simulation": simulation}
+        cohort = drawn_from(cohort, inputs["gene_sets"][0])
     fetch_cohort(cohort, settings.geo, outputs["manifest"].parent)
 
 
@@ -71,7 +72,15 @@ def build_table(inputs: Files, outputs: Files, settings: TableSettings, seed: in
     fetch_table(settings.address, settings.geo, outputs["table"], settings.sha256)
 
 
-def fetch_cohort(cohort: dict, settings: GeoSettings, folder: Path) -> Path:
+def drawn_from(cohort: PublishedCohort, gene_sets: Path) -> PublishedCohort:
+    """Name the gene sets of a simulated cohort by where they are."""
+    if cohort.simulation is None:
+        return cohort
+    simulation = cohort.simulation.model_copy(update={"gene_sets": str(gene_sets)})
+    return cohort.model_copy(update={"simulation": simulation})
+
+
+def fetch_cohort(cohort: PublishedCohort, settings: GeoSettings, folder: Path) -> Path:
     """Bring the files of a cohort into a folder and list them in ``manifest.json``.
 
     The manifest is written last; files that an earlier run fetched (same source, same SHA-256, not
@@ -82,7 +91,7 @@ def fetch_cohort(cohort: dict, settings: GeoSettings, folder: Path) -> Path:
     Parameters
     ----------
     cohort
-        The checked cohort file.
+        What the cohort file says of the files.
     settings
         Where GEO is, and how patiently to ask.
     folder
@@ -100,18 +109,18 @@ def fetch_cohort(cohort: dict, settings: GeoSettings, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    pinned = cohort["source"].get("sha256", {})
+    pinned = cohort.source.sha256
     proven = {
         role: entry
         for role, entry in proven_files(folder).items()
         if all(pinned.get(k, entry["sha256"]) == entry["sha256"] for k in (role, entry["name"]))
     }
-    with allowing(cohort["source"]):
+    with allowing(cohort.source.model_dump()):
         entries = _fetch(cohort, settings, folder, proven)
     entries = sorted(entries, key=lambda entry: (entry["role"], entry["name"]))
-    check_pinned(entries, pinned, f"cohort {cohort['id']}")
+    check_pinned(entries, pinned, f"cohort {cohort.id}")
     manifest = folder / MANIFEST
-    write_json({"cohort": cohort["id"], "route": cohort["route"], "files": entries}, manifest)
+    write_json({"cohort": cohort.id, "route": cohort.route, "files": entries}, manifest)
     return manifest
 
 
@@ -122,15 +131,14 @@ def fetch_table(source: str, settings: GeoSettings, target: Path, sha256: str | 
 
 
 def _fetch(
-    cohort: dict, settings: GeoSettings, folder: Path, proven: dict[str, Entry]
+    cohort: PublishedCohort, settings: GeoSettings, folder: Path, proven: dict[str, Entry]
 ) -> list[Entry]:
     """Go the route of a cohort."""
-    route = cohort["route"]
-    if route == "simulated":
+    if cohort.route == Route.SIMULATED:
         from adnorm.simulation.cohort import simulate_cohort
 
         return [
-            {"role": role, "name": name, "source": route} | fingerprint(folder / name)
+            {"role": role, "name": name, "source": cohort.route} | fingerprint(folder / name)
             for role, name in simulate_cohort(cohort, folder)
         ]
     entries: list[Entry] = []
@@ -143,10 +151,8 @@ def _fetch(
         entries.append(entry)
         return folder / entry["name"], entry["source"]
 
-    if route not in ROUTES:
-        raise AdnormError(f"cohort {cohort['id']}: route: '{route}' is not known")
     try:
-        ROUTES[route](cohort, settings.address, obtain)
+        ROUTES[cohort.route](cohort, settings.address, obtain)
     except RefusedFileError as error:
         withdraw_proof(folder, error.files)
         raise

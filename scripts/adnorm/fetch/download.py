@@ -22,6 +22,7 @@ from adnorm.fetch.content import (
     check_content,
 )
 from adnorm.fetch.proof import fingerprint
+from adnorm.study.cohort import FetchedSource
 from adnorm.study.config import GeoSettings
 
 if TYPE_CHECKING:
@@ -84,6 +85,12 @@ class RemoteFile:
 
 #: Brings a file of a cohort; returns where it lies, and what the manifest calls its source.
 Obtain = Callable[[RemoteFile], tuple[Path, str]]
+
+
+def named_files(source: FetchedSource, *roles: str) -> list[RemoteFile]:
+    """List the files of some roles that the cohort file names."""
+    named = ((role, getattr(source, role)) for role in roles)
+    return [RemoteFile.named(role, place) for role, place in named if place]
 
 
 def distinct(files: list[RemoteFile]) -> list[RemoteFile]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from adnorm.base.errors import AdnormError, RefusedFileError, listing, nearest
 from adnorm.base.inflate import opened
 from adnorm.fetch.content import ANYTHING, NCBI_TABLE, SERIES_MATRIX, Expected
-from adnorm.fetch.download import Obtain, RemoteFile, distinct, is_remote, name_of
+from adnorm.fetch.download import Obtain, RemoteFile, distinct, is_remote, name_of, named_files
+from adnorm.study.cohort import PublishedCohort
 
 #: NCBI's own address of GEO; what is not below it lies behind two of NCBI's pages.
 NCBI = "ncbi.nlm.nih.gov/geo"
@@ -24,23 +25,22 @@ _HEADER_LINES, _LONGEST_LINE = 100_000, 1 << 20
 _TABLE_BEGIN, _TABLE_END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
 
 
-def series_matrix_route(cohort: dict, address: str, obtain: Obtain) -> None:
+def series_matrix_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
     """Bring a series matrix and the annotation of its platform."""
-    where = f"cohort {cohort['id']}"
+    where = f"cohort {cohort.id}"
     matrix, source = obtain(_matrix(cohort, address))
     # Before the annotation: without values, a search for that leads nowhere.
     refuse_empty_table(matrix, f"{where}: {source}")
-    annotation = cohort["source"].get("annotation")
-    if annotation is None:
-        platform = choose_platform(cohort["platform"], platforms_in(matrix), where)
+    if cohort.source.annotation is None:
+        platform = choose_platform(cohort.platform, platforms_in(matrix), where)
         obtain(_annotation(platform, address))
     else:
-        obtain(RemoteFile.named("annotation", annotation))
+        obtain(RemoteFile.named("annotation", cohort.source.annotation))
 
 
-def supplementary_route(cohort: dict, address: str, obtain: Obtain) -> None:
+def supplementary_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
     """Bring a series matrix, a supplementary table and, if named, an annotation."""
-    table, accession = cohort["source"]["table"], cohort["accession"]
+    table, accession = cohort.source.table or "", cohort.accession or ""
     if "/" in table or ":" in table:
         values = RemoteFile.named("table", table)
     else:
@@ -49,10 +49,8 @@ def supplementary_route(cohort: dict, address: str, obtain: Obtain) -> None:
             f"your own needs a folder, such as ./{table})"
         )
         values = _below_geo("table", [supplementary_path(accession, table)], address, hint=hint)
-    files = [_matrix(cohort, address), values]
-    if cohort["source"].get("annotation"):
-        files.append(RemoteFile.named("annotation", cohort["source"]["annotation"]))
-    first, values, *rest = distinct(files)
+    named = named_files(cohort.source, "annotation")
+    first, values, *rest = distinct([_matrix(cohort, address), values, *named])
     matrix, _ = obtain(first)
     listed = supplementary_files(matrix)
     if values.hint and listed:
@@ -62,9 +60,9 @@ def supplementary_route(cohort: dict, address: str, obtain: Obtain) -> None:
         obtain(file)
 
 
-def ncbi_counts_route(cohort: dict, address: str, obtain: Obtain) -> None:
+def ncbi_counts_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
     """Bring a series matrix, the counts that NCBI made, and its table of genes."""
-    source, accession = cohort["source"], cohort["accession"]
+    accession = cohort.accession or ""
     hint = (
         f"NCBI counts the reads of many human series, not of all: see whether the page of "
         f"{accession} at GEO offers 'NCBI-generated data'. If it does, download the files there "
@@ -77,8 +75,8 @@ def ncbi_counts_route(cohort: dict, address: str, obtain: Obtain) -> None:
         ("table", ncbi_counts(accession, address)),
         ("annotation", ncbi_annotation(accession, address)),
     ):
-        if source.get(role):
-            files.append(RemoteFile.named(role, source[role], expected))
+        if named := getattr(cohort.source, role):
+            files.append(RemoteFile.named(role, named, expected))
         else:
             name = name_of(places[-1][1])
             files.append(RemoteFile(role, name, tuple(places), expected, hint))
@@ -86,14 +84,14 @@ def ncbi_counts_route(cohort: dict, address: str, obtain: Obtain) -> None:
         obtain(file)
 
 
-def _matrix(cohort: dict, address: str) -> RemoteFile:
-    expected = Expected(SERIES_MATRIX, cohort["accession"], series_of)
-    if cohort["source"].get("matrix"):
-        return RemoteFile.named("series_matrix", cohort["source"]["matrix"], expected)
+def _matrix(cohort: PublishedCohort, address: str) -> RemoteFile:
+    expected = Expected(SERIES_MATRIX, cohort.accession or "", series_of)
+    if cohort.source.matrix:
+        return RemoteFile.named("series_matrix", cohort.source.matrix, expected)
     hint = "check the accession and the GEO address"
-    if not cohort["platform"]:
+    if not cohort.platform:
         hint += ", and name the platform in the cohort file if the series has several"
-    paths = series_matrix_paths(cohort["accession"], cohort["platform"])
+    paths = series_matrix_paths(cohort.accession or "", cohort.platform)
     return _below_geo("series_matrix", paths, address, expected, hint)
 
 

@@ -22,6 +22,7 @@ from adnorm.onboarding.fields import (
 from adnorm.onboarding.people import read_sex
 from adnorm.study import decimals
 from adnorm.study.advice import reads_whole
+from adnorm.study.cohort import ColumnMapping
 from adnorm.study.mapping import Rule
 from adnorm.study.samples import RANGES
 
@@ -135,8 +136,9 @@ def _read_by_the_run(raw: pd.DataFrame, name: str, key: str) -> Column | None:
     column.lines = [Line(value, None, many(kinds[value])) for value in words]
     spec = {"from": key, "missing": None, "values": dict.fromkeys(words)}
     spec |= {"pattern": column.pattern} if column.pattern else {}
+    rule = Rule(name, ColumnMapping.model_validate(spec), "")
     problems = Problems("")
-    numbers = pd.to_numeric(Rule(name, spec, "").apply(raw, problems), errors="coerce")
+    numbers = pd.to_numeric(rule.apply(raw, problems), errors="coerce")
     least, most = RANGES[name]
     read = values.isin(others)
     if problems or not read.any() or not numbers[read].between(least, most).all():

@@ -19,12 +19,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from adnorm.base.errors import Problems, listing, nearest
+from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.logs import progress
 from adnorm.base.tables import write_table
 from adnorm.simulation.geo_files import write_array, write_sequencing
 from adnorm.simulation.patients import OTHER, Enrolled, enrol
-from adnorm.simulation.trial import Simulation, read_trial
 from adnorm.simulation.values import (
     SimulatedGenes,
     disease_amount,
@@ -35,19 +34,21 @@ from adnorm.simulation.values import (
     expected_log2,
     nonlesional_levels,
 )
+from adnorm.study.cohort import PublishedCohort
 from adnorm.study.gene_sets import GeneSet, read_gene_sets
-from adnorm.study.vocabulary import State
+from adnorm.study.simulation import Simulation
+from adnorm.study.vocabulary import Route, State
 
 COLUMNS = ["kind", "arm", "week", "name", "value"]
 
 
-def simulate_cohort(cohort: dict, folder: Path) -> list[tuple[str, str]]:
+def simulate_cohort(cohort: PublishedCohort, folder: Path) -> list[tuple[str, str]]:
     """Simulate a cohort and write it as GEO would serve it.
 
     Parameters
     ----------
     cohort
-        The cohort file; its ``simulation:`` block is the plan.
+        What decides the bytes; its ``simulation:`` block is the plan.
     folder
         Folder to write into; made if absent.
 
@@ -59,11 +60,16 @@ def simulate_cohort(cohort: dict, folder: Path) -> list[tuple[str, str]]:
     Raises
     ------
     AdnormError
-        The plan contradicts itself or names gene sets or programmes that do not exist.
+        There is no plan, or it names gene sets or programmes that do not exist.
     """
-    trial = read_trial(cohort)
+    trial = cohort.simulation
+    if trial is None:
+        raise AdnormError(
+            f"cohort '{cohort.id}', simulation: route 'simulated' needs a `simulation:` block; "
+            "none was found"
+        )
     gene_sets = read_gene_sets([Path(trial.gene_sets)])
-    programmes = _programmes(cohort["id"], trial, gene_sets)
+    programmes = _programmes(cohort.id, trial, gene_sets)
     # Each part has a stream of its own, so that changing one part leaves the others as they were.
     streams = np.random.SeedSequence(trial.seed).spawn(4)
     gene_rng, people_rng, level_rng, value_rng = (np.random.default_rng(s) for s in streams)
@@ -71,7 +77,7 @@ def simulate_cohort(cohort: dict, folder: Path) -> list[tuple[str, str]]:
     people = enrol(trial, programmes, people_rng)
     progress(f"simulating {len(people.biopsies)} biopsies × {len(genes.symbols)} genes")
     log2_level = expected_log2(trial, people, genes, level_rng)
-    if trial.writes == "geo_supplementary":
+    if trial.writes == Route.GEO_SUPPLEMENTARY:
         counts = draw_counts(log2_level, trial.counts, value_rng)
         files = write_sequencing(folder, cohort, trial, people, genes.written, counts)
     else:

@@ -15,9 +15,10 @@ import numpy as np
 
 from adnorm.base.tables import atomic
 from adnorm.simulation.patients import HEALTHY, Enrolled
-from adnorm.simulation.trial import Simulation
 from adnorm.simulation.values import Probes
-from adnorm.study.vocabulary import State
+from adnorm.study.cohort import PublishedCohort
+from adnorm.study.simulation import Simulation
+from adnorm.study.vocabulary import Route, Scale, State
 
 _STATES = {State.LESIONAL: "LS", State.NONLESIONAL: "NL", State.HEALTHY: "HC"}
 _TISSUES = {
@@ -29,14 +30,14 @@ _TISSUES = {
 
 def write_sequencing(
     folder: Path,
-    cohort: dict,
+    cohort: PublishedCohort,
     trial: Simulation,
     people: Enrolled,
     genes: Iterable[str],
     counts: np.ndarray,
 ) -> list[tuple[str, str]]:
     """Write a series matrix without values and a supplementary table of counts."""
-    matrix, table = f"{cohort['id']}_series_matrix.txt.gz", f"{cohort['id']}_counts.csv.gz"
+    matrix, table = f"{cohort.id}_series_matrix.txt.gz", f"{cohort.id}_counts.csv.gz"
     names = _sample_names(cohort, people)
     series, samples = _series_fields(cohort, people), _sample_fields(cohort, trial, people, 0)
     _write_series_matrix(folder / matrix, series, samples, names)
@@ -46,14 +47,14 @@ def write_sequencing(
 
 def write_array(
     folder: Path,
-    cohort: dict,
+    cohort: PublishedCohort,
     trial: Simulation,
     people: Enrolled,
     probes: Probes,
     values: np.ndarray,
 ) -> list[tuple[str, str]]:
     """Write a series matrix with log2 intensities and the annotation of its platform."""
-    matrix, annotation = f"{cohort['id']}_series_matrix.txt.gz", f"{cohort['id']}.annot.gz"
+    matrix, annotation = f"{cohort.id}_series_matrix.txt.gz", f"{cohort.id}.annot.gz"
     series = _series_fields(cohort, people)
     samples = _sample_fields(cohort, trial, people, len(probes.identifiers))
     names = _sample_names(cohort, people)
@@ -62,21 +63,21 @@ def write_array(
     return [("series_matrix", matrix), ("annotation", annotation)]
 
 
-def _platform(cohort: dict) -> str:
-    return cohort.get("platform") or "SIMULATED"
+def _platform(cohort: PublishedCohort) -> str:
+    return cohort.platform or "SIMULATED"
 
 
-def _sample_names(cohort: dict, people: Enrolled) -> list[str]:
-    return [f"{cohort['id']}_{i:03d}" for i in range(1, len(people.biopsies) + 1)]
+def _sample_names(cohort: PublishedCohort, people: Enrolled) -> list[str]:
+    return [f"{cohort.id}_{i:03d}" for i in range(1, len(people.biopsies) + 1)]
 
 
-def _series_fields(cohort: dict, people: Enrolled) -> list[tuple[str, str]]:
-    title = cohort["title"]
+def _series_fields(cohort: PublishedCohort, people: Enrolled) -> list[tuple[str, str]]:
+    title = cohort.title
     title = title if "SIMULATED" in title else f"SIMULATED: {title}"
-    kind = "array" if cohort.get("scale") == "log2" else "high throughput sequencing"
+    kind = "array" if cohort.scale == Scale.LOG2 else "high throughput sequencing"
     return [
         ("title", title),
-        ("geo_accession", f"SIMULATED_{cohort['id']}"),
+        ("geo_accession", f"SIMULATED_{cohort.id}"),
         ("status", "SIMULATED data, not deposited anywhere"),
         ("summary", "SIMULATED: no person, biopsy or measurement behind these values exists."),
         ("overall_design", f"{len(people.people)} people, {len(people.biopsies)} skin biopsies."),
@@ -87,7 +88,7 @@ def _series_fields(cohort: dict, people: Enrolled) -> list[tuple[str, str]]:
 
 
 def _sample_fields(
-    cohort: dict, trial: Simulation, people: Enrolled, values: int
+    cohort: PublishedCohort, trial: Simulation, people: Enrolled, values: int
 ) -> list[tuple[str, list[str]]]:
     persons = people.people.loc[people.biopsies["person"]].reset_index(drop=True)
     biopsies = people.biopsies
@@ -104,7 +105,7 @@ def _sample_fields(
         ("title", [f"simulated skin, {s}, subject {p}, week {w:g}" for s, p, w in rows]),
         ("geo_accession", _sample_names(cohort, people)),
         ("status", ["SIMULATED"] * count),
-        ("type", ["SRA" if trial.writes == "geo_supplementary" else "RNA"] * count),
+        ("type", ["SRA" if trial.writes == Route.GEO_SUPPLEMENTARY else "RNA"] * count),
         ("source_name_ch1", [_TISSUES[s] for s in biopsies["state"]]),
         ("organism_ch1", ["Homo sapiens"] * count),
         characteristics("subject id", persons["patient"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from adnorm.simulation.trial import Simulation
+from adnorm.study.simulation import Simulation
 from adnorm.study.vocabulary import Arm as ArmName
 from adnorm.study.vocabulary import State
 

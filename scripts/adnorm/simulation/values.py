@@ -9,9 +9,9 @@ import numpy as np
 
 from adnorm.base.errors import AdnormError
 from adnorm.simulation.patients import OTHER, Enrolled
-from adnorm.simulation.trial import ArrayPlan, CountPlan, GenePlan, Simulation, Variation
 from adnorm.study.gene_sets import GeneSet
-from adnorm.study.vocabulary import Direction, State
+from adnorm.study.simulation import ArrayPlan, CountPlan, GenePlan, Simulation, Variation
+from adnorm.study.vocabulary import Direction, Route, State
 
 #: Expressed in women only, and in men only.
 FEMALE_GENES = ("XIST",)
@@ -200,13 +200,13 @@ def draw_genes(
 #: Set genes are kept below the background in counts: a few thousand genes carry the whole library
 #: here, and strong disease effects in its largest genes would shift all others.
 LEVELS = {
-    "geo_supplementary": {
+    Route.GEO_SUPPLEMENTARY: {
         "set": (4.8, 1.4, 2.5, 8.0),
         "background": (6.2, 2.4, -4.0, 14.0),
         "undetected": (-3.5, 0.7, -6.0, -2.0),
         "sex": (6.0, 0.7, 4.5, 8.0),
     },
-    "geo_series_matrix": {
+    Route.GEO_SERIES_MATRIX: {
         "set": (7.8, 1.2, 6.2, 10.5),
         "background": (6.6, 2.0, 2.0, 12.5),
         "undetected": (2.0, 0.5, 1.0, 2.8),
@@ -214,7 +214,7 @@ LEVELS = {
     },
 }
 #: Level of a sex gene in the other sex.
-ABSENT = {"geo_supplementary": -4.5, "geo_series_matrix": 1.5}
+ABSENT = {Route.GEO_SUPPLEMENTARY: -4.5, Route.GEO_SERIES_MATRIX: 1.5}
 
 
 def nonlesional_levels(genes: SimulatedGenes, trial: Simulation) -> np.ndarray:
@@ -227,7 +227,7 @@ def nonlesional_levels(genes: SimulatedGenes, trial: Simulation) -> np.ndarray:
         np.array([table[k][column] for k in genes.kind]) for column in range(4)
     )
     levels = np.clip(mean + spread * genes.level - 0.5 * genes.effect, low, high)
-    if trial.writes == "geo_series_matrix":
+    if trial.writes == Route.GEO_SERIES_MATRIX:
         return levels
     return _balanced(levels, genes.effect, trial.variation)
 
