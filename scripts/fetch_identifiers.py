@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from adnorm.base.stage import run
-from adnorm.fetch.build import TableSettings, build_table
+from adnorm.fetch.identifiers import TableSettings, build
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-run(snakemake, "fetch", build_table, TableSettings, packages=("requests",), cohort="identifiers")
+run(snakemake, "fetch", build, TableSettings, packages=("requests",), cohort="identifiers")

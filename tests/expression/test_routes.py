@@ -22,7 +22,7 @@ from adnorm.expression.build import build_expression
 from adnorm.expression.sample_table import read_sheet
 from adnorm.expression.sources import reading
 from adnorm.fetch import geo
-from adnorm.fetch.build import fetch_table
+from adnorm.fetch.identifiers import fetch_table
 from adnorm.study.cohort import local_sources, published_part, read_cohort
 from adnorm.study.config import GeoSettings
 from adnorm.study.schema import check, fill_defaults, load_schema

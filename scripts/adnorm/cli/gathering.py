@@ -17,8 +17,9 @@ from adnorm.base.stops import read_stop
 from adnorm.base.tables import read_json
 from adnorm.cli.configuration import HOME
 from adnorm.cli.terminal import warn
-from adnorm.fetch.build import drawn_from, fetch_cohort, fetch_table
+from adnorm.fetch.build import drawn_from, fetch_cohort
 from adnorm.fetch.download import is_remote, name_of
+from adnorm.fetch.identifiers import fetch_table
 from adnorm.fetch.proof import MANIFEST, REFERENCES
 from adnorm.study.cohort import Cohort, PublishedCohort
 from adnorm.study.config import GeoSettings, RunConfig

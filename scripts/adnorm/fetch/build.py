@@ -29,7 +29,7 @@ from adnorm.fetch.proof import (
 )
 from adnorm.study.cohort import PublishedCohort
 from adnorm.study.config import GeoSettings
-from adnorm.study.pinned import check_pinned, check_pinned_table
+from adnorm.study.pinned import check_pinned
 from adnorm.study.validation import Section
 from adnorm.study.vocabulary import Route
 
@@ -50,14 +50,6 @@ class FetchSettings(Section):
     geo: GeoSettings
 
 
-class TableSettings(Section):
-    """Where the identifier table is, what it must be, and how patiently to ask."""
-
-    address: str
-    sha256: str | None
-    geo: GeoSettings
-
-
 def build(inputs: Files, outputs: Files, settings: FetchSettings, seed: int) -> None:
     """Bring the files of a cohort beside its manifest; a simulated one has its own seed."""
     cohort = settings.cohort
@@ -65,11 +57,6 @@ def build(inputs: Files, outputs: Files, settings: FetchSettings, seed: int) -> 
         # The workflow has found the file, which adnorm may ship.
         cohort = drawn_from(cohort, inputs["gene_sets"][0])
     fetch_cohort(cohort, settings.geo, outputs["manifest"].parent)
-
-
-def build_table(inputs: Files, outputs: Files, settings: TableSettings, seed: int) -> None:
-    """Bring the identifier table, which belongs to no cohort, under a name."""
-    fetch_table(settings.address, settings.geo, outputs["table"], settings.sha256)
 
 
 def drawn_from(cohort: PublishedCohort, gene_sets: Path) -> PublishedCohort:
@@ -122,12 +109,6 @@ def fetch_cohort(cohort: PublishedCohort, settings: GeoSettings, folder: Path) -
     manifest = folder / MANIFEST
     write_json({"cohort": cohort.id, "route": cohort.route, "files": entries}, manifest)
     return manifest
-
-
-def fetch_table(source: str, settings: GeoSettings, target: Path, sha256: str | None) -> None:
-    """Bring a table of identifiers under a name; `None` as its digest takes any bytes."""
-    fetch_file(source, target, settings)
-    check_pinned_table(target, source, sha256)
 
 
 def _fetch(

@@ -21,7 +21,7 @@ PUBLISHED = ("madad_log2_fold_change", "gse193309_log2_fold_change")
 #: Categories whose genes do not follow the disease.
 STEADY = ("control", "composition")
 
-_SIGNS = {Direction.UP: 1, Direction.DOWN: -1}
+_SIGNS: dict[str, int] = {Direction.UP: 1, Direction.DOWN: -1}
 _ROLES = ("primary", "secondary")
 
 
@@ -199,7 +199,7 @@ def draw_genes(
 #: For each kind of gene: mean, standard deviation, lowest and highest nonlesional log2 level.
 #: Set genes are kept below the background in counts: a few thousand genes carry the whole library
 #: here, and strong disease effects in its largest genes would shift all others.
-LEVELS = {
+LEVELS: dict[str, dict[str, tuple[float, float, float, float]]] = {
     Route.GEO_SUPPLEMENTARY: {
         "set": (4.8, 1.4, 2.5, 8.0),
         "background": (6.2, 2.4, -4.0, 14.0),
@@ -214,7 +214,7 @@ LEVELS = {
     },
 }
 #: Level of a sex gene in the other sex.
-ABSENT = {Route.GEO_SUPPLEMENTARY: -4.5, Route.GEO_SERIES_MATRIX: 1.5}
+ABSENT: dict[str, float] = {Route.GEO_SUPPLEMENTARY: -4.5, Route.GEO_SERIES_MATRIX: 1.5}
 
 
 def nonlesional_levels(genes: SimulatedGenes, trial: Simulation) -> np.ndarray:
