@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.printable import printable
+from adnorm.base.text import printable
 
 #: What is said of an error that no check foresaw; the traceback is in the log.
 UNFORESEEN = "an error that adnorm did not foresee:"

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.logs import UNFORESEEN, progress, report_error, start_log
-from adnorm.base.printable import printable
 from adnorm.base.tables import atomic, read_json, remove_leftovers, write_json
+from adnorm.base.text import printable
 
 #: Opens every file that holds a reason instead of a result.
 MARK = "#adnorm-stopped "

@@ -10,7 +10,7 @@ import traceback
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.logs import UNFORESEEN
-from adnorm.base.printable import printable
+from adnorm.base.text import printable
 
 
 def prepare() -> None:

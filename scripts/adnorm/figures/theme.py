@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from adnorm.base.printable import printable
 from adnorm.base.tables import atomic, write_table
+from adnorm.base.text import printable
 
 #: Colour-blind-safe colours of Okabe and Ito; the first three are states, the others treatments.
 STATES = {"healthy": "#009E73", "nonlesional": "#56B4E9", "lesional": "#D55E00"}

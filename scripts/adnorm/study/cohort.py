@@ -462,8 +462,8 @@ class DescribedCohort(Section):
 
 # Bridge for code that still takes dictionaries; goes with the last of it.
 def __getattr__(name: str) -> Any:
-    from adnorm.study import schema
-
     if name in ("read_cohort", "read_study", "locate", "Study", "published_part", "local_sources"):
+        from adnorm.study import schema
+
         return getattr(schema, name)
     raise AttributeError(name)
