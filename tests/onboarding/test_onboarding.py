@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.lanes import sum_lanes
+from adnorm.expression.columns import sum_lanes
 from adnorm.onboarding.cohort_text import marked_lines, scalar, write_cohort
 from adnorm.onboarding.drugs import DRUGS, read_arm
 from adnorm.onboarding.material import Material, container_material, table_material

@@ -19,6 +19,17 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def per_cent(share: float) -> str:
+    """Write a level or limit that somebody chose as it is; rounding would make another of it.
+
+    Examples
+    --------
+    >>> per_cent(0.95), per_cent(0.975), per_cent(0.995)
+    ('95 %', '97.5 %', '99.5 %')
+    """
+    return f"{100 * share:.6g} %"
+
+
 def printable(text: str) -> str:
     """Show control characters as pictures: a terminal obeys them, and XML may not hold them.
 

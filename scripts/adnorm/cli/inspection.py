@@ -110,24 +110,32 @@ def _express(
 def _build(
     manifest: Path, cohort: dict, config: dict, table: Path | None, outputs: dict[str, Path]
 ) -> None:
-    from adnorm.expression.build import build_expression
+    from adnorm.expression.build import StageSettings, build
+    from adnorm.study.samples import measured
 
-    settings = config["expression"] | {
-        "minimum_pairs": config["effects"]["minimum_pairs"],
-        "identifiers_sha256": config["identifiers"]["sha256"],
+    settings = StageSettings(
+        cohort=measured(cohort),
+        expression=config["expression"],
+        minimum_pairs=config["effects"]["minimum_pairs"],
+        identifiers_sha256=config["identifiers"]["sha256"],
+    )
+    inputs = {
+        "manifest": manifest,
+        "gene_sets": [Path(path) for path in config["gene_sets"]],
+        "identifiers": [table] if table else [],
     }
-    sets = [Path(path) for path in config["gene_sets"]]
-    build_expression(manifest, cohort, settings, sets, table, outputs)
+    build(inputs, outputs, settings, config["seed"])
 
 
 def _has_sheet(manifest: Path, cohort: dict) -> bool:
     """Whether the sample sheet is right, so that what stopped the stage is told in full."""
     from adnorm.base.inflate import allowing
     from adnorm.expression.sources import open_sources
+    from adnorm.study.samples import measured
 
     try:
         with allowing(cohort["source"]):
-            open_sources(manifest, cohort).sample_sheet()
+            open_sources(manifest, measured(cohort)).sample_sheet()
     except AdnormError:
         return False
     return True

@@ -134,13 +134,13 @@ def _stops(path: Path, material: Material, marks: list[Marked]) -> str:
 
 
 def _needs_table(material: Material) -> bool:
-    from adnorm.expression.kinds import ENSEMBL, ENTREZ, detect_kind
+    from adnorm.readers.identifiers import ENSEMBL, ENTREZ, identifier_type
 
     named = material.assay == "microarray" or material.route == "ncbi_counts"
     if named or material.values is None:
         return False
     try:
-        return detect_kind(material.values.index, "") in (ENSEMBL, ENTREZ)
+        return identifier_type(material.values.index, "") in (ENSEMBL, ENTREZ)
     except AdnormError:
         return False
 

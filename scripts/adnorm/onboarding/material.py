@@ -15,7 +15,7 @@ from adnorm.base.errors import AdnormError
 from adnorm.onboarding.tables import genes_of
 
 if TYPE_CHECKING:
-    from adnorm.expression.hints import Hints
+    from adnorm.expression.scale_evidence import Hints
 
 HUMAN = "Homo sapiens"
 SEQUENCING, ARRAY = "rna-seq", "microarray"
@@ -68,7 +68,7 @@ class Material:
     @cached_property
     def hints(self) -> Hints:
         """What the data say of their scale, besides the values."""
-        from adnorm.expression.hints import hints_of
+        from adnorm.expression.scale_evidence import hints_of
 
         return hints_of(self.raw) if self.read_hints is None else self.read_hints()
 
@@ -90,9 +90,9 @@ def lay_out(material: Material, path: Path) -> None:
         )
 
     def read() -> pd.DataFrame:
-        from adnorm.expression.value_tables import read_value_table
+        from adnorm.readers.tables import read_value_table
 
-        return read_value_table(path, gene_column)
+        return read_value_table(path, gene_column).values
 
     material.read_values = read
 
@@ -105,8 +105,8 @@ def table_material(path: Path, sheet: Path) -> Material:
     AdnormError
         A file is missing or is no table.
     """
-    from adnorm.expression.sample_table import read_sheet
     from adnorm.onboarding.tables import sheet_key
+    from adnorm.readers.tables import read_sheet
 
     _must_exist(path, sheet)
     columns = read_sheet(sheet)
@@ -130,7 +130,8 @@ def container_material(path: Path) -> Material:
     """
     import h5py
 
-    from adnorm.expression.h5ad import RAW, read_counts_layer, read_hints, read_obs, read_values
+    from adnorm.expression.scale_evidence import hints_of_container
+    from adnorm.readers.h5ad import RAW, read_counts_layer, read_notes, read_obs, read_values
 
     _must_exist(path)
     raw = read_obs(path)
@@ -144,7 +145,7 @@ def container_material(path: Path) -> Material:
     if layers:
         material.source["layer"] = (layer, f"layers: {', '.join(layers)}; null takes X")
     material.read_values = lambda: read_values(path, layer)
-    material.read_hints = lambda: read_hints(path, layer)
+    material.read_hints = lambda: hints_of_container(read_notes(path, layer))
     return material
 
 

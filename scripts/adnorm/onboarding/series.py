@@ -71,7 +71,7 @@ def _series_matrix(accession: str, platform: str | None, settings: dict, folder:
 
 
 def _from_matrix(path: Path, accession: str, platform: str | None, settings: dict) -> Material:
-    from adnorm.expression.series_matrix import read_series_matrix
+    from adnorm.readers.series_matrix import read_series_matrix
 
     header = read_series_matrix(path, platform, read_metadata_only=True)
     raw = header.samples.rename_axis(index=None)
@@ -105,10 +105,10 @@ def _from_matrix(path: Path, accession: str, platform: str | None, settings: dic
     best = material.supplementary[0] if material.supplementary else None
     generated = None if best else _generated_counts(settings["address"], accession)
     if generated:
-        from adnorm.expression.value_tables import read_value_table
+        from adnorm.readers.tables import read_value_table
 
         material.route = "ncbi_counts"
-        material.read_values = lambda: read_value_table(generated, probes=True)
+        material.read_values = lambda: read_value_table(generated, probes=True).values
         return material
     material.source["table"] = (best, "the supplementary table of counts or expression")
     if best:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
+from adnorm.study.vocabulary import Scale
 
 if TYPE_CHECKING:
-    from adnorm.expression.hints import Hints
+    from adnorm.expression.scale_evidence import Hints
 
 _NO_TABLE = r"raw\.tar|\.(tar|pdf|docx?|bw|bigwig|bed|bedgraph|h5|mtx|rds|rdata|cel|idat|fa|gtf)\b"
 _OTHER_CONTENT = (
@@ -52,7 +53,7 @@ def choose_supplementary(names: list[str]) -> list[str]:
 
 def sheet_key(sheet: pd.DataFrame, table: Path) -> str:
     """Choose the column of a sheet whose cells are the columns of the table; else the first."""
-    from adnorm.expression.table_layout import find_layout
+    from adnorm.readers.delimited import find_layout
 
     columns = set(find_layout(table)[0].names)
     shared = {c: len(columns & set(sheet[c])) for c in sheet if sheet[c].is_unique}
@@ -77,8 +78,8 @@ def genes_of(path: Path, raw: pd.DataFrame) -> tuple[str | None, str | None]:
     libraries : str or None
         A pattern that joins several columns to one sample; ``None`` when each column is one.
     """
-    from adnorm.expression.kinds import ENSEMBL, ENTREZ, kind_of
-    from adnorm.expression.table_layout import find_layout
+    from adnorm.readers.delimited import find_layout
+    from adnorm.readers.identifiers import ENSEMBL, ENTREZ, type_of
 
     layout, rows = find_layout(path)
     names = layout.names
@@ -86,7 +87,7 @@ def genes_of(path: Path, raw: pd.DataFrame) -> tuple[str | None, str | None]:
     def genes(i: int) -> float:
         cells = [row[i].strip() for row in rows if len(row) > i]
         numbered = cells in [[str(k + s) for k in range(len(cells))] for s in (0, 1)]
-        return 0.0 if numbered or not cells else float(np.mean([kind_of(c) != "" for c in cells]))
+        return 0.0 if numbered or not cells else float(np.mean([type_of(c) != "" for c in cells]))
 
     gene_column = None
     if rows and genes(0) < 0.5:
@@ -94,7 +95,7 @@ def genes_of(path: Path, raw: pd.DataFrame) -> tuple[str | None, str | None]:
         others = [i for i in range(1, len(names)) if names[i] and names[i] not in known]
         best = max(others, key=lambda i: (genes(i), -i), default=None)
         gene_column = names[best] if best is not None and genes(best) > 0.5 else None
-    elif rows and kind_of(rows[0][0].strip()) in (ENSEMBL, ENTREZ):
+    elif rows and type_of(rows[0][0].strip()) in (ENSEMBL, ENTREZ):
         # Symbols beside the ids need no identifier table.
         beside = [i for i in range(1, len(names)) if re.fullmatch(_SYMBOLS, names[i], re.I)]
         gene_column = next((names[i] for i in beside if genes(i) > 0.5), None)
@@ -106,7 +107,7 @@ def _sample_names(raw: pd.DataFrame) -> set[str]:
 
 
 def _libraries(names: list[str], raw: pd.DataFrame) -> str | None:
-    from adnorm.expression.lanes import fitting_pattern
+    from adnorm.expression.columns import fitting_pattern
 
     fields = [set(raw.index.astype(str))]
     fields += [set(raw[c].astype(str)) for c in raw if raw[c].is_unique]
@@ -128,10 +129,9 @@ def judge_scale(
         Whether they look like expected counts.
     remark : str
     """
-    from adnorm.expression.hints import Hints
-    from adnorm.expression.impossible import describe_values
-    from adnorm.expression.readings import COUNTS, LINEAR, WORDS, read_scale
-    from adnorm.expression.scale import verify_scale
+    from adnorm.expression.scale import WORDS, read_scale
+    from adnorm.expression.scale_check import describe_values, verify_scale
+    from adnorm.expression.scale_evidence import Hints
 
     assay = assay or ("microarray" if rows_are_probes(values) else "")
     hints, told = hints or Hints(), describe_values(values)
@@ -144,13 +144,13 @@ def judge_scale(
         return None, False, f"{told}; {reading.why}. {reading.instead}"
     if reading.why:
         told += f"; {reading.why}"
-    if scale not in (COUNTS, LINEAR) and hints.counts:
+    if scale not in (Scale.COUNTS, Scale.LINEAR) and hints.counts:
         told += f"; raw counts stand in the same file: better, write {hints.counts}"
     rounded = reading.expected
-    if scale == COUNTS and assay == "microarray":
-        scale = LINEAR
-    if scale == LINEAR and assay != "microarray" and _like_libraries(values):
-        scale, rounded = COUNTS, True
+    if scale == Scale.COUNTS and assay == "microarray":
+        scale = Scale.LINEAR
+    if scale == Scale.LINEAR and assay != "microarray" and _like_libraries(values):
+        scale, rounded = Scale.COUNTS, True
         told += "; sums differ as those of expected counts do"
     try:
         verify_scale(values, scale, "the values", assay, rounded, hints)
