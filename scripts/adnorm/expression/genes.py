@@ -258,20 +258,6 @@ def rule_for(scale: str, assay: str, chosen: str) -> str:
     new loci) are one amount in several parts, and so are TPM and FPKM: they are summed. Probes of
     an array, and log2 values, each measure the gene by themselves; the configuration chooses.
 
-    Parameters
-    ----------
-    scale
-        counts, log2 or linear.
-    assay
-        microarray or rna-seq.
-    chosen
-        ``collapse`` of the configuration: ``highest_mean`` or ``mean``.
-
-    Returns
-    -------
-    str
-        ``sum``, ``highest_mean`` or ``mean``.
-
     Examples
     --------
     >>> rule_for("counts", "rna-seq", "mean"), rule_for("log2", "microarray", "mean")

@@ -212,13 +212,6 @@ def samples_required(samples: pd.DataFrame, minimum_samples: int | None) -> int:
     samples of which a third carry most reads, and ten samples are enough to estimate a gene (edgeR
     relaxes its own rule beyond ten samples, too).
 
-    Parameters
-    ----------
-    samples
-        Canonical sample sheet (state, arm, week).
-    minimum_samples
-        From the configuration; ``None`` applies the rule.
-
     References
     ----------
     Chen Y, Lun ATL, Smyth GK (2016) From reads to genes to pathways. F1000Research 5:1438.
@@ -283,17 +276,7 @@ def quantile_normalize(values: pd.DataFrame) -> pd.DataFrame:
 def composition_factors(counts: pd.DataFrame, method: str) -> pd.Series:
     """Compute what multiplies the library sizes, by the method of the configuration.
 
-    Parameters
-    ----------
-    counts
-        Genes × samples; the genes that passed the low-count filter, no sample empty.
-    method
-        ``tmm``, ``median_of_ratios`` or ``library_size``.
-
-    Returns
-    -------
-    Series
-        One factor per sample, in the order of the columns; their geometric mean is 1.
+    Counts are of genes that passed the low-count filter; the geometric mean of the factors is 1.
     """
     if method == TMM:
         return tmm_factors(counts)
@@ -314,21 +297,11 @@ def is_sparse(counts: pd.DataFrame) -> bool:
 
 
 def tmm_factors(counts: pd.DataFrame) -> pd.Series:
-    """Compute TMM factors as edgeR's calcNormFactors, on dense and on sparse counts.
+    """Compute TMM factors (of geometric mean 1) as edgeR, on dense and on sparse counts.
 
     The reference sample is the one whose upper quartile is nearest to the mean of all; where most
     upper quartiles are 0 it is the one with the largest sum of square roots, as in edgeR. Samples
     are taken in the order of their names, so that their order in the table decides nothing.
-
-    Parameters
-    ----------
-    counts
-        Genes × samples.
-
-    Returns
-    -------
-    Series
-        One factor per sample; their geometric mean is 1.
 
     References
     ----------

@@ -111,7 +111,10 @@ def spelling_losses(samples: pd.DataFrame, cohort: MeasuredCohort) -> list[Loss]
 
 
 def set_losses(sets: Mapping[str, GeneSet], genes: pd.Index, where: str) -> list[Loss]:
-    """Say how many genes of the gene sets the table lacks; refuse a table that has none.
+    """Say how many genes of the gene sets the table lacks.
+
+    A table as long as a transcriptome that has hardly any is refused: these are no human genes.
+    What a short table lacks, the scores tell.
 
     Parameters
     ----------
@@ -121,12 +124,6 @@ def set_losses(sets: Mapping[str, GeneSet], genes: pd.Index, where: str) -> list
         Approved symbols of the table, before genes without expression are removed.
     where
         The table, for messages.
-
-    Raises
-    ------
-    AdnormError
-        A table as long as a transcriptome with hardly any gene of any set: these are no human
-        genes. What a short table lacks, the scores tell.
     """
     here = frozenset(map(str, genes))
     members = {name: {gene.symbol for gene in s.scored} for name, s in sets.items()}
