@@ -302,9 +302,9 @@ class Hints:
 
 def hints_of_container(notes: Notes) -> Hints:
     """Take what an .h5ad says of its values."""
-    base = notes.log_base
-    log = base and next((name for name, b in BASES.items() if np.isclose(base, b)), None)
-    return Hints(container_log=log or None, counts_layer=notes.counts_layer)
+    base = np.nan if notes.log_base is None else notes.log_base
+    log = next((name for name, known in BASES.items() if np.isclose(base, known)), None)
+    return Hints(container_log=log, counts_layer=notes.counts_layer)
 
 
 def logs_named(text: str) -> frozenset[Scale]:
