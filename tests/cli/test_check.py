@@ -277,7 +277,7 @@ def test_what_nobody_foresaw_is_told_in_a_paragraph_and_the_others_are_checked(
     whole = build.open_sources
 
     def broken(manifest, cohort):
-        if cohort["id"] == "trial":
+        if cohort.id == "trial":
             raise ZeroDivisionError("nobody thought of this")
         return whole(manifest, cohort)
 

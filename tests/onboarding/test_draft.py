@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.lanes import sum_lanes
+from adnorm.expression.columns import sum_lanes
 from adnorm.onboarding.cohort_text import marked_lines, write_cohort
 from adnorm.onboarding.draft import (
     draft_of_h5ad,

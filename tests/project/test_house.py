@@ -21,7 +21,9 @@ RIVER = {
     "study": {"base"},
     "simulation": {"base", "study"},
     "fetch": {"base", "study", "simulation"},
-    "expression": {"base", "study"},
+    # Formats, and nothing else.
+    "readers": {"base", "study"},
+    "expression": {"base", "study", "readers"},
     "scores": {"base", "study"},
     "effects": {"base", "study", "scores"},
     # The index uses the model of the effects, and scores the sets that it makes itself.
@@ -29,8 +31,8 @@ RIVER = {
     "atlas": {"base", "study", "index"},
     "figures": {"base", "study"},
     # A first cohort file is proposed from what the readers of the stages find.
-    "onboarding": {"base", "study", "fetch", "expression", "scores"},
-    "cli": {"base", "study", "fetch", "expression", "scores", "effects", "onboarding"},
+    "onboarding": {"base", "study", "fetch", "readers", "expression", "scores"},
+    "cli": {"base", "study", "fetch", "readers", "expression", "scores", "effects", "onboarding"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

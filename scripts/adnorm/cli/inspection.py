@@ -29,12 +29,12 @@ from adnorm.study.cohort import (
     Cohort,
     CohortFile,
     ColumnMapping,
+    MeasuredCohort,
     SampleMappings,
     Treatment,
 )
 from adnorm.study.config import RunConfig
 from adnorm.study.reading import ANY_SHEET, locate, sound_part
-from adnorm.study.schema import _plain as plain
 from adnorm.study.validation import check, find_faults
 from adnorm.study.vocabulary import Method, Route
 
@@ -112,17 +112,21 @@ class _Stages:
 
     def express(self, cohort: Cohort) -> None:
         """Run the stage expression."""
-        from adnorm.expression.build import build_expression
+        from adnorm.expression.build import StageSettings, build
 
-        settings = self.config.expression.model_dump() | {
-            "minimum_pairs": self.config.effects.minimum_pairs,
-            "identifiers_sha256": self.config.identifiers.sha256,
+        settings = StageSettings(
+            cohort=cohort.view(MeasuredCohort),
+            expression=self.config.expression,
+            minimum_pairs=self.config.effects.minimum_pairs,
+            identifiers_sha256=self.config.identifiers.sha256,
+        )
+        inputs = {
+            "manifest": self.manifest,
+            "gene_sets": self.gene_sets,
+            "identifiers": [self.identifiers] if self.identifiers else [],
         }
         outputs = {name: self.folder / f"{name}.tsv" for name in _TABLES}
-        outputs["expression"] = self.expression
-        build_expression(
-            self.manifest, plain(cohort), settings, self.gene_sets, self.identifiers, outputs
-        )
+        build(inputs, outputs | {"expression": self.expression}, settings, self.config.seed)
 
     def has_sheet(self, cohort: Cohort) -> bool:
         """Whether the sample sheet is right, so that what stopped the stage is told in full."""
@@ -131,7 +135,7 @@ class _Stages:
 
         try:
             with allowing(cohort.source.model_dump()):
-                open_sources(self.manifest, plain(cohort)).sample_sheet()
+                open_sources(self.manifest, cohort.view(MeasuredCohort)).sample_sheet()
         except AdnormError:
             return False
         return True

@@ -134,13 +134,13 @@ def _stops(path: Path, draft: CohortDraft, marks: list[Marked]) -> str:
 
 
 def _needs_table(draft: CohortDraft) -> bool:
-    from adnorm.expression.kinds import ENSEMBL, ENTREZ, detect_kind
+    from adnorm.readers.identifiers import ENSEMBL, ENTREZ, identifier_type
 
     named = draft.assay == "microarray" or draft.route == "ncbi_counts"
     if named or draft.values is None:
         return False
     try:
-        return detect_kind(draft.values.index, "") in (ENSEMBL, ENTREZ)
+        return identifier_type(draft.values.index, "") in (ENSEMBL, ENTREZ)
     except AdnormError:
         return False
 

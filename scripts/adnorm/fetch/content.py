@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.inflate import GZIP_MAGIC, damage, opened
+from adnorm.base.inflate import GZIP_MAGIC, damage, is_web_page, opened
 
 #: What each kind of file must have among its first characters, and its name in words.
 SERIES_MATRIX = b"!Series_"
@@ -24,9 +23,6 @@ _KINDS = {
 ANOTHER_PLACE = (
     "name another place in the configuration: `geo: address:` for a mirror of GEO, "
     "`identifiers: table:` for a file of identifiers"
-)
-_WEB_PAGE = re.compile(
-    rb"^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?(<!doctype|<html|<head|<\?xml)", re.I | re.S
 )
 _CHUNK = 1 << 20
 _OPENING = 64 * 1024
@@ -66,17 +62,6 @@ class Expected:
 
 
 ANYTHING = Expected()
-
-
-def is_web_page(opening: bytes) -> bool:
-    """Whether some first bytes open an HTML page.
-
-    Examples
-    --------
-    >>> is_web_page(b"<!DOCTYPE html><title>reCAPTCHA</title>"), is_web_page(b"ID_REF 1")
-    (True, False)
-    """
-    return bool(_WEB_PAGE.match(opening[:4096]))
 
 
 def check_content(

@@ -19,10 +19,11 @@ from adnorm.fetch import geo
 from adnorm.fetch.content import Expected
 from adnorm.fetch.download import AbsentFileError, fetch_file, is_remote, local_path, name_of
 from adnorm.study.config import GeoSettings
+from adnorm.study.vocabulary import Scale
 
 if TYPE_CHECKING:
-    from adnorm.expression.hints import Hints
-    from adnorm.expression.series_matrix import SeriesMatrix
+    from adnorm.expression.scale_evidence import Hints
+    from adnorm.readers.series_matrix import SeriesMatrix
 
 HUMAN = "Homo sapiens"
 SEQUENCING, ARRAY = "rna-seq", "microarray"
@@ -67,7 +68,7 @@ class CohortDraft:
     @cached_property
     def hints(self) -> Hints:
         """What the data say of their scale, besides the values."""
-        from adnorm.expression.hints import hints_of
+        from adnorm.expression.scale_evidence import hints_of
 
         return hints_of(self.raw) if self.read_hints is None else self.read_hints()
 
@@ -117,7 +118,7 @@ def _series_matrix(
 
 
 def _from_matrix(path: Path, accession: str, platform: str | None, address: str) -> CohortDraft:
-    from adnorm.expression.series_matrix import read_series_matrix
+    from adnorm.readers.series_matrix import read_series_matrix
 
     header = read_series_matrix(path, platform, read_metadata_only=True)
     draft = _described(accession, header)
@@ -182,10 +183,10 @@ def _take_table(draft: CohortDraft, accession: str, header: SeriesMatrix, addres
         draft.route = "geo_supplementary"
         draft.source["table"] = (None, "the supplementary table of counts or expression")
         return
-    from adnorm.expression.value_tables import read_value_table
+    from adnorm.readers.tables import read_value_table
 
     draft.route = "ncbi_counts"
-    draft.read_values = lambda: read_value_table(counts, probes=True)
+    draft.read_values = lambda: read_value_table(counts, probes=True).values
 
 
 def _lay_out(draft: CohortDraft, path: Path) -> None:
@@ -200,9 +201,9 @@ def _lay_out(draft: CohortDraft, path: Path) -> None:
         )
 
     def read() -> pd.DataFrame:
-        from adnorm.expression.value_tables import read_value_table
+        from adnorm.readers.tables import read_value_table
 
-        return read_value_table(path, gene_column)
+        return read_value_table(path, gene_column).values
 
     draft.read_values = read
 
@@ -215,7 +216,7 @@ def draft_of_table(path: Path, sheet: Path) -> CohortDraft:
     AdnormError
         A file is missing or is no table.
     """
-    from adnorm.expression.sample_table import read_sheet
+    from adnorm.readers.tables import read_sheet
 
     _must_exist(path, sheet)
     columns = read_sheet(sheet)
@@ -239,7 +240,8 @@ def draft_of_h5ad(path: Path) -> CohortDraft:
     """
     import h5py
 
-    from adnorm.expression.h5ad import RAW, read_counts_layer, read_hints, read_obs, read_values
+    from adnorm.expression.scale_evidence import hints_of_container
+    from adnorm.readers.h5ad import RAW, read_counts_layer, read_notes, read_obs, read_values
 
     _must_exist(path)
     raw = read_obs(path)
@@ -253,7 +255,7 @@ def draft_of_h5ad(path: Path) -> CohortDraft:
     if layers:
         draft.source["layer"] = (layer, f"layers: {', '.join(layers)}; null takes X")
     draft.read_values = lambda: read_values(path, layer)
-    draft.read_hints = lambda: read_hints(path, layer)
+    draft.read_hints = lambda: hints_of_container(read_notes(path, layer))
     return draft
 
 
@@ -308,7 +310,7 @@ def _choose_supplementary(names: list[str]) -> list[str]:
 
 def _sheet_key(sheet: pd.DataFrame, table: Path) -> str:
     """Choose the column of a sheet whose cells are the columns of the table; else the first."""
-    from adnorm.expression.table_layout import find_layout
+    from adnorm.readers.delimited import find_layout
 
     columns = set(find_layout(table)[0].names)
     shared = {str(c): len(columns & set(sheet[c])) for c in sheet if sheet[c].is_unique}
@@ -326,8 +328,8 @@ def _genes_of(path: Path, raw: pd.DataFrame) -> tuple[str | None, str | None]:
     libraries : str or None
         A pattern that joins several columns to one sample; ``None`` when each column is one.
     """
-    from adnorm.expression.kinds import ENSEMBL, ENTREZ, kind_of
-    from adnorm.expression.table_layout import find_layout
+    from adnorm.readers.delimited import find_layout
+    from adnorm.readers.identifiers import ENSEMBL, ENTREZ, type_of
 
     layout, rows = find_layout(path)
     names = layout.names
@@ -335,7 +337,7 @@ def _genes_of(path: Path, raw: pd.DataFrame) -> tuple[str | None, str | None]:
     def genes(i: int) -> float:
         texts = [row[i].strip() for row in rows if len(row) > i]
         numbered = texts in [[str(k + s) for k in range(len(texts))] for s in (0, 1)]
-        return 0.0 if numbered or not texts else float(np.mean([kind_of(t) != "" for t in texts]))
+        return 0.0 if numbered or not texts else float(np.mean([type_of(t) != "" for t in texts]))
 
     gene_column = None
     if rows and genes(0) < 0.5:
@@ -343,7 +345,7 @@ def _genes_of(path: Path, raw: pd.DataFrame) -> tuple[str | None, str | None]:
         others = [i for i in range(1, len(names)) if names[i] and names[i] not in known]
         best = max(others, key=lambda i: (genes(i), -i), default=None)
         gene_column = names[best] if best is not None and genes(best) > 0.5 else None
-    elif rows and kind_of(rows[0][0].strip()) in (ENSEMBL, ENTREZ):
+    elif rows and type_of(rows[0][0].strip()) in (ENSEMBL, ENTREZ):
         # Symbols beside the ids need no identifier table.
         beside = [i for i in range(1, len(names)) if re.fullmatch(_SYMBOLS, names[i], re.I)]
         gene_column = next((names[i] for i in beside if genes(i) > 0.5), None)
@@ -355,7 +357,7 @@ def _sample_names(raw: pd.DataFrame) -> set[str]:
 
 
 def _libraries(names: list[str], raw: pd.DataFrame) -> str | None:
-    from adnorm.expression.lanes import fitting_pattern
+    from adnorm.expression.columns import fitting_pattern
 
     fields = [set(raw.index.astype(str))]
     fields += [set(raw[c].astype(str)) for c in raw if raw[c].is_unique]
@@ -377,10 +379,9 @@ def judge_scale(
         Whether they look like expected counts.
     remark : str
     """
-    from adnorm.expression.hints import Hints
-    from adnorm.expression.impossible import describe_values
-    from adnorm.expression.readings import COUNTS, LINEAR, WORDS, read_scale
-    from adnorm.expression.scale import verify_scale
+    from adnorm.expression.scale import WORDS, read_scale
+    from adnorm.expression.scale_check import describe_values, verify_scale
+    from adnorm.expression.scale_evidence import Hints
 
     assay = assay or ("microarray" if rows_are_probes(values) else "")
     hints, remark = hints or Hints(), describe_values(values)
@@ -393,13 +394,13 @@ def judge_scale(
         return None, False, f"{remark}; {reading.why}. {reading.instead}"
     if reading.why:
         remark += f"; {reading.why}"
-    if scale not in (COUNTS, LINEAR) and hints.counts:
+    if scale not in (Scale.COUNTS, Scale.LINEAR) and hints.counts:
         remark += f"; raw counts stand in the same file: better, write {hints.counts}"
     rounded = reading.expected
-    if scale == COUNTS and assay == "microarray":
-        scale = LINEAR
-    if scale == LINEAR and assay != "microarray" and _like_libraries(values):
-        scale, rounded = COUNTS, True
+    if scale == Scale.COUNTS and assay == "microarray":
+        scale = Scale.LINEAR
+    if scale == Scale.LINEAR and assay != "microarray" and _like_libraries(values):
+        scale, rounded = Scale.COUNTS, True
         remark += "; sums differ as those of expected counts do"
     try:
         verify_scale(values, scale, "the values", assay, rounded, hints)

@@ -49,6 +49,14 @@ class State(StrEnum):
     HEALTHY = "healthy"
 
 
+class Sex(StrEnum):
+    """Sex of a patient, as the sheet says it and as the expression shows it."""
+
+    FEMALE = "female"
+    MALE = "male"
+    NOT_CALLED = "not called"
+
+
 class Arm(StrEnum):
     """Arms that are no drug; placebo is named by the cohort file."""
 
@@ -212,6 +220,7 @@ class QualityFlag(StrEnum):
     """What is odd about a sample."""
 
     SMALL_LIBRARY = "small_library"
+    FEW_GENES = "few_genes"
     BELOW_LIBRARY_LIMIT = "below_library_limit"
     PCA_OUTLIER = "pca_outlier"
     CORRELATION_OUTLIER = "correlation_outlier"
