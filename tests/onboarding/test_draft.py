@@ -115,7 +115,7 @@ def test_several_columns_a_sample_are_summed_only_if_they_are_counts(tmp_path):
     (libraries,) = [fact for fact in proposal.source if fact.key == "libraries"]
     assert {f.key: f.value for f in proposal.facts}["scale"] == "linear"
     assert (libraries.value, libraries.mark) == (None, "fill in")
-    assert "one column a sample" in libraries.remark
+    assert "one column per sample" in libraries.remark
 
 
 @pytest.mark.parametrize("ending", ["_S1_L001.sorted.bam", ".bam", "_Aligned.out.bam"])

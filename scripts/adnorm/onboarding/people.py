@@ -104,8 +104,10 @@ def read_state(text: str) -> tuple[str, str] | None:
 
     Examples
     --------
-    >>> read_state("non-lesional skin"), read_state("AD_LS_04"), read_state("m0_AN")
-    (('nonlesional', 'non-lesional'), ('lesional', 'LS'), ('nonlesional', 'AN'))
+    >>> [f"{state}: {words}" for state, words in map(read_state, ["non-lesional skin", "AD_LS_04"])]
+    ['nonlesional: non-lesional', 'lesional: LS']
+    >>> read_state("m0_AN") == (State.NONLESIONAL, "AN")
+    True
     >>> read_state("skin biopsy")
     """
     for state, pattern in _STATES:
@@ -159,7 +161,7 @@ def codes_of_skin(texts: Iterable[str]) -> dict[str, str | None]:
 
     Examples
     --------
-    >>> codes_of_skin(["PP", "PN", "NN"])["PN"], codes_of_skin(["PN", "HC"])
+    >>> str(codes_of_skin(["PP", "PN", "NN"])["PN"]), codes_of_skin(["PN", "HC"])
     ('nonlesional', {})
     >>> codes_of_skin(["PP", "PN"]), codes_of_skin(["PP", "PN", "AD"])
     ({'PN': None}, {})
