@@ -75,7 +75,7 @@ def peer_folder() -> None:
 def series_matrix(inputs: Path, clock: Clock) -> pd.DataFrame:
     import polars  # noqa: F401 - imported by the reader; the clock counts no imports
 
-    from adnorm.expression.series_matrix import read_series_matrix
+    from adnorm.readers.series_matrix import read_series_matrix
 
     with clock:
         matrix = read_series_matrix(inputs / MATRIX)
@@ -122,10 +122,10 @@ def series_matrix_pandas(inputs: Path, clock: Clock) -> pd.DataFrame:
 def counts(inputs: Path, clock: Clock) -> pd.DataFrame:
     import polars  # noqa: F401 - as above
 
-    from adnorm.expression.value_tables import read_value_table
+    from adnorm.readers.tables import read_value_table
 
     with clock:
-        values = read_value_table(inputs / COUNTS)
+        values = read_value_table(inputs / COUNTS).values
     return sums(values)
 
 

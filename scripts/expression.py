@@ -1,40 +1,25 @@
-"""Entry of the expression stage: unpack what Snakemake hands over and call the package."""
+"""Entry of the expression stage; a file that a reader refused is fetched again by the next call."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import RefusedFileError
-from adnorm.base.stage import original
-from adnorm.base.stops import run_stage
-from adnorm.expression.build import build_expression
+from adnorm.base.stage import run
+from adnorm.expression.build import StageSettings, build
 from adnorm.fetch.proof import fetch_again
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def work():
-    table, manifest = snakemake.input.get("identifiers"), Path(snakemake.input.manifest)
+def build_or_fetch_again(inputs, outputs, settings, seed):
     try:
-        build_expression(
-            manifest,
-            original(snakemake.params.cohort),
-            original(snakemake.params.settings),
-            [Path(p) for p in snakemake.input.gene_sets],
-            Path(str(table)) if table else None,
-            {name: Path(path) for name, path in snakemake.output.items()},
-        )
+        build(inputs, outputs, settings, seed)
     except RefusedFileError as error:
-        fetch_again(error.files, manifest.parent, Path(snakemake.log[0]).with_name("fetch.log"))
+        log = Path(snakemake.log[0]).with_name("fetch.log")
+        fetch_again(error.files, inputs["manifest"].parent, log)
         raise
 
 
-run_stage(
-    work,
-    "expression",
-    snakemake.wildcards.cohort,
-    snakemake.log[0],
-    snakemake.input,
-    snakemake.output,
-    packages=("polars", "anndata", "scanpy"),
-)
+packages = ("polars", "anndata", "scanpy")
+run(snakemake, "expression", build_or_fetch_again, StageSettings, packages=packages)

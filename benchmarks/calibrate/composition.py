@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.size_factors import (
+from adnorm.expression.library_sizes import (
     LIBRARY_SIZE,
     MEDIAN_OF_RATIOS,
     TMM,

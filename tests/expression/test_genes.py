@@ -1,4 +1,4 @@
-"""Identifiers: kinds, spreadsheet dates, retired symbols, annotation, collapse."""
+"""From rows to genes: spreadsheet dates, retired symbols, annotations, merged rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.collapse import collapse_rows, rule_for
-from adnorm.expression.excel import read_date, repair_date
-from adnorm.expression.genes import to_gene_symbols
-from adnorm.expression.kinds import ENSEMBL, ENTREZ, JOINED, SYMBOLS, detect_kind
-from adnorm.expression.symbols import Vocabulary, approve_symbols
+from adnorm.expression.genes import collapse_rows, rule_for, to_gene_symbols
+from adnorm.expression.symbols import KnownSymbols, approve_symbols
+from adnorm.readers.identifiers import (
+    JOINED,
+)
 
 HUMAN = ["FLG", "KRT16", "IL4R", "CCL18", "STAT1", "HLA-DRA", "C9orf72", "S100A9", "TSLP", "OSMR"]
 
@@ -27,91 +27,9 @@ def mapped(values, **options):
 
 
 def step(found, name):
-    rows = found.steps[found.steps["step"] == name]
+    rows = [row for row in found.steps if row[0] == name]
     assert len(rows) == 1, found.steps
-    return int(rows["count"].iloc[0]), rows["detail"].iloc[0]
-
-
-# ---------------------------------------------------------------- kinds
-
-
-@pytest.mark.parametrize(
-    ("labels", "kind"),
-    [
-        (HUMAN, SYMBOLS),
-        ([*HUMAN, "1-Mar", "2-Sep"], SYMBOLS),
-        (["ENSG00000143631.10", "ENSG00000182378.13_PAR_Y", "ENSG00000113520"], ENSEMBL),
-        (["ENSG00000000003.14_TSPAN6", "ENSG00000182378.13_PAR_Y_PLCXD1"], ENSEMBL),
-        (["ENSG00000000003|TSPAN6", "ENSG00000000005.5|TNMD"], ENSEMBL),
-        (["2312", "3868", "7"], ENTREZ),
-        (["5S_rRNA", "RP11-34P13.7", "7SK", *HUMAN], SYMBOLS),
-    ],
-)
-def test_kind_is_detected(labels, kind):
-    assert detect_kind(pd.Index(labels), "table.csv") == kind
-
-
-@pytest.mark.parametrize(
-    ("labels", "words"),
-    [
-        (["ENSMUSG00000102439", "ENSMUSG00000051439"], "another species"),
-        (["Flg", "Krt16", "Il4ra", "S100a9"], "mouse"),
-        (["ENST00000368799.2", "ENST00000368801"], "transcripts"),
-        (["NM_002016.2", "NM_005557"], "RefSeq"),
-        (["207357_s_at", "1552487_a_at"], "annotation"),
-        (["ILMN_1762337", "ILMN_2055271"], "annotation"),
-        (["ENSMUSG00000102439_Flg", "ENSMUSG00000051439_Cd14"], "another species"),
-        (["ENSG00000143631.10|ENST00000368799.2", "ENST00000368801|FLG"], "transcripts"),
-        (["FLG", "KRT16", "2312", "3868"], "several kinds: 2 Entrez gene ids ('2312', '3868')"),
-    ],
-)
-def test_other_identifiers_are_refused_with_examples(labels, words):
-    with pytest.raises(AdnormError, match="table.csv") as error:
-        detect_kind(pd.Index(labels), "table.csv")
-    assert words in str(error.value)
-    assert labels[0] in str(error.value)
-
-
-def test_ten_per_cent_of_another_kind_is_the_limit():
-    nine = [*HUMAN[:9], "A1BG|1"]
-    assert detect_kind(pd.Index(nine), "t") == SYMBOLS
-    with pytest.raises(AdnormError, match="at least 90 %|At least 90 %"):
-        detect_kind(pd.Index([*HUMAN[:8], "A1BG|1", "A2M|2"]), "t")
-
-
-# ---------------------------------------------------------------- spreadsheet dates
-
-
-@pytest.mark.parametrize(
-    ("label", "symbol"),
-    [
-        ("2-Sep", "SEPTIN2"),
-        ("Sep-02", "SEPTIN2"),
-        ("02-Sep", "SEPTIN2"),
-        ("9-Sep-21", "SEPTIN9"),
-        ("2021-09-07", "SEPTIN7"),
-        ("2021/09/07", "SEPTIN7"),
-        ("2021-03-05 00:00:00", "MARCHF5"),
-        ("15-Sep", "SELENOF"),
-        ("1-Dec", "DELEC1"),
-        ("8-Mar", "MARCHF8"),
-        ("1-Mar", ""),
-        ("Mar-02", ""),
-        ("2021-03-01", ""),
-        ("2002-09-01", ""),
-        ("3/4/2021", ""),
-        ("13-Sep", ""),
-        ("1-Apr", ""),
-    ],
-)
-def test_dates_are_repaired_or_refused(label, symbol):
-    assert repair_date(label) == symbol
-
-
-@pytest.mark.parametrize("label", ["FLG2", "SEPTIN2", "MARCHF1", "DEC1", "HLA-DRA", "7SK", "MAR-X"])
-def test_symbols_are_not_dates(label):
-    assert read_date(label) is None
-    assert repair_date(label) is None
+    return rows[0][1:]
 
 
 def test_refused_dates_are_dropped_and_counted():
@@ -125,50 +43,14 @@ def test_refused_dates_are_dropped_and_counted():
     assert len(found.values) == len(HUMAN) + 1
 
 
-# ---------------------------------------------------------------- retired symbols
-
-
-def test_retired_symbols_are_matched_in_any_case():
-    known = Vocabulary(
-        asked=frozenset({"IL33", "LORICRIN", "C9orf72"}), curated={"C9orf26": "IL33"}
-    )
-    verdicts = approve_symbols(["C9ORF26", "c9orf26", "C9ORF72", "MARCH1", "Sept2", "FLG"], known)
-    assert {old: new for old, (new, _) in verdicts.items()} == {
-        "C9ORF26": "IL33",
-        "c9orf26": "IL33",
-        "C9ORF72": "C9orf72",
-        "MARCH1": "MARCHF1",
-        "Sept2": "SEPTIN2",
-        "FLG": "FLG",
-    }
-
-
-def test_a_retired_symbol_that_another_gene_now_has_is_left():
-    known = Vocabulary(
-        curated={"ELA2": "ELANE", "A": "B", "B": "C"},
-        approved=frozenset({"ELA2", "ELANE", "FLG"}),
-        previous={"FLG": "OTHER", "OLD": "NEW"},
-        ambiguous={"TWO": ["ONE", "OTHER"]},
-    )
-    verdicts = approve_symbols(["ELA2", "A", "FLG", "OLD", "TWO", "UNKNOWN"], known)
-    assert {old: new for old, (new, _) in verdicts.items()} == {
-        "ELA2": "ELA2",
-        "A": "A",
-        "FLG": "FLG",
-        "OLD": "NEW",
-        "TWO": "TWO",
-        "UNKNOWN": "UNKNOWN",
-    }
-
-
 def test_what_stays_ambiguous_is_listed_with_its_candidates():
-    known = Vocabulary(
+    known = KnownSymbols(
         curated={"ELA2": "ELANE", "CLASH": "FLG"},
         approved=frozenset({"ELA2", "ELANE", "A1", "B1", "FLG"}),
         previous={"p40": "A1", "P40": "B1"},
         ambiguous={"NAF": ["A1", "B1"], "CLASH": ["A1", "B1"]},
     )
-    found = mapped(table(["NAF", "p40", "ELA2", "CLASH", "IL4R"]), vocabulary=known)
+    found = mapped(table(["NAF", "p40", "ELA2", "CLASH", "IL4R"]), known=known)
     assert step(found, "ambiguous retired symbol left as it is") == (
         4,
         "CLASH (A1 or B1 or FLG), ELA2 (ELA2 or ELANE), NAF (A1 or B1), p40 (A1 or B1)",
@@ -177,15 +59,15 @@ def test_what_stays_ambiguous_is_listed_with_its_candidates():
 
 
 def test_the_gene_sets_may_choose_among_the_candidates():
-    known = Vocabulary(curated={"NAF": "CXCL8"}, ambiguous={"NAF": ["AAA1", "CXCL8"]})
+    known = KnownSymbols(curated={"NAF": "CXCL8"}, ambiguous={"NAF": ["AAA1", "CXCL8"]})
     assert approve_symbols(["NAF"], known)["NAF"] == ("CXCL8", "renamed by the gene sets")
 
 
 def test_all_that_is_ambiguous_is_listed():
     names = [f"OLD{i:02d}" for i in range(30)]
-    known = Vocabulary(ambiguous={name: ["A1", "B1"] for name in names})
+    known = KnownSymbols(ambiguous={name: ["A1", "B1"] for name in names})
     count, detail = step(
-        mapped(table(names), vocabulary=known), "ambiguous retired symbol left as it is"
+        mapped(table(names), known=known), "ambiguous retired symbol left as it is"
     )
     assert count == 30 and all(name in detail for name in names)
 
@@ -195,7 +77,7 @@ def test_an_id_of_several_genes_is_dropped_and_said():
     found = mapped(
         table(ids),
         ensembl={"ENSG00000143631": "FLG", "ENSG00000000008": "IL4R"},
-        vocabulary=Vocabulary(ambiguous={"ENSG00000000007": ["X1", "X2"]}),
+        known=KnownSymbols(ambiguous={"ENSG00000000007": ["X1", "X2"]}),
     )
     assert found.values.index.tolist() == ["FLG", "IL4R"]
     assert step(found, "Ensembl gene ids of several genes dropped") == (
@@ -222,7 +104,7 @@ def test_mouse_symbols_joined_to_numbers_are_refused():
 
 
 def test_an_old_identifier_table_does_not_block_the_gene_sets():
-    known = Vocabulary(curated={"LOR": "LORICRIN"}, approved=frozenset({"LOR", "MARCH2"}))
+    known = KnownSymbols(curated={"LOR": "LORICRIN"}, approved=frozenset({"LOR", "MARCH2"}))
     verdicts = approve_symbols(["LOR", "MARCH2"], known)
     assert verdicts["LOR"][0] == "LORICRIN"
     assert verdicts["MARCH2"][0] == "MARCHF2"
@@ -230,16 +112,13 @@ def test_an_old_identifier_table_does_not_block_the_gene_sets():
 
 def test_rows_under_the_old_and_the_approved_symbol_become_one_gene():
     values = table(["LOR", "LORICRIN", "IL8", *HUMAN])
-    known = Vocabulary(curated={"LOR": "LORICRIN", "IL8": "CXCL8"})
-    found = mapped(values, vocabulary=known)
+    known = KnownSymbols(curated={"LOR": "LORICRIN", "IL8": "CXCL8"})
+    found = mapped(values, known=known)
     assert found.values.loc["LORICRIN"].tolist() == [2.0, 3.0]
     assert found.renamed_from["LORICRIN"] == ""
     assert found.renamed_from["CXCL8"] == "IL8"
     assert found.source_ids["LORICRIN"] == "LORICRIN;LOR"
     assert step(found, "genes with several rows merged") == (1, "highest_mean: LORICRIN")
-
-
-# ---------------------------------------------------------------- annotation and tables
 
 
 def test_probes_of_several_genes_and_of_none_are_dropped_and_counted():
@@ -308,9 +187,6 @@ def test_summary_rows_of_counting_programs_are_dropped():
     found = mapped(values)
     assert step(found, "summary rows of a counting program dropped")[0] == 2
     assert found.totals["S1"] == values.loc[HUMAN, "S1"].sum()
-
-
-# ---------------------------------------------------------------- missing values and collapse
 
 
 def test_a_complete_probe_serves_when_another_misses_a_value():
@@ -423,8 +299,8 @@ def test_what_a_sum_leaves_out_is_said():
 
 def test_steps_account_for_every_row():
     values = table([*HUMAN, "1-Mar", "LOR", "LORICRIN", "__alignment_not_unique"])
-    found = mapped(values, vocabulary=Vocabulary(curated={"LOR": "LORICRIN"}))
-    steps = found.steps.set_index("step")["count"]
+    found = mapped(values, known=KnownSymbols(curated={"LOR": "LORICRIN"}))
+    steps = {step: count for step, count, _ in found.steps}
     lost = (
         steps["summary rows of a counting program dropped"]
         + steps["spreadsheet date refused"]

@@ -7,29 +7,20 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.outliers import (
+from adnorm.expression.quality import (
+    assess_quality,
+    below_library_limit,
+    call_sex,
     correlation_within_group,
     correlations,
     duplicate_groups,
+    library_table,
     principal_components,
     robust_deviation,
 )
-from adnorm.expression.quality import (
-    COLUMNS,
-    assess_quality,
-    below_library_limit,
-    library_table,
-)
-from adnorm.expression.sex import call_sex
+from adnorm.study.config import ExpressionSettings
 
-SETTINGS = {
-    "exclude_outliers": False,
-    "small_library": 2000,
-    "exclude_small_libraries": None,
-    "exclude_sex_mismatch": False,
-    "exclude_duplicates": False,
-    "outlier_deviations": 5,
-}
+SETTINGS = ExpressionSettings(small_library=2000)
 GENES = [f"G{i}" for i in range(400)]
 
 
@@ -57,7 +48,7 @@ def make_cohort(samples=24, seed=5):
 
 def assess(log2, sheet, scale="log2", **changes):
     libraries = library_table(log2, log2.sum(), scale)
-    table = assess_quality(sheet, log2, log2, libraries, scale, {**SETTINGS, **changes})
+    table = assess_quality(sheet, log2, log2, libraries, scale, SETTINGS.model_copy(update=changes))
     return table.set_index("sample", drop=False)
 
 
@@ -74,7 +65,10 @@ def with_sex(log2, female):
 
 def test_ordinary_samples_are_not_flagged():
     table = assess(*make_cohort())
-    assert list(table.columns) == list(COLUMNS)
+    assert " ".join(table) == (
+        "sample patient state arm week library_size detected_genes correlation_within_group "
+        "pca_distance sex_called flags excluded reason not_computed"
+    )
     assert (table["flags"] == "").all()
     assert (table["reason"] == "").all()
     assert (table["excluded"] == "no").all()
@@ -196,7 +190,7 @@ def test_small_libraries():
     libraries = library_table(counts, counts.sum() + 1000, "counts")
     assert libraries.loc["S00", "library_size"] == counts["S00"].sum() + 1000
     assert libraries.loc["S03", "detected_genes"] == (counts["S03"] > 0).sum()
-    settings = {**SETTINGS, "exclude_small_libraries": 5000}
+    settings = SETTINGS.model_copy(update={"exclude_small_libraries": 5000})
     assert below_library_limit(libraries, settings) == ["S03"]
     assert below_library_limit(libraries, SETTINGS) == []
     log2 = np.log2(counts / counts.sum() * 1e6 + 1)
@@ -213,7 +207,7 @@ def test_small_libraries():
     assert "below 2000" in flagged["reason"]
     assert flagged["excluded"] == "no"
     # When all libraries are tiny none stands out; the absolute limit tells all the same.
-    strict = {**SETTINGS, "small_library": 10**6}
+    strict = SETTINGS.model_copy(update={"small_library": 10**6})
     everyone = assess_quality(sheet, counts, log2, libraries, "counts", strict)
     assert everyone["flags"].str.contains("small_library").all()
 

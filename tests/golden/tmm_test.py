@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.expression.normalize import normalize
-from adnorm.expression.size_factors import is_sparse, size_factors, tmm_factors
+from adnorm.expression.library_sizes import is_sparse, normalize, size_factors, tmm_factors
+from adnorm.study.config import ExpressionSettings
 
 HERE = Path(__file__).parent
 
@@ -57,7 +57,7 @@ def test_tmm_factors_agree_with_edger_on_sparse_counts_in_any_order(kind, seed):
 
 
 def settings(method):
-    return {"minimum_count": 1, "minimum_samples": 1, "count_normalization": method}
+    return ExpressionSettings(minimum_count=1, minimum_samples=1, count_normalization=method)
 
 
 SHEET = pd.DataFrame({"state": ["lesional"] * 8, "arm": "untreated", "week": 0.0})

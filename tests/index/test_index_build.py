@@ -13,14 +13,14 @@ import yaml
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
 from adnorm.effects.build import compare
-from adnorm.expression.build import build_expression
-from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import compile_lesional_effects
 from adnorm.index.build import build_index
 from adnorm.scores import build as scores_stage
 from adnorm.study.cohort import read_study
 from adnorm.study.config import EffectsSettings, ScoresSettings
 from adnorm.study.vocabulary import SetStatus
+from builders.expression_stage import express
+from builders.fetched import fetch_cohort
 
 SETTINGS = {
     "bootstrap": 2000,
@@ -35,7 +35,6 @@ SETTINGS = {
         "barrier_hyperproliferation_up",
     ],
 }
-EXPRESSION = ["samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc"]
 TABLES = ["axis", "index", "gene_index", "patients"]
 TRIALS = ["demo_jak1", "demo_biologic"]
 
@@ -63,14 +62,10 @@ def run(folder, repository, config):
     study = read_study(config, repository)
     config = study.config
     sets = [repository / path for path in config["gene_sets"]]
-    table = config["identifiers"]["table"]
     for name, cohort in study.cohorts.items():
         place = folder / name
         manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, place / "fetch")
-        outputs = {key: place / "expression" / f"{key}.tsv" for key in EXPRESSION}
-        outputs["expression"] = place / "expression" / "expression.h5ad"
-        settings = config["expression"] | {"minimum_pairs": 3}
-        build_expression(manifest, cohort, settings, sets, table, outputs)
+        outputs = express(manifest, cohort, sets, place / "expression", **config["expression"])
         scores = {key: place / "scores" / f"{key}.tsv" for key in ("coverage", "agreement")}
         scores["scores"] = place / "scores" / "scores.h5ad"
         settings = ScoresSettings.model_validate(config["scores"] | {"methods": ["zscore"]})

@@ -9,8 +9,6 @@ import yaml
 
 from adnorm.base.tables import read_table, write_table
 from adnorm.effects.build import compare
-from adnorm.expression.build import build_expression
-from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import compile_lesional_effects
 from adnorm.index.build import build_index
 from adnorm.index.mixed import LEAST_SQUARES, MIXED, fit_patient_model
@@ -24,6 +22,8 @@ from adnorm.index.trajectories import (
 from adnorm.scores import build as scores_stage
 from adnorm.study.cohort import read_study
 from adnorm.study.config import EffectsSettings, ScoresSettings
+from builders.expression_stage import express
+from builders.fetched import fetch_cohort
 
 DIFFERENTIATION = "barrier_terminal_differentiation_down"
 PROLIFERATION, ITCH = "barrier_hyperproliferation_up", "itch_core_skin_up"
@@ -337,11 +337,8 @@ def demo(tmp_path_factory, repository):
     config, cohort = study.config, study.cohorts["demo_jak1"]
     sets = [repository / path for path in config["gene_sets"]]
     manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, folder / "fetch")
-    names = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
-    first = {name: folder / "expression" / f"{name}.tsv" for name in names}
-    first["expression"] = folder / "expression" / "expression.h5ad"
-    settings = config["expression"] | {"minimum_pairs": 3}
-    build_expression(manifest, cohort, settings, sets, config["identifiers"]["table"], first)
+    rules = config["expression"]
+    first = express(manifest, cohort, sets, folder / "expression", **rules)
     second = {name: folder / "scores" / f"{name}.tsv" for name in ("coverage", "agreement")}
     second["scores"] = folder / "scores" / "scores.h5ad"
     inputs = {"expression": first["expression"], "gene_sets": sets}

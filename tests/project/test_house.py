@@ -19,8 +19,11 @@ ROOT = PACKAGE.parent.parent
 RIVER = {
     "base": set(),
     "study": {"base"},
-    "fetch": {"base", "study"},
-    "expression": {"base", "study"},
+    "simulation": {"base", "study"},
+    "fetch": {"base", "study", "simulation"},
+    # Formats, and nothing else.
+    "readers": {"base", "study"},
+    "expression": {"base", "study", "readers"},
     "scores": {"base", "study"},
     "effects": {"base", "study", "scores"},
     # The index uses the model of the effects, and scores the sets that it makes itself.
@@ -28,8 +31,8 @@ RIVER = {
     "atlas": {"base", "study", "effects", "index"},
     "figures": {"base", "study"},
     # A first cohort file is proposed from what the readers of the stages find.
-    "onboarding": {"base", "study", "fetch", "expression", "scores"},
-    "cli": {"base", "study", "fetch", "expression", "scores", "effects", "onboarding"},
+    "onboarding": {"base", "study", "fetch", "readers", "expression", "scores"},
+    "cli": {"base", "study", "fetch", "readers", "expression", "scores", "effects", "onboarding"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

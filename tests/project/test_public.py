@@ -18,14 +18,13 @@ from adnorm.atlas.classes import trial_entries
 from adnorm.atlas.cohort_results import CohortResults
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
-from adnorm.expression.build import build_expression
-from adnorm.expression.series_matrix import read_series_matrix
-from adnorm.fetch.build import fetch_cohort
 from adnorm.index.axis import DISEASE, LESIONAL_COLUMNS, training_cohorts
-from adnorm.study.cohort import read_cohort, read_study
+from adnorm.readers.series_matrix import read_series_matrix
 from adnorm.study.design import derive_design
 from adnorm.study.samples import build_sample_sheet
-from adnorm.study.schema import fill_defaults, load_schema, read_yaml
+from adnorm.study.schema import fill_defaults, load_schema, read_cohort, read_study, read_yaml
+from builders.expression_stage import GENE_SETS, express
+from builders.fetched import fetch_cohort
 
 ROOT = Path(__file__).resolve().parents[2]
 COHORTS = ROOT / "config" / "cohorts"
@@ -369,17 +368,9 @@ def mirror(folder, series, table, text):
 
 
 def expression_of(folder, address, cohort):
-    keys = load_schema("config")["properties"]
-    settings = fill_defaults({"minimum_pairs": 3}, keys["expression"])
     geo = fill_defaults({"address": address}, GEO)
     manifest = fetch_cohort(cohort, geo, folder / "fetch")
-    names = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
-    outputs = {name: folder / f"{name}.tsv" for name in names}
-    outputs["expression"] = folder / "expression.h5ad"
-    build_expression(
-        manifest, cohort, settings, [ROOT / "config/gene_sets/adnorm.tsv"], None, outputs
-    )
-    return outputs
+    return express(manifest, cohort, [ROOT / GENE_SETS], folder)
 
 
 GENES = [f"GENE{number}" for number in range(60)]

@@ -16,11 +16,10 @@ import scanpy as sc
 from scipy import sparse
 
 from adnorm.base.tables import read_table
-from adnorm.expression.build import build_expression
-from adnorm.fetch.build import fetch_cohort
-from adnorm.study.cohort import read_cohort
 from adnorm.study.design import derive_design
-from adnorm.study.schema import fill_defaults, load_schema, read_yaml
+from adnorm.study.schema import fill_defaults, load_schema, read_cohort, read_yaml
+from builders.expression_stage import GENE_SETS, express
+from builders.fetched import fetch_cohort
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "config" / "templates"
@@ -156,14 +155,7 @@ def run(cohort, folder):
     keys = load_schema("config")["properties"]
     geo = fill_defaults({"address": "file:geo"}, keys["geo"])
     manifest = fetch_cohort(cohort, geo, folder / "fetch")
-    tables = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
-    outputs = {table: folder / f"{table}.tsv" for table in tables}
-    outputs["expression"] = folder / "expression.h5ad"
-    settings = fill_defaults({"minimum_pairs": 3}, keys["expression"])
-    build_expression(
-        manifest, cohort, settings, [ROOT / "config/gene_sets/adnorm.tsv"], None, outputs
-    )
-    return outputs
+    return express(manifest, cohort, [ROOT / GENE_SETS], folder)
 
 
 def test_every_template_is_run():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.annotation import read_annotation, read_identifier_table, split_symbols
+from adnorm.readers.annotation import read_annotation, read_identifier_table, split_symbols
+from adnorm.readers.tables import read_value_table
 
 HGNC = (
     "hgnc_id\tsymbol\tname\tstatus\talias_symbol\tprev_symbol\tentrez_id\tensembl_gene_id\n"
@@ -18,16 +17,6 @@ HGNC = (
     "HGNC:3748\tFLG\tfilaggrin\tApproved\t\t\t2312\tENSG00000143631\n"
     "HGNC:9\tGONE\tx\tEntry Withdrawn\t\tWENT\t99\t\n"
 )
-
-
-@pytest.fixture
-def written(tmp_path):
-    def write(text, name="t.txt"):
-        path = tmp_path / name
-        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-        return path
-
-    return write
 
 
 def test_real_platform(shared):
@@ -47,11 +36,10 @@ def test_real_gencode(shared):
 
 
 def test_real_gencode_knows_the_real_counts(shared):
-    from adnorm.expression.value_tables import read_value_table
 
     counts = shared / "geo/series/GSE193nnn/GSE193309/suppl/GSE193309_count_matrix.csv.gz"
     known = read_identifier_table(shared / "reference/gencode_v26_annotation.tsv.gz").ensembl
-    ids = read_value_table(counts).index
+    ids = read_value_table(counts).values.index
     assert ids.isin(known).mean() == pytest.approx(0.997, abs=0.001)
 
 
@@ -129,3 +117,26 @@ def test_versions_of_ensembl_ids_go(written):
     text = "gene_id\tgene_name\nENSG00000143631.11\tFLG\nENSG00000182378.13_PAR_Y\tPLCXD1\n"
     table = read_identifier_table(written(text))
     assert table.ensembl == {"ENSG00000143631": "FLG", "ENSG00000182378": "PLCXD1"}
+
+
+def test_annotation_without_symbols(fault):
+    message = fault(read_annotation, "ID\tTitle\np\tfilaggrin\n")
+    assert "annotation without symbols" in message and "'ID', 'Title'" in message
+    message = fault(read_annotation, "ID\tGene symbol\np\t---\nq\t\n")
+    assert "annotation without symbols" in message and "for any of 2 probes" in message
+    message = fault(read_annotation, "ID\tGene symbol\np\tFLG\n", "Gene Symbols")
+    assert "no column 'Gene Symbols'; did you mean 'Gene symbol'?" in message
+
+
+def test_annotation_cut_off(fault):
+    text = "^Annotation\n!platform_table_begin\nID\tGene symbol\np\tFLG\n"
+    message = fault(read_annotation, text)
+    assert "truncated" in message and "after 1 row;" in message
+    assert "export or copy your own once more; one that was fetched" in message
+
+
+def test_identifier_tables(fault):
+    message = fault(read_identifier_table, "name\tvalue\nx\t1\n")
+    assert "columns found: 'name', 'value'" in message and "GENCODE" in message
+    message = fault(read_identifier_table, "gene_id\tgene_name\nENSMUSG00000102439\tFlg\n")
+    assert "no row holds a human Ensembl id" in message

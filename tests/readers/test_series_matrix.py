@@ -1,4 +1,4 @@
-"""The series-matrix reader: real files, and the oddities of deposits."""
+"""Series matrices, real and made up."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.series_header import split_fields
-from adnorm.expression.series_matrix import read_series_matrix
+from adnorm.readers.series_matrix import read_series_matrix, split_fields
+from adnorm.readers.tables import read_value_table
 
 END = "!series_matrix_table_end\n"
 
@@ -201,3 +201,77 @@ def test_split_fields_gives_back_what_was_joined(cells):
         f'"{e}"' if quote else e for e, (_, quote, _) in zip(expected, cells, strict=True)
     )
     assert split_fields(line) == [e.strip() for e in expected]
+
+
+HEAD = (
+    '!Series_title\t"x"\n!Sample_geo_accession\t"A"\t"B"\n!series_matrix_table_begin\n'
+    '"ID_REF"\t"A"\t"B"\n'
+)
+
+
+ROWS = "".join(f'"p{i}"\t{i}.5\t{i * 7919 % 97}.25\n' for i in range(5000))
+
+
+def test_series_matrix_cut_off_between_rows(fault):
+    assert "truncated" in fault(read_series_matrix, HEAD + ROWS)
+    assert "truncated" in fault(read_series_matrix, HEAD)
+
+
+def test_series_matrix_cut_off_inside_a_row(fault):
+    message = fault(read_series_matrix, HEAD + ROWS + '"p9999"\t1.')
+    assert "line 5005, row 'p9999': 2 fields instead of 3" in message
+
+
+def test_series_matrix_without_a_table(fault):
+    assert "without a table" in fault(read_series_matrix, HEAD.split("!series")[0])
+
+
+def test_something_else_than_a_series_matrix(fault):
+    assert "not a series matrix" in fault(read_series_matrix, "gene\ta\nFLG\t1\n")
+
+
+def test_something_behind_the_table(fault):
+    text = HEAD + '"p"\t1\t2\n' + END
+    assert "truncated" in fault(read_series_matrix, text + '"q"\t1\t2\n')
+    assert "stands twice" in fault(read_series_matrix, text + '"q"\t1\t2\n' + END)
+
+
+def test_cells_that_are_not_numbers_are_named(fault):
+    rows = '"p1"\t1\t2\n"p2"\t3\tabsent\n"p3"\t1_0\t4\n"p4"\t5\t6\n'
+    message = fault(read_series_matrix, HEAD + rows + END)
+    assert "row 'p2' (line 6), column 'B': 'absent': is not a number" in message
+    assert "row 'p3' (line 7), column 'A': '1_0': is not a number" in message
+
+
+def test_a_sample_of_words(fault):
+    message = fault(read_series_matrix, HEAD + '"p1"\t1\tlow\n"p2"\t3\thigh\n' + END)
+    assert "the values of 'B' are not numbers (row 'p1', column 'B': 'low')" in message
+
+
+def test_rows_of_unequal_length(fault):
+    message = fault(read_series_matrix, HEAD + '"p1"\t1\t2\n"p2"\t3\n"p3"\t4\t5\t6\n' + END)
+    assert "line 6, row 'p2': 2 fields instead of 3" in message
+    assert "line 7, row 'p3': 4 fields instead of 3" in message
+    message = fault(read_value_table, "gene,a,b\n" + "X,1,2\n" * 60 + "Y,1\n")
+    assert "line 62, row 'Y': 2 fields instead of 3" in message
+
+
+def test_probes_twice_and_without_a_name(fault):
+    message = fault(read_series_matrix, HEAD + '"p"\t1\t2\n"p"\t1\t3\n\t1\t2\n"q"\t1\t2\n' + END)
+    assert "1 probe stands twice in the table: 'p'" in message
+    assert "1 row has no probe id (first: line 7)" in message
+
+
+def test_columns_that_are_not_the_samples(fault):
+    text = (HEAD + '"p"\t1\t2\n' + END).replace('"ID_REF"\t"A"\t"B"', '"ID_REF"\t"A"\t"C"')
+    message = fault(read_series_matrix, text)
+    assert "1 column of the table is no sample of the series: 'C'" in message
+    assert "1 sample has no column in the table: 'B'" in message
+
+
+def test_sample_fields_of_unequal_number_and_samples_twice(fault):
+    text = HEAD.replace("!series", '!Sample_title\t"one"\n!series', 1) + END
+    assert "line 3: '!Sample_title' has 1 field for 2 samples" in fault(read_series_matrix, text)
+    assert "stand twice: 'A'" in fault(read_series_matrix, HEAD.replace('"B"', '"A"', 1) + END)
+    no_samples = '!Series_title\t"x"\n!series_matrix_table_begin\n' + END
+    assert "names no sample" in fault(read_series_matrix, no_samples)

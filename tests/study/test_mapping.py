@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from adnorm.base.errors import AdnormError, Problems
-from adnorm.expression.h5ad import read_obs
-from adnorm.expression.series_matrix import read_series_matrix
+from adnorm.readers.h5ad import read_obs
+from adnorm.readers.series_matrix import read_series_matrix
 from adnorm.study.decimals import NUMBER_PATTERN
 from adnorm.study.mapping import Rule
 from adnorm.study.raw_fields import normalised_key

@@ -19,8 +19,8 @@ import yaml
 
 from adnorm.base.run_lock import NAME
 from adnorm.base.stops import read_stop
-from adnorm.fetch.build import fetch_cohort
 from adnorm.study.cohort import published_part, read_study
+from builders.fetched import fetch_cohort
 
 COHORT = {
     "id": "lab",

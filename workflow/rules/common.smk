@@ -91,6 +91,12 @@ def cohort_part(kind):
     )
 
 
+def fetch_settings(wildcards):
+    """Only what decides which bytes are fetched: mending a mapping must not download again."""
+    part = cohort_file(wildcards).view(PublishedCohort).model_dump(by_alias=True)
+    return harmless({"cohort": part, "geo": SETTINGS["geo"]})
+
+
 def fetch_inputs(wildcards):
     """Files of the lab that a cohort reads, so that changing one runs the cohort again."""
     return cohort_file(wildcards).local_files

@@ -1,3 +1,13 @@
+def expression_settings(wildcards):
+    """The cohort, and what of the configuration decides its expression."""
+    return {
+        "cohort": cohort_part(MeasuredCohort)(wildcards),
+        "expression": SETTINGS["expression"],
+        "minimum_pairs": SETTINGS["effects"]["minimum_pairs"],
+        "identifiers_sha256": SETTINGS["identifiers"]["sha256"],
+    }
+
+
 # From published files to log2 expression with a canonical sample sheet, and the design that follows.
 rule expression:
     input:
@@ -24,14 +34,7 @@ rule expression:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        cohort=cohort_part(MeasuredCohort),
-        settings=harmless(
-            SETTINGS["expression"]
-            | {
-                "minimum_pairs": SETTINGS["effects"]["minimum_pairs"],
-                "identifiers_sha256": SETTINGS["identifiers"]["sha256"],
-            }
-        ),
+        settings=expression_settings,
         code=code_digest("expression"),
     message:
         "{wildcards.cohort}: expression"

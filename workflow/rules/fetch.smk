@@ -12,8 +12,7 @@ rule fetch:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        cohort=cohort_part(PublishedCohort),
-        settings=harmless(SETTINGS["geo"]),
+        settings=fetch_settings,
         code=code_digest("fetch"),
     message:
         "{wildcards.cohort}: fetching the files"
@@ -32,9 +31,13 @@ rule fetch_identifiers:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        address=harmless(SETTINGS["identifiers"]["table"]),
-        sha256=SETTINGS["identifiers"]["sha256"],
-        settings=harmless(SETTINGS["geo"]),
+        settings=harmless(
+            {
+                "address": SETTINGS["identifiers"]["table"],
+                "sha256": SETTINGS["identifiers"]["sha256"],
+                "geo": SETTINGS["geo"],
+            }
+        ),
         code=code_digest("fetch_identifiers"),
     message:
         "fetching the identifier table {wildcards.file}"

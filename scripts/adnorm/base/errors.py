@@ -91,17 +91,6 @@ def nearest(name: object, known: Iterable[object]) -> str:
     return f"; did you mean '{names[match[0]]}'?" if match else ""
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """Say how many there are, in the singular for one.
-
-    Examples
-    --------
-    >>> counted(1, "sample"), counted(2000, "sample"), counted(1, "row names", "rows name")
-    ('1 sample', '2,000 samples', '1 row names')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def listing(values: Iterable[object], limit: int = 12) -> str:
     """Join values for a message: quoted, at most `limit` of them, then how many more there are.
 

@@ -1,4 +1,4 @@
-"""Opens files, packed or not, and bounds what comes out of them.
+"""Opens files, packed or not, bounds what comes out of them, and looks at their bytes.
 
 A megabyte of gzip can hold a gigabyte, and so can a single line: a mistake or an attack that would
 take the memory of the machine. Every packed file is therefore read through here.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ LONGEST_LINE = 16 * 10**6
 #: The key of `source:` in a cohort file that allows more.
 KEY = "unpacked_gigabytes"
 
+_WEB_PAGE = re.compile(
+    rb"^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?(<!doctype|<html|<head|<\?xml)", re.I | re.S
+)
 _BLOCK = 1 << 17
 _BUFFER = 1 << 20
 _allowed: ContextVar[float | None] = ContextVar("allowed", default=None)
@@ -175,3 +179,14 @@ def is_gzip(path: Path | str) -> bool:
     """Whether the bytes of a file are gzip, whatever its name says."""
     with open(path, "rb") as file:
         return file.read(2) == GZIP_MAGIC
+
+
+def is_web_page(opening: bytes) -> bool:
+    """Whether some first bytes open an HTML page: servers answer with those, and status 200.
+
+    Examples
+    --------
+    >>> is_web_page(b"<!DOCTYPE html><title>reCAPTCHA</title>"), is_web_page(b"ID_REF 1")
+    (True, False)
+    """
+    return bool(_WEB_PAGE.match(opening[:4096]))

@@ -47,6 +47,7 @@ def run(
     settings: type[Settings] | None = None,
     *,
     packages: tuple[str, ...] = (),
+    cohort: str = "all cohorts",
     joins: Sequence[str] = (),
     hands_on: Callable[[str], bool] = lambda name: True,
 ) -> None:
@@ -66,6 +67,8 @@ def run(
         Model of ``params.settings``; ``None`` hands the plain values over.
     packages
         Distribution names whose versions open the log file.
+    cohort
+        What to call the job in messages where it is not of one cohort.
     joins
         Inputs that hold one file for each cohort: cohorts that stopped are left out of them, and
         stop nothing.
@@ -93,8 +96,9 @@ def run(
         if name not in joins and hands_on(name)
         for path in ([value] if isinstance(value, str) else value)
     ]
-    cohort = job.wildcards.get("cohort", "all cohorts")
-    run_stage(work, stage, cohort, job.log[0], stopping, job.output, packages)
+    run_stage(
+        work, stage, job.wildcards.get("cohort", cohort), job.log[0], stopping, job.output, packages
+    )
 
 
 def _paths(value: str | Sequence[str]) -> Path | list[Path]:

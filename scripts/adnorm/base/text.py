@@ -1,4 +1,4 @@
-"""Text of the outside world on its way to a terminal, a picture or a page."""
+"""Numbers and foreign text in sentences for people: on a terminal, a picture or a page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,28 @@ import re
 
 #: Control characters but tab and line feed, and what no encoding of text may hold.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Say how many there are, in the singular for one.
+
+    Examples
+    --------
+    >>> counted(1, "sample"), counted(2000, "sample"), counted(1, "row names", "rows name")
+    ('1 sample', '2,000 samples', '1 row names')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def per_cent(share: float) -> str:
+    """Write a level or limit that somebody chose as it is; rounding would make another of it.
+
+    Examples
+    --------
+    >>> per_cent(0.95), per_cent(0.975), per_cent(0.995)
+    ('95 %', '97.5 %', '99.5 %')
+    """
+    return f"{100 * share:.6g} %"
 
 
 def printable(text: str) -> str:

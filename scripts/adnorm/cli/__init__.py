@@ -70,9 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
         warn("STOPPED: interrupted")
         return 130
     except Exception as error:  # noqa: BLE001 -- told in one paragraph, as a stage of the workflow does
-        told = in_words(error)
+        reason = in_words(error)
         if chosen.json:
             # A program that reads the answer finds the reason there too.
-            say_json({"fine": False, "problems": [told]})
-        warn(f"STOPPED: {told}")
+            say_json({"fine": False, "problems": [reason]})
+        warn(f"STOPPED: {reason}")
         return 1 if isinstance(error, AdnormError) else 3

@@ -6,6 +6,10 @@ import argparse
 import json
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adnorm.study.reading import Study
 
 #: The repository: files that adnorm ships are found there from any working directory.
 HOME = Path(__file__).resolve().parents[3]
@@ -17,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "cohorts", nargs="*", metavar="COHORT", help="ids or cohort files; else all of the run"
     )
+    add_configuration(parser)
+
+
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """Let a command take a configuration."""
     parser.add_argument("--configfile", type=Path, help=f"configuration of the run; else {SHIPPED}")
     parser.add_argument(
         "--config",
@@ -28,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_configuration(chosen: argparse.Namespace) -> tuple[dict, str]:
+def read_configuration(chosen: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """Read the configuration with the cohorts that were asked for.
 
     Returns
@@ -45,44 +54,35 @@ def read_configuration(chosen: argparse.Namespace) -> tuple[dict, str]:
         The file does not exist or is not YAML, or ``--config`` is given something else than
         ``KEY=VALUE``.
     """
-    from adnorm.study.cohort import locate
-    from adnorm.study.schema import read_yaml
+    from adnorm.base.yaml_text import read_yaml
+    from adnorm.study.reading import locate, merged
 
     path = chosen.configfile or locate(SHIPPED, HOME)
-    config = _merged(read_yaml(path), _typed(chosen.config))
+    config = merged(read_yaml(path), _typed(chosen.config))
     if chosen.cohorts:
         config["cohorts"] = list(dict.fromkeys(chosen.cohorts))
     return config, str(chosen.configfile or SHIPPED)
 
 
-def _typed(items: list[str]) -> dict:
+def _typed(items: list[str]) -> dict[str, Any]:
     """Read what ``--config`` was given."""
     from adnorm.base.errors import Problems
-    from adnorm.study.schema import read_value
+    from adnorm.base.yaml_text import read_value
+    from adnorm.study.reading import merged
 
     problems = Problems("--config")
-    typed = {}
+    typed: dict[str, Any] = {}
     for item in items:
         key, equals, text = item.partition("=")
         if equals and key.isidentifier():
-            typed = _merged(typed, {key: read_value(text, f"--config {key}")})
+            typed = merged(typed, {key: read_value(text, f"--config {key}")})
         else:
             problems.add(f"found '{item}', but it takes KEY=VALUE; cohorts stand before it")
     problems.stop()
     return typed
 
 
-def _merged(config: dict, over: dict) -> dict:
-    """Put values over others, key by key in sections, as Snakemake does."""
-    merged = dict(config)
-    for key, value in over.items():
-        below = merged.get(key)
-        both = isinstance(value, dict) and isinstance(below, dict)
-        merged[key] = _merged(below, value) if both else value
-    return merged
-
-
-def read_studies(config: dict, where: str) -> tuple[list, list[str], list[str]]:
+def read_studies(config: dict[str, Any], where: str) -> tuple[list[Study], list[str], list[str]]:
     """Read the run as Snakemake does; when that stops, each cohort by itself.
 
     Returns
@@ -95,7 +95,7 @@ def read_studies(config: dict, where: str) -> tuple[list, list[str], list[str]]:
         Cohorts that cannot be read, as the configuration names them.
     """
     from adnorm.cli.terminal import in_words
-    from adnorm.study.cohort import read_study
+    from adnorm.study.reading import read_study
 
     try:
         return [read_study(config, HOME, where)], [], []
@@ -156,8 +156,6 @@ def cohort_names(config: dict) -> list[str]:
 
 def cohort_path(name: str, config: dict) -> tuple[str, Path]:
     """Say how a message calls a cohort file, and where the file is."""
-    from adnorm.study.cohort import locate
+    from adnorm.study.reading import cohort_path as path_of
 
-    folder = config.get("cohort_folder", "config/cohorts")
-    named = name if name.endswith((".yaml", ".yml")) else f"{folder}/{name}.yaml"
-    return named, locate(named, HOME)
+    return path_of(name, config.get("cohort_folder", "config/cohorts"), HOME)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from adnorm.base.errors import AdnormError
 from adnorm.cli.terminal import say, say_json
+from adnorm.study.vocabulary import DrugFamily, drug_family
 
 EXAMPLES = """examples:
   adnorm discover                    the query, and the page to open in a browser
@@ -26,11 +27,16 @@ _TIMEOUTS = (10, 60)
 
 def query_term() -> str:
     """Write the search term: the disease, any JAK inhibitor, human series."""
-    from adnorm.onboarding.drugs import DRUGS
+    from adnorm.onboarding.treatments import DRUGS
 
-    drugs = [n for drug, (kind, also) in DRUGS.items() if "JAK" in kind for n in (drug, *also)]
-    # Abbreviations of four letters mean other things, too.
-    drugs = [name for name in drugs if len(name) > 5]
+    drugs = [
+        name
+        for drug, (kind, aliases) in DRUGS.items()
+        if drug_family(kind) == DrugFamily.JAK_INHIBITOR
+        for name in (drug, *aliases)
+        # Abbreviations of four letters mean other things, too.
+        if len(name) > 5
+    ]
     drugs += ["JAK inhibitor", "Janus kinase inhibitor"]
     return f"({_any(_DISEASE)}) AND ({_any(drugs)}) AND gse[ETYP] AND Homo sapiens[ORGN]"
 
@@ -53,23 +59,12 @@ def addresses() -> dict[str, str]:
 
 
 def find_series() -> list[dict]:
-    """Ask NCBI.
-
-    Returns
-    -------
-    list of dict
-        accession, title, samples and date of each series, newest first.
-
-    Raises
-    ------
-    AdnormError
-        No network, no answer in time, or an answer that is none.
-    """
+    """Ask NCBI for accession, title, samples and date of each series, newest first."""
     found = _ask(addresses()["query"]).get("esearchresult", {}).get("idlist", [])
     if not found:
         return []
-    asked = urlencode({"db": "gds", "id": ",".join(found), "retmode": "json"})
-    told = _ask(f"{_EUTILS}/esummary.fcgi?{asked}").get("result", {})
+    query = urlencode({"db": "gds", "id": ",".join(found), "retmode": "json"})
+    summaries = _ask(f"{_EUTILS}/esummary.fcgi?{query}").get("result", {})
     series = [
         {
             "accession": entry["accession"],
@@ -78,7 +73,7 @@ def find_series() -> list[dict]:
             "title": entry.get("title", ""),
         }
         for number in found
-        if (entry := told.get(number, {})).get("accession")
+        if (entry := summaries.get(number, {})).get("accession")
     ]
     return sorted(series, key=lambda s: (s["date"], s["accession"]), reverse=True)
 
@@ -89,13 +84,13 @@ def _ask(address: str) -> dict:
     try:
         answer = requests.get(address, timeout=_TIMEOUTS, headers={"User-Agent": "adnorm"})
         answer.raise_for_status()
-        told = answer.json()
+        content = answer.json()
     except (requests.RequestException, ValueError) as error:
         raise AdnormError(
             f"NCBI did not answer ({type(error).__name__}). Check the network and try later, or "
             f"open the page in a browser: {addresses()['page']}"
         ) from error
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,16 +100,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the query, or what NCBI answers to it."""
-    told = addresses()
+    places = addresses()
     series = find_series() if chosen.run else []
     if chosen.json:
-        answer = told | ({"series": series} if chosen.run else {})
-        say_json(answer)
-        return 0
-    if not chosen.run:
-        say(f"Term:  {told['term']}\nQuery: {told['query']}\nPage:  {told['page']}")
-        return 0
-    say(f"{len(series)} series; `adnorm new-cohort GSE…` brings one in")
-    for entry in series:
-        say(f"{entry['accession']:<11} {entry['samples']:>5} samples  {entry['title']}")
+        say_json(places | ({"series": series} if chosen.run else {}))
+    elif not chosen.run:
+        say(f"Term:  {places['term']}\nQuery: {places['query']}\nPage:  {places['page']}")
+    else:
+        say(f"{len(series)} series; `adnorm new-cohort GSE…` brings one in")
+        for entry in series:
+            say(f"{entry['accession']:<11} {entry['samples']:>5} samples  {entry['title']}")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import sys
@@ -18,13 +17,18 @@ from adnorm.base.stops import read_stop
 from adnorm.base.tables import read_json
 from adnorm.cli.configuration import HOME
 from adnorm.cli.terminal import warn
-from adnorm.fetch.build import MANIFEST, fetch_cohort, fetch_single
+from adnorm.fetch.build import drawn_from, fetch_cohort
 from adnorm.fetch.download import is_remote, name_of
-from adnorm.study.cohort import locate, published_part
+from adnorm.fetch.identifiers import fetch_table
+from adnorm.fetch.proof import MANIFEST, REFERENCES
+from adnorm.study.cohort import Cohort, PublishedCohort
+from adnorm.study.config import GeoSettings, RunConfig
+from adnorm.study.reading import locate
+from adnorm.study.vocabulary import Route
 
 
 @contextmanager
-def gathered(cohort: dict, config: dict, fresh: bool = False) -> Iterator[Path]:
+def gathered(cohort: Cohort, config: RunConfig, fresh: bool = False) -> Iterator[Path]:
     """Bring the files of a cohort together as the stage fetch does, outside of the results.
 
     Files that the last run fetched are taken from there. What has to be downloaded goes into a
@@ -32,10 +36,8 @@ def gathered(cohort: dict, config: dict, fresh: bool = False) -> Iterator[Path]:
 
     Parameters
     ----------
-    cohort
-        The checked cohort file.
-    config
-        The checked configuration.
+    cohort, config
+        The checked cohort file and configuration.
     fresh
         Download again what no run has fetched, even if an earlier call did.
 
@@ -43,38 +45,36 @@ def gathered(cohort: dict, config: dict, fresh: bool = False) -> Iterator[Path]:
     ------
     Path
         The manifest.
-
-    Raises
-    ------
-    AdnormError
-        As `fetch_cohort`.
     """
-    results = Path(config["results"]) / cohort["id"] / "fetch"
+    results, geo = Path(config.results) / cohort.id / "fetch", config.geo
+    published = cohort.view(PublishedCohort)
+    if published.simulation:
+        published = drawn_from(published, locate(published.simulation.gene_sets, HOME))
     with TemporaryDirectory(prefix="adnorm-") as name:
         folder = Path(name)
-        downloads = not _link_known(results, folder) and _downloads(cohort, config["geo"])
+        downloads = not _link_known(results, folder) and _downloads(published, geo)
         if downloads:
-            folder = folder if fresh else _cache(cohort, config["geo"])
-            warn(f"{cohort['id']}: fetching into {folder}")
+            folder = folder if fresh else _cache(published, geo)
+            warn(f"{cohort.id}: fetching into {folder}")
         with _progress_told() if downloads else nullcontext():
-            manifest = fetch_cohort(_with_gene_sets(cohort), config["geo"], folder)
+            manifest = fetch_cohort(published, geo, folder)
         yield manifest
 
 
-def identifier_table(config: dict) -> Path | None:
+def identifier_table(config: RunConfig) -> Path | None:
     """Find the identifier table, or download it once beside the other files of the checks."""
-    table = config["identifiers"]["table"]
+    table = config.identifiers.table
     if not table or not is_remote(table):
         return Path(table) if table else None
-    known = Path(config["results"]) / "references" / table.rsplit("/", 1)[-1]
+    known = Path(config.results) / REFERENCES / table.rsplit("/", 1)[-1]
     if known.is_file() and read_stop(known) is None:
         return known
-    target = _cache_folder() / "references" / name_of(table)
+    target = _cache_folder() / REFERENCES / name_of(table)
     if not target.is_file():
         warn(f"fetching the identifier table into {target.parent}")
         target.parent.mkdir(parents=True, exist_ok=True)
         with _progress_told():
-            fetch_single(table, config["geo"], target, config["identifiers"]["sha256"])
+            fetch_table(table, config.geo, target, config.identifiers.sha256)
     return target
 
 
@@ -108,11 +108,13 @@ def _link_known(results: Path, folder: Path) -> bool:
     return True
 
 
-def _downloads(cohort: dict, settings: dict) -> bool:
-    source = cohort["source"]
-    named = [source[key] for key in ("matrix", "annotation", "table", "sheet") if source.get(key)]
-    geo = cohort["route"] in ("geo_series_matrix", "geo_supplementary", "ncbi_counts")
-    return (geo and is_remote(settings["address"])) or any(map(is_remote, named))
+def _downloads(cohort: PublishedCohort, settings: GeoSettings) -> bool:
+    source = cohort.source
+    named = (source.matrix, source.annotation, source.table, source.sheet)
+    of_geo = cohort.route in (Route.GEO_SERIES_MATRIX, Route.GEO_SUPPLEMENTARY, Route.NCBI_COUNTS)
+    return (of_geo and is_remote(settings.address)) or any(
+        is_remote(place or "") for place in named
+    )
 
 
 def _cache_folder() -> Path:
@@ -120,16 +122,7 @@ def _cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "adnorm"
 
 
-def _cache(cohort: dict, settings: dict) -> Path:
+def _cache(cohort: PublishedCohort, settings: GeoSettings) -> Path:
     """Name the folder of a cohort by what is fetched, so that another address is another folder."""
-    part = published_part(cohort) | {"address": settings["address"]}
-    digest = hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:12]
-    return _cache_folder() / f"{cohort['id']}-{digest}"
-
-
-def _with_gene_sets(cohort: dict) -> dict:
-    """Name the gene sets of a simulated cohort by where they are."""
-    if not cohort.get("simulation"):
-        return cohort
-    found = str(locate(cohort["simulation"]["gene_sets"], HOME))
-    return cohort | {"simulation": cohort["simulation"] | {"gene_sets": found}}
+    digest = hashlib.sha256(f"{cohort.model_dump_json()} {settings.address}".encode())
+    return _cache_folder() / f"{cohort.id}-{digest.hexdigest()[:12]}"

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.text import counted
 from adnorm.cli.terminal import say, say_json, warn
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from adnorm.onboarding.cohort_text import Marked
-    from adnorm.onboarding.material import Material
+    from adnorm.onboarding.draft import CohortDraft
 
 EXAMPLES = """examples:
   adnorm new-cohort GSE133385                            from GEO, into config/cohorts
@@ -35,7 +36,7 @@ _SHELF = Path("config/cohorts")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("source", metavar="GSE…|FILE", help="GEO series, table or .h5ad")
-    parser.add_argument("--sheet", type=Path, help="sample sheet of a table, one row a sample")
+    parser.add_argument("--sheet", type=Path, help="sample sheet of a table, one row per sample")
     parser.add_argument("--id", help="id of the cohort; else from the accession or file name")
     parser.add_argument(
         "--output", type=Path, help="folder of the new file; else config/cohorts or this folder"
@@ -51,27 +52,27 @@ def run(chosen: argparse.Namespace) -> int:
     from adnorm.onboarding.proposals import propose
 
     identity = _identity(chosen.id)
-    with _material(chosen) as material:
-        path = _target(chosen, identity or material.identity)
-        text = write_cohort(propose(material, identity))
+    with _draft(chosen) as draft:
+        path = _target(chosen, identity or draft.identity)
+        text = write_cohort(propose(draft, identity))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         marks = marked_lines(text)
         answer = {
             "file": str(path),
-            "samples": len(material.raw),
-            "route": material.route,
+            "samples": len(draft.raw),
+            "route": draft.route,
             "confirm": sum(m.mark == "confirm" for m in marks),
             "fill_in": sum(m.mark == "fill in" for m in marks),
             "lines": [{"line": m.line, "mark": m.mark, "remark": m.remark} for m in marks],
-            "stops": _stops(path, material, marks),
-            "needs_identifier_table": _needs_table(material),
-            "geo": chosen.geo if material.accession else None,
+            "stops": _stops(path, draft, marks),
+            "needs_identifier_table": _needs_table(draft),
+            "geo": chosen.geo if draft.accession else None,
         }
     if chosen.json:
         say_json(answer)
     else:
-        say(_told(answer))
+        say(_as_text(answer))
     return 0
 
 
@@ -83,29 +84,27 @@ def _identity(name: str | None) -> str | None:
     return name
 
 
-def _material(chosen: argparse.Namespace) -> AbstractContextManager[Material]:
-    from adnorm.onboarding.material import container_material, table_material
-    from adnorm.onboarding.series import series_material
-    from adnorm.study.schema import fill_defaults, load_schema
+def _draft(chosen: argparse.Namespace) -> AbstractContextManager[CohortDraft]:
+    from adnorm.onboarding.draft import draft_of_h5ad, draft_of_series, draft_of_table
+    from adnorm.study.config import GeoSettings
 
     source = chosen.source
     if re.fullmatch(r"GSE\d+", source, re.IGNORECASE):
         if chosen.sheet:
             raise AdnormError("--sheet: a GEO series brings its own sample facts; leave this out")
-        settings = fill_defaults({}, load_schema("config")["properties"]["geo"])
         # A person waits for the answer.
-        settings |= {"attempts": 2, "address": chosen.geo or settings["address"]}
-        warn(f"reading the header of {source.upper()} at {settings['address']}")
-        return series_material(source.upper(), chosen.platform, settings)
+        settings = GeoSettings(attempts=2, address=chosen.geo or GeoSettings().address)
+        warn(f"reading the header of {source.upper()} at {settings.address}")
+        return draft_of_series(source.upper(), chosen.platform, settings)
     path = Path(source)
     if source.endswith(".h5ad"):
-        return nullcontext(container_material(path))
+        return nullcontext(draft_of_h5ad(path))
     if chosen.sheet is None:
         raise AdnormError(
-            f"{source}: a table needs its sample sheet, one row a sample: add `--sheet FILE` (a "
+            f"{source}: a table needs its sample sheet, one row per sample: add `--sheet FILE` (a "
             "GEO series is named by its accession, such as GSE80342)"
         )
-    return nullcontext(table_material(path, chosen.sheet))
+    return nullcontext(draft_of_table(path, chosen.sheet))
 
 
 def _target(chosen: argparse.Namespace, identity: str) -> Path:
@@ -119,40 +118,41 @@ def _target(chosen: argparse.Namespace, identity: str) -> Path:
     return path
 
 
-def _stops(path: Path, material: Material, marks: list[Marked]) -> str:
+def _stops(path: Path, draft: CohortDraft, marks: list[Marked]) -> str:
     """Say what the proposal as it stands would stop with; empty when it would not."""
-    from adnorm.study.cohort import read_cohort
+    from adnorm.study.cohort import MeasuredCohort
+    from adnorm.study.reading import read_cohort
     from adnorm.study.samples import build_sample_sheet
 
     if any(mark.mark == "fill in" for mark in marks):
         return ""
     try:
-        build_sample_sheet(material.raw, read_cohort(path))
+        build_sample_sheet(draft.raw, read_cohort(path).view(MeasuredCohort))
     except AdnormError as error:
         return str(error)
     return ""
 
 
-def _needs_table(material: Material) -> bool:
-    from adnorm.expression.kinds import ENSEMBL, ENTREZ, detect_kind
+def _needs_table(draft: CohortDraft) -> bool:
+    from adnorm.readers.identifiers import ENSEMBL, ENTREZ, identifier_type
 
-    named = material.assay == "microarray" or material.route == "ncbi_counts"
-    if named or material.values is None:
+    named = draft.assay == "microarray" or draft.route == "ncbi_counts"
+    if named or draft.values is None:
         return False
     try:
-        return detect_kind(material.values.index, "") in (ENSEMBL, ENTREZ)
+        return identifier_type(draft.values.index, "") in (ENSEMBL, ENTREZ)
     except AdnormError:
         return False
 
 
-def _told(answer: dict) -> str:
+def _as_text(answer: dict) -> str:
     from adnorm.onboarding.cohort_text import scalar
 
     lines = [f"{answer['file']}: {answer['samples']} samples, route {answer['route']}"]
     for entry in answer["lines"]:
         if entry["mark"] == "fill in":
             lines.append(f"  line {entry['line']}: fill in {entry['remark']}")
-    lines.append(f"{_lines(answer['confirm'])} to confirm, {answer['fill_in']} to fill in")
+    lines.append(f"{counted(answer['confirm'], 'line')} to confirm, {answer['fill_in']} to fill in")
     if answer["stops"]:
         lines.append(f"As it stands it would stop: {answer['stops']}")
     check = f"adnorm check {shlex.quote(answer['file'])}"
@@ -170,7 +170,3 @@ def _told(answer: dict) -> str:
     else:
         lines.append(f"Next: edit the file, then `{check}`")
     return "\n".join(lines)
-
-
-def _lines(number: int) -> str:
-    return "1 line" if number == 1 else f"{number} lines"

@@ -1,23 +1,35 @@
-"""Where the report of a finished run is, and its main numbers in a few lines."""
+"""Where the report of a finished run is, and its main numbers in a few lines.
+
+The level of the intervals stands in the configuration of the run."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.stops import read_stop
+from adnorm.base.text import per_cent
+from adnorm.cli import configuration
 from adnorm.cli.terminal import say, say_json
+from adnorm.study.vocabulary import (
+    Analysis,
+    ComparisonKind,
+    DrugFamily,
+    Method,
+    SetStatus,
+    drug_family,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EXAMPLES = """examples:
   adnorm summary results/demo
+  adnorm summary --configfile my_run.yaml       the results of this run
   adnorm summary results/demo --json
 """
-
 #: The sets that the project is about, in the order in which they are told.
 HEADLINE_SETS = (
     "itch_core_skin_up",
@@ -26,93 +38,139 @@ HEADLINE_SETS = (
 )
 
 
-def _headline(folder: Path) -> tuple[int, str, list[str]] | None:
+@dataclass(frozen=True)
+class Levels:
+    """Confidence of the intervals of effects and index; ``None`` where it is not known."""
+
+    effects: float | None = None
+    index: float | None = None
+
+
+UNKNOWN = Levels()
+
+
+class Headline(NamedTuple):
+    """The main numbers of a cohort; those with a JAK inhibitor go first, untreated ones last."""
+
+    rank: int
+    heading: str
+    lines: list[str]
+
+
+class _Answer(NamedTuple):
+    """A comparison that can be told: drugs against placebo first, then the highest dose."""
+
+    against_placebo: bool
+    dose: float
+    week: float
+    contrast: str
+    arm: str
+    reason: str
+
+
+def _headline(folder: Path, levels: Levels) -> Headline | None:
     """Choose what to tell of one cohort by its design alone, never by its outcome.
 
     The highest dose against placebo at the last visit; without placebo its change from baseline;
     without treatment lesional against non-lesional skin.
-
-    Returns
-    -------
-    (rank, heading, lines) or None
-        Cohorts with a JAK inhibitor have rank 0, other drugs 1, untreated ones 2.
     """
     from adnorm.base.tables import read_table
 
     samples = read_table(folder / "expression" / "samples.tsv")
     comparisons = read_table(folder / "expression" / "comparisons.tsv")
     supported = comparisons[comparisons["supported"] == "yes"]
-    doses = samples.drop_duplicates("arm").set_index("arm")
-    rows = []
-    for _, row in supported.iterrows():
-        what, _, week = row["contrast"].rpartition("@")
-        arm = what.partition(":")[2]
-        drug = next((a for a in doses.index if arm == a or arm.startswith(f"{a}-")), None)
-        against_placebo = row["kind"] == "change-difference" and "placebo" in arm
-        if row["kind"] == "change" or against_placebo:
-            dose = doses.loc[drug, "dose_mg"] if drug else 0
-            rows.append((against_placebo, 0 if dose != dose else dose, float(week), row, drug))
-    if rows:
-        *_, chosen, drug = max(rows, key=lambda r: r[:3])
-        rank = 0 if drug and "JAK" in str(doses.loc[drug, "drug_class"]) else 1
+    arms = samples.drop_duplicates("arm").set_index("arm")
+    answers = _answers(supported, arms["dose_mg"], _placebo_arm(folder))
+    if answers:
+        chosen = max(answers, key=lambda answer: answer[:3])
+        family = drug_family(str(arms.loc[chosen.arm, "drug_class"]))
+        rank = 0 if family == DrugFamily.JAK_INHIBITOR else 1
+        index = folder / "index" / "index.tsv"
+        lines = _index_lines(read_table(index), chosen, levels) if index.is_file() else []
+        if lines:
+            heading = f"{folder.name} · normalization index · {lines[0]}"
+            return Headline(rank, heading, lines[1:])
+        contrast, reason = chosen.contrast, chosen.reason
     else:
-        disease = supported[supported["contrast"] == "lesional-nonlesional@0"]
+        disease = supported[supported["contrast"] == f"{ComparisonKind.LESIONAL_NONLESIONAL}@0"]
         if disease.empty:
             return None
-        chosen, rank = disease.iloc[0], 2
-    index = folder / "index" / "index.tsv"
-    if chosen["kind"] != "lesional-nonlesional" and index.is_file():
-        told = _index_lines(read_table(index), drug, float(chosen["contrast"].rpartition("@")[2]))
-        if told:
-            return rank, f"{folder.name} · normalization index · {told[0]}", told[1:]
+        rank, contrast, reason = 2, disease["contrast"].iloc[0], disease["reason"].iloc[0]
     effects = read_table(folder / "effects" / "set_effects.tsv")
-    found = effects[(effects["contrast"] == chosen["contrast"]) & (effects["method"] == "zscore")]
-    found = found.set_index("set")
-    lines = []
-    for name in HEADLINE_SETS:
-        if name not in found.index:
+    effects = effects[(effects["contrast"] == contrast) & (effects["method"] == Method.ZSCORE)]
+    heading = f"{folder.name} · {contrast} · signed z score · {reason}"
+    return Headline(rank, heading, _effect_lines(effects, levels))
+
+
+def _placebo_arm(folder: Path) -> str:
+    """Read which arm is placebo; empty when none is."""
+    import h5py
+
+    with h5py.File(folder / "expression" / "expression.h5ad", "r") as file:
+        return file["uns/adnorm/placebo_arm"].asstr()[()]
+
+
+def _answers(supported: pd.DataFrame, doses: pd.Series, placebo_arm: str) -> list[_Answer]:
+    """List the changes of drugs under their exact names, from baseline and beyond placebo."""
+    answers = []
+    for row in supported.itertuples():
+        name, _, week = row.contrast.removeprefix("change:").rpartition("@")
+        beyond = row.kind == ComparisonKind.CHANGE_DIFFERENCE
+        if beyond and not (placebo_arm and name.endswith(f"-{placebo_arm}")):
             continue
-        row = found.loc[name]
-        flag = "" if row["status"] == "ok" else f" [{row['status'].replace('_', ' ')}]"
-        value = (
-            f"{row['change']:+.2f} (95 % CI {row['lower']:+.2f} to {row['upper']:+.2f}, "
-            f"FDR {row['fdr']:.2g})"
-            if row["change"] == row["change"]
-            else "NA"
-        )
-        lines.append(f"  {name:<40} {value}{flag}")
-    heading = f"{folder.name} · {chosen['contrast']} · signed z score · {chosen['reason']}"
-    return rank, heading, lines
+        arm = name.removesuffix(f"-{placebo_arm}") if beyond else name
+        if (beyond or row.kind == ComparisonKind.CHANGE) and arm in doses:
+            dose = doses[arm] if doses[arm] == doses[arm] else 0.0
+            answers.append(_Answer(beyond, dose, float(week), row.contrast, arm, row.reason))
+    return answers
 
 
-def _index_lines(index: pd.DataFrame, arm: str, week: float) -> list[str]:
+def _interval(lower: float, upper: float, form: str, level: float | None) -> str:
+    name = f"{per_cent(level)} CI" if level else "CI"
+    return f"{name} {lower:{form}} to {upper:{form}}"
+
+
+def _index_lines(index: pd.DataFrame, answer: _Answer, levels: Levels) -> list[str]:
     """Tell the index of an arm at a visit: a heading, then a line for each headline set."""
-    rows = index[(index["analysis"] == "primary") & (index["arm"] == arm) & (index["week"] == week)]
-    rows = rows[rows["name"].isin(HEADLINE_SETS) & rows["ni"].notna()]
+    rows = index[
+        (index["analysis"] == Analysis.PRIMARY)
+        & (index["arm"] == answer.arm)
+        & (index["week"] == answer.week)
+        & index["name"].isin(HEADLINE_SETS)
+        & index["ni"].notna()
+    ]
     if rows.empty:
         return []
     reference = rows["reference"].iloc[0]
-    lines = [f"{arm}, week {week:g} · 0 = as before treatment, 1 = as {reference} skin"]
+    heading = f"{answer.arm}, week {answer.week:g} · 0 = as before treatment, 1 = as {reference}"
+    lines = [f"{heading} skin"]
     for row in rows[rows["reference"] == reference].set_index("name").itertuples():
         adjusted = ""
         if row.dni == row.dni:
             adjusted = (
                 f"; beyond placebo {row.dni:.2f} ({row.dni_lower:.2f} to {row.dni_upper:.2f})"
             )
-        lines.append(
-            f"  {row.Index:<40} {row.ni:.2f} (95 % CI {row.lower:.2f} to {row.upper:.2f})"
-            f"{adjusted}; {row.pairs} pairs"
-        )
+        interval = _interval(row.lower, row.upper, ".2f", levels.index)
+        lines.append(f"  {row.Index:<40} {row.ni:.2f} ({interval}){adjusted}; {row.pairs} pairs")
     return lines
 
 
-def tell(results: Path) -> dict:
-    """Gather where the report is and the most important numbers of a run.
+def _effect_lines(effects: pd.DataFrame, levels: Levels) -> list[str]:
+    """Tell the effect of one contrast on each headline set."""
+    lines, found = [], effects.set_index("set")
+    for name in (name for name in HEADLINE_SETS if name in found.index):
+        row = found.loc[name]
+        flag = "" if row["status"] == SetStatus.OK else f" [{row['status'].replace('_', ' ')}]"
+        value = "NA"
+        if row["change"] == row["change"]:
+            interval = _interval(row["lower"], row["upper"], "+.2f", levels.effects)
+            value = f"{row['change']:+.2f} ({interval}, FDR {row['fdr']:.2g})"
+        lines.append(f"  {name:<40} {value}{flag}")
+    return lines
 
-    Parameters
-    ----------
-    results
-        The results folder of a finished run.
+
+def gather(results: Path, levels: Levels = UNKNOWN) -> dict:
+    """Gather where the report is and the most important numbers of a run.
 
     Returns
     -------
@@ -133,14 +191,14 @@ def tell(results: Path) -> dict:
         raise AdnormError(
             f"{results}: no finished cohort is here; run `snakemake --cores all` first"
         )
-    told = sorted(h for h in map(_headline, folders) if h is not None)
+    headlines = sorted(h for h in (_headline(folder, levels) for folder in folders) if h)
     report = results / "report.html"
     return {
         "results": str(results),
         "report": str(report) if report.is_file() else None,
-        "heading": told[0][1] if told else "",
-        "lines": told[0][2] if told else [],
-        "others": [heading.split(" · ")[0] for _, heading, _ in told[1:]],
+        "heading": headlines[0].heading if headlines else "",
+        "lines": headlines[0].lines if headlines else [],
+        "others": [headline.heading.split(" · ")[0] for headline in headlines[1:]],
         "cohorts": len(cohorts),
         "unfinished": [c.name for c in cohorts if c not in folders],
     }
@@ -148,23 +206,25 @@ def tell(results: Path) -> dict:
 
 def _finished(page: Path) -> bool:
     """Whether a page shows results; a cohort that stopped has its reason there."""
+    from adnorm.base.stops import read_stop
+
     return page.is_file() and read_stop(page) is None
 
 
-def summarize(results: Path) -> str:
-    """Say where the report is and the most important numbers of a run; see `tell`."""
-    told = tell(results)
-    report = told["report"]
+def summarize(results: Path, levels: Levels = UNKNOWN) -> str:
+    """Say where the report is and the most important numbers of a run; see `gather`."""
+    found = gather(results, levels)
+    report = found["report"]
     lines = [f"Report: {report}" if report else f"Results: {results} (no report yet)"]
-    if told["heading"]:
-        lines += ["", told["heading"], *told["lines"]]
-    if told["others"]:
-        lines += ["", f"Other cohorts, in the report: {', '.join(told['others'])}"]
-    unfinished = told["unfinished"]
+    if found["heading"]:
+        lines += ["", found["heading"], *found["lines"]]
+    if found["others"]:
+        lines += ["", f"Other cohorts, in the report: {', '.join(found['others'])}"]
+    unfinished = found["unfinished"]
     if unfinished:
         lines += [
             "",
-            f"{len(unfinished)} of {told['cohorts']} cohorts did not finish: "
+            f"{len(unfinished)} of {found['cohorts']} cohorts did not finish: "
             f"{', '.join(unfinished)}; their logs say why ({results}/COHORT/logs)",
         ]
     lines += ["", "These numbers describe data; they are not treatment advice."]
@@ -173,11 +233,35 @@ def summarize(results: Path) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    parser.add_argument("results", type=Path, help="results folder, such as results/demo")
+    parser.add_argument(
+        "results", nargs="?", type=Path, help="results folder; else that of the configuration"
+    )
+    parser.set_defaults(cohorts=[])
+    configuration.add_configuration(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the summary."""
-    told = tell(chosen.results) if chosen.json else summarize(chosen.results)
-    (say_json if chosen.json else say)(told)
+    results, levels = _run_of(chosen)
+    if chosen.json:
+        say_json(gather(results, levels))
+    else:
+        say(summarize(results, levels))
     return 0
+
+
+def _run_of(chosen: argparse.Namespace) -> tuple[Path, Levels]:
+    """Find the results and the levels of their intervals.
+
+    The shipped configuration is that of another folder only by its name.
+    """
+    from adnorm.study.config import RunConfig
+    from adnorm.study.validation import check
+
+    config, where = configuration.read_configuration(chosen)
+    run = check(RunConfig, config, where)
+    folder = Path(run.results)
+    if chosen.results and not chosen.configfile and chosen.results.resolve() != folder.resolve():
+        return chosen.results, UNKNOWN
+    levels = Levels(run.effects.confidence, run.index.confidence)
+    return chosen.results or folder, levels

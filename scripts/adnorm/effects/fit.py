@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, counted, listing
+from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import progress
+from adnorm.base.text import counted
 from adnorm.effects.design import FitPlan, check_rank
 from adnorm.effects.observations import Observations
 from adnorm.effects.weighted import fit_weighted

@@ -1,1 +1,1 @@
-"""From published files to one matrix of log2 expression with a canonical sample sheet."""
+"""Published files become a matrix of log2 expression, its sample sheet and its quality."""

@@ -3,112 +3,111 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from adnorm.base.containers import write_container
 from adnorm.base.errors import AdnormError
 from adnorm.base.inflate import allowing
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.losses import losses_table, tell
+from adnorm.base.stage import Files
 from adnorm.base.tables import write_table
-from adnorm.expression.annotation import IdentifierTable, read_identifier_table, split_symbols
-from adnorm.expression.collapse import rule_for
-from adnorm.expression.container import build_container, write_container
-from adnorm.expression.genes import GeneTable, to_gene_symbols
-from adnorm.expression.losses import (
-    pair_losses,
-    sample_losses,
-    set_losses,
-    spelling_losses,
-)
-from adnorm.expression.normalize import (
-    Normalized,
+from adnorm.base.text import counted
+from adnorm.expression.genes import GeneTable, rule_for, to_gene_symbols
+from adnorm.expression.library_sizes import (
+    Log2Expression,
     normalize,
     normalize_probes,
-    quantile_asked,
+    wants_quantile,
 )
-from adnorm.expression.quality import assess_quality, below_library_limit, library_table
-from adnorm.expression.scale import verify_scale
-from adnorm.expression.sources import Sources, open_sources, reading
-from adnorm.expression.symbols import Vocabulary
-from adnorm.expression.turned import Turned, turn
-from adnorm.expression.wording import counted
+from adnorm.expression.losses import pair_losses, sample_losses, set_losses, spelling_losses
+from adnorm.expression.quality import (
+    assess_quality,
+    below_library_limit,
+    library_table,
+    principal_components,
+)
+from adnorm.expression.scale import Turned, turn
+from adnorm.expression.scale_check import verify_scale
+from adnorm.expression.sources import Measured, Sources, open_sources, reading
+from adnorm.expression.symbols import KnownSymbols
+from adnorm.readers.annotation import IdentifierTable, read_identifier_table
+from adnorm.study.cohort import MeasuredCohort
+from adnorm.study.config import ExpressionSettings, Section
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.gene_sets import GeneSet, previous_symbols, read_gene_sets
 from adnorm.study.pinned import check_pinned_table
+from adnorm.study.vocabulary import Route, Scale
+
+if TYPE_CHECKING:
+    import anndata
 
 
-def build_expression(
-    manifest: Path,
-    cohort: dict,
-    settings: dict,
-    gene_set_files: list[Path],
-    identifier_table: Path | None,
-    outputs: dict[str, Path],
-) -> None:
+class StageSettings(Section):
+    """What decides the expression of a cohort."""
+
+    cohort: MeasuredCohort
+    expression: ExpressionSettings
+    #: Of the section ``effects``: fewest patients that a comparison of the design may rest on.
+    minimum_pairs: int
+    #: The digest that is pinned for the identifier table, if one is.
+    identifiers_sha256: str | None = None
+
+
+def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> None:
     """Make the sample sheet, the design, the quality table and the expression of one cohort.
 
     The sheet comes first, before any value is touched, so that a wrong mapping stops in seconds.
+    Nothing is written when anything stops.
 
     Parameters
     ----------
-    manifest
-        ``fetch/manifest.json``; the files lie beside it.
-    cohort
-        The checked cohort file with defaults.
-    settings
-        The ``expression`` section of the configuration, ``minimum_pairs`` of ``effects``, and as
-        ``identifiers_sha256`` the digest that is pinned for the identifier table, if one is.
-    gene_set_files
-        Their symbols and retired symbols help to read the platform's.
-    identifier_table
-        Table of Ensembl and Entrez ids and retired symbols, or ``None``.
+    inputs
+        ``manifest`` (fetch/manifest.json; the files lie beside it), ``gene_sets`` (a list: their
+        symbols and retired symbols help to read the platform's) and ``identifiers`` (a list: the
+        table of Ensembl and Entrez ids and retired symbols, or nothing).
     outputs
         Paths by name: samples, excluded, losses, identifiers, design, comparisons, qc, expression.
-
-    Raises
-    ------
-    AdnormError
-        Anything about the files, the mapping, the identifiers, the scale or the samples that a
-        person must mend. Nothing is written then.
+    settings
+        The cohort and the rules.
+    seed
+        Not used: nothing here is random.
     """
-    with allowing(cohort["source"]):
-        _build(manifest, cohort, settings, gene_set_files, identifier_table, outputs)
+    with allowing(settings.cohort.source.model_dump()):
+        _build(inputs, outputs, settings)
 
 
-def _build(
-    manifest: Path,
-    cohort: dict,
-    settings: dict,
-    gene_set_files: list[Path],
-    identifier_table: Path | None,
-    outputs: dict[str, Path],
-) -> None:
-    if identifier_table:
-        pinned = settings.get("identifiers_sha256")
-        check_pinned_table(identifier_table, str(identifier_table), pinned)
-    sources = open_sources(manifest, cohort)
+def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
+    cohort, rules = settings.cohort, settings.expression
+    assay, table_path = cohort.assay, next(iter(inputs.get("identifiers", ())), None)
+    if table_path:
+        check_pinned_table(table_path, str(table_path), settings.identifiers_sha256)
+    sources = open_sources(inputs["manifest"], cohort)
     samples, excluded = sources.sample_sheet()
     progress(f"sample sheet: {counted(len(samples), 'sample')}, {len(excluded)} excluded")
-    values = sources.values(samples)
-    summed = values.attrs.pop("summed", {})
-    progress(f"values: {counted(values.shape[0], 'row')} × {counted(values.shape[1], 'sample')}")
-    turned, overruled = _verified(values, sources, samples, cohort)
-    values, before = turned.values, _lane_steps(summed) + turned.steps
-    declared, cohort = cohort, cohort | {"scale": turned.scale}
-    table, gene_sets = _identifier_table(identifier_table), read_gene_sets(gene_set_files)
-    genes = _map_genes(values, sources, cohort, settings, gene_sets, table)
+    measured = sources.values(samples)
+    rows, columns = measured.values.shape
+    progress(f"values: {counted(rows, 'row')} × {counted(columns, 'sample')}")
+    turned, overruled = _verified(measured, sources, samples)
+    values, scale = turned.values, turned.scale
+    gene_sets = read_gene_sets(inputs["gene_sets"])
+    collapse = rule_for(scale, assay, rules.collapse)
+    map_genes = _gene_mapping(sources, gene_sets, table_path, collapse)
+    genes = map_genes(normalize_probes(values, assay, rules))
     progress(f"identifiers: {counted(len(genes.values), 'gene')}")
-    quality, normalized = _normalize_and_assess(genes, samples, cohort, settings)
+    quality, normalized = _normalize_and_assess(genes, samples, cohort, scale, rules)
     kept = _kept_samples(samples, quality)
-    if len(kept) < len(samples) and quantile_asked(cohort["assay"], settings):
+    if len(kept) < len(samples) and wants_quantile(assay, rules):
         # The distribution that the arrays share is that of the samples that stay.
-        values = values[list(kept["sample"])]
-        genes = _map_genes(values, sources, cohort, settings, gene_sets, table)
-        normalized = _normalize(genes, kept, cohort["scale"], cohort["assay"], settings)
-    shape = f"{counted(len(normalized.log2), 'gene')} × {counted(len(kept), 'sample')}"
+        genes = map_genes(normalize_probes(values[list(kept["sample"])], assay, rules))
+        normalized = normalize(genes.values, kept, scale, assay, rules)
     normalized = replace(normalized, method=turned.words + normalized.method)
+    shape = f"{counted(len(normalized.log2), 'gene')} × {counted(len(kept), 'sample')}"
     progress(f"{normalized.method}: {shape}")
     if normalized.caution:
         get_logger().warning("%s", normalized.caution)
@@ -122,115 +121,81 @@ def _build(
     ]
     tell(losses)
     design, comparisons = design_tables(
-        derive_design(kept, cohort.get("placebo_arm"), settings["minimum_pairs"])
+        derive_design(kept, cohort.placebo_arm, settings.minimum_pairs)
     )
-    flags = quality.set_index("sample")["flags"]
-    collapse = _collapse_rule(cohort, settings)
-    data = build_container(normalized, genes, kept, flags, cohort, collapse)
-    data.uns["adnorm"] |= {
-        "declared_scale": declared["scale"],
-        "scale_checked": _reason(cohort) if overruled else "",
+    data = _container(normalized, genes, kept, quality.set_index("sample")["flags"], scale)
+    data.uns["adnorm"] = _facts(normalized, genes, cohort) | {
+        "scale": str(scale),
+        "collapse": collapse,
+        "declared_scale": str(cohort.scale),
+        "scale_checked": sources.scale_checked if overruled else "",
         "scale_found": overruled,
     }
+    steps = _lane_steps(measured.lanes) + turned.steps + genes.steps + _last_steps(normalized)
     write_table(kept, outputs["samples"])
     write_table(excluded, outputs["excluded"])
     write_table(losses_table(losses), outputs["losses"])
-    write_table(_all_steps(before, genes.steps, normalized), outputs["identifiers"])
+    steps_table = pd.DataFrame(steps, columns=["step", "count", "detail"])
+    write_table(steps_table, outputs["identifiers"])
     write_table(design, outputs["design"])
     write_table(comparisons, outputs["comparisons"])
-    if summed:
-        lanes = {sample: " + ".join(columns) for sample, columns in summed.items()}
+    if measured.lanes:
+        lanes = {sample: " + ".join(names) for sample, names in measured.lanes.items()}
         quality = quality.assign(summed_columns=quality["sample"].map(lanes))
     write_table(quality, outputs["qc"])
     write_container(data, outputs["expression"])
 
 
-def _verified(
-    values: pd.DataFrame, sources: Sources, samples: pd.DataFrame, cohort: dict
-) -> tuple[Turned, str]:
-    """Check the declared scale and turn the values into one that the stage works on.
+def _verified(measured: Measured, sources: Sources, samples: pd.DataFrame) -> tuple[Turned, str]:
+    """Turn the values into a scale that the stage works on, once the declared one is checked.
 
-    Returns
-    -------
-    turned : Turned
-    overruled : str
-        What the check found and the cohort file overrules, if anything.
+    The text says what the check found and the cohort file overrules, if anything.
     """
-    source = cohort["source"]
-    wanted = bool(source.get("round_counts"))
-    hints = replace(sources.hints(samples), scaled=values.attrs.pop("scaled", ""))
-    scale, assay = cohort["scale"], cohort["assay"]
-    where, reason = sources.values_name, _reason(cohort)
-    overruled = verify_scale(values, scale, where, assay, wanted, hints, reason)
-    turned = turn(values, scale, assay, wanted)
+    cohort = sources.cohort
+    scale, assay, rounded = cohort.scale, cohort.assay, cohort.source.round_counts
+    hints = replace(sources.hints(samples), scaled=measured.scaled)
+    where, reason = sources.values_name, sources.scale_checked
+    overruled = verify_scale(measured.values, scale, where, assay, rounded, hints, reason)
+    turned = turn(measured.values, scale, assay, rounded)
     if turned.words:
         progress(f"{turned.steps[0][0]}: {turned.steps[0][2]}")
     return turned, overruled
 
 
-def _reason(cohort: dict) -> str:
-    """Why the declared scale is right whatever the check finds, on one line; else empty."""
-    return " ".join((cohort["source"].get("scale_checked") or "").split())
-
-
-def _lane_steps(summed: dict[str, list[str]]) -> list[tuple[str, int, str]]:
+def _lane_steps(lanes: dict[str, list[str]]) -> list[tuple[str, int, str]]:
     """Note the columns of lanes that were summed; qc.tsv names them for each sample."""
-    if not summed:
+    if not lanes:
         return []
-    numbers = sorted({len(columns) for columns in summed.values()})
-    detail = f"to {counted(len(summed), 'sample')} of {' or '.join(map(str, numbers))} columns each"
-    return [("columns of lanes summed", sum(map(len, summed.values())), detail)]
+    numbers = sorted({len(columns) for columns in lanes.values()})
+    detail = f"to {counted(len(lanes), 'sample')} of {' or '.join(map(str, numbers))} columns each"
+    return [("columns of lanes summed", sum(map(len, lanes.values())), detail)]
 
 
-def _identifier_table(path: Path | None) -> IdentifierTable | None:
-    if path is None:
-        return None
-    with reading(path, str(path)):
-        return read_identifier_table(path)
-
-
-def _map_genes(
-    values: pd.DataFrame,
-    sources: Sources,
-    cohort: dict,
-    settings: dict,
-    gene_sets: dict[str, GeneSet],
-    table: IdentifierTable | None,
-) -> GeneTable:
-    own = sources.identifiers()
-    entrez = (own.entrez if own else {}) | (table.entrez if table else {})
-    return to_gene_symbols(
-        normalize_probes(values, cohort["assay"], settings),
+def _gene_mapping(
+    sources: Sources, gene_sets: dict[str, GeneSet], table_path: Path | None, collapse: str
+) -> partial[GeneTable]:
+    """Gather all that says which gene a row is."""
+    table = None
+    if table_path:
+        with reading(table_path, str(table_path)):
+            table = read_identifier_table(table_path)
+    ncbi = sources.identifiers()
+    entrez = (ncbi.entrez if ncbi else {}) | (table.entrez if table else {})
+    return partial(
+        to_gene_symbols,
         where=sources.values_name,
-        vocabulary=build_vocabulary(gene_sets, table or own),
+        known=known_symbols(gene_sets, table or ncbi),
         annotation=sources.annotation(),
-        split_symbols=split_symbols,
         ensembl=dict(table.ensembl) if table else None,
-        entrez=entrez if table or own else None,
-        collapse=_collapse_rule(cohort, settings),
+        entrez=entrez if table or ncbi else None,
+        collapse=collapse,
     )
 
 
-def _collapse_rule(cohort: dict, settings: dict) -> str:
-    return rule_for(cohort["scale"], cohort["assay"], settings["collapse"])
-
-
-def build_vocabulary(sets: dict[str, GeneSet], table: IdentifierTable | None) -> Vocabulary:
-    """Join what the gene sets and the identifier table know about symbols.
-
-    Parameters
-    ----------
-    sets
-        The gene sets of the configuration.
-    table
-        The identifier table, or ``None``.
-
-    Returns
-    -------
-    Vocabulary
-    """
-    return Vocabulary(
-        asked=frozenset(gene.symbol for s in sets.values() for gene in s.genes),
+def known_symbols(sets: dict[str, GeneSet], table: IdentifierTable | None) -> KnownSymbols:
+    """Join what the gene sets and the identifier table know about symbols."""
+    return KnownSymbols(
+        in_sets=frozenset(gene.symbol for s in sets.values() for gene in s.genes),
         curated=previous_symbols(sets),
         approved=frozenset(table.approved) if table else frozenset(),
         previous=dict(table.previous) if table else {},
@@ -239,31 +204,31 @@ def build_vocabulary(sets: dict[str, GeneSet], table: IdentifierTable | None) ->
 
 
 def _normalize_and_assess(
-    genes: GeneTable, samples: pd.DataFrame, cohort: dict, settings: dict
-) -> tuple[pd.DataFrame, Normalized]:
+    genes: GeneTable,
+    samples: pd.DataFrame,
+    cohort: MeasuredCohort,
+    scale: Scale,
+    rules: ExpressionSettings,
+) -> tuple[pd.DataFrame, Log2Expression]:
     """Normalize, judge the samples, and normalize again without those that a rule excludes."""
-    scale, assay = cohort["scale"], cohort["assay"]
+
+    def normalized_with(sheet: pd.DataFrame) -> Log2Expression:
+        values = genes.values[list(sheet["sample"])]
+        return normalize(values, sheet, scale, cohort.assay, rules)
+
     libraries = library_table(genes.values, genes.totals, scale)
-    small = below_library_limit(libraries, settings)
+    small = below_library_limit(libraries, rules)
     if len(small) == len(samples):
         raise AdnormError(
-            f"cohort {cohort['id']}: all {len(samples)} samples have fewer reads than "
-            f"`expression: exclude_small_libraries: {settings['exclude_small_libraries']}` (the "
+            f"cohort {cohort.id}: all {len(samples)} samples have fewer reads than "
+            f"`expression: exclude_small_libraries: {rules.exclude_small_libraries}` (the "
             f"largest has {libraries['library_size'].max():.0f}); lower it in the configuration"
         )
     judged = _without(samples, small)
-    normalized = _normalize(genes, judged, scale, assay, settings)
-    quality = assess_quality(samples, genes.values, normalized.log2, libraries, scale, settings)
+    normalized = normalized_with(judged)
+    quality = assess_quality(samples, genes.values, normalized.log2, libraries, scale, rules)
     kept = _kept_samples(samples, quality)
-    if len(kept) < len(judged):
-        normalized = _normalize(genes, kept, scale, assay, settings)
-    return quality, normalized
-
-
-def _normalize(
-    genes: GeneTable, samples: pd.DataFrame, scale: str, assay: str, settings: dict
-) -> Normalized:
-    return normalize(genes.values[list(samples["sample"])], samples, scale, assay, settings)
+    return quality, normalized_with(kept) if len(kept) < len(judged) else normalized
 
 
 def _without(samples: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -281,19 +246,106 @@ def _all_excluded(excluded: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame
     return joined.sort_values("sample", kind="stable").reset_index(drop=True)
 
 
-def _all_steps(
-    first: list[tuple[str, int, str]], steps: pd.DataFrame, normalized: Normalized
-) -> pd.DataFrame:
-    """Put what was done to the values around the steps of the identifiers."""
-    names = normalized.undetected
+def _last_steps(normalized: Log2Expression) -> list[tuple[str, int, str]]:
+    """Say which genes were left out at the end, and what was done to the others."""
+    names, log2 = normalized.undetected, normalized.log2
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    constant = normalized.log2.index[
-        (normalized.log2.max(axis=1) == normalized.log2.min(axis=1)).to_numpy()
-    ]
-    rows = [
+    constant = log2.index[(log2.max(axis=1) == log2.min(axis=1)).to_numpy()]
+    return [
         ("undetected genes removed", len(names), shown),
         ("genes without variation kept", len(constant), ", ".join(sorted(constant)[:10])),
-        ("genes in the expression", len(normalized.log2), normalized.method),
+        ("genes in the expression", len(log2), normalized.method),
     ]
-    before, after = (pd.DataFrame(r, columns=steps.columns) for r in (first, rows))
-    return pd.concat([before, steps, after] if first else [steps, after], ignore_index=True)
+
+
+# ---------------------------------------------------------------- expression.h5ad
+
+
+def _container(
+    normalized: Log2Expression,
+    genes: GeneTable,
+    samples: pd.DataFrame,
+    flags: pd.Series,
+    scale: Scale,
+) -> anndata.AnnData:
+    """Put expression, counts, sheet, genes and principal components into one AnnData."""
+    import anndata
+
+    log2 = normalized.log2
+    data = anndata.AnnData(
+        np.ascontiguousarray(log2.to_numpy(dtype=np.float32).T),
+        obs=plain_sheet(samples.assign(qc_flags=samples["sample"].map(flags))),
+        var=_describe_genes(log2, genes, scale),
+    )
+    if normalized.counts is not None:
+        data.layers["counts"] = np.ascontiguousarray(normalized.counts.to_numpy(dtype=np.int32).T)
+    components = principal_components(log2)
+    data.obsm["X_pca"] = components
+    data.uns["pca"] = {"variance_ratio": explained_variance(components, log2)}
+    return data
+
+
+def explained_variance(components: np.ndarray, log2: pd.DataFrame) -> np.ndarray:
+    """Return the share of the variance of all genes that each principal component explains."""
+    total = log2.to_numpy(dtype=float).var(axis=1).sum()
+    explained = components.astype(float).var(axis=0)
+    return explained / total if total > 0 else np.zeros(components.shape[1])
+
+
+def plain_sheet(samples: pd.DataFrame) -> pd.DataFrame:
+    """Give every column of the sheet a plain type: float, or categorical text; index: the samples.
+
+    A slash is a folder in HDF5, so it becomes an underscore in the name of a raw field.
+    """
+    columns: dict[str, np.ndarray | pd.Categorical] = {}
+    for name in samples.columns:
+        column, key = samples[name], name.replace("/", "_")
+        while key in columns:
+            key += "_"
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            columns[key] = column.to_numpy(dtype=float, na_value=np.nan)
+        else:
+            text = column.astype(object).map(lambda v: None if pd.isna(v) else str(v)).to_numpy()
+            kinds = np.array(sorted({v for v in text if v is not None}), dtype=object)
+            columns[key] = pd.Categorical(text, categories=pd.Index(kinds, dtype=object))
+    index = pd.Index(samples["sample"].astype(str).to_numpy(dtype=object), dtype=object)
+    return pd.DataFrame(columns, index=index)
+
+
+def _describe_genes(log2: pd.DataFrame, genes: GeneTable, scale: Scale) -> pd.DataFrame:
+    """Describe each gene: mean, share of samples in which it is seen, where it comes from."""
+    # Arrays have no zero: every probe that is on the platform gives a signal.
+    detected = np.ones(len(log2))
+    if scale in (Scale.COUNTS, Scale.LINEAR):
+        # Log2 of the published zero is zero, whatever the library size.
+        raw = genes.values.loc[log2.index, log2.columns]
+        detected = (raw > 0).mean(axis=1).to_numpy(dtype=float)
+    return pd.DataFrame(
+        {
+            "mean_log2": log2.mean(axis=1).to_numpy(dtype=float),
+            "detected_fraction": detected,
+            "source_ids": genes.source_ids.reindex(log2.index).to_numpy(dtype=object),
+            "renamed_from": genes.renamed_from.reindex(log2.index).to_numpy(dtype=object),
+        },
+        index=pd.Index(log2.index.to_numpy(dtype=object), dtype=object),
+    )
+
+
+def _facts(normalized: Log2Expression, genes: GeneTable, cohort: MeasuredCohort) -> dict[str, Any]:
+    """Say in plain values what was done, and to what."""
+    renamed = genes.renamed_from[genes.renamed_from != ""]
+    pairs = sorted(f"{old}>{new}" for new, names in renamed.items() for old in names.split(";"))
+    texts = ("disease", "tissue", "assay", "platform", "route", "accession")
+    return {
+        "cohort": cohort.id,
+        **{key: str(getattr(cohort, key) or "") for key in texts},
+        "reference": str(cohort.reference or ""),
+        "placebo_arm": cohort.placebo_arm or "",
+        "normalization": normalized.method,
+        "caution": normalized.caution,
+        "genes": int(normalized.log2.shape[0]),
+        "samples": int(normalized.log2.shape[1]),
+        "simulated": cohort.route == Route.SIMULATED,
+        "undetected": np.array(normalized.undetected, dtype=object),
+        "renamed": np.array(pairs, dtype=object),
+    }

@@ -8,9 +8,11 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.losses import Loss
+from adnorm.study.cohort import MeasuredCohort
 from adnorm.study.comparisons import BASELINE
 from adnorm.study.gene_sets import GeneSet
 from adnorm.study.people import describe, find_spellings, joining_line
+from adnorm.study.vocabulary import State
 
 #: Trials lose a few visits; a fifth of the patients is more than that.
 _MANY_PATIENTS = 0.2
@@ -19,27 +21,16 @@ _MANY_AVERAGED = 0.6
 #: Platforms lack some genes of any set; beyond this share a person must know.
 _MANY_GENES = 0.2
 #: Below this share of the genes that the sets ask for, the rows are no human transcriptome …
-_FEWEST_ASKED = 0.05
+_FEWEST_FOUND = 0.05
 #: … if they are that many, and the sets ask for so many that the share means something.
-_TRANSCRIPTOME, _MANY_ASKED = 1000, 100
+_TRANSCRIPTOME, _MANY_IN_SETS = 1000, 100
 #: A score needs so many genes of a set.
 _SCORED = 2
 _SHOWN = 6
 
 
 def sample_losses(samples: int, excluded: pd.DataFrame, known: Mapping[str, str]) -> list[Loss]:
-    """Say which samples are left out, and why.
-
-    Parameters
-    ----------
-    samples
-        Number of samples that stay.
-    excluded
-        Samples that are left out and the reason: rules of the cohort file, missing counts, rules of
-        quality (their reason begins with ``quality:``).
-    known
-        Samples without values and the reason; those nobody asked to leave out.
-    """
+    """Say which samples are left out, and why."""
     total = samples + len(excluded)
     kinds: dict[str, list[str]] = {}
     for name, reason in zip(excluded["sample"], excluded["reason"], strict=True):
@@ -62,20 +53,14 @@ def _above(kind: str) -> float:
 
 
 def pair_losses(samples: pd.DataFrame) -> list[Loss]:
-    """Say which patients lack the other half of a pair.
-
-    Parameters
-    ----------
-    samples
-        Canonical sample sheet of the samples that stay.
-    """
-    ours = samples[samples["state"] != "healthy"]
+    """Say which patients lack the other half of a pair."""
+    ours = samples[samples["state"] != State.HEALTHY]
     people: dict[tuple[str, bool], set[str]] = {}
     for state, week, patient in zip(ours["state"], ours["week"], ours["patient"], strict=True):
         people.setdefault((str(state), week == BASELINE), set()).add(str(patient))
-    lesional = people.get(("lesional", True), set())
-    other = people.get(("nonlesional", True), set())
-    later = people.get(("lesional", False), set())
+    lesional = people.get((State.LESIONAL, True), set())
+    other = people.get((State.NONLESIONAL, True), set())
+    later = people.get((State.LESIONAL, False), set())
     losses = []
     # Skin that no patient has is the design, not a loss.
     if lesional and other:
@@ -107,23 +92,16 @@ def _patients(what: str, alone: list[str], total: int) -> Loss:
     return Loss(what, len(alone), total, listing(alone, _SHOWN), advice, _MANY_PATIENTS)
 
 
-def spelling_losses(samples: pd.DataFrame, cohort: dict) -> list[Loss]:
+def spelling_losses(samples: pd.DataFrame, cohort: MeasuredCohort) -> list[Loss]:
     """Say which patients stand under several spellings of one id, and how to join them.
 
     They are never joined silently: 1 and 01 may be people of two centres.
-
-    Parameters
-    ----------
-    samples
-        Canonical sample sheet.
-    cohort
-        The checked cohort file.
     """
     found = find_spellings(samples)
     if not found:
         return []
     lost = sum(group.pairs for group in found)
-    line = joining_line(found, cohort["samples"]["patient"])
+    line = joining_line(found, cohort.samples.patient)
     advice = f"if each is one patient, write below samples: `{line}`" if line else ""
     pairs = "1 pair of one patient is" if lost == 1 else f"{lost} pairs of one patient are"
     detail = f"{describe(found)}; as they are, {pairs} lost"
@@ -133,7 +111,10 @@ def spelling_losses(samples: pd.DataFrame, cohort: dict) -> list[Loss]:
 
 
 def set_losses(sets: Mapping[str, GeneSet], genes: pd.Index, where: str) -> list[Loss]:
-    """Say how many genes of the gene sets the table lacks; refuse a table that has none.
+    """Say how many genes of the gene sets the table lacks.
+
+    A table as long as a transcriptome that has hardly any is refused: these are no human genes.
+    What a short table lacks, the scores tell.
 
     Parameters
     ----------
@@ -143,34 +124,28 @@ def set_losses(sets: Mapping[str, GeneSet], genes: pd.Index, where: str) -> list
         Approved symbols of the table, before genes without expression are removed.
     where
         The table, for messages.
-
-    Raises
-    ------
-    AdnormError
-        A table as long as a transcriptome with hardly any gene of any set: these are no human
-        genes. What a short table lacks, the scores tell.
     """
     here = frozenset(map(str, genes))
     members = {name: {gene.symbol for gene in s.scored} for name, s in sets.items()}
-    asked = set().union(*members.values())
-    found = asked & here
+    in_sets = set().union(*members.values())
+    found = in_sets & here
     empty = [name for name, symbols in members.items() if len(symbols & here) < _SCORED]
-    few = len(found) < _FEWEST_ASKED * len(asked) and len(asked) >= _MANY_ASKED
+    few = len(found) < _FEWEST_FOUND * len(in_sets) and len(in_sets) >= _MANY_IN_SETS
     if len(here) >= _TRANSCRIPTOME and (few or len(empty) == len(members)):
         raise AdnormError(
-            f"{where}: {len(found)} of the {len(asked)} genes that the gene sets ask for are among "
-            f"the {len(here)} genes of the table, and {len(empty)} of {len(members)} sets cannot "
-            f"be scored. The table has {listing(sorted(here)[:_SHOWN])}; the sets ask for "
-            f"{listing(sorted(asked)[:_SHOWN])}. adnorm needs human gene symbols, Ensembl or "
+            f"{where}: {len(found)} of the {len(in_sets)} genes that the gene sets ask for are "
+            f"among the {len(here)} genes of the table, and {len(empty)} of {len(members)} sets "
+            f"cannot be scored. The table has {listing(sorted(here)[:_SHOWN])}; the sets ask for "
+            f"{listing(sorted(in_sets)[:_SHOWN])}. adnorm needs human gene symbols, Ensembl or "
             "Entrez gene ids; if another column of the table holds them, name it (source: "
             "gene_column:), or mend the gene sets (gene_sets:)"
         )
     losses = [
         Loss(
             "genes that the gene sets ask for are not in the table",
-            len(asked) - len(found),
-            len(asked),
-            listing(sorted(asked - found), _SHOWN),
+            len(in_sets) - len(found),
+            len(in_sets),
+            listing(sorted(in_sets - found), _SHOWN),
             "the sets with the fewest genes are in the table of coverage",
             _MANY_GENES,
         ),

@@ -8,61 +8,59 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.outliers import (
-    FEWEST_JUDGED,
-    correlation_deviation,
-    correlation_within_group,
-    correlations,
-    duplicate_groups,
-    pca_deviation,
-    principal_components,
-    robust_deviation,
-)
-from adnorm.expression.scale import COUNTS, LINEAR
-from adnorm.expression.sex import call_sex, sex_contradictions
+from adnorm.expression.scale import RATIOS
+from adnorm.study.config import ExpressionSettings
+from adnorm.study.vocabulary import QualityFlag, Scale, Sex
 
 #: Flag → the configuration key that excludes samples with it; other flags never exclude.
 EXCLUDED_BY = {
-    "below_library_limit": "exclude_small_libraries",
-    "pca_outlier": "exclude_outliers",
-    "correlation_outlier": "exclude_outliers",
-    "sex_contradicts_sheet": "exclude_sex_mismatch",
-    "sex_differs_within_patient": "exclude_sex_mismatch",
-    "duplicate": "exclude_duplicates",
+    QualityFlag.BELOW_LIBRARY_LIMIT: "exclude_small_libraries",
+    QualityFlag.PCA_OUTLIER: "exclude_outliers",
+    QualityFlag.CORRELATION_OUTLIER: "exclude_outliers",
+    QualityFlag.SEX_CONTRADICTS_SHEET: "exclude_sex_mismatch",
+    QualityFlag.SEX_DIFFERS_WITHIN_PATIENT: "exclude_sex_mismatch",
+    QualityFlag.DUPLICATE: "exclude_duplicates",
 }
 #: Libraries that differ by less than five per cent do not differ.
 SMALLEST_LOG10_SPREAD = 0.02
-COLUMNS = (
-    "sample",
-    "patient",
-    "state",
-    "arm",
-    "week",
-    "library_size",
-    "detected_genes",
-    "correlation_within_group",
-    "pca_distance",
-    "sex_called",
-    "flags",
-    "excluded",
-    "reason",
-    "not_computed",
-)
+X_GENE = "XIST"
+Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "EIF1AY", "UTY", "USP9Y", "ZFY", "TXLNGY")
+#: XIST and the Y genes must differ by this much (log2, fourfold) before a sex is called.
+SEX_DIFFERENCE = 2.0
+#: Fewest reads on XIST and the Y genes together.
+_FEWEST_SEX_READS = 20
+#: Makes the median absolute deviation comparable with a standard deviation.
+NORMAL = 1.4826
+COMPONENTS = 10
+#: Groups smaller than this borrow the samples of the same state.
+SMALLEST_GROUP = 3
+DUPLICATE = 0.999
+#: Correlations vary by rounding alone; a spread below this is none.
+SMALLEST_SPREAD = 1e-3
+#: Same for distances, as a share of the median distance.
+SMALLEST_SHARE = 0.05
+#: With fewer samples nobody can say which one is odd.
+FEWEST_JUDGED = 6
 
 
 @dataclass
 class _Flags:
     """Flags, their reasons, and which samples go."""
 
-    settings: dict
-    flags: dict[str, list[str]] = field(default_factory=dict)
+    settings: ExpressionSettings
+    flags: dict[str, list[QualityFlag]] = field(default_factory=dict)
     reasons: dict[str, list[str]] = field(default_factory=dict)
     excluded: set[str] = field(default_factory=set)
 
-    def add(self, sample: str, flag: str, reason: str, spare: bool = False) -> None:
+    def rule(self, flag: QualityFlag) -> str:
+        """Give the key of the configuration that excludes by a flag; empty when none does."""
+        key = EXCLUDED_BY.get(flag, "")
+        return key if key and getattr(self.settings, key) not in (None, False) else ""
+
+    def add(self, sample: str, flag: QualityFlag, reason: str, spare: bool = False) -> None:
         """Flag a sample; `spare` keeps it even when the configuration excludes by this flag."""
-        rule = EXCLUDED_BY.get(flag)
-        excludes = rule is not None and self.settings[rule] not in (None, False) and not spare
+        rule = self.rule(flag)
+        excludes = bool(rule) and not spare
         self.flags.setdefault(sample, []).append(flag)
         self.reasons.setdefault(sample, []).append(
             f"{reason} (excluded by {rule})" if excludes else reason
@@ -90,17 +88,18 @@ def library_table(values: pd.DataFrame, totals: pd.Series, scale: str) -> pd.Dat
         scale, which has no zero). Missing where it does not apply.
     """
     nothing = pd.Series(np.nan, index=values.columns)
+    has_zero = scale in (Scale.COUNTS, Scale.LINEAR)
     return pd.DataFrame(
         {
-            "library_size": totals.reindex(values.columns) if scale == COUNTS else nothing,
-            "detected_genes": (values > 0).sum() if scale in (COUNTS, LINEAR) else nothing,
+            "library_size": totals.reindex(values.columns) if scale == Scale.COUNTS else nothing,
+            "detected_genes": (values > 0).sum() if has_zero else nothing,
         }
     )
 
 
-def below_library_limit(libraries: pd.DataFrame, settings: dict) -> list[str]:
+def below_library_limit(libraries: pd.DataFrame, settings: ExpressionSettings) -> list[str]:
     """List the samples below ``exclude_small_libraries``; none without that rule or reads."""
-    limit = settings["exclude_small_libraries"]
+    limit = settings.exclude_small_libraries
     if limit is None:
         return []
     return sorted(libraries.index[libraries["library_size"] < limit])
@@ -112,7 +111,7 @@ def assess_quality(
     log2: pd.DataFrame,
     libraries: pd.DataFrame,
     scale: str,
-    settings: dict,
+    settings: ExpressionSettings,
 ) -> pd.DataFrame:
     """Make the table qc.tsv.
 
@@ -139,11 +138,6 @@ def assess_quality(
         ``pca_distance`` the distance from the middle of the sample's state in the first ten
         principal components, in robust standard deviations above the median distance. ``flags``
         and ``reason`` are empty for a sample without remark.
-
-    Raises
-    ------
-    AdnormError
-        The rules of the configuration exclude every sample.
     """
     flags = _Flags(settings)
     table = samples[["sample", "patient", "state", "arm", "week"]].reset_index(drop=True)
@@ -153,9 +147,7 @@ def assess_quality(
     table["pca_distance"] = table["sample"].map(distance)
     called, no_call = call_sex(values, scale)
     table["sex_called"] = table["sample"].map(called)
-    for sample, found in sex_contradictions(samples, called).items():
-        for flag, reason in found:
-            flags.add(sample, flag, reason)
+    _flag_sex(samples, called, flags)
     _flag_libraries(table, flags)
     table["flags"] = [";".join(sorted(flags.flags.get(s, []))) for s in table["sample"]]
     table["excluded"] = ["yes" if s in flags.excluded else "no" for s in table["sample"]]
@@ -164,27 +156,20 @@ def assess_quality(
         table, scale, no_call, set(table["sample"]) - set(log2.columns)
     )
     if len(flags.excluded) == len(table):
-        keys = sorted(
-            {
-                EXCLUDED_BY[f]
-                for found in flags.flags.values()
-                for f in found
-                if EXCLUDED_BY.get(f) and settings[EXCLUDED_BY[f]] not in (None, False)
-            }
-        )
+        keys = sorted({flags.rule(f) for found in flags.flags.values() for f in found} - {""})
         raise AdnormError(
             f"the rules of `expression:` in the configuration ({', '.join(keys)}) exclude all "
             f"{len(table)} samples; loosen them (first sample: {table['sample'].iloc[0]}: "
             f"{table['reason'].iloc[0]})"
         )
-    return table[list(COLUMNS)]
+    return table
 
 
 def _flag_expression(
     table: pd.DataFrame, log2: pd.DataFrame, flags: _Flags
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Flag outliers and duplicates among the samples that were normalized."""
-    limit = float(flags.settings["outlier_deviations"])
+    limit = flags.settings.outlier_deviations
     sheet = table[table["sample"].isin(log2.columns)].reset_index(drop=True)
     names = list(sheet["sample"])
     log2 = log2[names]
@@ -196,13 +181,13 @@ def _flag_expression(
         if low < -limit:
             flags.add(
                 name,
-                "correlation_outlier",
+                QualityFlag.CORRELATION_OUTLIER,
                 f"median correlation with its group {median:.3f}, {-low:.1f} robust deviations low",
             )
         if far > limit:
             flags.add(
                 name,
-                "pca_outlier",
+                QualityFlag.PCA_OUTLIER,
                 f"{far:.1f} robust deviations from its state in the principal components",
             )
     _flag_duplicates(matrix, sheet, flags)
@@ -225,7 +210,7 @@ def _flag_duplicates(matrix: np.ndarray, sheet: pd.DataFrame, flags: _Flags) -> 
             claim = "" if same else ", which the sheet calls another biopsy"
             flags.add(
                 name,
-                "duplicate",
+                QualityFlag.DUPLICATE,
                 f"correlation above 0.999 with {others}{claim}",
                 spare=same and name == group[0],
             )
@@ -236,12 +221,11 @@ def _flag_libraries(table: pd.DataFrame, flags: _Flags) -> None:
 
     When most libraries are tiny none stands out, so an absolute number is needed too.
     """
-    limit = flags.settings["exclude_small_libraries"]
-    small = flags.settings["small_library"]
-    deviations = float(flags.settings["outlier_deviations"])
+    limit, small = flags.settings.exclude_small_libraries, flags.settings.small_library
+    deviations = flags.settings.outlier_deviations
     for column, flag, what in (
-        ("library_size", "small_library", "reads"),
-        ("detected_genes", "few_genes", "detected genes"),
+        ("library_size", QualityFlag.SMALL_LIBRARY, "reads"),
+        ("detected_genes", QualityFlag.FEW_GENES, "detected genes"),
     ):
         if table[column].isna().all():
             continue
@@ -250,7 +234,9 @@ def _flag_libraries(table: pd.DataFrame, flags: _Flags) -> None:
         )
         for name, value, deviation in zip(table["sample"], table[column], low, strict=True):
             if column == "library_size" and limit is not None and value < limit:
-                flags.add(name, "below_library_limit", f"{value:.0f} reads, below {limit}")
+                flags.add(
+                    name, QualityFlag.BELOW_LIBRARY_LIMIT, f"{value:.0f} reads, below {limit}"
+                )
             elif column == "library_size" and value < small:
                 flags.add(name, flag, f"{value:.0f} reads, below {small}")
             elif deviation < -deviations:
@@ -279,3 +265,189 @@ def _why_missing(table: pd.DataFrame, scale: str, no_call: str, small: set[str])
             own.append("correlation_within_group: no other sample, or no variation")
         result.append("; ".join(own))
     return result
+
+
+def call_sex(values: pd.DataFrame, scale: str) -> tuple[pd.Series, str]:
+    """Call the sex of each sample, from values before the low-count filter; say why none could be.
+
+    Female: XIST at least fourfold above the mean of the Y genes (log2), and above the middle gene
+    of the sample; male: the reverse. Anything else is "not called", also when XIST or all Y genes
+    are absent from the platform, when a sample has fewer than 20 reads on them, or when the values
+    are ratios.
+    """
+    nobody = pd.Series(str(Sex.NOT_CALLED), index=values.columns, dtype=object)
+    y_genes = [gene for gene in Y_GENES if gene in values.index]
+    if X_GENE not in values.index or not y_genes:
+        absent = X_GENE if X_GENE not in values.index else "Y genes"
+        return nobody, f"{absent} absent from the platform"
+    if scale == Scale.LOG2 and (values.to_numpy() < 0).mean() > RATIOS:
+        return nobody, "values are ratios"
+    x = values.loc[X_GENE].to_numpy(dtype=float)
+    y = values.loc[y_genes].to_numpy(dtype=float)
+    middle, enough = values.median().to_numpy(dtype=float), np.ones(len(x), dtype=bool)
+    if scale == Scale.COUNTS:
+        enough = x + y.sum(axis=0) >= _FEWEST_SEX_READS
+        per_million = 1e6 / values.sum().clip(lower=1).to_numpy(dtype=float)
+        x, y, middle = x * per_million, y * per_million, middle * per_million
+    if scale in (Scale.COUNTS, Scale.LINEAR):
+        x, y, middle = np.log2(x + 1), np.log2(y + 1), np.log2(middle + 1)
+    difference = x - y.mean(axis=0)
+    called = nobody.copy()
+    called[enough & (difference > SEX_DIFFERENCE) & (x > middle)] = str(Sex.FEMALE)
+    called[enough & (difference < -SEX_DIFFERENCE) & (y.max(axis=0) > middle)] = str(Sex.MALE)
+    return called, "" if enough.any() else "too few reads on XIST and the Y genes"
+
+
+def _flag_sex(samples: pd.DataFrame, called: pd.Series, flags: _Flags) -> None:
+    """Flag samples whose sex contradicts the sheet or the patient's other samples."""
+    known = called[called != Sex.NOT_CALLED]
+    if "sex" in samples:
+        stated = dict(zip(samples["sample"], samples["sex"], strict=True))
+        for sample, sex in zip(known.index, known, strict=True):
+            if stated[sample] in (Sex.FEMALE, Sex.MALE) and stated[sample] != sex:
+                reason = f"expression says {sex}, the sheet says {stated[sample]}"
+                flags.add(sample, QualityFlag.SEX_CONTRADICTS_SHEET, reason)
+    patients = samples.set_index("sample")["patient"].reindex(known.index).to_numpy()
+    for patient, sexes in known.groupby(patients, sort=True):
+        counts = sexes.value_counts()
+        if len(counts) < 2:
+            continue
+        # The sex of most samples is the patient's; without a majority all of them are suspect.
+        fewest = sorted(counts.index[counts == counts.min()])
+        for sample, sex in sexes[sexes.isin(fewest)].items():
+            reason = (
+                f"expression says {sex}, other samples of patient {patient!s} say otherwise: "
+                "a swap, perhaps"
+            )
+            flags.add(str(sample), QualityFlag.SEX_DIFFERS_WITHIN_PATIENT, reason)
+
+
+def robust_deviation(values: np.ndarray, smallest_spread: float = 0.0) -> np.ndarray:
+    """Express values as deviations from their median, in robust standard deviations.
+
+    Missing values stay missing; without a spread all are 0.
+
+    Examples
+    --------
+    >>> robust_deviation(np.array([1.0, 2.0, 3.0, 4.0, 50.0])).round(1).tolist()
+    [-1.3, -0.7, 0.0, 0.7, 31.7]
+    """
+    values = np.asarray(values, dtype=float)
+    centred = values - np.nanmedian(values) if np.isfinite(values).any() else values
+    spread = np.nanmedian(np.abs(centred)) * NORMAL if np.isfinite(values).any() else 0.0
+    spread = max(spread, smallest_spread)
+    return centred / spread if spread > 0 else np.zeros_like(values)
+
+
+def principal_components(log2: pd.DataFrame, components: int = COMPONENTS) -> np.ndarray:
+    """Compute principal components with scanpy, the same on every machine and thread count.
+
+    Genes are centred, not scaled. The sign of each component is chosen so that the sample with the
+    largest absolute score has a positive one. One column of zeros when there are fewer than three
+    samples or two genes.
+    """
+    import anndata
+    import scanpy as sc
+    from threadpoolctl import threadpool_limits
+
+    count = min(components, log2.shape[1] - 1, log2.shape[0] - 1)
+    if count < 1 or log2.shape[1] < 3:
+        return np.zeros((log2.shape[1], 1), dtype=np.float32)
+    data = anndata.AnnData(np.ascontiguousarray(log2.to_numpy(dtype=float).T))
+    # Linear algebra on several threads adds in another order, and the last digits differ.
+    with threadpool_limits(limits=1):
+        sc.pp.pca(data, n_comps=count, svd_solver="full", random_state=0, dtype="float64")
+    scores = data.obsm["X_pca"]
+    largest = np.abs(scores).argmax(axis=0)
+    signs = np.sign(scores[largest, np.arange(count)])
+    return (scores * np.where(signs == 0, 1, signs)).astype(np.float32)
+
+
+def pca_deviation(scores: np.ndarray, states: pd.Series) -> np.ndarray:
+    """Say how far each sample lies from the middle of its state in the principal components.
+
+    Lesional and healthy skin lie apart by nature, so distances are measured within a state; a state
+    of fewer than three samples is measured from the middle of all. Given is the deviation from the
+    median distance, in robust standard deviations; missing for fewer than six samples.
+    """
+    if len(scores) < FEWEST_JUDGED:
+        return np.full(len(scores), np.nan)
+    distance = np.zeros(len(scores))
+    labels = states.astype(str).to_numpy()
+    for state in sorted(set(labels)):
+        rows = labels == state
+        centre = np.median(scores[rows] if rows.sum() >= SMALLEST_GROUP else scores, axis=0)
+        distance[rows] = np.linalg.norm(scores[rows] - centre, axis=1)
+    return robust_deviation(distance, SMALLEST_SHARE * float(np.median(distance)))
+
+
+def correlations(log2: pd.DataFrame) -> np.ndarray:
+    """Pearson correlation between samples; missing where a sample does not vary."""
+    from threadpoolctl import threadpool_limits
+
+    matrix = log2.to_numpy(dtype=float)
+    centred = matrix - matrix.mean(axis=0)
+    length = np.linalg.norm(centred, axis=0)
+    flat = length <= 1e-9 * max(1.0, np.abs(matrix).max())
+    unit = centred / np.where(flat, 1.0, length)
+    with threadpool_limits(limits=1):
+        result = unit.T @ unit
+    result[flat, :] = np.nan
+    result[:, flat] = np.nan
+    return result
+
+
+def peers_of(samples: pd.DataFrame) -> list[np.ndarray]:
+    """List the samples that each sample is compared with, itself among them.
+
+    Those of the same state, arm and week; when they are fewer than three, those of the same state;
+    when these are fewer than three as well, all.
+    """
+    state = samples["state"].astype(str)
+    group = state + "\t" + samples["arm"].astype(str) + "\t" + samples["week"].astype(str)
+    everyone = np.arange(len(samples))
+    found = [everyone] * len(samples)
+    for labels in (state.to_numpy(), group.to_numpy()):
+        for label in sorted(set(labels)):
+            members = np.flatnonzero(labels == label)
+            if len(members) >= SMALLEST_GROUP:
+                for position in members:
+                    found[position] = members
+    return found
+
+
+def correlation_within_group(matrix: np.ndarray, samples: pd.DataFrame) -> np.ndarray:
+    """Median correlation of each sample with the others of its group; see `peers_of`."""
+    result = np.full(len(samples), np.nan)
+    for position, peers in enumerate(peers_of(samples)):
+        values = matrix[position, peers[peers != position]]
+        values = values[np.isfinite(values)]
+        if values.size:
+            result[position] = np.median(values)
+    return result
+
+
+def correlation_deviation(within: np.ndarray, samples: pd.DataFrame) -> np.ndarray:
+    """Deviation of `correlation_within_group` from its group's median, in robust deviations.
+
+    The spread is that of all samples, since a group of three has none of its own. Missing when
+    there are fewer than six samples.
+    """
+    if len(within) < FEWEST_JUDGED:
+        return np.full(len(within), np.nan)
+    centred = np.array(
+        [
+            value - np.nanmedian(within[peers]) if np.isfinite(value) else np.nan
+            for value, peers in zip(within, peers_of(samples), strict=True)
+        ]
+    )
+    return robust_deviation(centred, SMALLEST_SPREAD)
+
+
+def duplicate_groups(matrix: np.ndarray, names: list[str]) -> list[list[str]]:
+    """Find groups of samples that correlate above 0.999: the same library twice."""
+    from scipy.sparse.csgraph import connected_components
+
+    _, labels = connected_components(np.nan_to_num(matrix) > DUPLICATE, directed=False)
+    groups = pd.Series(names, dtype=object).groupby(labels).agg(sorted)
+    return sorted(group for group in groups if len(group) > 1)

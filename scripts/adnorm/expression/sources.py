@@ -2,71 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, AskedForError, Problems, RefusedFileError
+from adnorm.base.errors import AdnormError, AskedForError, Problems, RefusedFileError, listing
 from adnorm.base.logs import get_logger
 from adnorm.base.tables import digest_of, read_json
-from adnorm.expression.annotation import read_annotation
-from adnorm.expression.evidence import scaled_genes
-from adnorm.expression.generated import samples_without_counts
-from adnorm.expression.h5ad import read_hints, read_obs, read_values, refuse_cells
-from adnorm.expression.hints import Hints, hints_of
-from adnorm.expression.identifier_table import IdentifierTable, read_identifier_table
-from adnorm.expression.lanes import sum_lanes
-from adnorm.expression.sample_columns import match_samples
-from adnorm.expression.series_matrix import read_series_matrix
-from adnorm.expression.species import refuse_other_species
-from adnorm.expression.value_tables import read_sheet, read_value_table
+from adnorm.expression.columns import match_samples, sum_lanes
+from adnorm.expression.scale_evidence import Hints, hints_of, hints_of_container, scaled_genes
+from adnorm.readers.annotation import IdentifierTable, read_annotation, read_identifier_table
+from adnorm.readers.delimited import find_layout
+from adnorm.readers.h5ad import read_notes, read_obs, read_values, refuse_cells
+from adnorm.readers.ncbi_counts import samples_without_counts
+from adnorm.readers.series_matrix import read_series_matrix
+from adnorm.readers.tables import read_sheet, read_value_table
+from adnorm.study.cohort import ExclusionRule, MeasuredCohort
+from adnorm.study.raw_fields import normalised_key
 from adnorm.study.samples import build_sample_sheet
+from adnorm.study.vocabulary import Route
 
 #: What a person does when the fetched files are not those of the manifest.
 FETCH_AGAIN = "the next call will fetch again"
 #: Roles that each route needs.
 _NEEDS = {
-    "geo_series_matrix": ("series_matrix", "annotation"),
-    "geo_supplementary": ("series_matrix", "table"),
-    "ncbi_counts": ("series_matrix", "table", "annotation"),
-    "local": ("table", "sheet"),
-    "h5ad": ("table",),
+    Route.GEO_SERIES_MATRIX: ("series_matrix", "annotation"),
+    Route.GEO_SUPPLEMENTARY: ("series_matrix", "table"),
+    Route.NCBI_COUNTS: ("series_matrix", "table", "annotation"),
+    Route.LOCAL: ("table", "sheet"),
+    Route.H5AD: ("table",),
 }
+#: Raw fields that name a species, and what they say of people.
+_SPECIES = frozenset({"organism", "organism_ch1", "organism_ch2", "species"})
+_HUMAN = frozenset(
+    {"homo sapiens", "h. sapiens", "h sapiens", "hsapiens", "human", "9606", "ncbitaxon:9606"}
+)
+_UNKNOWN = frozenset({"", "na", "n/a", "nan", "none", "unknown"})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The values of the samples of a sheet."""
+
+    #: Rows (probes or gene ids) × samples, in the order of the sheet.
+    values: pd.DataFrame
+    #: Sample → the columns of its lanes, where lanes were summed.
+    lanes: dict[str, list[str]] = field(default_factory=dict)
+    #: How the rows of all published samples were scaled, if some are left out; else empty.
+    scaled: str = ""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The published files of one cohort.
+    """The published files of one cohort."""
 
-    Attributes
-    ----------
-    written
-        Role → file as the cohort file wrote it, or its place at GEO: what people know it by.
-    raw
-        Raw metadata, one row per sample; the index holds the sample ids.
-    without_values
-        Samples of `raw` that the table of values lacks for a reason that is known, and the reason.
-    """
-
-    cohort: dict
-    route: str
-    files: dict[str, Path]
-    written: dict[str, str]
+    cohort: MeasuredCohort
+    #: Whose files they are: a simulated cohort carries those of one of GEO's routes.
+    route: Route
+    #: Role → file.
+    files: Mapping[str, Path]
+    #: Role → file as the cohort file wrote it, or its place at GEO: what people know it by.
+    written: Mapping[str, str]
+    #: Raw metadata, one row per sample; the index holds the sample ids.
     raw: pd.DataFrame
-    without_values: dict[str, str] = field(default_factory=dict)
+    #: Samples of `raw` that the table of values lacks for a reason that is known, and the reason.
+    without_values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def values_name(self) -> str:
         """Cohort and source of the file that holds the values, for messages."""
-        role = "series_matrix" if self.route == "geo_series_matrix" else "table"
-        name = f"cohort {self.cohort['id']}: {self.written[role]}"
-        if self.route == "h5ad":
-            layer = self.cohort["source"].get("layer")
+        role = "series_matrix" if self.route == Route.GEO_SERIES_MATRIX else "table"
+        name = f"cohort {self.cohort.id}: {self.written[role]}"
+        if self.route == Route.H5AD:
+            layer = self.cohort.source.layer
             name += f" (layer '{layer}')" if layer else " (X)"
         return name
+
+    @property
+    def scale_checked(self) -> str:
+        """Why the declared scale is right whatever the check finds, on one line; else empty."""
+        return " ".join((self.cohort.source.scale_checked or "").split())
 
     def sample_sheet(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Make the canonical sample sheet and the list of excluded samples.
@@ -79,139 +97,109 @@ class Sources:
         samples, excluded : DataFrame
             See `adnorm.study.samples.build_sample_sheet`.
         """
-        where = f"cohort {self.cohort['id']}"
-        refuse_other_species(self.raw, where, all_of_them=True)
+        where = f"cohort {self.cohort.id}"
+        _refuse_other_species(self.raw, where, all_of_them=True)
+        named: dict[str, list[str]] = {}
+        for name, reason in sorted(self.without_values.items()):
+            named.setdefault(reason, []).append(name)
         rules = [
-            {
-                "samples": sorted(
-                    name for name, why in self.without_values.items() if why == reason
-                ),
-                "reason": reason,
-            }
-            for reason in sorted(set(self.without_values.values()))
+            ExclusionRule.model_validate({"samples": names, "reason": reason})
+            for reason, names in sorted(named.items())
         ]
-        cohort = self.cohort | {"exclude": [*self.cohort["exclude"], *rules]}
+        cohort = self.cohort.model_copy(update={"exclude": (*self.cohort.exclude, *rules)})
         samples, excluded = build_sample_sheet(self.raw, cohort)
-        refuse_other_species(self.raw.loc[list(samples["sample"])], where)
-        if self.route == "h5ad":
+        _refuse_other_species(self.raw.loc[list(samples["sample"])], where)
+        if self.route == Route.H5AD:
             refuse_cells(samples, f"{where}: {self.written['table']}")
         return samples, excluded
 
     def identifiers(self) -> IdentifierTable | None:
         """NCBI's table of the genes that it counts; ``None`` for other routes."""
-        if self.route != "ncbi_counts":
+        if self.route != Route.NCBI_COUNTS:
             return None
-        path = self.files["annotation"]
-        with reading(path, self.written["annotation"]):
+        with self._reading("annotation") as path:
             return read_identifier_table(path)
 
     def annotation(self) -> pd.Series | None:
         """Probe → symbol text of the platform; ``None`` when the rows are genes already."""
-        if "annotation" not in self.files or self.route == "ncbi_counts":
+        if "annotation" not in self.files or self.route == Route.NCBI_COUNTS:
             return None
-        column = self.cohort["source"].get("symbol_column")
-        path = self.files["annotation"]
-        with reading(path, self.written["annotation"]):
-            return read_annotation(path, column)
+        with self._reading("annotation") as path:
+            return read_annotation(path, self.cohort.source.symbol_column)
 
-    def values(self, samples: pd.DataFrame) -> pd.DataFrame:
-        """Read the values of the samples of a sheet.
-
-        Parameters
-        ----------
-        samples
-            Canonical sample sheet; raw samples that it lacks were excluded by the cohort file.
-
-        Returns
-        -------
-        DataFrame
-            Rows (probes or gene ids) × samples, in the order of the sheet. Where lanes were
-            summed, ``attrs["summed"]`` says for each sample of which columns; ``attrs["scaled"]``
-            says how the rows of all published samples were scaled, if they were.
-
-        Raises
-        ------
-        AdnormError
-            The series matrix has no table of values, or columns and samples do not match.
-        """
-        wanted = list(samples["sample"])
-        if self.route == "geo_series_matrix":
+    def values(self, samples: pd.DataFrame) -> Measured:
+        """Read the values of the samples of a sheet; the cohort file excluded the other ones."""
+        wanted, source = list(samples["sample"]), self.cohort.source
+        if self.route == Route.GEO_SERIES_MATRIX:
             return _chosen(self._matrix_values(), wanted)
-        path, source = self.files["table"], self.cohort["source"]
-        with reading(path, self.written["table"]):
-            if self.route == "h5ad":
-                table = read_values(path, source.get("layer"), source.get("gene_column"))
+        with self._reading("table") as path:
+            if self.route == Route.H5AD:
+                table = read_values(path, source.layer, source.gene_column)
                 return _chosen(table, wanted)
-            table = read_value_table(path, source.get("gene_column"), "annotation" in self.files)
-        if self.route == "ncbi_counts":
-            return table[wanted]
+            probes = "annotation" in self.files
+            table = read_value_table(path, source.gene_column, probes).values
+        if self.route == Route.NCBI_COUNTS:
+            return Measured(table[wanted])
         lanes: dict[str, list[str]] = {}
-        if source.get("libraries"):
-            table, lanes = sum_lanes(table, source["libraries"], self.values_name)
+        if source.libraries:
+            table, lanes = sum_lanes(table, source.libraries, self.values_name)
         excluded = sorted(set(self.raw.index.astype(str)) - set(wanted))
         names = match_samples(
             table.columns, self.raw.index, self.raw, excluded, where=self.values_name
         )
         columns = {sample: column for column, sample in names.items()}
-        values = _chosen(table[list(names)], [columns[sample] for sample in wanted])
-        values = values.set_axis(pd.Index(wanted, dtype=object), axis=1)
-        if lanes:
-            values.attrs["summed"] = {sample: lanes[columns[sample]] for sample in wanted}
-        return values
+        chosen = _chosen(table[list(names)], [columns[sample] for sample in wanted])
+        return Measured(
+            chosen.values.set_axis(pd.Index(wanted, dtype=object), axis=1),
+            {sample: lanes[columns[sample]] for sample in wanted} if lanes else {},
+            chosen.scaled,
+        )
 
     def hints(self, samples: pd.DataFrame) -> Hints:
         """Read what the deposit says of the scale of its values, besides the values themselves."""
-        if self.route == "h5ad":
-            with reading(self.files["table"], self.written["table"]):
-                return read_hints(self.files["table"], self.cohort["source"].get("layer"))
-        return hints_of(self.raw.loc[list(samples["sample"])])
+        if self.route != Route.H5AD:
+            return hints_of(self.raw.loc[list(samples["sample"])])
+        with self._reading("table") as path:
+            return hints_of_container(read_notes(path, self.cohort.source.layer))
 
     def _matrix_values(self) -> pd.DataFrame:
-        path = self.files["series_matrix"]
-        with reading(path, self.written["series_matrix"]):
-            matrix = read_series_matrix(path, self.cohort.get("platform"))
-        if matrix.values is None:
+        with self._reading("series_matrix") as path:
+            values = read_series_matrix(path, self.cohort.platform).values
+        if values is None:
             raise AdnormError(
                 f"{self.values_name}: the table of the series matrix is empty, as GEO leaves it "
                 "for sequencing. Use `route: geo_supplementary` in the cohort file and name the "
                 "supplementary table of counts or expression (source: table:)"
             )
-        return matrix.values
+        return values
+
+    @contextmanager
+    def _reading(self, role: str) -> Iterator[Path]:
+        with reading(self.files[role], self.written[role]):
+            yield self.files[role]
 
 
-def _chosen(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def _chosen(table: pd.DataFrame, columns: list[str]) -> Measured:
     """Take some columns; scaling over all of them would be hard to see in a part."""
-    values = table[columns]
-    if len(columns) < table.shape[1]:
-        values.attrs["scaled"] = scaled_genes(table.to_numpy(dtype=float))
-    return values
+    some = len(columns) < table.shape[1]
+    scaled = scaled_genes(table.to_numpy(dtype=float)) if some else ""
+    return Measured(table[columns], scaled=scaled)
 
 
-def open_sources(manifest: Path, cohort: dict) -> Sources:
-    """Check the fetched files against the manifest and read the raw metadata.
-
-    Parameters
-    ----------
-    manifest
-        ``fetch/manifest.json``.
-    cohort
-        The checked cohort file.
-
-    Returns
-    -------
-    Sources
+def open_sources(manifest: Path, cohort: MeasuredCohort) -> Sources:
+    """Check the fetched files against ``fetch/manifest.json`` and read the raw metadata.
 
     Raises
     ------
-    AdnormError
+    RefusedFileError
         A file is missing or has other bytes than the manifest says, or a role that the route needs
         is missing.
     """
     manifest = Path(manifest)
     content = read_json(manifest)
     problems = Problems(str(manifest))
-    if content.get("cohort") != cohort["id"]:
-        problems.add(f"belongs to cohort '{content.get('cohort')}', not '{cohort['id']}'")
+    if content.get("cohort") != cohort.id:
+        problems.add(f"belongs to cohort '{content.get('cohort')}', not '{cohort.id}'")
     files: dict[str, Path] = {}
     written: dict[str, str] = {}
     for entry in content.get("files", []):
@@ -222,33 +210,33 @@ def open_sources(manifest: Path, cohort: dict) -> Sources:
             problems.add(f"{entry['name']} is missing; {FETCH_AGAIN}")
         elif digest_of(path)[1] != entry["sha256"]:
             problems.add(f"{entry['name']} has changed since it was fetched; {FETCH_AGAIN}")
-    route = _effective_route(cohort["route"], files)
+    route = cohort.route
+    if route == Route.SIMULATED:
+        route = Route.GEO_SUPPLEMENTARY if "table" in files else Route.GEO_SERIES_MATRIX
     for role in _NEEDS[route]:
         if role not in files:
             problems.add(f"no file has the role '{role}'; {FETCH_AGAIN}")
-    if problems:
-        try:
-            problems.stop()
-        except AdnormError as error:
-            raise RefusedFileError(str(error), files.values()) from None
-    raw = _read_metadata(route, files, written, cohort)
-    sources = Sources(cohort, route, files, written, raw)
-    if route != "ncbi_counts":
+    try:
+        problems.stop()
+    except AdnormError as error:
+        raise RefusedFileError(str(error), files.values()) from None
+    sources = Sources(cohort, route, files, written, _read_metadata(route, files, written, cohort))
+    if route != Route.NCBI_COUNTS:
         return sources
     with reading(files["table"], written["table"]):
-        absent = samples_without_counts(files["table"], files["series_matrix"], raw)
+        absent = samples_without_counts(files["table"], files["series_matrix"], sources.raw)
     return replace(sources, without_values=absent)
 
 
-def _as_written(entry: dict, cohort: dict) -> str:
+def _as_written(entry: dict[str, str], cohort: MeasuredCohort) -> str:
     """Name a file as the cohort file does; the manifest shortens paths of one machine."""
     role, source = entry["role"], entry.get("source", "")
-    if cohort["route"] == "simulated" or not source:
+    if cohort.route == Route.SIMULATED or not source:
         return entry["name"]
     if source.startswith("geo:"):
         return source
     key = "matrix" if role == "series_matrix" else role
-    return cohort["source"].get(key) or source
+    return getattr(cohort.source, key) or source
 
 
 @contextmanager
@@ -277,33 +265,52 @@ def reading(path: Path, name: str) -> Iterator[None]:
             raise
         get_logger().debug("%s was read from its copy %s", name, path)
         if not isinstance(error, AdnormError):
-            told = f"{name}: this file cannot be read: {type(error).__name__}: {message}"
-            raise RefusedFileError(told, [path]) from error
-        told = name + message.removeprefix(str(path))
+            sentence = f"{name}: this file cannot be read: {type(error).__name__}: {message}"
+            raise RefusedFileError(sentence, [path]) from error
+        sentence = name + message.removeprefix(str(path))
         if isinstance(error, AskedForError):
-            raise AskedForError(told) from error
-        raise RefusedFileError(told, [path]) from error
-
-
-def _effective_route(route: str, files: dict[str, Path]) -> str:
-    """A simulated cohort carries the files of one of GEO's routes."""
-    if route != "simulated":
-        return route
-    return "geo_supplementary" if "table" in files else "geo_series_matrix"
+            raise AskedForError(sentence) from error
+        raise RefusedFileError(sentence, [path]) from error
 
 
 def _read_metadata(
-    route: str, files: dict[str, Path], written: dict[str, str], cohort: dict
+    route: Route, files: Mapping[str, Path], written: Mapping[str, str], cohort: MeasuredCohort
 ) -> pd.DataFrame:
-    if route == "local":
+    if route == Route.LOCAL:
         path = files["sheet"]
         with reading(path, written["sheet"]):
-            key = cohort["source"].get("sheet_key") or read_sheet(path).columns[0]
+            key = cohort.source.sheet_key or next(filter(None, find_layout(path)[0].names))
             return read_sheet(path, key).rename_axis(index=None)
-    if route == "h5ad":
+    if route == Route.H5AD:
         with reading(files["table"], written["table"]):
             return read_obs(files["table"])
     path = files["series_matrix"]
     with reading(path, written["series_matrix"]):
-        matrix = read_series_matrix(path, cohort.get("platform"), read_metadata_only=True)
+        matrix = read_series_matrix(path, cohort.platform, read_metadata_only=True)
     return matrix.samples.rename_axis(index=None)
+
+
+def _refuse_other_species(raw: pd.DataFrame, where: str, all_of_them: bool = False) -> None:
+    """Stop at samples that are not human.
+
+    Where others may be excluded later (`all_of_them`), only when none is left that could be human.
+    """
+    for field_name in raw.columns:
+        if normalised_key(str(field_name)) not in _SPECIES:
+            continue
+        names = raw[field_name].fillna("").astype(str).str.strip()
+        other = names[~names.str.casefold().isin(_HUMAN | _UNKNOWN)]
+        if other.empty or (all_of_them and len(other) < len(names)):
+            continue
+        kinds = sorted(set(other))
+        mend = (
+            "choose a series of human samples"
+            if len(other) == len(names)
+            else f"leave them out (exclude: - {{from: {field_name}, values: [{', '.join(kinds)}], "
+            "reason: another species})"
+        )
+        raise AdnormError(
+            f"{where}: {len(other)} of {len(names)} samples are not human: the field "
+            f"'{field_name}' says {listing(kinds, 4)} (first: sample '{other.index[0]}'). The gene "
+            f"sets and signatures of adnorm are human; {mend}"
+        )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.inflate import GZIP_MAGIC, damage, opened
+from adnorm.base.inflate import GZIP_MAGIC, damage, is_web_page, opened
 
 #: What each kind of file must have among its first characters, and its name in words.
 SERIES_MATRIX = b"!Series_"
@@ -25,27 +24,8 @@ ANOTHER_PLACE = (
     "name another place in the configuration: `geo: address:` for a mirror of GEO, "
     "`identifiers: table:` for a file of identifiers"
 )
-_WEB_PAGE = re.compile(
-    rb"^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?(<!doctype|<html|<head|<\?xml)", re.I | re.S
-)
 _CHUNK = 1 << 20
 _OPENING = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Whose:
-    """The series or platform that a file must be of.
-
-    Attributes
-    ----------
-    accession
-        GSE… or GPL….
-    said_by
-        Reads which one a file says that it is of; ``None`` when it does not say.
-    """
-
-    accession: str
-    said_by: Callable[[Path], str | None]
 
 
 class BrokenContentError(AdnormError):
@@ -62,21 +42,32 @@ class BrokenContentError(AdnormError):
         self.passing = passing
 
 
-def is_web_page(opening: bytes) -> bool:
-    """Whether some first bytes open an HTML page.
+@dataclass(frozen=True)
+class Expected:
+    """What a file must be.
 
-    Examples
-    --------
-    >>> is_web_page(b"<!DOCTYPE html><title>reCAPTCHA</title>"), is_web_page(b"ID_REF 1")
-    (True, False)
+    Attributes
+    ----------
+    opens_with
+        Bytes that must occur in the first 64 KiB of the (inflated) text: `SERIES_MATRIX`,
+        `NCBI_TABLE` or `H5AD`; empty for any.
+    accession, accession_in
+        The series or platform that it must be of, and what reads the accession out of a file
+        (``None`` where a file does not say).
     """
-    return bool(_WEB_PAGE.match(opening[:4096]))
+
+    opens_with: bytes = b""
+    accession: str = ""
+    accession_in: Callable[[Path], str | None] | None = None
+
+
+ANYTHING = Expected()
 
 
 def check_content(
-    path: Path, name: str, source: str, opens_with: bytes = b"", on_disk: bool = False
+    path: Path, name: str, source: str, expected: Expected = ANYTHING, on_disk: bool = False
 ) -> None:
-    """Refuse a file whose bytes cannot be what its name says.
+    """Refuse a file whose bytes cannot be what is expected of it.
 
     Parameters
     ----------
@@ -86,16 +77,16 @@ def check_content(
         Its final name; ``.gz`` demands a whole gzip file.
     source
         Where it came from, for messages.
-    opens_with
-        Bytes that must occur in the first 64 KiB of the (inflated) text, such as `SERIES_MATRIX`,
-        `NCBI_TABLE` or `H5AD`.
+    expected
+        What it must be.
     on_disk
         Whether the source is a file on this machine, so that no server is to blame.
 
     Raises
     ------
     BrokenContentError
-        Empty, a web page, not gzip, a gzip file that is cut off or damaged, or other content.
+        Empty, a web page, not gzip, a gzip file that is cut off or damaged, other content, or the
+        file of another series or platform.
     AdnormError
         A gzip file that holds more than `adnorm.base.inflate` allows.
     """
@@ -119,30 +110,18 @@ def check_content(
             raise BrokenContentError(f"{source}: the gzip file holds nothing")
         if is_web_page(opening):
             raise BrokenContentError(_web_page_message(source, on_disk))
-    if opens_with and opens_with not in opening:
+    if expected.opens_with and expected.opens_with not in opening:
         raise BrokenContentError(
-            f"{source}: this is not {_KINDS[opens_with]}; it begins with "
+            f"{source}: this is not {_KINDS[expected.opens_with]}; it begins with "
             f"{opening[:40].decode('utf-8', 'replace')!r}"
         )
+    check_accession(path, source, expected, on_disk)
 
 
-def check_whose(path: Path, source: str, whose: Whose | None, on_disk: bool = False) -> None:
-    """Refuse the file of another series or platform.
-
-    Parameters
-    ----------
-    path, source, on_disk
-        As in `check_content`.
-    whose
-        What it must be of; ``None`` takes any.
-
-    Raises
-    ------
-    BrokenContentError
-        The file says that it is of another one.
-    """
-    said = whose.said_by(path) if whose else None
-    if said is None or said == whose.accession:
+def check_accession(path: Path, source: str, expected: Expected, on_disk: bool = False) -> None:
+    """Refuse the file of another series or platform; see `check_content`."""
+    stated = expected.accession_in(path) if expected.accession_in else None
+    if stated is None or stated == expected.accession:
         return
     what_to_do = (
         "put the right file in its place, or mend the cohort file"
@@ -151,7 +130,7 @@ def check_whose(path: Path, source: str, whose: Whose | None, on_disk: bool = Fa
         "(config: geo: address:), or mend the cohort file if that names the wrong one"
     )
     raise BrokenContentError(
-        f"{source}: this file says that it is of {said}, but {whose.accession} was asked for; "
+        f"{source}: this file says that it is of {stated}, but {expected.accession} was asked for; "
         f"{what_to_do}"
     )
 

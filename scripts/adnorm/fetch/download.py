@@ -5,20 +5,28 @@ from __future__ import annotations
 import email.utils
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from adnorm.base.errors import AdnormError, nearest
 from adnorm.base.logs import get_logger, progress
-from adnorm.base.tables import atomic, digest_of
+from adnorm.base.tables import atomic
 from adnorm.fetch.content import (
     ANOTHER_PLACE,
+    ANYTHING,
     BrokenContentError,
-    Whose,
+    Expected,
     check_content,
-    check_whose,
 )
+from adnorm.fetch.proof import fingerprint
+from adnorm.study.cohort import FetchedSource
+from adnorm.study.config import GeoSettings
+
+if TYPE_CHECKING:
+    import requests
 
 #: Statuses after which a server may well answer later.
 _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -40,35 +48,58 @@ class _PassingError(Exception):
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to wait and how often to try.
+class RemoteFile:
+    """One file of a cohort, with the places where it may be.
 
     Attributes
     ----------
-    connect_timeout, read_timeout
-        Seconds until a connection stands, and between two pieces of an answer.
-    attempts
-        Number of tries, with growing random pauses between them.
+    role
+        series_matrix, annotation, table or sheet.
+    name
+        Its name in the cohort's ``fetch/`` folder.
+    places
+        Where it may be, best first: pairs of what the manifest says and the address to use.
+    expected
+        What it must be.
+    hint
+        What a person can do when it is in none of these places.
     """
 
-    connect_timeout: float = 15
-    read_timeout: float = 120
-    attempts: int = 5
+    role: str
+    name: str
+    places: tuple[tuple[str, str], ...]
+    expected: Expected = ANYTHING
+    hint: str = ""
 
     @classmethod
-    def from_settings(cls, settings: dict) -> Patience:
-        """Take the ``geo:`` section of the configuration; absent keys get their defaults."""
-        known = {k: settings[k] for k in cls.__dataclass_fields__ if k in settings}
-        return cls(**known)
+    def named(cls, role: str, source: str, expected: Expected = ANYTHING) -> RemoteFile:
+        """Take a file that the cohort file names: one place, an address or a path.
+
+        The manifest keeps the name alone of an absolute path: folders of one machine mean nothing
+        on another.
+        """
+        name = name_of(source)
+        absolute = not is_remote(source) and local_path(source).is_absolute()
+        return cls(role, name, ((name if absolute else source, source),), expected)
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """A file that is here: its path, size in bytes and SHA-256."""
+#: Brings a file of a cohort; returns where it lies, and what the manifest calls its source.
+Obtain = Callable[[RemoteFile], tuple[Path, str]]
 
-    path: Path
-    bytes: int
-    sha256: str
+
+def named_files(source: FetchedSource, *roles: str) -> list[RemoteFile]:
+    """List the files of some roles that the cohort file names."""
+    named = ((role, getattr(source, role)) for role in roles)
+    return [RemoteFile.named(role, place) for role, place in named if place]
+
+
+def distinct(files: list[RemoteFile]) -> list[RemoteFile]:
+    """Put the role before names that two files share."""
+    names = [file.name for file in files]
+    return [
+        file if names.count(file.name) == 1 else replace(file, name=f"{file.role}_{file.name}")
+        for file in files
+    ]
 
 
 def is_remote(source: str) -> bool:
@@ -112,12 +143,12 @@ def name_of(source: str) -> str:
         name = local_path(source).name
     else:
         address = urlsplit(source)
-        asked = parse_qs(address.query)
+        query = parse_qs(address.query)
         name = Path(unquote(address.path)).name
-        if "file" in asked:
-            name = Path(asked["file"][0]).name
-        elif name == "acc.cgi" and "acc" in asked:
-            name = f"{Path(asked['acc'][0]).name}.txt"
+        if "file" in query:
+            name = Path(query["file"][0]).name
+        elif name == "acc.cgi" and "acc" in query:
+            name = f"{Path(query['acc'][0]).name}.txt"
     if not name:
         raise AdnormError(f"{source}: this address names a folder, not a file")
     return name
@@ -125,11 +156,10 @@ def name_of(source: str) -> str:
 
 def fetch_file(
     source: str,
-    target: Path | str,
-    patience: Patience | None = None,
-    opens_with: bytes = b"",
-    whose: Whose | None = None,
-) -> Fetched:
+    target: Path,
+    settings: GeoSettings | None = None,
+    expected: Expected = ANYTHING,
+) -> dict[str, Any]:
     """Download or copy one file; it appears under its name only after its bytes are checked.
 
     Parameters
@@ -138,16 +168,15 @@ def fetch_file(
         An http(s) address, ``file:…`` or a path (relative to the working directory).
     target
         The final name.
-    patience
+    settings
         Time-outs and number of attempts, for http(s).
-    opens_with
-        See `adnorm.fetch.content.check_content`.
-    whose
-        See `adnorm.fetch.content.check_whose`.
+    expected
+        What the file must be.
 
     Returns
     -------
-    Fetched
+    dict
+        ``bytes`` and ``sha256`` of what is here now.
 
     Raises
     ------
@@ -156,21 +185,19 @@ def fetch_file(
     AdnormError
         Everything else that went wrong, with the reason and the number of attempts.
     """
-    target = Path(target)
     if is_remote(source):
-        _download(source, target, patience or Patience(), opens_with, whose)
+        _download(source, target, settings or GeoSettings(), expected)
     elif "://" in source and not source.lower().startswith("file:"):
         scheme = source.split("://")[0]
         raise AdnormError(
             f"{source}: '{scheme}' is not supported; allowed: https://…, http://…, file:… or a path"
         )
     else:
-        _copy(source, target, opens_with, whose)
-    size, sha256 = digest_of(target)
-    return Fetched(target, size, sha256)
+        _copy(source, target, expected)
+    return fingerprint(target)
 
 
-def _copy(source: str, target: Path, opens_with: bytes, whose: Whose | None) -> None:
+def _copy(source: str, target: Path, expected: Expected) -> None:
     path = local_path(source)
     if path.is_dir():
         raise AdnormError(f"{source}: this is a folder, not a file")
@@ -182,8 +209,7 @@ def _copy(source: str, target: Path, opens_with: bytes, whose: Whose | None) -> 
             shutil.copyfile(path, temporary)
         except OSError as error:
             raise AdnormError(f"{source}: cannot be copied: {error.strerror or error}") from error
-        check_content(temporary, target.name, source, opens_with, on_disk=True)
-        check_whose(temporary, source, whose, on_disk=True)
+        check_content(temporary, target.name, source, expected, on_disk=True)
 
 
 def pause(seconds: float) -> None:
@@ -191,51 +217,47 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _download(
-    source: str, target: Path, patience: Patience, opens_with: bytes, whose: Whose | None
-) -> None:
+def _download(source: str, target: Path, settings: GeoSettings, expected: Expected) -> None:
     import tenacity
 
     grow = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
 
     def wait(state: tenacity.RetryCallState) -> float:
-        asked = getattr(state.outcome.exception(), "pause", None)
-        return grow(state) if asked is None else min(asked, _LONGEST_PAUSE)
+        retry_after = getattr(state.outcome.exception(), "pause", None)
+        return grow(state) if retry_after is None else min(retry_after, _LONGEST_PAUSE)
 
-    def tell(state: tenacity.RetryCallState) -> None:
+    def report(state: tenacity.RetryCallState) -> None:
         progress(
-            f"{target.name}: attempt {state.attempt_number} of {patience.attempts} failed "
+            f"{target.name}: attempt {state.attempt_number} of {settings.attempts} failed "
             f"({state.outcome.exception()}); next in {state.next_action.sleep:.0f} s"
         )
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_PassingError),
-        stop=tenacity.stop_after_attempt(patience.attempts),
+        stop=tenacity.stop_after_attempt(settings.attempts),
         wait=wait,
         sleep=pause,
-        before_sleep=tell,
+        before_sleep=report,
         reraise=True,
     )
     try:
-        retrying(_attempt, source, target, patience, opens_with, whose)
+        retrying(_attempt, source, target, settings, expected)
     except _PassingError as error:
         # The content check names the source itself; other reasons do not.
         reason = str(error).removeprefix(f"{source}: ")
-        times = "1 attempt" if patience.attempts == 1 else f"{patience.attempts} attempts"
+        times = "1 attempt" if settings.attempts == 1 else f"{settings.attempts} attempts"
         raise AdnormError(
             f"{source}: gave up after {times}: {reason}. Check the connection, "
             f"try later, or {ANOTHER_PLACE}"
         ) from error
 
 
-def _attempt(
-    source: str, target: Path, patience: Patience, opens_with: bytes, whose: Whose | None
-) -> None:
+def _attempt(source: str, target: Path, settings: GeoSettings, expected: Expected) -> None:
     """Try once; failures that may pass become `_PassingError`."""
     import requests
     import urllib3
 
-    timeouts = (patience.connect_timeout, patience.read_timeout)
+    timeouts = (settings.connect_timeout, settings.read_timeout)
     # "identity": a .gz file must arrive as it lies on the server, not inflated on the way.
     headers = {"Accept-Encoding": "identity", "User-Agent": "adnorm"}
     try:
@@ -243,8 +265,7 @@ def _attempt(
             _check_status(answer, source)
             with atomic(target) as temporary:
                 _store(answer, temporary, target.name)
-                check_content(temporary, target.name, source, opens_with)
-                check_whose(temporary, source, whose)
+                check_content(temporary, target.name, source, expected)
     except BrokenContentError as error:
         if error.passing:
             raise _PassingError(str(error)) from error
@@ -260,7 +281,7 @@ def _attempt(
         raise _PassingError(_plain(error)) from error
 
 
-def _check_status(answer, source: str) -> None:
+def _check_status(answer: requests.Response, source: str) -> None:
     status = answer.status_code
     if status == 200:
         return
@@ -293,17 +314,17 @@ def retry_after(header: str | None) -> float | None:
     return max(0.0, then - time.time())
 
 
-def _store(answer, path: Path, name: str) -> None:
+def _store(answer: requests.Response, path: Path, name: str) -> None:
     """Write the body as it comes, saying how far it is every few seconds."""
     total = answer.headers.get("Content-Length", "")
     whole = f" of {int(total) / 1e6:.1f}" if total.isdigit() else ""
-    done, told = 0, time.monotonic()
+    done, reported = 0, time.monotonic()
     with open(path, "wb") as file:
         for block in answer.raw.stream(_CHUNK, decode_content=False):
             file.write(block)
             done += len(block)
-            if time.monotonic() - told > _REPORT_EVERY:
-                told = time.monotonic()
+            if time.monotonic() - reported > _REPORT_EVERY:
+                reported = time.monotonic()
                 progress(f"{name}: {done / 1e6:.1f}{whole} MB")
     get_logger().debug("%s: %d bytes received", name, done)
 

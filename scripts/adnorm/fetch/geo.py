@@ -1,15 +1,18 @@
-"""Where GEO keeps the files of an accession, below any base address."""
+"""The routes of GEO: where it keeps the files of an accession, and what they say of themselves."""
 
 from __future__ import annotations
 
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from adnorm.base.errors import AdnormError, listing, nearest
+from adnorm.base.errors import AdnormError, RefusedFileError, listing, nearest
 from adnorm.base.inflate import opened
-from adnorm.fetch.download import is_remote
+from adnorm.fetch.content import ANYTHING, NCBI_TABLE, SERIES_MATRIX, Expected
+from adnorm.fetch.download import Obtain, RemoteFile, distinct, is_remote, name_of, named_files
+from adnorm.study.cohort import PublishedCohort
 
 #: NCBI's own address of GEO; what is not below it lies behind two of NCBI's pages.
 NCBI = "ncbi.nlm.nih.gov/geo"
@@ -20,6 +23,97 @@ _ACCESSION = re.compile(r"(GSE|GPL)(\d+)")
 #: A header has fewer lines, and what is sought in them stands within this many bytes.
 _HEADER_LINES, _LONGEST_LINE = 100_000, 1 << 20
 _TABLE_BEGIN, _TABLE_END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
+
+
+def series_matrix_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+    """Bring a series matrix and the annotation of its platform."""
+    where = f"cohort {cohort.id}"
+    matrix, source = obtain(_matrix(cohort, address))
+    # Before the annotation: without values, a search for that leads nowhere.
+    refuse_empty_table(matrix, f"{where}: {source}")
+    if cohort.source.annotation is None:
+        platform = choose_platform(cohort.platform, platforms_in(matrix), where)
+        obtain(_annotation(platform, address))
+    else:
+        obtain(RemoteFile.named("annotation", cohort.source.annotation))
+
+
+def supplementary_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+    """Bring a series matrix, a supplementary table and, if named, an annotation."""
+    table, accession = cohort.source.table or "", cohort.accession or ""
+    if "/" in table or ":" in table:
+        values = RemoteFile.named("table", table)
+    else:
+        hint = (
+            f"check the name among the supplementary files on the page of {accession} (a path of "
+            f"your own needs a folder, such as ./{table})"
+        )
+        values = _below_geo("table", [supplementary_path(accession, table)], address, hint=hint)
+    named = named_files(cohort.source, "annotation")
+    first, values, *rest = distinct([_matrix(cohort, address), values, *named])
+    matrix, _ = obtain(first)
+    listed = supplementary_files(matrix)
+    if values.hint and listed:
+        more = f". The series lists {listing(listed)}{nearest(table, listed)}"
+        values = replace(values, hint=values.hint + more)
+    for file in (values, *rest):
+        obtain(file)
+
+
+def ncbi_counts_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+    """Bring a series matrix, the counts that NCBI made, and its table of genes."""
+    accession = cohort.accession or ""
+    hint = (
+        f"NCBI counts the reads of many human series, not of all: see whether the page of "
+        f"{accession} at GEO offers 'NCBI-generated data'. If it does, download the files there "
+        "and name them in the cohort file (source: table: and annotation:); if not, take the "
+        "table of the authors with `route: geo_supplementary`"
+    )
+    expected = Expected(NCBI_TABLE)
+    files = [_matrix(cohort, address)]
+    for role, places in (
+        ("table", ncbi_counts(accession, address)),
+        ("annotation", ncbi_annotation(accession, address)),
+    ):
+        if named := getattr(cohort.source, role):
+            files.append(RemoteFile.named(role, named, expected))
+        else:
+            name = name_of(places[-1][1])
+            files.append(RemoteFile(role, name, tuple(places), expected, hint))
+    for file in distinct(files):
+        obtain(file)
+
+
+def _matrix(cohort: PublishedCohort, address: str) -> RemoteFile:
+    expected = Expected(SERIES_MATRIX, cohort.accession or "", series_of)
+    if cohort.source.matrix:
+        return RemoteFile.named("series_matrix", cohort.source.matrix, expected)
+    hint = "check the accession and the GEO address"
+    if not cohort.platform:
+        hint += ", and name the platform in the cohort file if the series has several"
+    paths = series_matrix_paths(cohort.accession or "", cohort.platform)
+    return _below_geo("series_matrix", paths, address, expected, hint)
+
+
+def _annotation(platform: str, address: str) -> RemoteFile:
+    """Name the annotation that GEO keeps of a platform, or else the platform's full table."""
+    path = annotation_path(platform)
+    places = [(f"geo:{path}", below(address, path)), *platform_table(platform, address)]
+    hint = (
+        f"GEO keeps an annotation of some platforms only; download the full table of {platform} "
+        "from its page at GEO, or its family file (GPL…_family.soft.gz), and name that file in the "
+        "cohort file (source: annotation:), with the column of the symbols if its name is unusual "
+        "(source: symbol_column:)"
+    )
+    expected = Expected(b"", platform, platform_of)
+    return RemoteFile("annotation", name_of(path), tuple(places), expected, hint)
+
+
+def _below_geo(
+    role: str, paths: list[str], address: str, expected: Expected = ANYTHING, hint: str = ""
+) -> RemoteFile:
+    places = tuple((f"geo:{path}", below(address, path)) for path in paths)
+    return RemoteFile(role, name_of(paths[0]), places, expected, hint)
 
 
 def stub(accession: str) -> str:
@@ -74,19 +168,14 @@ def annotation_path(platform: str) -> str:
     return f"platforms/{stub(_platform(platform))}/{platform}/annot/{platform}.annot.gz"
 
 
-def generated_counts(accession: str, address: str) -> list[tuple[str, str]]:
-    """Say where the raw counts that NCBI generates for a series may be, best first.
-
-    Returns
-    -------
-    list of (str, str)
-        What the manifest says and the address to use.
+def ncbi_counts(accession: str, address: str) -> list[tuple[str, str]]:
+    """List where the counts that NCBI made for a series may be: label of the manifest and address.
 
     Examples
     --------
-    >>> generated_counts("GSE12", "https://ftp.ncbi.nlm.nih.gov/geo")[0][1]
+    >>> ncbi_counts("GSE12", "https://ftp.ncbi.nlm.nih.gov/geo")[0][1]
     'https://www.ncbi.nlm.nih.gov/geo/download/?type=rnaseq_counts&acc=GSE12&format=file&file=GSE12_raw_counts_GRCh38.p13_NCBI.tsv.gz'
-    >>> generated_counts("GSE12", "file:mirror")[0][0]
+    >>> ncbi_counts("GSE12", "file:mirror")[0][0]
     'geo:series/GSEnnn/GSE12/suppl/GSE12_raw_counts_GRCh38.p13_NCBI.tsv.gz'
     """
     name = f"{accession}_raw_counts_{_GENOME}_NCBI.tsv.gz"
@@ -94,7 +183,7 @@ def generated_counts(accession: str, address: str) -> list[tuple[str, str]]:
     return _below_or_page(path, f"acc={accession}&format=file&file={name}", address)
 
 
-def generated_annotation(accession: str, address: str) -> list[tuple[str, str]]:
+def ncbi_annotation(accession: str, address: str) -> list[tuple[str, str]]:
     """Say where NCBI's table of the genes that it counts may be, best first.
 
     It is one file for all series; a mirror may keep it beside the counts of a series or once,
@@ -164,16 +253,16 @@ def platforms_in(path: Path) -> list[str]:
 
 def series_of(path: Path) -> str | None:
     """Say of which series a series matrix is, by its own words; ``None`` when it does not say."""
-    return _said(path, (b"!Series_geo_accession",), rb"GSE\d+", _TABLE_BEGIN)
+    return _stated(path, (b"!Series_geo_accession",), rb"GSE\d+", _TABLE_BEGIN)
 
 
 def platform_of(path: Path) -> str | None:
     """Say of which platform an annotation is, by its own words; ``None`` when it does not say."""
     keys = (b"!Annotation_platform ", b"!Annotation_platform=", b"!Platform_geo_accession")
-    return _said(path, (*keys, b"^PLATFORM"), rb"GPL\d+", b"!platform_table_begin")
+    return _stated(path, (*keys, b"^PLATFORM"), rb"GPL\d+", b"!platform_table_begin")
 
 
-def _said(path: Path, keys: tuple[bytes, ...], accession: bytes, until: bytes) -> str | None:
+def _stated(path: Path, keys: tuple[bytes, ...], accession: bytes, until: bytes) -> str | None:
     """Find the accession in the first line of a header that begins with one of some keys."""
     lowered = tuple(key.lower() for key in keys)
     with opened(path) as file:
@@ -212,16 +301,11 @@ def _lines(path: Path) -> Iterator[bytes]:
 def refuse_empty_table(path: Path, where: str) -> None:
     """Stop at a series matrix without values, as GEO writes it for sequencing.
 
-    Parameters
-    ----------
-    path
-        The series matrix, gzip or not. One that is cut off passes: its reader says so.
-    where
-        What to call it in the message.
+    One that is cut off passes: its reader says so.
 
     Raises
     ------
-    AdnormError
+    RefusedFileError
         The table has no row; the message names the supplementary files that the series lists.
     """
     lines = _lines(path)
@@ -233,28 +317,23 @@ def refuse_empty_table(path: Path, where: str) -> None:
         return
     tables = supplementary_files(path)
     listed = f" The series lists: {listing(tables)}" if tables else ""
-    raise AdnormError(
+    raise RefusedFileError(
         f"{where}: the table of the series matrix is empty, as GEO leaves it for sequencing. Use "
         "`route: geo_supplementary` in the cohort file and name the supplementary table of counts "
-        f"or expression (source: table:).{listed}"
+        f"or expression (source: table:).{listed}",
+        [path],
     )
 
 
-def choose_platform(wanted: str | None, found: list[str], where: str) -> str:
-    """Choose the platform of a cohort among those of its series matrix.
-
-    Raises
-    ------
-    AdnormError
-        The wanted one is not there, there are several and none is wanted, or there is none.
-    """
-    if wanted:
-        if found and wanted not in found:
+def choose_platform(named: str | None, found: list[str], where: str) -> str:
+    """Choose the platform of a cohort among those of its series matrix."""
+    if named:
+        if found and named not in found:
             raise AdnormError(
-                f"{where}: platform: no sample was measured on '{wanted}'"
-                f"{nearest(wanted, found)}; platforms of this series: {listing(found)}"
+                f"{where}: platform: no sample was measured on '{named}'"
+                f"{nearest(named, found)}; platforms of this series: {listing(found)}"
             )
-        return wanted
+        return named
     if len(found) == 1:
         return found[0]
     what = f"has samples on {listing(found)}" if found else "does not say its platform"

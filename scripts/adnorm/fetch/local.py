@@ -1,33 +1,44 @@
-"""Route ``local``: a lab's own table and sample sheet."""
+"""The routes of a lab's own files: a table with its sample sheet, or an .h5ad."""
 
 from __future__ import annotations
 
 from adnorm.base.errors import AdnormError
-from adnorm.fetch.wanted import Wanted
+from adnorm.fetch.content import H5AD, Expected
+from adnorm.fetch.download import Obtain, RemoteFile, distinct, named_files
+from adnorm.study.cohort import PublishedCohort
 
 
-def local_files(cohort: dict) -> list[Wanted]:
-    """List the files of a local cohort: the table, the sheet and, if named, an annotation.
-
-    Parameters
-    ----------
-    cohort
-        The cohort file; ``source:`` names the files as paths or addresses.
+def local_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+    """Bring the table, the sample sheet and, if named, an annotation.
 
     Raises
     ------
     AdnormError
         The table or the sheet is not named.
     """
-    source = cohort["source"]
-    files = []
-    for role in ("table", "sheet"):
-        if not source.get(role):
+    source = cohort.source
+    for role, what in (("table", "table of values"), ("sheet", "sample sheet")):
+        if not getattr(source, role):
             raise AdnormError(
-                f"cohort {cohort['id']}: route: 'local' needs `source: {role}:`, the path of "
-                f"the {'table of values' if role == 'table' else 'sample sheet'}"
+                f"cohort {cohort.id}: route: 'local' needs `source: {role}:`, the path of the "
+                f"{what}"
             )
-        files.append(Wanted.named(role, source[role]))
-    if source.get("annotation"):
-        files.append(Wanted.named("annotation", source["annotation"]))
-    return files
+    for file in distinct(named_files(source, "table", "sheet", "annotation")):
+        obtain(file)
+
+
+def h5ad_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+    """Bring the .h5ad.
+
+    Raises
+    ------
+    AdnormError
+        It is compressed.
+    """
+    table = cohort.source.table or ""
+    if table.endswith(".gz"):
+        raise AdnormError(
+            f"cohort {cohort.id}: source: table: {table} is compressed; an .h5ad is compressed "
+            "inside: unpack it (gunzip) and name the .h5ad"
+        )
+    obtain(RemoteFile.named("table", table, Expected(H5AD)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.stops import run_again
@@ -15,69 +16,63 @@ REFERENCES = "references"
 #: What has been fetched so far. It outlives a run that stops, and the manifest, which Snakemake
 #: removes before it runs the stage again.
 PROOF = ".fetched.json"
+#: A line of the manifest: role, name, source, bytes and sha256 of a file.
+Entry = dict[str, Any]
 
 
-def proven_files(outdir: Path) -> dict[str, dict]:
-    """Say what an earlier run fetched and what still has the bytes it had."""
-    return {
-        role: entry
-        for role, entry in _read_proof(outdir).items()
-        if (outdir / entry["name"]).is_file()
-        and digest_of(outdir / entry["name"]) == (entry["bytes"], entry["sha256"])
-    }
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Return ``bytes`` and ``sha256`` of a file, as a manifest lists them."""
+    size, sha256 = digest_of(path)
+    return {"bytes": size, "sha256": sha256}
 
 
-def write_proof(proven: dict[str, dict], outdir: Path) -> None:
-    """Note what has been fetched so far."""
-    write_json({"files": [proven[role] for role in sorted(proven)]}, outdir / PROOF)
-
-
-def withdraw_proof(outdir: Path | str, files: Iterable[Path]) -> None:
-    """Forget that files were fetched whole, so that the next fetch asks for them again.
-
-    The files stay for people to look at.
-
-    Parameters
-    ----------
-    outdir
-        The folder that `fetch_cohort` wrote into.
-    files
-        Files that a reader refused.
-    """
-    outdir = Path(outdir)
-    refused = {Path(path).name for path in files}
-    proven = _read_proof(outdir)
-    write_proof(
-        {role: entry for role, entry in proven.items() if entry["name"] not in refused}, outdir
-    )
-
-
-def fetch_again(files: Iterable[Path], outdir: Path, log: Path) -> None:
-    """Let the next call fetch files again that a reader refused.
+def fetch_again(files: Iterable[Path], folder: Path, log: Path) -> None:
+    """Let the next call fetch files again that a reader refused; they stay for people to look at.
 
     Parameters
     ----------
     files
         Files of the cohort, or the identifier table of all cohorts.
-    outdir
+    folder
         The folder of the stage fetch of the cohort.
     log
         The log of that stage.
     """
-    own = [path for path in files if path.parent == outdir]
+    own = [path for path in files if path.parent == folder]
     if own:
-        withdraw_proof(outdir, own)
+        withdraw_proof(folder, own)
         run_again(log)
     # A table that was not fetched lies elsewhere: its owner mends it, and that is seen.
-    shared = outdir.parents[1] / REFERENCES
+    shared = folder.parents[1] / REFERENCES
     for path in files:
         if path.parent == shared:
             run_again(shared / "logs" / f"{path.name}.log")
 
 
-def _read_proof(outdir: Path) -> dict[str, dict]:
-    """Read what an earlier run fetched: role → entry, whatever became of the files."""
-    found = [outdir / name for name in (MANIFEST, PROOF) if (outdir / name).is_file()]
+def proven_files(folder: Path) -> dict[str, Entry]:
+    """Say what an earlier run fetched and what still has the bytes it had."""
+    return {
+        role: entry
+        for role, entry in _read_proof(folder).items()
+        if (folder / entry["name"]).is_file()
+        and fingerprint(folder / entry["name"]).items() <= entry.items()
+    }
+
+
+def write_proof(proven: dict[str, Entry], folder: Path) -> None:
+    write_json({"files": [proven[role] for role in sorted(proven)]}, folder / PROOF)
+
+
+def withdraw_proof(folder: Path, files: Iterable[Path]) -> None:
+    """Forget that files were fetched whole, so that the next fetch asks for them again."""
+    refused = {path.name for path in files}
+    proven = _read_proof(folder).items()
+    write_proof({role: entry for role, entry in proven if entry["name"] not in refused}, folder)
+
+
+def _read_proof(folder: Path) -> dict[str, Entry]:
+    """Read what an earlier run fetched, by role, whatever became of the files."""
+    found = [folder / name for name in (MANIFEST, PROOF) if (folder / name).is_file()]
     try:
         lists = [{entry["role"]: entry for entry in read_json(path)["files"]} for path in found]
         if not lists:

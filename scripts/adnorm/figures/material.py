@@ -151,8 +151,12 @@ def read_material(inputs: dict[str, Path | list[Path]], settings: dict) -> Mater
             f"scores.h5ad does not belong to expression.h5ad (samples in only one of them: "
             f"{listing(odd)}); run the scores stage again"
         )
+    facts = dict(expression.uns["adnorm"])
+    if settings.get("cohort"):
+        # The title is of the cohort file alone: to change it must not run earlier stages again.
+        facts["title"] = settings["cohort"]["title"]
     material = Material(
-        facts=dict(expression.uns["adnorm"]),
+        facts=facts,
         expression=expression,
         scores=scores,
         tables={name: read_table(inputs[name]) for name in TABLES},

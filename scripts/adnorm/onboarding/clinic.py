@@ -13,13 +13,15 @@ from adnorm.onboarding.fields import (
     Line,
     counts_of,
     filled,
+    is_number,
     key_rank,
     many,
+    says_missing,
     spelt,
 )
-from adnorm.onboarding.visits import is_number
-from adnorm.onboarding.words import read_sex, says_missing
+from adnorm.onboarding.people import read_sex
 from adnorm.study import decimals
+from adnorm.study.cohort import ColumnMapping
 from adnorm.study.mapping import Rule
 from adnorm.study.raw_fields import reads_whole
 from adnorm.study.samples import RANGES
@@ -46,26 +48,23 @@ _NUMBERS = {
         "sampling sample biopsy baseline screening enrollment enrolment inclusion consent".split(),
     ),
 }
-_SEX = [r"sex|gender", r"patient_(?:sex|gender)"]
-_TEXTS = {
+_FIELDS = {
+    "sex": [r"sex|gender", r"patient_(?:sex|gender)"],
     "site": [r"(?:biopsy|body|anatomic(?:al)?|skin)_?(?:site|area|location|region)|site|location"],
     "batch": [r"batch|batch_?(?:date|id|no|number)|run_batch|sequencing_batch"],
+    "responder": [
+        r"respon(?:der|se)s?",
+        r"(?:.*_)?responder(?:_status|_group)?",
+        r"(?:clinical|treatment|overall|final|easi|scorad|iga)(?:_?\d+)?_response"
+        r"(?:_status|_group)?",
+    ],
 }
-_RESPONSE = [
-    r"respon(?:der|se)s?",
-    r"(?:.*_)?responder(?:_status|_group)?",
-    r"(?:clinical|treatment|overall|final|easi|scorad|iga)(?:_?\d+)?_response(?:_status|_group)?",
-]
 
 
 def propose_clinic(raw: pd.DataFrame) -> tuple[list[Column], dict[str, list[str]]]:
     """Propose the optional columns; what looks doubtful is left out rather than guessed.
 
-    Returns
-    -------
-    columns : list of Column
-    doubtful : dict
-        Canonical column → fields that mention it, where none is proposed.
+    For each that is left out the fields that mention it are returned besides.
     """
     columns, doubtful = [], {}
     for name in _NUMBERS:
@@ -73,15 +72,8 @@ def propose_clinic(raw: pd.DataFrame) -> tuple[list[Column], dict[str, list[str]
         if column is None and others:
             doubtful[name] = others
         columns.append(column)
-    columns += [_sex(raw), *(_text(raw, name, keys) for name, keys in _TEXTS.items())]
-    columns.append(_response(raw))
+    columns += [_named(raw, name) for name in _FIELDS]
     return [column for column in columns if column is not None], doubtful
-
-
-def _best(raw: pd.DataFrame, names: list[str]) -> str | None:
-    ranked = [(key_rank(key, names), len(key), key) for key in raw.columns]
-    ranked = [entry for entry in ranked if entry[0] < len(names)]
-    return min(ranked)[2] if ranked else None
 
 
 def _emptiness(column: Column, values: pd.Series) -> Column:
@@ -144,8 +136,9 @@ def _read_by_the_run(raw: pd.DataFrame, name: str, key: str) -> Column | None:
     column.lines = [Line(value, None, many(kinds[value])) for value in words]
     spec = {"from": key, "missing": None, "values": dict.fromkeys(words)}
     spec |= {"pattern": column.pattern} if column.pattern else {}
+    rule = Rule(name, ColumnMapping.model_validate(spec), "")
     problems = Problems("")
-    numbers = pd.to_numeric(Rule(name, spec, "").apply(raw, problems), errors="coerce")
+    numbers = pd.to_numeric(rule.apply(raw, problems), errors="coerce")
     least, most = RANGES[name]
     read = values.isin(others)
     if problems or not read.any() or not numbers[read].between(least, most).all():
@@ -156,43 +149,36 @@ def _read_by_the_run(raw: pd.DataFrame, name: str, key: str) -> Column | None:
     return _emptiness(column, values)
 
 
-def _sex(raw: pd.DataFrame) -> Column | None:
-    key = _best(raw, _SEX)
-    if key is None:
+def _named(raw: pd.DataFrame, name: str) -> Column | None:
+    """Propose sex, site, batch or response: the field of such a name, if its values look so."""
+    patterns = _FIELDS[name]
+    ranked = [(key_rank(key, patterns), len(key), key) for key in raw.columns]
+    rank, _, key = min(ranked, default=(len(patterns), 0, ""))
+    if rank == len(patterns):
         return None
     values = filled(raw, [key])
     kinds = counts_of(values)
-    if len(kinds) > 6 or not any(read_sex(value) for value in kinds):
+    if not 0 < len(kinds) <= (MOST_VALUES if name in ("site", "batch") else 6):
         return None
-    lines = [Line(value, read_sex(value), many(number)) for value, number in kinds.items()]
-    return _emptiness(Column("sex", [key], "female or male", lines), values)
+    column = Column(name, [key])
+    if name == "sex":
+        if not any(read_sex(value) for value in kinds):
+            return None
+        column.remark = "female or male"
+        column.lines = [Line(v, read_sex(v), many(n)) for v, n in kinds.items()]
+    elif name == "responder":
+        if all(is_number(value) for value in kinds):
+            return None
+        column.remark = "as the trial judged it"
+        column.lines = [Line(v, _responder(v), many(n)) for v, n in kinds.items()]
+    else:
+        column.remark = ", ".join(f"{value} ({n})" for value, n in list(kinds.items())[:4])
+    return _emptiness(column, values)
 
 
-def _text(raw: pd.DataFrame, name: str, names: list[str]) -> Column | None:
-    key = _best(raw, names)
-    if key is None:
+def _responder(text: str) -> str | None:
+    if says_missing(text):
         return None
-    values = filled(raw, [key])
-    kinds = counts_of(values)
-    if not 0 < len(kinds) <= MOST_VALUES:
-        return None
-    told = ", ".join(f"{value} ({number})" for value, number in list(kinds.items())[:4])
-    return _emptiness(Column(name, [key], told), values)
-
-
-def _response(raw: pd.DataFrame) -> Column | None:
-    key = _best(raw, _RESPONSE)
-    if key is None:
-        return None
-    values = filled(raw, [key])
-    kinds = counts_of(values)
-    if not kinds or len(kinds) > 6 or all(is_number(value) for value in kinds):
-        return None
-    lines = [Line(v, None if says_missing(v) else _responder(v), many(n)) for v, n in kinds.items()]
-    return _emptiness(Column("responder", [key], "as the trial judged it", lines), values)
-
-
-def _responder(text: str) -> str:
     word = text.strip().casefold()
     if re.match(r"non|no\b|n$|nr$|false", word):
         return "non-responder"

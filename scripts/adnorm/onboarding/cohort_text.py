@@ -22,7 +22,7 @@ _MARKED = re.compile(rf"#.*?\b({CONFIRM}|{FILL}): (.*)$")
 
 @dataclass(frozen=True)
 class Marked:
-    """A line of a cohort file that a person must look at: number, mark, remark."""
+    """A line of a cohort file that a person must look at."""
 
     line: int
     mark: str
@@ -73,18 +73,13 @@ def one_line(text: str) -> str:
 
 
 def write_cohort(proposal: Proposal) -> str:
-    """Write the cohort file.
+    """Write the cohort file, YAML with comments.
 
-    Returns
-    -------
-    str
-        YAML with comments; guesses end in ``# confirm: …``, what nobody can guess is ``null`` and
-        ends in ``# fill in: …``.
+    Guesses end in ``# confirm: …``, what nobody can guess is ``null`` and ends in ``# fill in: …``.
     """
-    material = proposal.material
+    draft = proposal.draft
     lines = [
-        f"# Proposed by `adnorm new-cohort` from {one_line(material.name)}: "
-        f"{len(material.raw)} samples.",
+        f"# Proposed by `adnorm new-cohort` from {one_line(draft.name)}: {len(draft.raw)} samples.",
         f"# A line with '{CONFIRM}:' is a guess: compare it with the series, then take the mark "
         "out.",
         f"# A line with '{FILL}:' holds null: only you know what belongs there.",
@@ -139,12 +134,10 @@ def _treatment(fact: Fact) -> str:
 
 
 def _alternatives(proposal: Proposal) -> list[str]:
-    material = proposal.material
-    if material.route != "geo_supplementary":
+    draft = proposal.draft
+    if draft.route != "geo_supplementary":
         return []
-    lines = [
-        f"# other supplementary file: {one_line(name)}" for name in material.supplementary[1:6]
-    ]
+    lines = [f"# other supplementary file: {one_line(name)}" for name in draft.supplementary[1:6]]
     return [
         *lines,
         "# or `route: ncbi_counts` without a table: counts that NCBI made from the raw reads",
@@ -194,7 +187,7 @@ def _doubtful(proposal: Proposal) -> list[str]:
 
 
 def _unused(proposal: Proposal) -> list[str]:
-    raw = proposal.material.raw
+    raw = proposal.draft.raw
     parts = []
     for key in proposal.unused:
         kinds = counts_of(filled(raw, [key]))

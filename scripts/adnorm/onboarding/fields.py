@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -9,12 +10,15 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from adnorm.study import decimals
 from adnorm.study.raw_fields import normalised_key
 
 #: A field with more kinds of values than this is read by a pattern, not value by value.
 MOST_VALUES = 40
 #: Free texts that may say anything of a sample.
 TITLES = ("title", "source_name", "description", "sample")
+#: What a mapping may give.
+Value = str | float | None
 
 
 @dataclass
@@ -22,43 +26,29 @@ class Line:
     """One line of the proposal: what the value is and why; `fill` when a person must say it."""
 
     raw: str
-    value: object
+    value: Value
     remark: str
     fill: bool = False
 
 
 @dataclass
 class Column:
-    """The proposed mapping of one canonical column.
-
-    Attributes
-    ----------
-    name
-        The canonical column.
-    keys
-        Raw fields, best first; empty when there is none.
-    joined
-        The fields are read together (`from_all:`), not one for another.
-    remark
-        Stands behind the first line.
-    lines
-        Entries of `values:`.
-    pattern, constant
-        As in the mapping language.
-    missing
-        Entry for empty cells, or ``None`` when no cell is empty.
-    fill
-        The column as a whole cannot be guessed.
-    """
+    """The proposed mapping of one canonical column, called as in the mapping language."""
 
     name: str
+    #: Raw fields, best first; empty when there is none.
     keys: list[str] = field(default_factory=list)
+    #: Stands behind the first line.
     remark: str = ""
+    #: Entries of `values:`.
     lines: list[Line] = field(default_factory=list)
     pattern: str | None = None
-    constant: object = None
+    constant: Value = None
+    #: Entry for empty values, or ``None`` when none is empty.
     missing: Line | None = None
+    #: The column as a whole cannot be guessed.
     fill: bool = False
+    #: The fields are read together (`from_all:`), not one for another.
     joined: bool = False
 
     def canonical(self, raw: pd.DataFrame) -> pd.Series:
@@ -68,8 +58,7 @@ class Column:
         text = together(raw, self.keys) if self.joined else filled(raw, self.keys)
         known = {line.raw: line.value for line in self.lines}
         if self.pattern:
-            found = text.map(lambda t: re.search(self.pattern, t, re.IGNORECASE))
-            text = found.map(lambda m: (m["value"] or "") if m else "")
+            text = found_by(self.pattern, text).fillna("")
             known = {key.casefold(): value for key, value in known.items()}
             return text.map(lambda t: known.get(t.casefold()) if known else t or None)
         if known:
@@ -92,6 +81,12 @@ def together(raw: pd.DataFrame, keys: list[str]) -> pd.Series:
     for part in parts[1:]:
         joined = joined + " " + part
     return joined.where(~pd.concat([part == "" for part in parts], axis=1).any(axis=1), "")
+
+
+def found_by(pattern: str, texts: pd.Series) -> pd.Series:
+    """Take what the group ``value`` of a pattern finds in texts; ``None`` where it finds none."""
+    matches = [re.search(pattern, text, re.IGNORECASE) for text in texts]
+    return pd.Series([m and m["value"] for m in matches], index=texts.index, dtype=object)
 
 
 def counts_of(values: pd.Series) -> dict[str, int]:
@@ -146,14 +141,8 @@ def by_fragments(
 ) -> tuple[str, dict[str, int]] | None:
     """Make a pattern out of the words that a reader finds in long texts, such as titles.
 
-    Parameters
-    ----------
-    texts
-        Filled values.
-    find
-        Returns the words that matter in a text, or ``None``.
-    minimum
-        Share of the texts that must have such words.
+    `find` returns the words that matter in a text, or ``None``; a share of the texts of at least
+    `minimum` must have such words.
 
     Returns
     -------
@@ -169,5 +158,18 @@ def by_fragments(
     words = sorted(kinds, key=lambda word: (-len(word), word))
     alternatives = "|".join(re.sub(r"\\ ", " ", re.escape(word)) for word in words)
     pattern = rf"(?<![A-Za-z])(?P<value>{alternatives})(?![A-Za-z0-9])"
-    again = texts.map(lambda t: (m := re.search(pattern, t, re.IGNORECASE)) and m["value"])
+    again = found_by(pattern, texts)
     return (pattern, kinds) if again[found.notna()].equals(found.dropna()) else None
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number from 0."""
+    try:
+        return 0 <= float(text) < math.inf
+    except ValueError:
+        return False
+
+
+def says_missing(text: str) -> bool:
+    """Whether a text says that there is no value; "none" may."""
+    return text.strip().casefold() == "none" or decimals.says_missing(text)

@@ -1,8 +1,9 @@
-"""Whose biopsy it is, and of what skin: patient and state."""
+"""Whose biopsy it is, and of what skin: patient, state, disease and sex, as deposits write them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -15,22 +16,57 @@ from adnorm.onboarding.fields import (
     counts_of,
     enumerable,
     filled,
+    found_by,
     key_rank,
     many,
 )
-from adnorm.onboarding.words import (
-    AMBIGUOUS_MARK,
-    HEALTHY,
-    LESIONAL,
-    NONLESIONAL,
-    code_of_skin,
-    codes_of_skin,
-    read_disease,
-    read_state,
-)
 from adnorm.study.cohort import ColumnMapping
 from adnorm.study.people import names_nobody, own_person, shared_words
+from adnorm.study.vocabulary import State
 
+_NOT_LETTER = r"(?<![A-Za-z])", r"(?![A-Za-z])"
+#: State → how it is written; the first that is found decides, so "non-lesional" stands first.
+_STATES = (
+    (
+        State.NONLESIONAL,
+        r"non[\s_-]*lesion(?:al|s)?|non[\s_-]*ls|a?nls?|uninvolved|non[\s_-]*involved"
+        r"|normal[\s_-]*(?:appearing|looking)|unaffected(?![\s_-]*(?:control|person|volunteer))",
+    ),
+    (
+        State.HEALTHY,
+        r"healthy(?:[\s_-]*(?:controls?|volunteers?|skin|donors?|subjects?))?|normal(?:s|[\s_-]*"
+        r"(?:controls?|skin|volunteers?))?|(?:unaffected[\s_-]*)?controls?|ctrl|ctr|hc|hv|hd|nn"
+        r"|volunteers?",
+    ),
+    (
+        State.LESIONAL,
+        r"(?:(?:acute|chronic)[\s_-]*)?lesion(?:al|s)?|a?ls|involved|affected|plaques?",
+    ),
+)
+#: Short marks that mean a state only where nothing else is written beside them.
+_MARKS = {
+    "AL": State.LESIONAL,
+    "AN": State.NONLESIONAL,
+    "L": State.LESIONAL,
+    "H": State.HEALTHY,
+    "CO": State.HEALTHY,
+}
+#: May be normal (healthy) or non-lesional skin; the other values of the field decide.
+AMBIGUOUS_MARK = "N"
+
+DISEASES = {
+    "atopic dermatitis": r"atopic[\s_-]*(?:dermatitis|eczema)|eczema|AD",
+    "psoriasis": r"psoriasis|psoriatic|psoriasis[\s_-]*vulgaris|PSO|PsV|PP",
+    "alopecia areata": r"alopecia[\s_-]*areata|AA",
+    "prurigo nodularis": r"prurigo[\s_-]*nodularis|PN",
+    "contact dermatitis": r"(?:allergic[\s_-]*|irritant[\s_-]*)?contact[\s_-]*dermatitis|ACD",
+    "hidradenitis suppurativa": r"hidradenitis[\s_-]*suppurativa|HS",
+    "lichen planus": r"lichen[\s_-]*planus|LP",
+    "vitiligo": r"vitiligo",
+}
+_FEMALE, _MALE = ("f", "female", "woman", "w", "girl"), ("m", "male", "man", "boy")
+#: Three codes that name skin where they stand together: psoriatic, uninvolved psoriatic, normal.
+_CODES_OF_SKIN = {"PP": State.LESIONAL, "PN": State.NONLESIONAL, "NN": State.HEALTHY}
 _PERSON = r"(?:patient|subject|participant|donor|individual|indivisual|person|volunteer|proband)"
 _PATIENT_KEYS = [
     rf"{_PERSON}_?(?:id|identifier|no|number|code|nr)?",
@@ -59,11 +95,97 @@ _NUMBERED = (
 )
 
 
+def _bounded(pattern: str) -> str:
+    return f"{_NOT_LETTER[0]}(?:{pattern}){_NOT_LETTER[1]}"
+
+
+def read_state(text: str) -> tuple[str, str] | None:
+    """Find the state of skin that a text names, and the words that say it.
+
+    Examples
+    --------
+    >>> [f"{state}: {words}" for state, words in map(read_state, ["non-lesional skin", "AD_LS_04"])]
+    ['nonlesional: non-lesional', 'lesional: LS']
+    >>> read_state("m0_AN") == (State.NONLESIONAL, "AN")
+    True
+    >>> read_state("skin biopsy")
+    """
+    for state, pattern in _STATES:
+        found = re.search(_bounded(pattern), text, re.IGNORECASE)
+        if found:
+            return state, found[0]
+    parts = re.split(r"[\s_.-]+", text.strip())
+    if len(parts) <= 3:
+        for part in parts:
+            if part in _MARKS:
+                return _MARKS[part], part
+    return None
+
+
+def read_disease(text: str) -> str | None:
+    """Name the disease that a text says.
+
+    Examples
+    --------
+    >>> read_disease("AD patient"), read_disease("alopecia_areata"), read_disease("adult")
+    ('atopic dermatitis', 'alopecia areata', None)
+    """
+    for disease, pattern in DISEASES.items():
+        *full, short = pattern.split("|")
+        # Abbreviations are words only as they are written.
+        flags = 0 if short.isupper() else re.IGNORECASE
+        if re.search(_bounded("|".join(full) or short), text, re.IGNORECASE):
+            return disease
+        if re.search(_bounded(short), text, flags):
+            return disease
+    return None
+
+
+def read_sex(text: str) -> str | None:
+    """Read female or male.
+
+    Examples
+    --------
+    >>> read_sex("F"), read_sex("Male"), read_sex("unknown")
+    ('female', 'male', None)
+    """
+    word = text.strip().casefold()
+    return "female" if word in _FEMALE else "male" if word in _MALE else None
+
+
+def codes_of_skin(texts: Iterable[str]) -> dict[str, str | None]:
+    """Read PP, PN and NN, by code, where they stand together; alone, PN is prurigo nodularis.
+
+    Without NN, PN beside PP may be either, so it is ``None``; beside other diseases it is one, and
+    nothing is returned.
+
+    Examples
+    --------
+    >>> str(codes_of_skin(["PP", "PN", "NN"])["PN"]), codes_of_skin(["PN", "HC"])
+    ('nonlesional', {})
+    >>> codes_of_skin(["PP", "PN"]), codes_of_skin(["PP", "PN", "AD"])
+    ({'PN': None}, {})
+    """
+    parts = {text: set(re.split(r"[\W_]+", text.upper())) for text in texts}
+    found = set().union(*parts.values())
+    if set(_CODES_OF_SKIN) <= found:
+        return dict(_CODES_OF_SKIN)
+    others = [text for text, words in parts.items() if not words & set(_CODES_OF_SKIN)]
+    either = {"PP", "PN"} <= found and not any(map(read_disease, others))
+    return {"PN": None} if either else {}
+
+
+def code_of_skin(text: str, codes: dict[str, str | None]) -> tuple[str | None, str] | None:
+    """Find one of the codes in a text: the state and the code as written."""
+    parts = [part for part in re.split(r"[\W_]+", text) if part.upper() in codes]
+    return (codes[parts[0].upper()], parts[0]) if len(parts) == 1 else None
+
+
 def propose_state(raw: pd.DataFrame) -> Column:
     """Propose the mapping of the state of skin.
 
     A field that tells lesional from non-lesional skin is best; a second field fills its empty
-    cells. Without one, disease against healthy is taken, and said.
+    values. Without one, disease against healthy is taken, and said.
     """
     best, others = None, []
     for place, key in enumerate(raw.columns):
@@ -73,7 +195,7 @@ def propose_state(raw: pd.DataFrame) -> Column:
         codes = codes_of_skin(kinds)
         read = {value: found[0] for value in kinds if (found := _state_among(value, codes))}
         # Only what tells skin from skin counts; "control" alone may mean anything.
-        skin = {s for s in read.values() if s != HEALTHY}
+        skin = {s for s in read.values() if s != State.HEALTHY}
         disease = any(read_disease(value) for value in kinds if value not in read)
         share = sum(kinds[v] for v in kinds if v in read) / max(1, sum(kinds.values()))
         if not enumerable(kinds) or not (skin and share >= 0.5 or read and disease):
@@ -88,8 +210,8 @@ def propose_state(raw: pd.DataFrame) -> Column:
     if (filled(raw, keys) == "").any():
         keys += _second_field(raw, keys[0])
     others = [key for key in others if key not in keys]
-    told = f"; other fields: {listing(others, 4)}" if others else ""
-    column = Column("state", keys, f"which skin a sample is{told}")
+    beside = f"; other fields: {listing(others, 4)}" if others else ""
+    column = Column("state", keys, f"which skin a sample is{beside}")
     kinds = counts_of(filled(raw, keys))
     column.lines = [_state_line(value, number, kinds) for value, number in kinds.items()]
     empty = int((filled(raw, keys) == "").sum())
@@ -124,15 +246,15 @@ def _state_line(value: str, number: int, kinds: dict[str, int]) -> Line:
         beside = f"; beside {' and '.join(k for k in codes if k != found[1].upper())}"
         return Line(value, found[0], many(number) + (beside if found[1].upper() in codes else ""))
     read = {state[0] for v in kinds if (state := read_state(v))}
-    if value == AMBIGUOUS_MARK and LESIONAL in read:
-        if NONLESIONAL in read:
-            return Line(value, HEALTHY, f"{many(number)}; 'N' taken for normal")
-        if HEALTHY in read:
-            return Line(value, NONLESIONAL, f"{many(number)}; 'N' taken for non-lesional")
+    if value == AMBIGUOUS_MARK and State.LESIONAL in read:
+        if State.NONLESIONAL in read:
+            return Line(value, State.HEALTHY, f"{many(number)}; 'N' taken for normal")
+        if State.HEALTHY in read:
+            return Line(value, State.NONLESIONAL, f"{many(number)}; 'N' taken for non-lesional")
         return Line(value, None, f"{many(number)}: nonlesional or healthy ('N' may be both)", True)
     disease = read_disease(value)
-    if disease and LESIONAL not in read:
-        return Line(value, LESIONAL, f"{many(number)}; all of {disease} taken as lesional")
+    if disease and State.LESIONAL not in read:
+        return Line(value, State.LESIONAL, f"{many(number)}; all of {disease} taken as lesional")
     return Line(value, None, f"{many(number)}: lesional, nonlesional or healthy", fill=True)
 
 
@@ -140,7 +262,8 @@ def _state_of_titles(raw: pd.DataFrame) -> Column:
     for key in (k for k in TITLES if k in raw):
         texts = filled(raw, [key])
         codes = codes_of_skin(texts)
-        made = by_fragments(texts, lambda t, c=codes: (s := _state_in(t, c)) and s[1], 1.0)
+        found = {text: state for text in set(texts) if (state := _state_in(text, codes))}
+        made = by_fragments(texts, {text: words for text, (_, words) in found.items()}.get, 1.0)
         if made:
             lines = [_state_line(w, n, made[1]) for w, n in made[1].items()]
             return Column("state", [key], "read out of the text", lines, made[0])
@@ -152,7 +275,7 @@ def _state_in(text: str, codes: dict[str, str | None]) -> tuple[str | None, str]
     """Read the state in a long text, where a single L beside NL means lesional."""
     found = _state_among(text, codes)
     if found is None and (mark := re.search(r"(?<![A-Za-z])L(?![A-Za-z])", text)):
-        return LESIONAL, mark[0]
+        return State.LESIONAL, mark[0]
     return found
 
 
@@ -168,8 +291,8 @@ def propose_patient(raw: pd.DataFrame, state: Column, weeks: pd.Series) -> Colum
         return _patient_of_titles(raw, state.canonical(raw), weeks)
     key, *others = [key for _, _, key in ranked]
     values = filled(raw, [key])
-    told = f"{_told(values[values != ''])}{f'; other fields: {listing(others)}' if others else ''}"
-    column = Column("patient", [key], told)
+    beside = f"; other fields: {listing(others)}" if others else ""
+    column = Column("patient", [key], _counts(values[values != ""]) + beside)
     empty = values == ""
     if empty.any():
         column.missing = Line("", None, _unnamed(raw, key, empty, state), fill=True)
@@ -182,7 +305,7 @@ def _nobody(raw: pd.DataFrame, key: str, state: Column, weeks: pd.Series) -> str
     """Say which words of the field stand for several people; empty when none does."""
     sheet = pd.DataFrame({"patient": filled(raw, [key]), "state": state.canonical(raw)})
     sheet["week"] = weeks
-    words = shared_words(sheet.map(lambda cell: "" if pd.isna(cell) else str(cell)))
+    words = shared_words(sheet.map(lambda value: "" if pd.isna(value) else str(value)))
     if not words:
         return ""
     named = [word for word in words if not names_nobody(word)]
@@ -210,7 +333,7 @@ def _unnamed(raw: pd.DataFrame, key: str, empty: pd.Series, state: Column) -> st
         and filled(raw, [c]).is_unique
         and not set(filled(raw, [c])) & set(filled(raw, [key]))
     ]
-    if unique and (state.canonical(raw)[empty] == HEALTHY).all():
+    if unique and (state.canonical(raw)[empty] == State.HEALTHY).all():
         return (
             f"{remark}, all healthy; if each is a person of its own, take this line out and write "
             f"`from: [{key}, {unique[0]}]`"
@@ -218,21 +341,21 @@ def _unnamed(raw: pd.DataFrame, key: str, empty: pd.Series, state: Column) -> st
     return f"{remark}; leave them out with `exclude:` or name the field that says whose they are"
 
 
-def _told(values: pd.Series) -> str:
+def _counts(values: pd.Series) -> str:
     return f"{values.nunique()} patients in {many(len(values))}"
 
 
 def _patient_of_titles(raw: pd.DataFrame, state: pd.Series, weeks: pd.Series) -> Column:
-    """Cut the patient out of the titles: the part that leaves one biopsy a state and visit."""
+    """Cut the patient out of the titles: the part that leaves one biopsy per state and visit."""
     best = None
     for key in (k for k in TITLES if k in raw):
         texts = filled(raw, [key])
         for rank, pattern in enumerate([*_NUMBERED, *_positions(texts)]):
-            found = texts.map(lambda t, p=pattern: (m := re.search(p, t, re.IGNORECASE)) and m[1])
+            found = found_by(pattern, texts)
             if found.isna().any() or not 1 < found.nunique() < len(raw):
                 continue
-            cells = pd.DataFrame({"patient": found, "state": state, "week": weeks})
-            repeated = int(cells.astype(str).duplicated().sum())
+            biopsies = pd.DataFrame({"patient": found, "state": state, "week": weeks})
+            repeated = int(biopsies.astype(str).duplicated().sum())
             score = (repeated, rank >= len(_NUMBERED), rank)
             # Many biopsies of one patient, state and visit: the part is not the patient.
             if repeated <= len(raw) // 2 and (best is None or score < best[0]):
@@ -240,7 +363,7 @@ def _patient_of_titles(raw: pd.DataFrame, state: pd.Series, weeks: pd.Series) ->
     if best is None:
         remark = "the field that names the patient; pairs of biopsies hang on it"
         return Column("patient", remark=remark, fill=True)
-    remark = f"cut out of the text: {_told(best[3])}, such as '{best[3].iloc[0]}'"
+    remark = f"cut out of the text: {_counts(best[3])}, such as '{best[3].iloc[0]}'"
     return Column("patient", [best[1]], remark, pattern=best[2])
 
 

@@ -8,33 +8,34 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
-from adnorm.onboarding.arms import (
+from adnorm.onboarding.clinic import propose_clinic
+from adnorm.onboarding.draft import HUMAN, CohortDraft, judge_assay, judge_scale, rows_are_probes
+from adnorm.onboarding.fields import Column, Value, counts_of, filled, key_rank, many
+from adnorm.onboarding.people import (
+    code_of_skin,
+    codes_of_skin,
+    propose_patient,
+    propose_state,
+    read_disease,
+)
+from adnorm.onboarding.treatments import (
+    PLACEBO,
+    drug_class,
+    drugs_in,
     holds_treatment,
     names_treatment,
     names_untreated,
     propose_treatment,
 )
-from adnorm.onboarding.clinic import propose_clinic
-from adnorm.onboarding.drugs import NONE, PLACEBO, drug_class, drugs_in
-from adnorm.onboarding.fields import Column, counts_of, filled, key_rank, many
-from adnorm.onboarding.material import HUMAN, Material
-from adnorm.onboarding.people import propose_patient, propose_state
-from adnorm.onboarding.tables import judge_assay, judge_scale, rows_are_probes
 from adnorm.onboarding.visits import propose_week
-from adnorm.onboarding.words import (
-    HEALTHY,
-    NONLESIONAL,
-    code_of_skin,
-    codes_of_skin,
-    read_disease,
-)
-from adnorm.study.cohort import OF_PATIENT
+from adnorm.study.cohort import NO_TREATMENT, OF_PATIENT
+from adnorm.study.vocabulary import State
 
 CONFIRM, FILL = "confirm", "fill in"
 _ANNOTATION = "table that says the gene of each probe, in a column called 'Gene symbol'"
 _SEVERAL = (
-    "several columns a sample, which are summed only if they are counts; keep one column a sample "
-    "in the table (signals, not detection p-values), called as the sample"
+    "several columns per sample, which are summed only if they are counts; keep one column per "
+    "sample in the table (signals, not detection p-values), called as the sample"
 )
 _SCALES = "counts, linear, log2 or another scale of the manual"
 _DISEASE_KEYS = [r"disease.*|diagnosis|condition|group|patient.*condition|phenotype|.*disease.*"]
@@ -46,7 +47,7 @@ class Fact:
     """One key of the proposal: its value, why, and whether a person must look at it."""
 
     key: str
-    value: object
+    value: Value
     remark: str = ""
     mark: str = ""
 
@@ -55,7 +56,7 @@ class Fact:
 class Proposal:
     """All parts of a cohort file, in the order in which they are written."""
 
-    material: Material
+    draft: CohortDraft
     facts: list[Fact]
     source: list[Fact]
     treatments: list[Fact]
@@ -67,49 +68,38 @@ class Proposal:
     def unused(self) -> list[str]:
         """Raw fields that no mapping reads, for a person to look at."""
         used = {key for column in self.columns for key in column.keys}
-        return [key for key in self.material.raw if key not in used]
+        return [str(key) for key in self.draft.raw if key not in used]
 
 
-def propose(material: Material, identity: str | None = None) -> Proposal:
-    """Propose a cohort file.
-
-    Parameters
-    ----------
-    material
-        What the header or the table says.
-    identity
-        Id of the cohort; ``None`` takes the material's.
-
-    Returns
-    -------
-    Proposal
+def propose(draft: CohortDraft, identity: str | None = None) -> Proposal:
+    """Propose a cohort file out of what the header or the table says.
 
     Raises
     ------
     AdnormError
         No sample is human, or the values cannot be read.
     """
-    disease, exclude = _diseases(material)
-    raw = material.raw
+    disease, exclude = _diseases(draft)
+    raw = draft.raw
     for key, values, _, _ in exclude:
         raw = raw[~filled(raw, [key]).isin(values)]
     if raw.empty:
         raise AdnormError(
-            f"{material.name}: the field 'organism' says {HUMAN} of no sample; adnorm takes human "
+            f"{draft.name}: the field 'organism' says {HUMAN} of no sample; adnorm takes human "
             "data only, because its gene sets are human"
         )
     state = propose_state(raw)
-    untreated = not names_treatment(raw, material.words)
+    untreated = not names_treatment(raw, draft.words)
     week, early = propose_week(raw, state, untreated)
     if early:
-        key, cells = early
-        left_out = filled(raw, [key]).isin(cells)
-        exclude.append((key, cells, "before baseline", int(left_out.sum())))
+        key, values = early
+        left_out = filled(raw, [key]).isin(values)
+        exclude.append((key, values, "before baseline", int(left_out.sum())))
         raw = raw[~left_out]
         state = propose_state(raw)
     patient = propose_patient(raw, state, week.canonical(raw))
-    treatment, dose = propose_treatment(raw, material.words, state, patient.canonical(raw))
-    if treatment.constant == NONE and any(line.fill for line in week.lines):
+    treatment, dose = propose_treatment(raw, draft.words, state, patient.canonical(raw))
+    if treatment.constant == NO_TREATMENT and any(line.fill for line in week.lines):
         remark = "no field names a treatment, but there are samples of before and after"
         treatment = Column("treatment", remark=remark, fill=True)
     held = names_untreated(treatment) and holds_treatment(raw, drugs=not treatment.keys)
@@ -118,36 +108,31 @@ def propose(material: Material, identity: str | None = None) -> Proposal:
         treatment, dose = Column("treatment", remark=remark, fill=True), None
     clinic, doubtful = propose_clinic(raw)
     columns = [patient, state, treatment, *([dose] if dose else []), week, *clinic]
-    scale, source = _values(material)
+    scale, source = _values(draft)
+    title = draft.texts.get("title")
     facts = [
-        Fact("id", identity or material.identity),
-        _said("title", material.texts.get("title"), material.name, "what the cohort is"),
-        Fact("accession", material.accession),
-        Fact("citation", material.texts.get("citation") or None),
+        Fact("id", identity or draft.identity),
+        Fact("title", title) if title else Fact("title", draft.name, "what the cohort is", CONFIRM),
+        Fact("accession", draft.accession),
+        Fact("citation", draft.texts.get("citation") or None),
         disease,
-        _tissue(material),
+        _tissue(draft),
         *scale[:1],
-        Fact("platform", material.platform),
-        Fact("route", material.route),
+        Fact("platform", draft.platform),
+        Fact("route", draft.route),
         *scale[1:],
         _reference(raw, state, week),
     ]
-    treatments = _treatments(treatment, material.words)
+    treatments = _treatments(treatment, draft.words)
     if any(fact.key == PLACEBO for fact in treatments):
         facts.append(Fact("placebo_arm", PLACEBO, "drugs are compared with this arm", CONFIRM))
     facts.append(Fact("status", "unverified"))
-    return Proposal(material, facts, source, treatments, columns, exclude, doubtful)
+    return Proposal(draft, facts, source, treatments, columns, exclude, doubtful)
 
 
-def _said(key: str, text: str | None, otherwise: str, remark: str) -> Fact:
-    if text:
-        return Fact(key, text)
-    return Fact(key, otherwise, remark, CONFIRM)
-
-
-def _diseases(material: Material) -> tuple[Fact, list[tuple[str, list[str], str, int]]]:
+def _diseases(draft: CohortDraft) -> tuple[Fact, list[tuple[str, list[str], str, int]]]:
     """Find the disease, and the samples of other diseases and species."""
-    raw, exclude = material.raw, []
+    raw, exclude = draft.raw, []
     found: Counter[str] = Counter()
     fields: dict[str, dict[str, str]] = {}
     for key in raw.columns:
@@ -163,7 +148,7 @@ def _diseases(material: Material) -> tuple[Fact, list[tuple[str, list[str], str,
         for value, disease in fields[key].items():
             found[disease] += kinds[value]
     if not found:
-        texts = (material.texts.get("title", ""), material.words)
+        texts = (draft.texts.get("title", ""), draft.words)
         named = next((d for text in texts if (d := read_disease(text))), None)
         fact = (
             Fact("disease", named, "named by the series", CONFIRM)
@@ -193,47 +178,47 @@ def _uninvolved(value: str, codes: dict[str, str | None]) -> bool:
     return found is not None and found[1].upper() == "PN"
 
 
-def _tissue(material: Material) -> Fact:
-    raw = material.raw
+def _tissue(draft: CohortDraft) -> Fact:
+    raw = draft.raw
     for key in ("source_name", "tissue", "sample_type", "tissue type", "sample type"):
         if key in raw:
             for value, number in counts_of(filled(raw, [key])).items():
                 if any(word in value.casefold() for word in _TISSUES):
                     return Fact("tissue", value, f"{many(number)}, field '{key}'", CONFIRM)
-    words = material.words.casefold()
+    words = draft.words.casefold()
     for word in ("tape strip", "skin biopsy", "blood", "skin"):
         if word in words or word.replace("y", "ies") in words:
             return Fact("tissue", word, "named by the series", CONFIRM)
     return Fact("tissue", None, "what was sampled, such as skin biopsy or tape strip", FILL)
 
 
-def _values(material: Material) -> tuple[list[Fact], list[Fact]]:
+def _values(draft: CohortDraft) -> tuple[list[Fact], list[Fact]]:
     """Judge assay and scale, from the values when they are at hand; write `source:`."""
-    source = [_sourced(key, *told) for key, told in material.source.items()]
-    assay = Fact("assay", material.assay)
-    values = material.values
+    source = [_sourced(key, *entry) for key, entry in draft.source.items()]
+    assay = Fact("assay", draft.assay)
+    values = draft.values
     if values is not None:
-        scale, rounded, told = judge_scale(values, material.assay, material.hints)
-        if material.assay is None:
+        scale, rounded, why = judge_scale(values, draft.assay, draft.hints)
+        if draft.assay is None:
             kind, remark = judge_assay(values, scale)
             assay = Fact("assay", kind, remark, CONFIRM)
-        if scale != "counts" and "libraries" in material.source:
+        if scale != "counts" and "libraries" in draft.source:
             # Only counts are summed, and a proposal that the check refuses helps nobody.
             source = [fact for fact in source if fact.key != "libraries"]
             source.append(Fact("libraries", None, _SEVERAL, FILL))
-        if material.route == "local" and rows_are_probes(values):
+        if draft.route == "local" and rows_are_probes(values):
             source.append(Fact("annotation", None, _ANNOTATION, FILL))
         if rounded:
             source.append(Fact("round_counts", True, "expected counts", CONFIRM))
         fact = (
-            Fact("scale", scale, told, CONFIRM)
+            Fact("scale", scale, why, CONFIRM)
             if scale
-            else Fact("scale", None, f"{_SCALES}; {told}", FILL)
+            else Fact("scale", None, f"{_SCALES}; {why}", FILL)
         )
         return [assay, fact], source
-    if material.assay is None:
+    if draft.assay is None:
         assay = Fact("assay", None, "microarray or rna-seq", FILL)
-    name = (material.supplementary or [""])[0].casefold()
+    name = (draft.supplementary or [""])[0].casefold()
     if not name:
         return [assay, Fact("scale", None, _SCALES, FILL)], source
     linear = any(word in name for word in ("tpm", "fpkm", "rpkm"))
@@ -243,7 +228,7 @@ def _values(material: Material) -> tuple[list[Fact], list[Fact]]:
     return [assay, Fact("scale", scale, remark, CONFIRM)], source
 
 
-def _sourced(key: str, value: object, remark: str) -> Fact:
+def _sourced(key: str, value: Value, remark: str) -> Fact:
     if value is None and key == "table":
         return Fact(key, None, f"{remark}: its name on the page of the series at GEO", FILL)
     return Fact(key, value, remark, CONFIRM if remark else "")
@@ -253,7 +238,7 @@ def _reference(raw: pd.DataFrame, state: Column, week: Column) -> Fact:
     states = state.canonical(raw)
     weeks = week.canonical(raw).map(lambda w: w is None or float(w) == 0)
     at_baseline = set(states[weeks].dropna())
-    for reference in (NONLESIONAL, HEALTHY):
+    for reference in (State.NONLESIONAL, State.HEALTHY):
         if reference in at_baseline:
             number = int((states[weeks] == reference).sum())
             return Fact("reference", reference, f"{many(number)} at baseline", CONFIRM)
@@ -267,6 +252,6 @@ def _treatments(treatment: Column, words: str) -> list[Fact]:
         # What is filled in is most likely a drug that the series names.
         named += drugs_in(words)
     facts = []
-    for name in dict.fromkeys(n for n in named if n not in (None, NONE, OF_PATIENT)):
+    for name in dict.fromkeys(n for n in named if n not in (None, NO_TREATMENT, OF_PATIENT)):
         facts.append(Fact(str(name), drug_class(str(name)), "class of the drug", CONFIRM))
     return facts

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.tables import digest_of
 
 _LOCK = "run `adnorm lock`, which shows what changed and pins it"
 _BY_HAND = "write its digest in the configuration"
@@ -63,8 +63,7 @@ def check_pinned_table(path: Path, source: str, expected: str | None) -> None:
     """
     if expected is None:
         return
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    _, found = digest_of(path)
     if found != expected:
         raise AdnormError(f"identifiers: sha256: {_other(source, found, expected, _BY_HAND)}")
 

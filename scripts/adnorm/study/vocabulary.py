@@ -6,6 +6,7 @@ from here. A member is its text: it compares, sorts and prints as such.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 
@@ -46,6 +47,14 @@ class State(StrEnum):
     LESIONAL = "lesional"
     NONLESIONAL = "nonlesional"
     HEALTHY = "healthy"
+
+
+class Sex(StrEnum):
+    """Sex of a patient, as the sheet says it and as the expression shows it."""
+
+    FEMALE = "female"
+    MALE = "male"
+    NOT_CALLED = "not called"
 
 
 class Arm(StrEnum):
@@ -92,6 +101,30 @@ class SetCategory(StrEnum):
     """Category of sets that a file gives no category: those of a GMT, and a user's own."""
 
     OWN = "own"
+
+
+class DrugFamily(StrEnum):
+    """Families of drug classes that are compared with each other."""
+
+    JAK_INHIBITOR = "JAK inhibitor"
+    BIOLOGIC = "biologic"
+
+
+def drug_family(drug_class: str) -> str:
+    """Put a drug class, as a cohort file names it, into its family; else it is its own.
+
+    Examples
+    --------
+    >>> [str(drug_family(c)) for c in ("JAK/SYK inhibitor", "anti-IL-13", "PDE4 inhibitor")]
+    ['JAK inhibitor', 'biologic', 'PDE4 inhibitor']
+    """
+    if re.search(r"(?<!non-)\bjak|\bjanus kinase", drug_class, re.IGNORECASE):
+        return DrugFamily.JAK_INHIBITOR
+    # anti-IL-13 is one, an anti-inflammatory or anti-histamine is not.
+    target = r"\banti-(?!inflam|hist|microb|bact|fung|prolif)"
+    if re.search(rf"{target}|\bbiologic|antibod", drug_class, re.IGNORECASE):
+        return DrugFamily.BIOLOGIC
+    return drug_class
 
 
 class Method(StrEnum):
@@ -207,6 +240,7 @@ class QualityFlag(StrEnum):
     """What is odd about a sample."""
 
     SMALL_LIBRARY = "small_library"
+    FEW_GENES = "few_genes"
     BELOW_LIBRARY_LIMIT = "below_library_limit"
     PCA_OUTLIER = "pca_outlier"
     CORRELATION_OUTLIER = "correlation_outlier"

@@ -1,0 +1,52 @@
+"""The .h5ad files that stages hand on: plain types only, so that scanpy and R readers open them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adnorm.base.errors import AdnormError, listing
+from adnorm.base.tables import atomic
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+#: Columns of obs that every container of the workflow has.
+SHEET = frozenset({"patient", "state", "week", "arm"})
+
+
+def read_container(path: Path | str) -> AnnData:
+    """Read an .h5ad of this workflow; say which file is missing, or what is wrong with it.
+
+    Raises
+    ------
+    AdnormError
+        The file is absent, or is not one of this workflow.
+    """
+    import anndata
+
+    path = Path(path)
+    if not path.is_file():
+        raise AdnormError(f"{path}: this file is missing; run the stage that writes it again")
+    try:
+        data = anndata.read_h5ad(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise AdnormError(f"{path}: cannot be read as h5ad ({error}); write it again") from error
+    lacking = SHEET - set(data.obs)
+    if lacking or "adnorm" not in data.uns:
+        raise AdnormError(
+            f"{path}: not an h5ad file of this workflow "
+            f"(lacks {listing(sorted(lacking)) or 'uns[adnorm]'}); write it with the stage before"
+        )
+    return data
+
+
+def write_container(data: AnnData, path: Path | str) -> None:
+    """Write an .h5ad whole or not at all; texts stay as they are, without nullable types."""
+    import anndata
+
+    with (
+        atomic(path) as temporary,
+        anndata.settings.override(allow_write_nullable_strings=False),
+    ):
+        data.write_h5ad(temporary, compression="gzip", convert_strings_to_categoricals=False)

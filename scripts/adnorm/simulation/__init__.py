@@ -1,0 +1,1 @@
+"""Trials with a known truth, written as GEO would serve them."""

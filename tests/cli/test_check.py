@@ -1,0 +1,295 @@
+"""`adnorm check`: all problems at once, and what a cohort would give."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from adnorm.cli import main
+from adnorm.study.schema import read_yaml
+
+
+def test_a_fine_cohort_is_laid_out_in_a_table(trial, capsys):
+    assert main(["check", "--configfile", "run.yaml"]) == 0
+    told = capsys.readouterr().out
+    lines = told.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "  24 samples of 8 patients, 0 excluded, " in told
+    assert any(line.split() == ["placebo", "4", "lesional", "4", "4"] for line in lines)
+    assert "change:upadacitinib 15 mg-placebo@4" in told
+    assert "no healthy samples at baseline" in told
+    assert "gene sets: " in told
+    # The table has 185 of the genes that the sets ask for.
+    assert any(line.startswith("1 cohort checked, no problem found, but ") for line in lines)
+
+
+def test_guesses_that_nobody_confirmed_are_counted(trial, here, capsys):
+    path, _ = trial
+    marks = path.read_text().count("  # confirm: ")
+    assert main(["check", "cohorts/trial.yaml"]) == 0
+    told = capsys.readouterr().out
+    assert f"{marks} lines of the cohort file still carry '# confirm:', so they are guesses" in told
+    assert f"Not confirmed yet: {marks} lines" in told
+    assert "lines 5 (title:" in told
+    assert main(["check", "cohorts/trial.yaml", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["cohorts"][0]["to_confirm"]) == marks
+    kept = [line.partition("  # confirm: ")[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(kept))
+    assert main(["check", "cohorts/trial.yaml"]) == 0
+    assert "onfirm" not in capsys.readouterr().out
+
+
+#: One mistyped key or value of a cohort file → what is told, and nothing else.
+MISTYPED = [
+    ("samples:", "sample:", "unknown key: 'sample' is unknown; did you mean 'samples'?"),
+    ("  patient:", "  patien:", "samples: unknown key: 'patien' is unknown"),
+    ("from: donor", "fro: donor", "samples: patient: unknown key: 'fro' is unknown"),
+    ("from: skin", "from: skim", "samples: state: from: 'skim' is not a key"),
+    ("    from: drug", "    form: drug", "samples: dose_mg: unknown key: 'form' is unknown"),
+    ("placebo: placebo ", "placebo: placeb ", "samples: treatment: 'placeb' is not described"),
+    ("treatments:", "treatment:", "unknown key: 'treatment' is unknown"),
+    ("  placebo: {drug_class", "  placeb: {drug_class", "'placebo' is not described under"),
+    ("drug_class: JAK", "drug_clas: JAK", "unknown key: 'drug_clas' is unknown"),
+    ("placebo_arm:", "placebo_am:", "unknown key: 'placebo_am' is unknown"),
+    ("reference:", "referenc:", "unknown key: 'referenc' is unknown"),
+    ("source:", "sourc:", "unknown key: 'sourc' is unknown"),
+    ("BL: 0", "BLA: 0", "samples: week: no mapping covers 'BL'"),
+    ("BL: 0", "BL: 1", "samples: week: no sample is at baseline (week 0)"),
+    ("      LS: lesional", "      LX: lesional", "samples: state: no mapping covers 'LS'"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MISTYPED, ids=[n for _, n, _ in MISTYPED])
+def test_what_follows_from_a_fault_is_not_told(trial, here, capsys, old, new, message):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: typo")
+    assert old in text
+    at = text.rindex(old) if old == "    from: drug" else text.index(old)
+    (here / "cohorts" / "typo.yaml").write_text(text[:at] + new + text[at + len(old) :])
+    assert main(["check", "cohorts/typo.yaml", "--json"]) == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert len(problems) == 1, problems
+    assert message in problems[0]
+    assert " problems\n" not in problems[0]
+
+
+def test_values_that_are_wrong_are_told_once(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: below").replace("counts.csv", "below.csv")
+    text = text.replace("sheet: sheet.csv", "sheet: names.csv")
+    (here / "cohorts" / "below.yaml").write_text(text)
+    # Another order of the samples names another first cell.
+    sheet = pd.read_csv(here / "sheet.csv")
+    names = {name: f"S{99 - i}" for i, name in enumerate(sorted(sheet["library"]))}
+    sheet.assign(library=sheet["library"].map(names)).to_csv(here / "names.csv", index=False)
+    counts = pd.read_csv(here / "counts.csv", index_col=0).rename(columns=names)
+    counts.iloc[0] = -1
+    counts.to_csv(here / "below.csv")
+    assert main(["check", "cohorts/below.yaml", "--json"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert "are negative" in problem
+
+
+def test_what_is_mended_in_a_gene_set_is_told_once(trial, here, capsys, repository):
+    (here / "twice.gmt").write_text("MINE\tna\tFLG\tFLG\tKRT16\n")
+    sets = f"gene_sets: [{repository}/config/gene_sets/adnorm.tsv, twice.gmt]\n"
+    (here / "sets.yaml").write_text(f"cohorts: [cohorts/trial.yaml]\n{sets}")
+    call = [sys.executable, "-m", "adnorm.cli", "check", "--configfile", "sets.yaml"]
+    told = subprocess.run(call, capture_output=True, text=True)
+    assert told.returncode == 0
+    assert (told.stdout + told.stderr).count("stand more than once") == 1
+
+
+def test_a_mistyped_key_does_not_hide_the_other_faults(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: both").replace("from: donor", "fro: donor")
+    text = text.replace("W4: 4", "W5: 4").replace("      LS: lesional", "      LX: lesional")
+    (here / "cohorts" / "both.yaml").write_text(text)
+    assert main(["check", "cohorts/both.yaml"]) == 1
+    told = capsys.readouterr().err
+    for message in ("'fro' is unknown", "no mapping covers 'W4'", "no mapping covers 'LS'"):
+        assert message in told
+    assert "no sample has 'W5' of `values:`" in told
+    assert "placebo_arm: no sample" not in told and "reference: " not in told
+
+
+def test_a_mistyped_exclude_rule_is_told_alone(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: rule")
+    text = "\n".join(line for line in text.splitlines() if "      W4: 4" not in line)
+    for field, value, message in (
+        ("visits", "W4", "from: 'visits' is not a key"),
+        ("visit", "W4.", "matches no sample; did you mean 'W4'?"),
+    ):
+        rule = f"\nexclude:\n  - {{from: {field}, values: [{value}], reason: late}}\n"
+        (here / "cohorts" / "rule.yaml").write_text(text + rule)
+        assert main(["check", "cohorts/rule.yaml", "--json"]) == 1
+        problems = json.loads(capsys.readouterr().out)["problems"]
+        assert len(problems) == 1 and message in problems[0], problems
+        assert "no mapping covers" not in problems[0]
+
+
+@pytest.mark.parametrize("by", ["cohort", "configuration"])
+def test_the_check_prints_the_call_that_runs_it(trial, here, repository, capsys, by):
+    path = str(trial[0].relative_to(here))
+    assert main(["check", *([path] if by == "cohort" else ["--configfile", "run.yaml"])]) == 0
+    told = capsys.readouterr().out
+    words = shlex.split(next(line for line in told.splitlines() if line.startswith("Run: ")))[1:]
+    start = ["snakemake", "-s", str(repository / "Snakefile"), "--cores", "all"]
+    assert words[:5] == start
+    if by == "configuration":
+        assert words[5:] == ["--configfile", "run.yaml"]
+    else:
+        assert yaml.safe_load(words[6].removeprefix("cohorts=")) == [path]
+        assert words[5:] == ["--config", words[6], "results=results/trial"]
+
+
+def test_the_check_takes_values_as_the_run_does(trial, here, capsys):
+    typed = ["results=results/other", "identifiers={table: genes.tsv}", "effects={fdr: 0.1}"]
+    before = read_yaml(here / "run.yaml")
+    assert main(["check", "--configfile", "run.yaml", "--config", *typed]) == 1
+    assert "genes.tsv" in capsys.readouterr().err
+    typed = [typed[0], "effects={fdr: 0.1}"]
+    assert main(["check", "--configfile", "run.yaml", "--config", *typed]) == 0
+    told = capsys.readouterr().out
+    words = shlex.split(next(line for line in told.splitlines() if line.startswith("Run: ")))[1:]
+    assert words[5:] == ["--configfile", "run.yaml", "--config", *typed]
+    assert "--report results/other/report.html" in told
+    assert read_yaml(here / "run.yaml") == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("cohorts/trial.yaml", "--config: found 'cohorts/trial.yaml', but it takes KEY=VALUE"),
+        ("geo={adress: x}", "unknown key: 'adress' is unknown; did you mean 'address'?"),
+        ("geo={address", "--config geo: '{address' is not valid YAML"),
+    ],
+)
+def test_wrong_values_are_told(trial, typed, told, capsys):
+    assert main(["check", "--configfile", "run.yaml", "--config", typed]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_what_stops_every_cohort_is_told_once(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: again")
+    (here / "cohorts" / "again.yaml").write_text(text)
+    both = "cohorts=[cohorts/trial.yaml, cohorts/again.yaml]"
+    (here / "genes.tsv").write_text("no\tgenes\n")
+    typed = ["--config", both, "identifiers={table: genes.tsv}"]
+    assert main(["check", "--configfile", "run.yaml", *typed]) == 1
+    told = capsys.readouterr()
+    assert told.out.count("stopped, 1 problem") == 2
+    assert told.err.startswith("STOPPED: genes.tsv")
+
+
+def test_the_check_writes_nothing_into_the_results(trial, here):
+    before = sorted(p for p in here.rglob("*") if "cohorts" not in p.parts)
+    assert main(["check", "cohorts/trial.yaml"]) == 0
+    assert sorted(p for p in here.rglob("*") if "cohorts" not in p.parts) == before
+
+
+def test_the_check_as_json_says_all_that_the_table_says(trial, capsys):
+    assert main(["check", "cohorts/trial.yaml", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    cohort = answer["cohorts"][0]
+    assert answer["fine"] and cohort["id"] == "trial"
+    change = {c["contrast"]: c for c in cohort["comparisons"]}["change:placebo@4"]
+    assert (change["supported"], change["pairs"]) == ("yes", 4)
+    itch = {s["set"]: s for s in cohort["gene_sets"]}["itch_core_skin_up"]
+    assert itch["asked"] == 28
+    assert {c["arm"] for c in cohort["design"]} == {"placebo", "upadacitinib 15 mg"}
+
+
+WRONG = (
+    ("donor", "doner", "'doner' is not a key"),
+    ("NL: nonlesional", "N: nonlesional", "no mapping covers 'NL'"),
+    ("W4: 4", "W4: four", "'four' is not a number"),
+    ("scale: counts", "scale: log2", "change the line `scale: log2`"),
+)
+
+
+def test_all_problems_of_all_cohorts_are_told_at_once(trial, here, capsys):
+    path, _ = trial
+    text = path.read_text()
+    for old, new, _ in WRONG:
+        text = text.replace(old, new)
+    # One more layer: a key that the schema refuses.
+    wrong = text.replace("id: trial", "id: wrong") + "nonsense: 1\n"
+    (here / "cohorts" / "wrong.yaml").write_text(wrong)
+    assert main(["check", "cohorts/wrong.yaml", "absent", "cohorts/trial.yaml"]) == 1
+    told = capsys.readouterr()
+    for _, _, message in WRONG:
+        assert message in told.err
+    assert "'nonsense' is unknown" in told.err
+    assert "cohorts: 'absent': the file" in told.err
+    assert "Traceback" not in told.err
+    # The other cohort is checked all the same.
+    assert "24 samples of 8 patients" in told.out
+
+
+def test_lines_to_fill_in_are_named(trial, here, capsys):
+    path, _ = trial
+    left = path.read_text().replace("disease: atopic dermatitis", "disease: null")
+    (here / "cohorts" / "left.yaml").write_text(left.replace("id: trial", "id: left"))
+    assert main(["check", "cohorts/left.yaml"]) == 1
+    error = capsys.readouterr().err
+    assert "to fill in: line 8 (disease: null): disease of the patients" in error
+    assert "disease: found null, which is not of type string" in error
+
+
+def test_a_configuration_that_is_not_there(here, capsys):
+    assert main(["check", "--configfile", "absent.yaml"]) == 1
+    assert "absent.yaml: this file does not exist" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_hides_no_problem(trial, here):
+    call = [sys.executable, "-m", "adnorm.cli", "check", "cohorts/trial.yaml", "absent"]
+    run = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run.stdout.close()
+    error = run.stderr.read()
+    run.stderr.close()
+    assert run.wait() == 1
+    assert error.startswith("STOPPED") and "BrokenPipe" not in error
+
+
+def test_shipped_cohorts_are_found_from_anywhere(here, capsys):
+    assert main(["check", "demo_reference_array"]) == 0
+    assert "supported comparisons" in capsys.readouterr().out
+
+
+def test_what_nobody_foresaw_is_told_in_a_paragraph_and_the_others_are_checked(
+    trial, capsys, monkeypatch
+):
+    path, _ = trial
+    text = path.read_text().replace("id: trial", "id: second")
+    path.with_name("second.yaml").write_text(text)
+    from adnorm.expression import build
+
+    whole = build.open_sources
+
+    def broken(manifest, cohort):
+        if cohort.id == "trial":
+            raise ZeroDivisionError("nobody thought of this")
+        return whole(manifest, cohort)
+
+    monkeypatch.setattr(build, "open_sources", broken)
+    files = ["cohorts/trial.yaml", "cohorts/second.yaml"]
+    assert main(["check", *files, "--json"]) == 1
+    out, told = capsys.readouterr()
+    answer = json.loads(out)
+    assert [cohort["fine"] for cohort in answer["cohorts"]] == [False, True]
+    assert "Traceback" not in told
+    said = "cohorts/trial.yaml: an error that adnorm did not foresee: ZeroDivisionError: nobody"
+    assert said in told
+    kept = Path(told.split("Its traceback is in ")[1].split(": please")[0])
+    assert "in broken" in kept.read_text()
+    kept.unlink()
