@@ -12,7 +12,13 @@ from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
 from adnorm.base.stage import harmless
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
-from adnorm.study.cohort import DescribedCohort, MeasuredCohort, PublishedCohort
+from adnorm.study.cohort import (
+    DescribedCohort,
+    DrawnCohort,
+    MeasuredCohort,
+    PublishedCohort,
+)
+from adnorm.study.config import MANNER
 from adnorm.study.reading import locate, read_study
 
 try:
@@ -23,8 +29,11 @@ except AdnormError as error:
 
 # As plain values: rules write what their stage uses into its parameters.
 SETTINGS = STUDY.config.model_dump()
+# Without the keys that change no result, and these alone.
+DECIDING = STUDY.config.model_dump(exclude=MANNER)
+WORKING = STUDY.config.model_dump(include=MANNER)
 # What the methods paragraph of a cohort tells.
-METHODS = {stage: SETTINGS[stage] for stage in ("scores", "effects", "enrichment")}
+METHODS = {stage: DECIDING[stage] for stage in ("scores", "effects", "enrichment")}
 
 _TABLE = SETTINGS["identifiers"]["table"]
 # A table named by URL is fetched once for all cohorts; one named by path is read where it lies.
@@ -95,6 +104,11 @@ def fetch_settings(wildcards):
     """Only what decides which bytes are fetched: mending a mapping must not download again."""
     part = cohort_file(wildcards).view(PublishedCohort).model_dump(by_alias=True)
     return harmless({"cohort": part, "geo": SETTINGS["geo"]})
+
+
+def manner(**settings):
+    """Settings that change no result: what asks for the input is not compared by Snakemake."""
+    return lambda wildcards, input: harmless(settings)
 
 
 def fetch_inputs(wildcards):

@@ -94,7 +94,7 @@ rule normalization:
         "../../envs/adnorm.yaml"
     params:
         settings=harmless(SETTINGS["figures"] | {"index": SETTINGS["index"]}),
-        cohort=cohort_part(DescribedCohort),
+        cohort=cohort_part(DrawnCohort),
         code=code_digest("normalization"),
     message:
         "{wildcards.cohort}: figures of the normalization index"

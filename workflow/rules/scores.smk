@@ -19,7 +19,8 @@ rule scores:
         "../../envs/adnorm.yaml"
     threads: SETTINGS["scores"]["threads"]
     params:
-        settings=harmless(SETTINGS["scores"]),
+        settings=harmless(DECIDING["scores"]),
+        manner=manner(**WORKING["scores"]),
         code=code_digest("scores"),
     message:
         "{wildcards.cohort}: gene-set scores"

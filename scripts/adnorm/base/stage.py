@@ -56,9 +56,9 @@ def run(
     Parameters
     ----------
     job
-        Snakemake's object of the job: ``input``, ``output``, ``params`` (``settings`` and, where
-        the stage draws random numbers, ``seed``), ``log``, ``wildcards``. Only named inputs are
-        handed to the stage.
+        Snakemake's object of the job: ``input``, ``output``, ``params`` (``settings``; ``manner``,
+        which is settings that change no result; and, where the stage draws random numbers,
+        ``seed``), ``log``, ``wildcards``. Only named inputs are handed to the stage.
     stage
         Name of the stage, for messages.
     build
@@ -83,6 +83,8 @@ def run(
         }
         outputs = {name: _paths(value) for name, value in job.output.items()}
         values = original(job.params.get("settings", {}))
+        for key, value in original(job.params.get("manner", {})).items():
+            values[key] = values[key] | value if isinstance(value, dict) else value
         build(
             inputs,
             outputs,

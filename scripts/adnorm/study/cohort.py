@@ -446,18 +446,23 @@ class MeasuredCohort(Section):
     stand_ins: Listed[str] = ()
 
 
-class DescribedCohort(Section):
-    """What figures and pages say of a cohort."""
+class DrawnCohort(Section):
+    """What every figure of a cohort says of it."""
 
     id: str
     title: str
-    accession: str | None
-    citation: str | None
     route: RouteName
     reference: ReferenceState | None
     placebo_arm: str | None
-    status: str
-    note: str | None
+
+
+class DescribedCohort(DrawnCohort):
+    """What the overview page says besides."""
+
+    accession: str | None = None
+    citation: str | None = None
+    status: str = ""
+    note: str | None = None
 
 
 # Bridge for code that still takes dictionaries; goes with the last of it.
