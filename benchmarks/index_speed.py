@@ -15,17 +15,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from adnorm.index.gene_index import gene_index
+from adnorm.index.genes import gene_index
 from adnorm.index.normalization import normalization_index
+from adnorm.study.config import IndexSettings
 
-SETTINGS = {
-    "bootstrap": 2000,
-    "confidence": 0.95,
-    "folds": 5,
-    "minimum_effect": 1.0,
-    "fdr": 0.05,
-    "primary": ["set00"],
-}
+SETTINGS = IndexSettings(primary=("set00",))
 
 
 def draw(features: int, patients: int, weeks: tuple[float, ...], seed: int = 1):
@@ -73,7 +67,7 @@ def main() -> None:
         (
             f"gene index: 20,000 genes × 12 arm-visits × {len(visits)} observations",
             5.0,
-            lambda: gene_index(genes.T, names, visits, "nonlesional", SETTINGS),
+            lambda: gene_index(genes.T, names, visits, "nonlesional", SETTINGS.confidence),
         ),
     ]
     print("| what | wall s | CPU s | bar s | |\n| --- | --- | --- | --- | --- |")

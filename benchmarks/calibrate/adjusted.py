@@ -43,7 +43,7 @@ def _cell(
     skewed: bool = False,
 ) -> tuple[float, Row]:
     """Return how far the worse of error and coverage is from what is due, and the row."""
-    few = SETTINGS | {"bootstrap": 10}  # nothing asked here is resampled
+    few = SETTINGS.model_copy(update={"bootstrap": 10})  # nothing asked here is resampled
     found = {}
     for effect in (0.0, TRUE):
         arms = {"drug": Arm(PLACEBO + effect, sizes[0]), "placebo": Arm(PLACEBO, sizes[1])}

@@ -9,13 +9,11 @@ import pandas as pd
 
 from adnorm.atlas.cohort_results import CohortResults
 from adnorm.atlas.dose import dose_table
-from adnorm.index.axis import DISEASE
-from adnorm.index.build import patient_scores
-from adnorm.index.clinic import ALL_ARMS, Clinic
-from adnorm.index.estimability import GLOBAL
+from adnorm.index.clinic import Clinic, early_predicts_late
 from adnorm.index.normalization import normalization_index
-from adnorm.index.questions import early_predicts_late
-from adnorm.study.config import IndexSettings
+from adnorm.index.patients import patient_scores
+from adnorm.study import vocabulary
+from adnorm.study.diseases import ATOPIC_DERMATITIS
 from adnorm.study.vocabulary import Question
 from calibrate.scores import SCORES, SETTINGS, chunks
 from calibrate.trials import WEEK, Arm, course_trial, score_trials
@@ -46,15 +44,16 @@ def dose_errors(trials: int) -> Iterator[Row]:
 def _dose_trend(
     arms: dict[str, Arm], doses: tuple[int, ...], size: int, rng: np.random.Generator, seed: int
 ) -> pd.DataFrame:
-    few = SETTINGS | {"bootstrap": 200}  # the tests permute patients and resample nothing
+    # The tests permute patients and resample nothing.
+    few = SETTINGS.model_copy(update={"bootstrap": 200})
     values, observations = score_trials(rng, size, arms)
     index = normalization_index(values, observations, "nonlesional", "placebo", few, seed)
     sheet = [("placebo", "placebo", "placebo", np.nan)]
     sheet += [(f"drug {dose} mg", "drug", "JAK inhibitor", float(dose)) for dose in doses]
     samples = pd.DataFrame(sheet, columns=["arm", "treatment", "drug_class", "dose_mg"])
     scores = patient_scores(values, observations)
-    cohort = CohortResults("trial", DISEASE, True, "placebo", index, scores, samples)
-    table = dose_table(cohort, IndexSettings(bootstrap=200), seed)
+    cohort = CohortResults("trial", ATOPIC_DERMATITIS, True, "placebo", index, scores, samples)
+    table = dose_table(cohort, few, seed)
     return table[(table["question"] == Question.TREND) & (table["week"] == WEEK)]
 
 
@@ -72,8 +71,10 @@ def early_errors(trials: int) -> Iterator[Row]:
             rng = np.random.default_rng([seed, trial])
             scores, reliability = course_trial(rng, arms, local, proportional)
             # The p-value is that of the t distribution; resamples are not read here.
-            clinic = Clinic({GLOBAL: scores}, [], pd.DataFrame(), 0.95, 2, trial)
-            found += [r["p_value"] for r in early_predicts_late(clinic) if r["arm"] == ALL_ARMS]
+            clinic = Clinic({vocabulary.Level.GLOBAL: scores}, [], pd.DataFrame(), 0.95, 2, trial)
+            found += [
+                r["p_value"] for r in early_predicts_late(clinic) if r["arm"] == vocabulary.Arm.ALL
+            ]
         hits = np.array(found) < 0.05
         where = f"2 arms of 14; {said.format(reliability)}"
         if local:

@@ -10,14 +10,15 @@ import pandas as pd
 from adnorm.effects.design import plan_fits
 from adnorm.effects.fit import fit_effects
 from adnorm.effects.observations import Observations
-from adnorm.index.axis import CONTRAST, DISEASE, LESIONAL_COLUMNS
-from adnorm.index.estimability import GLOBAL
-from adnorm.index.gene_index import gene_index
-from adnorm.index.global_axis import CROSSFIT, OTHER_COHORTS, DiseaseAxis, disease_axis
-from adnorm.index.literal import pct_improvement_literal
-from adnorm.index.normalization import NOT_AVAILABLE, normalization_index
+from adnorm.index.axis import DiseaseAxis, disease_axis
+from adnorm.index.genes import gene_index
+from adnorm.index.normalization import normalization_index
+from adnorm.index.sensitivities import percent_improvement
+from adnorm.index.training_cohorts import COLUMNS, CONTRAST
 from adnorm.study.comparisons import list_comparisons
 from adnorm.study.config import EffectsSettings
+from adnorm.study.diseases import ATOPIC_DERMATITIS
+from adnorm.study.vocabulary import AxisSource, Level, Status
 from calibrate.scores import CHUNK, SETTINGS
 from calibrate.trials import WEEK, draw_disease, gene_trial
 from calibrate.verdicts import (
@@ -44,7 +45,7 @@ def gene_names() -> np.ndarray:
 
 
 def observed(cohort: str, log2: np.ndarray, observations: pd.DataFrame) -> Observations:
-    facts = {"cohort": cohort, "simulated": True, "disease": DISEASE, "assay": "array"}
+    facts = {"cohort": cohort, "simulated": True, "disease": ATOPIC_DERMATITIS, "assay": "array"}
     return Observations(observations, observations, gene_names(), log2, None, None, facts)
 
 
@@ -54,7 +55,7 @@ def lesional_effects(data: Observations) -> pd.DataFrame:
     plans, _ = plan_fits(data.combined, asked)
     effects = fit_effects(data, plans, EFFECTS)
     return effects[effects["contrast"] == CONTRAST].assign(
-        cohort=data.facts["cohort"], disease=DISEASE, simulated="yes"
+        cohort=data.facts["cohort"], disease=ATOPIC_DERMATITIS, simulated="yes"
     )
 
 
@@ -76,7 +77,7 @@ def global_indices(
     true: float,
     patients: int = JUDGED,
     here: bool = True,
-    sources: tuple[str, ...] = (CROSSFIT, OTHER_COHORTS),
+    sources: tuple[str, ...] = (AxisSource.CROSS_FIT, AxisSource.OTHER_COHORTS),
     figure: bool = False,
 ) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
     """Compute the global index of single-arm trials on both axes that adnorm takes.
@@ -101,30 +102,30 @@ def global_indices(
     Returns
     -------
     tables : dict
-        By axis: one row a trial, as `normalization_index` gives it.
-    literal : ndarray
-        The literature's figure in points, one a trial; empty unless it was asked.
+        By axis: one row per trial, as `normalization_index` gives it.
+    figures : ndarray
+        The literature's figure in points, one per trial; empty unless it was asked.
     """
     scores = {source: [] for source in sources}
-    literal = []
+    figures = []
     for trial in range(trials):
         rng = np.random.default_rng([seed, trial])
         if trial % BLOCK == 0:
             disease = draw_disease(rng, GENES, share)
             lesional = {
-                CROSSFIT: pd.DataFrame(columns=LESIONAL_COLUMNS),
-                OTHER_COHORTS: teach(rng, disease),
+                AxisSource.CROSS_FIT: pd.DataFrame(columns=COLUMNS),
+                AxisSource.OTHER_COHORTS: teach(rng, disease),
             }
         data = observed("judged", *gene_trial(rng, here * disease, patients, true))
         for source in sources:
             scores[source].append(disease_axis(data, lesional[source], {}, SETTINGS, trial))
         if figure:
-            found = pct_improvement_literal(
+            found = percent_improvement(
                 data.log2, data.genes, data.combined, lesional_effects(data), "p_value"
             )
-            literal.append(found["pct_improvement_literal"].iloc[0])
+            figures.append(found["percent_improvement"].iloc[0])
     tables = {source: _judge_axes(axes, data, seed) for source, axes in scores.items()}
-    return tables, np.array(literal, dtype=float)
+    return tables, np.array(figures, dtype=float)
 
 
 def _judge_axes(axes: list[DiseaseAxis], data: Observations, seed: int) -> pd.DataFrame:
@@ -133,7 +134,7 @@ def _judge_axes(axes: list[DiseaseAxis], data: Observations, seed: int) -> pd.Da
     for start in range(0, len(axes), CHUNK):
         part = {f"trial {start + i:04d}": a for i, a in enumerate(axes[start : start + CHUNK])}
         names = pd.DataFrame(
-            [(GLOBAL, axis.reason_code, axis.reason) for axis in part.values()],
+            [(Level.GLOBAL, axis.reason_code, axis.reason) for axis in part.values()],
             columns=["level", "reason_code", "reason"],
             index=list(part),
         )
@@ -149,7 +150,7 @@ def _judge_axes(axes: list[DiseaseAxis], data: Observations, seed: int) -> pd.Da
 def null_drug(trials: int) -> Iterator[Row]:
     """Give a drug without effect: index on both axes, and the literature's figure."""
     for share in (0.02, 0.10):
-        tables, literal = global_indices(trials, 11 + int(100 * share), share, 0.0, figure=True)
+        tables, figures = global_indices(trials, 11 + int(100 * share), share, 0.0, figure=True)
         where = f"true 0, {JUDGED} patients, {share:.0%} of {GENES:,} genes diseased"
         for source, table in tables.items():
             yield median_row(
@@ -164,7 +165,7 @@ def null_drug(trials: int) -> Iterator[Row]:
         yield median_row(
             "a null drug, literal index (circular)",
             f"own genes, fold change > 2 and P < .05; {where}",
-            literal,
+            figures,
             least,
             None,
             f"biased: above {least:g} points",
@@ -184,8 +185,12 @@ def no_signal_in_genes(trials: int) -> Iterator[Row]:
     """No disease effect here: how often the global index is refused."""
     expected = f"NA in at least {REFUSED:g} %"
     for share, sources, said in (
-        (0.0, (CROSSFIT, OTHER_COHORTS), "no gene is diseased in any cohort"),
-        (0.10, (OTHER_COHORTS,), "10 % diseased in the other cohorts, none here"),
+        (
+            0.0,
+            (AxisSource.CROSS_FIT, AxisSource.OTHER_COHORTS),
+            "no gene is diseased in any cohort",
+        ),
+        (0.10, (AxisSource.OTHER_COHORTS,), "10 % diseased in the other cohorts, none here"),
     ):
         tables, _ = global_indices(
             trials, 31 + int(100 * share), share, 0.0, here=False, sources=sources
@@ -194,7 +199,7 @@ def no_signal_in_genes(trials: int) -> Iterator[Row]:
             yield share_row(
                 "c no signal, global",
                 f"axis: {source}; {JUDGED} patients; {said}",
-                (tables[source]["status"] == NOT_AVAILABLE).to_numpy(),
+                (tables[source]["status"] == Status.NOT_AVAILABLE).to_numpy(),
                 REFUSED,
                 None,
                 expected,
@@ -209,7 +214,7 @@ def single_genes(trials: int) -> Iterator[Row]:
             rng = np.random.default_rng([90, int(2 * share), trial])
             disease = draw_disease(rng, GENES, 0.10)
             log2, observations = gene_trial(rng, disease, JUDGED, share)
-            table = gene_index(log2, gene_names(), observations, "nonlesional", SETTINGS)
+            table = gene_index(log2, gene_names(), observations, "nonlesional", SETTINGS.confidence)
             mine = table[(disease != 0) & (table["week"] == WEEK).to_numpy()]
             known.append(mine["ni"].notna().mean())
             hits.append(inside(mine, "lower", "upper", share).mean())

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from adnorm.index.estimability import GLOBAL
-from adnorm.index.normalization import NOT_AVAILABLE, normalization_index
+from adnorm.index.normalization import normalization_index
+from adnorm.study.config import IndexSettings
+from adnorm.study.vocabulary import DerivedScore, Status
 from calibrate.trials import Arm, flare_trials, flare_truth, score_trials
 from calibrate.verdicts import (
     BIASED,
@@ -24,14 +25,7 @@ from calibrate.verdicts import (
     share_row,
 )
 
-SETTINGS = {
-    "bootstrap": 2000,
-    "confidence": 0.95,
-    "primary": [GLOBAL],
-    "folds": 5,
-    "minimum_effect": 1.0,
-    "fdr": 0.05,
-}
+SETTINGS = IndexSettings(primary=(DerivedScore.GLOBAL,))
 #: Trials on scores, which are cheap, for each one on genes.
 SCORES = 4
 #: Trials that share their layout and their resamples; more chunks, more different resamples.
@@ -114,7 +108,7 @@ def no_signal_in_sets(trials: int) -> Iterator[Row]:
             SCORES * trials,
             seed=30 + patients,
         )
-        refused = (table["status"] == NOT_AVAILABLE).to_numpy()
+        refused = (table["status"] == Status.NOT_AVAILABLE).to_numpy()
         yield share_row(
             "c no signal, sets", f"{patients} per arm", refused, REFUSED, None, expected
         )

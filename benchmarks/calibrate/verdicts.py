@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from adnorm.index.normalization import NOT_AVAILABLE
+from adnorm.study.vocabulary import Status
 
 #: Points, points, per cent from – to, per cent, per cent from – to.
 POINTS, BIASED, COVERAGE, REFUSED, ERROR = 3.0, 15.0, (92.0, 98.0), 95.0, (3.5, 6.5)
@@ -79,7 +79,7 @@ def inside(table: pd.DataFrame, low: str, high: str, truth: float) -> np.ndarray
 
 
 def not_available(table: pd.DataFrame) -> str:
-    refused = (table["status"] == NOT_AVAILABLE).mean()
+    refused = (table["status"] == Status.NOT_AVAILABLE).mean()
     return f"; {refused:.1%} NA" if refused else ""
 
 

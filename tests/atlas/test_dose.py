@@ -17,8 +17,8 @@ from adnorm.atlas.dose import (
     jonckheere_moments,
     trend_tests,
 )
-from adnorm.index.build import patient_scores
 from adnorm.index.normalization import normalization_index
+from adnorm.index.patients import patient_scores
 from adnorm.study.config import IndexSettings
 
 SETTINGS = IndexSettings(bootstrap=300, primary=("first",))
@@ -49,7 +49,7 @@ def cohort(doses, reversal, patients=10, noise=0.4, scale=1.0, placebo=True, see
     observations = pd.DataFrame(rows, columns=["patient", "state", "week", "arm"])
     scores = pd.DataFrame(np.array(values), columns=NAMES)
     name = "placebo" if placebo else ""
-    index = normalization_index(scores, observations, "nonlesional", name, dict(SETTINGS), 1)
+    index = normalization_index(scores, observations, "nonlesional", name, SETTINGS, 1)
     samples = pd.DataFrame(sheet, columns=["arm", "treatment", "drug_class", "dose_mg"])
     patients_table = patient_scores(scores, observations)
     return CohortResults("trial", "atopic dermatitis", True, name, index, patients_table, samples)

@@ -8,8 +8,8 @@ import pytest
 
 from adnorm.atlas.cohort_results import CohortResults
 from adnorm.atlas.time import COLUMNS, early_week, time_table
-from adnorm.index.build import patient_scores
 from adnorm.index.normalization import normalization_index
+from adnorm.index.patients import patient_scores
 from adnorm.study.config import IndexSettings
 
 SETTINGS = IndexSettings(bootstrap=400, primary=("first",))
@@ -32,7 +32,7 @@ def cohort(reversal, patients=12, noise=0.3, scale=1.0, seed=0, lost=0):
             values.append(scale * value)
     observations = pd.DataFrame(rows, columns=["patient", "state", "week", "arm"])
     scores = pd.DataFrame(np.array(values), columns=NAMES)
-    index = normalization_index(scores, observations, "nonlesional", "", dict(SETTINGS), 1)
+    index = normalization_index(scores, observations, "nonlesional", "", SETTINGS, 1)
     samples = pd.DataFrame(
         [("drug 10 mg", "drug", "JAK inhibitor", 10.0)],
         columns=["arm", "treatment", "drug_class", "dose_mg"],

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from adnorm.effects.fit import benjamini_hochberg
+from adnorm.index import training_cohorts
+from adnorm.index.axis_weights import AxisWeights, fit_crossfit_axis, train_axis
 from adnorm.scores.zscore import moderate_variances
+from adnorm.study.config import IndexSettings
 
-SETTINGS = {"minimum_effect": 1.0, "fdr": 0.05, "confidence": 0.95, "folds": 5}
+SETTINGS = IndexSettings()
 
 
 def lesional_rows(cohort, effects, simulated="yes", disease="atopic dermatitis", error=0.1):
@@ -62,3 +67,36 @@ def index_of(scores, observations):
     size = len(observations) // 3
     start, reference, end = scores[:size], scores[size : 2 * size], scores[2 * size :]
     return (start - end).mean() / (start - reference).mean()
+
+
+def compile_lesional_effects(folders, output):
+    """The table of what cohorts teach, from their result folders."""
+    places = {
+        "effects": "effects/effects.tsv",
+        "expression": "expression/expression.h5ad",
+        "manifests": "fetch/manifest.json",
+    }
+    inputs = {key: [Path(f) / place for f in folders] for key, place in places.items()}
+    training_cohorts.build(inputs, {"lesional_effects": output}, {}, 0)
+
+
+def train(lesional, genes, excluded=None, **changes) -> AxisWeights:
+    """The axis that the other simulated cohorts teach the cohort `judged`."""
+    cohorts = training_cohorts.find_training_cohorts(lesional, "judged", True).cohorts
+    settings = SETTINGS.model_copy(update=changes)
+    return train_axis(lesional, cohorts, genes, excluded or {}, settings)
+
+
+def clear_trial():
+    """Genes, values and sheet of a trial whose first 40 of 300 genes are diseased."""
+    disease = np.zeros(300)
+    disease[:40] = np.repeat([2.0, -2.0], 20)
+    genes = np.array([f"G{i:03d}" for i in range(300)])
+    return genes, *trial(np.random.default_rng(5), disease, patients=12, noise=0.5)
+
+
+def crossfit(made_up, excluded=(), **changes) -> AxisWeights:
+    genes, log2, observations = made_up
+    settings = SETTINGS.model_copy(update=changes)
+    why = dict.fromkeys(excluded, "composition")
+    return fit_crossfit_axis(log2, genes, observations, why, settings, 1)

@@ -12,14 +12,15 @@ from adnorm.atlas.cohort_results import CohortResults
 from adnorm.atlas.dose import dose_table
 from adnorm.atlas.time import time_table
 from adnorm.base.tables import read_table, write_table
-from adnorm.index.gene_index import gene_index
+from adnorm.index.build import follow_patients
+from adnorm.index.genes import gene_index
 from adnorm.index.normalization import normalization_index
-from adnorm.index.trajectories import build_trajectories
 from adnorm.study.config import IndexSettings
 from adnorm.study.gene_sets import read_gene_sets
 
 PRIMARY = ["global", "itch_core_skin_up", "barrier_hyperproliferation_up"]
 INDEX = {"bootstrap": 200, "confidence": 0.95, "primary": PRIMARY, "fdr": 0.05}
+TYPED = IndexSettings(**INDEX)
 HEATMAPS = {"itch": ["itch_core_skin_up"], "barrier": ["barrier_hyperproliferation_up"]}
 SETTINGS = {"heatmap_sets": HEATMAPS, "index": INDEX}
 #: Level of every score in lesional skin; 0 has no index.
@@ -78,7 +79,7 @@ def make_trial(
     names.loc["global", "level"] = "global"
     references = ["nonlesional", *(["healthy"] if "healthy" in arms else [])]
     tables = [
-        normalization_index(values, sheet, reference, placebo, INDEX, 1, names)
+        normalization_index(values, sheet, reference, placebo, TYPED, 1, names)
         for reference in references
     ]
     patients = sheet[["patient", "arm", "week", "state"]].join(values)
@@ -105,7 +106,8 @@ def make_trial(
     for name, table in made.items():
         write_table(table, paths[name])
     outputs = {n: folder / f"{n}.tsv" for n in ("trajectories", "concordance", "calibration")}
-    build_trajectories(paths["patients"], paths["samples"], paths["index"], INDEX, outputs, 1)
+    tables = [read_table(paths[name]) for name in ("patients", "index", "samples")]
+    follow_patients(*tables, outputs, TYPED, 1)
     return paths | outputs | {"gene_sets": sets}
 
 
@@ -120,7 +122,7 @@ def _genes(
     effect = np.where([g.startswith("NULL") for g in genes], 0.0, rng.uniform(2, 4, len(genes)))
     noise = rng.normal(0, 0.3, (len(genes), len(sheet)))
     log2 = 6 + effect[:, None] * share[None, :] + noise
-    return gene_index(log2, np.array(genes, object), sheet, reference, INDEX)
+    return gene_index(log2, np.array(genes, object), sheet, reference, TYPED.confidence)
 
 
 def facts(cohort: str, placebo: str = "placebo", simulated: bool = True) -> dict:
@@ -151,12 +153,11 @@ def make_atlas(folder: Path, repository: Path, trials: dict[str, dict]) -> tuple
     results = list(known.values())
     published = read_published(repository / "config" / "published.tsv")
     parts = {"dose": dose_table, "time": time_table}
-    settings = IndexSettings(bootstrap=200, primary=tuple(PRIMARY))
     for name, table_of in parts.items():
-        frames = [table_of(cohort, settings, 1) for cohort in results]
+        frames = [table_of(cohort, TYPED, 1) for cohort in results]
         filled = [frame for frame in frames if len(frame)] or frames[:1]
         write_table(pd.concat(filled, ignore_index=True), folder / f"{name}.tsv")
-    write_table(class_table(results, published, settings), folder / "classes.tsv")
+    write_table(class_table(results, published, TYPED), folder / "classes.tsv")
     inputs = {name: folder / f"{name}.tsv" for name in ("dose", "time", "classes")}
     sets = [repository / "config" / "gene_sets" / "adnorm.tsv"]
     return inputs | {"samples": sheets, "gene_sets": sets}, cohorts

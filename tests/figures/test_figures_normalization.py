@@ -19,6 +19,7 @@ from adnorm.figures.material import Material
 from adnorm.figures.normalization import COLUMNS, cell_colour, colours, draw_normalization
 from adnorm.figures.theme import MISSING, RC, savefig
 from adnorm.index.normalization import normalization_index
+from adnorm.study.config import IndexSettings
 from adnorm.study.gene_sets import read_gene_sets
 
 PRIMARY = ["global", "itch_core_skin_up", "barrier_hyperproliferation_up"]
@@ -76,7 +77,7 @@ def make(repository, tmp_path, arms=None, weeks=(2.0, 12.0), nonlesional=True, e
     ]:
         values[name], names.loc[name] = np.nan, ["set", code, reason]
     tables = [
-        normalization_index(values, sheet, reference, placebo, SETTINGS, 1, names)
+        normalization_index(values, sheet, reference, placebo, IndexSettings(**SETTINGS), 1, names)
         for reference in ["nonlesional", *(["healthy"] if "healthy" in arms else [])]
     ]
     index = pd.concat(tables, ignore_index=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.index.mixed import MIXED, fit_patient_model
+from adnorm.index.patients import MIXED, fit_patient_model
 
 HERE = Path(__file__).parent
 

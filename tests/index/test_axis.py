@@ -1,196 +1,22 @@
-"""The disease axis: who teaches it, which genes it takes, and that it cannot flatter a drug."""
+"""Scores on the disease axis, trained here or published."""
 
 from __future__ import annotations
-
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.tables import read_table, write_table
-from adnorm.index.axis import (
-    CONTRAST,
-    LESIONAL_COLUMNS,
-    axis_scores,
-    compile_lesional_effects,
-    train_axis,
-    training_cohorts,
+from adnorm.effects.observations import Observations
+from adnorm.index.axis import axis_scores, dependence, published_axis
+from adnorm.index.normalization import normalization_index
+from adnorm.study.axis_genes import AxisGenes
+from adnorm.study.config import IndexSettings
+from builders.axis_trials import (
+    clear_trial,
+    crossfit,
+    trial,
 )
-from adnorm.index.crossfit import deal_folds, fit_crossfit_axis
-from adnorm.index.literal import pct_improvement_literal
-from adnorm.index.selection import AXIS_COLUMNS, left_out_genes, winsorised
-from adnorm.study.gene_sets import Gene, GeneSet
-from builders.axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
-
-# ---------------------------------------------------------------- lesional effects
-
-
-def write_cohort(folder, name, contrasts, simulated=False):
-    import anndata
-
-    rows = [
-        {"contrast": c, "gene": g, "log2_fold_change": 1.5, "standard_error": 0.2, "pairs": 9}
-        for c in contrasts
-        for g in ("B", "A")
-    ]
-    columns = ["contrast", "gene", "log2_fold_change", "standard_error", "pairs"]
-    write_table(pd.DataFrame(rows, columns=columns), folder / name / "effects" / "effects.tsv")
-    obs = pd.DataFrame(
-        {"patient": ["p"], "state": ["lesional"], "week": [0.0], "arm": ["untreated"]}, index=["s"]
-    )
-    data = anndata.AnnData(np.ones((1, 2), dtype=np.float32), obs=obs)
-    data.uns["adnorm"] = {"cohort": name, "disease": "psoriasis", "simulated": simulated}
-    (folder / name / "expression").mkdir()
-    data.write_h5ad(folder / name / "expression" / "expression.h5ad")
-    return folder / name
-
-
-def test_lesional_effects_of_all_cohorts_in_one_sorted_table(tmp_path):
-    folders = [
-        write_cohort(tmp_path, "zeta", [CONTRAST, "change:drug@4"], simulated=True),
-        write_cohort(tmp_path, "alpha", [CONTRAST]),
-        write_cohort(tmp_path, "no_nonlesional", []),
-    ]
-    compile_lesional_effects(folders, tmp_path / "lesional_effects.tsv")
-    table = read_table(tmp_path / "lesional_effects.tsv")
-    assert list(table) == LESIONAL_COLUMNS
-    assert table["cohort"].tolist() == ["alpha", "alpha", "zeta", "zeta"]
-    assert table["gene"].tolist() == ["A", "B", "A", "B"]
-    assert table["simulated"].tolist() == ["no", "no", "yes", "yes"]
-    assert set(table["disease"]) == {"psoriasis"}
-
-
-def test_no_cohort_with_the_comparison_leaves_a_header(tmp_path):
-    compile_lesional_effects([write_cohort(tmp_path, "one", [])], tmp_path / "effects.tsv")
-    assert list(read_table(tmp_path / "effects.tsv")) == LESIONAL_COLUMNS
-
-
-def test_missing_effects_are_named(tmp_path):
-    with pytest.raises(AdnormError, match="effects.tsv"):
-        compile_lesional_effects([tmp_path / "absent"], tmp_path / "effects.tsv")
-
-
-# ---------------------------------------------------------------- training
-
-
-def test_no_cohort_teaches_itself_and_simulated_never_teaches_real():
-    effects = {"A": 2.0}
-    table = pd.concat(
-        [
-            lesional_rows("judged", effects, "no"),
-            lesional_rows("real", effects, "no"),
-            lesional_rows("fake", effects, "yes"),
-            lesional_rows("alopecia", effects, "no", disease="alopecia areata"),
-        ]
-    )
-    assert training_cohorts(table, "judged", False) == ["real"]
-    assert training_cohorts(table, "judged", True) == ["fake"]
-
-
-@pytest.fixture
-def four_cohorts():
-    """Genes that each break one rule, in the cohorts a, b, c and the judged one."""
-    common = {"UP": 2.0, "DOWN": -2.5, "SMALL": 0.9, "NULL": 0.0, "SKIN": 3.0, "ELSEWHERE": 2.0}
-    return pd.concat(
-        [
-            lesional_rows("a", common | {"MIXED": 4.0, "ONCE": 2.0}),
-            lesional_rows("b", common | {"MIXED": 4.1, "NULL": 0.05}),
-            lesional_rows("c", common | {"NULL": -0.05}),
-            lesional_rows("judged", {"UP": -9.0, "ONCE": 9.0, "ONLY_HERE": 9.0}),
-        ],
-        ignore_index=True,
-    )
-
-
-def train(table, **changes):
-    platform = ["UP", "DOWN", "SMALL", "NULL", "SKIN", "MIXED", "ONCE", "ONLY_HERE"]
-    left_out = {"SKIN": "composition: in comp_sebaceous"}
-    axis = train_axis(table, "judged", True, platform, left_out, SETTINGS | changes)
-    return axis.set_index("gene")
-
-
-def test_every_gene_left_out_says_why(four_cohorts):
-    axis = train(four_cohorts)
-    assert axis["reason"].to_dict() == {
-        "DOWN": "",
-        "ELSEWHERE": "not measured in this cohort",
-        "MIXED": "",
-        "NULL": "FDR not below 0.05",
-        "ONCE": "measured in fewer than 2 other cohorts",
-        "ONLY_HERE": "measured in fewer than 2 other cohorts",
-        "SKIN": "composition: in comp_sebaceous",
-        "SMALL": "|log2 fold change| not above 1",
-        "UP": "",
-    }
-    assert (axis.loc[axis["reason"] != "", "weight"] == 0).all()
-    assert axis.reset_index().columns.tolist() == AXIS_COLUMNS
-
-
-def test_the_weight_is_the_effect_over_the_variance(four_cohorts):
-    axis = train(four_cohorts)
-    assert axis.loc["UP", "effect"] == pytest.approx(2.0)
-    assert axis.loc["UP", "weight"] == pytest.approx(2.0 / (0.1**2 * 20))
-    assert axis.loc["DOWN", "weight"] == pytest.approx(-2.5 / (0.1**2 * 20))
-
-
-def test_a_gene_whose_sign_differs_between_cohorts_is_left_out(four_cohorts):
-    extra = pd.concat(
-        [
-            lesional_rows(c, {"MIXED": e}, error=s)
-            for c, e, s in [("d", -3.0, 9.0), ("e", -3.0, 9.0), ("f", -3.0, 9.0)]
-        ]
-    )
-    axis = train(pd.concat([four_cohorts, extra], ignore_index=True))
-    assert axis.loc["MIXED", "reason"] == "sign agrees in 2 of 5 cohorts"
-
-
-def test_the_judged_cohort_has_no_say(four_cohorts):
-    changed = four_cohorts.copy()
-    changed.loc[changed["cohort"] == "judged", "log2_fold_change"] = 0.0
-    pd.testing.assert_frame_equal(train(four_cohorts), train(changed))
-
-
-def test_the_order_of_rows_plays_no_part(four_cohorts):
-    shuffled = four_cohorts.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(train(four_cohorts), train(shuffled))
-
-
-def test_a_gene_twice_in_a_cohort_stops(four_cohorts):
-    doubled = pd.concat([four_cohorts, four_cohorts.iloc[[0]]])
-    with pytest.raises(AdnormError, match="'UP' stand twice"):
-        train(doubled)
-
-
-def test_without_other_cohorts_every_weight_is_zero(four_cohorts):
-    alone = four_cohorts[four_cohorts["cohort"] == "judged"]
-    axis = train(alone)
-    assert (axis["weight"] == 0).all() and (axis["reason"] != "").all()
-
-
-def test_the_largest_weights_are_cut():
-    weights = winsorised(np.append(np.linspace(-1, 1, 199), 50.0))
-    assert np.abs(weights).max() < 1.01 and weights[-1] > 0.98
-    assert len(winsorised(np.empty(0))) == 0
-
-
-def test_composition_genes_are_left_out_with_their_sets():
-    sets = {
-        name: GeneSet(name, name, "x", role, tuple(Gene(symbol=s) for s in symbols))
-        for name, role, symbols in [
-            ("comp_sebaceous", "composition", ["FADS2", "ELOVL3"]),
-            ("comp_adipose", "composition", ["ELOVL3"]),
-            ("itch", "primary", ["IL31"]),
-        ]
-    }
-    assert left_out_genes(sets) == {
-        "ELOVL3": "composition: in comp_sebaceous, comp_adipose",
-        "FADS2": "composition: in comp_sebaceous",
-    }
-
-
-# ---------------------------------------------------------------- scores
 
 
 def test_scores_are_centred_at_nonlesional_skin_and_linear():
@@ -218,113 +44,9 @@ def test_healthy_skin_is_the_zero_where_there_is_no_nonlesional_skin():
         axis_scores(log2, observations.assign(state="lesional"), np.ones(20))
 
 
-# ---------------------------------------------------------------- cross-fitting
-
-
-def test_folds_are_even_in_every_arm_and_do_not_depend_on_order():
-    patients = np.array([f"p{i:02d}" for i in range(23)])
-    arms = np.array(["drug"] * 10 + ["placebo"] * 10 + ["healthy"] * 3)
-    fold = deal_folds(patients, arms, 5, seed=1)
-    assert len(fold) == 20
-    for arm in ("drug", "placebo"):
-        assert np.bincount(fold[patients[arms == arm]]).tolist() == [2] * 5
-    order = np.random.default_rng(0).permutation(23)
-    pd.testing.assert_series_equal(deal_folds(patients[order], arms[order], 5, seed=1), fold)
-    assert not deal_folds(patients, arms, 5, seed=2).equals(fold)
-    assert deal_folds(patients[:3], arms[:3], 5, seed=1).nunique() == 3
-
-
 @pytest.fixture
 def strong_trial():
-    disease = np.zeros(300)
-    disease[:40] = np.repeat([2.0, -2.0], 20)
-    genes = np.array([f"G{i:03d}" for i in range(300)])
-    return genes, *trial(np.random.default_rng(5), disease, patients=12, noise=0.5)
-
-
-def fit(strong_trial, left_out=(), **changes):
-    genes, log2, observations = strong_trial
-    return fit_crossfit_axis(
-        log2, genes, observations, dict.fromkeys(left_out, "composition"), SETTINGS | changes, 1
-    )
-
-
-def test_a_patient_does_not_reach_the_weights_that_judge_him(strong_trial):
-    genes, log2, observations = strong_trial
-    before = fit(strong_trial)
-    patient = "p03"
-    changed = log2 + 5 * np.outer(
-        np.random.default_rng(0).normal(size=len(genes)),
-        (observations["patient"] == patient) & (observations["state"] == "lesional"),
-    )
-    after = fit((genes, changed, observations))
-    own = before.fold[patient]
-    np.testing.assert_array_equal(after.weights[:, own], before.weights[:, own])
-    others = [f for f in range(5) if f != own]
-    assert (after.weights[:, others] != before.weights[:, others]).any(axis=0).all()
-
-
-def test_crossfit_table_says_what_is_used(strong_trial):
-    axis = fit(strong_trial, left_out=["G000"])
-    table = axis.table.set_index("gene")
-    assert list(axis.table) == AXIS_COLUMNS
-    assert table.loc["G000", "reason"] == "composition" and table.loc["G000", "weight"] == 0
-    assert table.loc["G001", "reason"] == "" and table.loc["G001", "weight"] > 0
-    assert table.loc["G025", "weight"] < 0
-    assert table.loc["G200", "reason"] == "not chosen in any fold of the cross-fit"
-
-
-def test_without_signal_or_without_pairs_there_is_no_axis_and_a_reason(strong_trial):
-    genes, log2, observations = strong_trial
-    silent, sheet = trial(np.random.default_rng(6), np.zeros(300))
-    axis = fit((genes, silent, sheet))
-    assert not axis.weights.any() and "no gene" in axis.reason
-    lesional = (observations["state"] == "lesional").to_numpy()
-    axis = fit((genes, log2[:, lesional], observations[lesional].reset_index(drop=True)))
-    assert not axis.weights.any() and axis.reason.startswith("0 patients")
-
-
-def test_without_an_axis_the_reason_names_the_rule_and_following_it_helps(strong_trial):
-    """What differs by p = 1e-20 is not called equal because it differs by less than was asked."""
-    axis = fit(strong_trial, minimum_effect=6.0)
-    assert "differ by more than 6 log2 steps" in axis.reason
-    assert "`index: minimum_effect`" in axis.reason and "`index: fdr`" in axis.reason
-    assert not re.search("no gene that differs", axis.reason)
-    counted = re.search(r"of 300 genes (\d+) have a false discovery rate", axis.reason)
-    assert 30 <= int(counted[1]) <= 60
-    largest = float(re.search(r"largest: ([0-9.]+)", axis.reason)[1])
-    assert 2 < largest < 6
-    assert fit(strong_trial, minimum_effect=1.5).reason == ""
-    assert set(axis.table["reason"]) == {"no axis: a fold of the cross-fit chooses no gene"}
-
-
-def test_the_rule_may_be_the_rate_or_composition(strong_trial):
-    genes, _, _ = strong_trial
-    silent, sheet = trial(np.random.default_rng(6), np.zeros(300))
-    reason = fit((genes, silent, sheet)).reason
-    assert re.search(
-        r"none have a false discovery rate below 0.05 .*\(lowest: (0\.\d+|1)\)", reason
-    )
-    assert "minimum_effect" not in reason
-    reason = fit(strong_trial, left_out=genes).reason
-    assert reason.endswith("of 300 genes none do not tell the composition of a biopsy")
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"minimum_effect": 9.0}, "none differ by more than 9 log2 steps (`index: minimum_effect`)"
-         " (largest: 4.05)"),
-        ({"fdr": 0.0}, "none have a false discovery rate below 0 (`index: fdr`) (lowest: 0)"),
-    ],
-)  # fmt: skip
-def test_the_rule_that_refuses_the_last_gene_of_other_cohorts_is_named(four_cohorts, changes, said):
-    platform = ["UP", "DOWN", "SMALL", "NULL", "SKIN", "MIXED", "ONCE", "ONLY_HERE"]
-    axis = train_axis(four_cohorts, "judged", True, platform, {}, SETTINGS | changes)
-    assert (axis["weight"] == 0).all()
-    told = axis.attrs["selection"]
-    assert told.startswith("of 9 genes 8 are measured here, 6 are measured in at least 2 other")
-    assert said in told
+    return clear_trial()
 
 
 def test_healthy_people_stand_on_the_scale_of_the_patients(strong_trial):
@@ -335,70 +57,94 @@ def test_healthy_people_stand_on_the_scale_of_the_patients(strong_trial):
     )
     both = pd.concat([observations, people], ignore_index=True)
     values = np.hstack([log2, log2[:, healthy]])
-    axis = fit((genes, values, both))
+    axis = crossfit((genes, values, both))
     scores = axis_scores(values, both, axis.weights, axis.fold)
     assert not set(axis.fold.index) & set(people["patient"])
     assert scores[(both["state"] == "healthy").to_numpy()].mean() == pytest.approx(0, abs=1e-9)
 
 
-# ---------------------------------------------------------------- a useless drug
+# ---------------------------------------------------------------- a published list
 
 
-@pytest.fixture(scope="module")
-def useless_drug():
-    """Index (in points) of a drug without effect, by share of diseased genes and by method."""
-    found = {}
-    genes = np.array([f"G{i:04d}" for i in range(2000)])
-    for share in (0.02, 0.10):
-        rows = []
-        for run in range(50):
-            rng = np.random.default_rng(run)
-            disease = np.zeros(len(genes))
-            many = int(share * len(genes))
-            disease[:many] = rng.choice([-1, 1], many) * rng.gamma(4, 1.5 / 4, many)
-            teachers = []
-            for name in "abc":
-                differs = disease * rng.lognormal(0, 0.2, len(genes))
-                teachers.append(paired_effects(*trial(rng, differs, 15), genes, name))
-            log2, observations = trial(rng, disease)
-            axis = train_axis(pd.concat(teachers), "judged", True, genes, {}, SETTINGS)
-            weights = axis.set_index("gene")["weight"].reindex(genes).to_numpy()
-            inside = fit_crossfit_axis(log2, genes, observations, {}, SETTINGS, run)
-            own = paired_effects(log2, observations, genes, "judged")
-            literal = {
-                by: pct_improvement_literal(log2, genes, observations, own, by).iloc[0]
-                for by in ("fdr", "p_value")
-            }
-            rows.append(
-                {
-                    "external": 100
-                    * index_of(axis_scores(log2, observations, weights), observations),
-                    "crossfit": np.nan
-                    if inside.reason
-                    else 100
-                    * index_of(
-                        axis_scores(log2, observations, inside.weights, inside.fold), observations
-                    ),
-                    "literal_fdr": literal["fdr"]["pct_improvement_literal"],
-                    "literal_p_value": literal["p_value"]["pct_improvement_literal"],
-                    "note": literal["fdr"]["note"],
-                }
-            )
-        found[share] = pd.DataFrame(rows)
-    return found
+GENES = np.array([f"G{i}" for i in range(8)])
+#: Genes, and share of a list, that a cohort must have.
+COVERAGE = 5, 0.5
 
 
-@pytest.mark.parametrize("share", [0.02, 0.10])
-@pytest.mark.parametrize("axis", ["external", "crossfit"])
-def test_a_useless_drug_has_an_index_near_zero(useless_drug, share, axis):
-    values = useless_drug[share][axis]
-    assert values.notna().mean() > 0.9
-    assert abs(values.median()) < 3
+def cohort(remaining=0.4, patients=8, noise=0.1, undetected=()):
+    """Even genes rise by 2 in disease, odd ones fall by 2; a share is left after treatment."""
+    rng = np.random.default_rng(1)
+    signs = np.where(np.arange(len(GENES)) % 2, -1.0, 1.0)
+    rows, columns = [], []
+    for i in range(patients):
+        normal = rng.normal(5, 1, len(GENES))
+        for state, week, level in (
+            *(("nonlesional", 0.0, 0.0), ("lesional", 0.0, 1.0)),
+            ("lesional", 4.0, remaining),
+        ):
+            rows.append((f"p{i}", state, week, "drug"))
+            columns.append(normal + 2 * level * signs + noise * rng.normal(size=len(GENES)))
+    combined = pd.DataFrame(rows, columns=["patient", "state", "week", "arm"])
+    facts = {"cohort": "made_up", "undetected": np.array(undetected, dtype=object)}
+    log2 = np.array(columns).T
+    return Observations(combined, combined, GENES, log2, None, None, facts)
 
 
-def test_the_literal_index_flatters_a_useless_drug_and_says_so(useless_drug):
-    rare = useless_drug[0.02]
-    assert rare["literal_p_value"].median() > 15
-    for share in (0.02, 0.10):
-        assert (useless_drug[share]["literal_fdr"] > 0).mean() > 0.6
-        assert useless_drug[share]["note"].str.startswith("circular").all()
+def listed(genes=GENES, trained_on=()):
+    weights = {g: -1.0 if int(g[1:]) % 2 else 1.0 for g in genes if g[1:].isdigit()}
+    weights |= {g: 1.0 for g in genes if not g[1:].isdigit()}
+    return AxisGenes("core", weights, trained_on)
+
+
+def test_score_is_the_signed_sum_centred_at_nonlesional_skin_and_the_index_is_planted():
+    data = cohort()
+    axis = published_axis(data, listed(), {}, {}, *COVERAGE)
+    signs = np.array([-1.0 if i % 2 else 1.0 for i in range(len(GENES))])
+    plain = signs @ data.log2
+    centre = plain[(data.combined["state"] == "nonlesional").to_numpy()].mean()
+    np.testing.assert_allclose(axis.scores, plain - centre)
+    assert (axis.table["reason"] == "").all()
+    names = pd.DataFrame(
+        {"level": "published_axis", "reason_code": "", "reason": ""}, index=["core"]
+    )
+    settings = IndexSettings(bootstrap=200, primary=("global",))
+    values = pd.DataFrame({"core": axis.scores})
+    found = normalization_index(values, data.combined, "nonlesional", "", settings, 1, names)
+    row = found.iloc[0]
+    assert row["level"] == "published_axis"
+    assert row["lower"] < 0.6 < row["upper"]
+    # A list that a user adds does not enter the family whose false discovery rate is controlled.
+    assert (row["family"], np.isnan(row["fdr"])) == ("none", True)
+
+
+def test_absent_genes_are_listed_with_the_reason_and_weigh_nothing():
+    genes = [*GENES, "UNSEEN", "FAINT", "OLD"]
+    data = cohort(undetected=["FAINT"])
+    excluded = {"G0": "composition: in comp_sebaceous"}
+    table = published_axis(data, listed(genes), excluded, {"OLD": "G2"}, *COVERAGE).table
+    table = table.set_index("gene")
+    assert table.loc["G0", "reason"] == "composition: in comp_sebaceous"
+    assert table.loc["UNSEEN", "reason"] == "not measured in this cohort"
+    assert table.loc["FAINT", "reason"] == "not detected in this cohort"
+    twice = table.loc["G2"].sort_values("weight")
+    assert twice["weight"].tolist() == [0.0, 1.0]
+    assert "older symbol" in twice["reason"].iloc[0]
+    assert (table.loc[table["reason"] != "", "weight"] == 0).all()
+    assert (table.loc[table["reason"] == "", "weight"].abs() == 1).all()
+    assert set(table["source"]) == {"published list core"}
+
+
+@pytest.mark.parametrize(
+    "genes", [GENES[:4], [*GENES[:5], *(f"X{i}" for i in range(101, 107))]], ids=["few", "share"]
+)
+def test_too_little_of_the_list_gives_no_score(genes):
+    axis = published_axis(cohort(), listed(genes), {}, {}, *COVERAGE)
+    assert axis.reason_code == "LOW_COVERAGE"
+    assert f"of {len(genes)} genes of the list core are measured here" in axis.reason
+    assert np.isnan(axis.scores).all()
+
+
+def test_a_list_is_not_independent_where_it_was_made():
+    assert "made from GSE58558" in dependence(listed(trained_on=("GSE58558",)), "GSE58558")
+    assert dependence(listed(trained_on=("GSE58558",)), "GSE130588") == ""
+    assert dependence(listed(), "") == ""

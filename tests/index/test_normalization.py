@@ -9,57 +9,13 @@ import statsmodels.api as sm
 from scipy import stats
 
 from adnorm.base.errors import AdnormError
-from adnorm.index.composition import adjust_for_composition
-from adnorm.index.estimability import judge_denominator
-from adnorm.index.groups import Group
-from adnorm.index.normalization import COLUMNS, normalization_index
-
-SETTINGS = {"bootstrap": 400, "confidence": 0.95, "primary": ["global", "first"]}
-NAMES = ["first", "second", "third"]
-
-
-def trial(
-    remaining=1.0,
-    arms=("drug",),
-    patients=10,
-    weeks=(4.0,),
-    names=NAMES,
-    noise=0.0,
-    healthy=0,
-    effect=3.0,
-    seed=0,
-):
-    """A trial in which a share `remaining` (by arm or one for all) of the effect is left."""
-    rng = np.random.default_rng(seed)
-    rows, values = [], []
-    size = len(names)
-    for arm in arms:
-        left = remaining[arm] if isinstance(remaining, dict) else remaining
-        for i in range(patients):
-            patient = f"{arm}{i:02d}"
-            normal = rng.normal(0, 1, size)
-            disease = effect + rng.normal(0, 0.8, size)
-            found = [("nonlesional", 0.0, normal), ("lesional", 0.0, normal + disease)]
-            found += [("lesional", week, normal + left * disease) for week in weeks]
-            for state, week, value in found:
-                rows.append((patient, state, week, arm))
-                values.append(value + noise * rng.normal(0, 1, size))
-    for i in range(healthy):
-        rows.append((f"healthy{i:02d}", "healthy", 0.0, "healthy"))
-        values.append(rng.normal(-0.5, 0.5, size))
-    observations = pd.DataFrame(rows, columns=["patient", "state", "week", "arm"])
-    return pd.DataFrame(np.array(values), columns=names), observations
-
-
-def index(values, observations, reference="nonlesional", placebo="", names=None, **changes):
-    settings = SETTINGS | {k: v for k, v in changes.items() if k in SETTINGS}
-    analysis = changes.get("analysis", "primary")
-    return normalization_index(
-        values, observations, reference, placebo, settings, 1, names, analysis
-    )
-
-
-# ---------------------------------------------------------------- by definition
+from adnorm.index.means import Group
+from adnorm.index.normalization import (
+    COLUMNS,
+    baseline_adjusted,
+    residual_variances,
+)
+from builders.score_trials import NAMES, index, trial
 
 
 def test_no_change_is_exactly_zero():
@@ -133,9 +89,6 @@ def test_fieller_column_is_the_paired_closed_form():
     assert row["upper"] == pytest.approx(row["fieller_upper"], abs=0.08)
 
 
-# ---------------------------------------------------------------- invariance
-
-
 def numbers(table):
     return table[["ni", "lower", "upper", "dni", "dni_lower", "dni_upper", "p_value"]].to_numpy(
         dtype=float
@@ -178,9 +131,6 @@ def test_names_of_patients_do_not_matter(controlled):
 
 def test_same_seed_same_bytes(controlled):
     assert index(*controlled).to_csv() == index(*controlled).to_csv()
-
-
-# ---------------------------------------------------------------- patients
 
 
 def test_only_patients_with_both_samples_are_in_the_numerator():
@@ -362,9 +312,6 @@ def test_placebo_adjustment_is_unbiased_under_regression_to_the_mean():
     assert adjusted.mean() == pytest.approx(0.3, abs=0.01)
 
 
-# ---------------------------------------------------------------- refusals
-
-
 def test_no_signal_gives_no_number():
     names = [f"noise{i}" for i in range(400)]
     values, observations = trial(1.0, names=names, noise=1.0, effect=0.0)
@@ -498,9 +445,6 @@ def test_what_a_user_adds_does_not_change_the_rates_of_the_other_names():
     assert third["fdr"].to_numpy() == pytest.approx(expected)
 
 
-# ---------------------------------------------------------------- calibration and speed
-
-
 @pytest.mark.parametrize("true", [0.0, 0.5, 1.0])
 def test_intervals_cover_the_truth(true):
     """200 trials of nine patients in two arms; the kept table of the benchmark has more."""
@@ -532,44 +476,116 @@ def test_sixty_names_and_twelve_visits():
     assert (table["status"] == "ok").all()
 
 
-# ---------------------------------------------------------------- composition
+# ---------------------------------------------------------------- given the baseline
 
 
-def test_composition_is_taken_out_without_the_disease():
-    """A score that follows T cells among like biopsies loses that part and keeps its own."""
-    values, observations = trial(0.5, patients=30, names=["own", "cells"], noise=0.2)
-    rng = np.random.default_rng(2)
-    cells = pd.DataFrame({"comp_tcell": rng.normal(0, 1, len(values))})
-    lesional = (observations["state"] == "lesional") & (observations["week"] == 0)
-    cells.loc[lesional, "comp_tcell"] += 2.0
-    values["cells"] = 1.5 * cells["comp_tcell"] + 0.1 * rng.normal(size=len(values))
-    adjusted = adjust_for_composition(values, observations, cells)
-    correlation = np.corrcoef(adjusted["cells"], cells["comp_tcell"])[0, 1]
-    assert abs(correlation) < 0.3
-    assert adjusted["cells"].std() < 0.3
-    kept = index(adjusted[["own"]], observations)["ni"].iloc[0]
-    assert kept == pytest.approx(0.5, abs=0.1)
+def compare(start, end, disease=1.0, error=0.0, confidence=0.95):
+    """Compare two arms; each argument is a pair of arrays (patients, names)."""
+    arms = tuple(Group(np.arange(len(a)), a - b) for a, b in zip(start, end, strict=True))
+    names = start[0].shape[1]
+    divisor = np.full(names, disease), np.full(names, error)
+    return baseline_adjusted(arms, start, *divisor, confidence)
 
 
-def test_too_few_observations_are_not_adjusted():
-    values, observations = trial(0.5, patients=3)
-    assert adjust_for_composition(values, observations, values) is None
+def draw(sizes, ratio, names, seed, effect=0.0, slopes=(0.6, 0.6)):
+    """Arms whose residuals have the standard deviations `ratio` and 1, in units of 0.4."""
+    rng = np.random.default_rng(seed)
+    start = tuple(1 + rng.normal(0, 0.6, (n, names)) for n in sizes)
+    end = tuple(
+        slope * (x - 1) - gain + 0.4 * spread * rng.normal(size=x.shape)
+        for x, slope, gain, spread in zip(start, slopes, (effect, 0), (ratio, 1), strict=True)
+    )
+    return start, end
 
 
-@pytest.mark.parametrize(
-    ("ratio", "asked", "absent"),
-    [
-        (2.3, "at least 2.5 standard errors are asked, it is 2.3", "bound"),
-        (1.0, "at least 2.5 standard errors are asked, it is 1.0; a lower", "above the"),
-        (1.0, "a lower 95% bound above 0 is asked, it is -", "rounding"),
-    ],
-)
-def test_a_refused_disease_effect_says_by_which_rule(ratio, asked, absent):
-    size = 40
-    noise = np.random.default_rng(1).normal(size=(size, 1))
-    noise = (noise - noise.mean()) / (noise.std(ddof=1) / np.sqrt(size))
-    group = Group(np.arange(size), noise + ratio)
-    scale = np.array([10.0])
-    judged = judge_denominator([group], np.zeros(size, int), ["set"], "nonlesional", scale, 0.95)
-    assert judged.code == ["DENOM_NOT_ESTIMABLE"]
-    assert asked in judged.reason[0] and absent not in judged.reason[0]
+def written_out(start, end):
+    """Coefficient, standard error and degrees of freedom from the matrices of the model."""
+    arm = np.repeat([1.0, 0.0], [len(v) for v in start])
+    x, y = np.concatenate(start), np.concatenate(end)
+    fitted = sm.OLS(y, np.column_stack([arm, 1 - arm, x])).fit()
+    design = fitted.model.exog
+    contrast = np.array([1.0, -1.0, 0.0]) @ np.linalg.pinv(design)
+    residual = np.eye(len(y)) - design @ np.linalg.pinv(design)
+    masks = [arm == 1, arm == 0]
+    # Expected sum of squares of arm a by the variance of arm b: tr(M_ab M_ba).
+    moments = np.array([[(residual[np.ix_(a, b)] ** 2).sum() for b in masks] for a in masks])
+    squares = np.array([(fitted.resid[m] ** 2).sum() for m in masks])
+    variances = np.linalg.solve(moments, squares)
+    parts = np.array([v * (contrast[m] ** 2).sum() for v, m in zip(variances, masks, strict=True)])
+    freedom = [np.trace(residual[np.ix_(m, m)]) for m in masks]
+    df = parts.sum() ** 2 / (parts**2 / freedom).sum()
+    return -(fitted.params[0] - fitted.params[1]), np.sqrt(parts.sum()), df, variances
+
+
+@pytest.mark.parametrize("sizes", [(8, 24), (24, 8), (15, 15), (4, 7)])
+def test_estimate_error_and_interval_are_those_of_the_matrices(sizes):
+    start, end = draw(sizes, 3.0, 5, seed=1, effect=0.3)
+    found = compare(start, end, disease=0.8, error=0.1)
+    for i in range(5):
+        value, error, df, _ = written_out(*([v[:, i] for v in vs] for vs in (start, end)))
+        assert found.value[i] == pytest.approx(value / 0.8)
+        assert found.p_value[i] == pytest.approx(2 * stats.t.sf(abs(value) / error, df))
+        t2 = stats.t.ppf(0.975, df) ** 2
+        a, b = 0.8**2 - t2 * 0.1**2, value * 0.8
+        root = np.sqrt(b**2 - a * (value**2 - t2 * error**2))
+        assert found.lower[i] == pytest.approx((b - root) / a)
+        assert found.upper[i] == pytest.approx((b + root) / a)
+
+
+def test_without_differences_at_baseline_it_is_welchs_test():
+    start, end = draw((7, 19), 2.5, 4, seed=2)
+    start = tuple(np.ones_like(v) for v in start)
+    expected = stats.ttest_ind(*(a - b for a, b in zip(start, end, strict=True)), equal_var=False)
+    found = compare(start, end)
+    assert found.p_value == pytest.approx(expected.pvalue)
+    low, high = expected.confidence_interval(0.95)
+    assert found.lower == pytest.approx(low) and found.upper == pytest.approx(high)
+
+
+def test_variances_of_the_arms_are_unbiased():
+    start, end = draw((6, 18), 4.0, 20_000, seed=3)
+    centred = [v - v.mean(axis=0) for v in start]
+    own = np.stack([(v**2).sum(axis=0) for v in centred])
+    falls = [v - v.mean(axis=0) for v in end]
+    slope = sum((u * v).sum(axis=0) for u, v in zip(centred, falls, strict=True)) / own.sum(axis=0)
+    left = [((v - slope * u) ** 2).sum(axis=0) for u, v in zip(centred, falls, strict=True)]
+    found = residual_variances(np.stack(left), np.array([[6.0], [18.0]]), own / own.sum(axis=0))
+    assert found.mean(axis=1) == pytest.approx([1.6**2, 0.4**2], rel=0.02)
+
+
+def test_with_many_patients_it_is_the_robust_error_of_statsmodels():
+    start, end = draw((400, 1200), 4.0, 1, seed=4, effect=0.1)
+    arm = np.repeat([1.0, 0.0], [400, 1200])
+    x, y = (np.concatenate(v)[:, 0] for v in (start, end))
+    robust = sm.OLS(y, np.column_stack([np.ones(len(y)), x, arm])).fit(cov_type="HC3", use_t=True)
+    found = compare(start, end)
+    assert found.value[0] == pytest.approx(-robust.params[2])
+    assert (found.upper - found.lower)[0] == pytest.approx(
+        float(np.diff(robust.conf_int()[2])[0]), rel=0.02
+    )
+
+
+@pytest.mark.parametrize("sizes", [(8, 24), (10, 30), (15, 15), (24, 8), (6, 18)])
+@pytest.mark.parametrize("ratio", [0.25, 1.0, 4.0])
+@pytest.mark.parametrize("slopes", [(0.6, 0.6), (0.9, 0.3)], ids=["one slope", "two slopes"])
+def test_five_per_cent_whatever_the_size_and_spread_of_the_arms(sizes, ratio, slopes):
+    start, end = draw(sizes, ratio, 20_000, seed=5, slopes=slopes)
+    found = compare(start, end)
+    assert 3.5 < 100 * (found.p_value < 0.05).mean() < 6.5
+    assert 3.5 < 100 * ((found.lower > 0) | (found.upper < 0)).mean() < 6.5
+
+
+@pytest.mark.parametrize("sizes", [(3, 3), (3, 9)])
+def test_the_fewest_patients_have_a_finite_answer(sizes):
+    found = compare(*draw(sizes, 1.0, 2000, seed=6))
+    assert np.isfinite(found.p_value).all() and ((0 < found.p_value) & (found.p_value <= 1)).all()
+    assert (found.p_value < 0.05).mean() < 0.09
+
+
+def test_no_noise_at_all_is_certain():
+    start = tuple(np.array([[1.0], [2.0], [4.0], [3.0]]) for _ in range(2))
+    same = compare(start, tuple(0.5 * v for v in start))
+    assert same.value == pytest.approx(0.0, abs=1e-12)
+    moved = compare(start, (0.5 * start[0] - 1, 0.5 * start[1]))
+    assert moved.value == pytest.approx(1.0)
+    assert moved.lower == pytest.approx(1.0) and moved.upper == pytest.approx(1.0)

@@ -114,13 +114,13 @@ def test_arms_of_unequal_spread_have_the_shares_and_spreads_that_are_said():
 def test_one_variance_for_unequal_arms_fails(monkeypatch, pooled, verdict):
     from calibrate.adjusted import _cell
 
-    from adnorm.index import ancova
+    from adnorm.index import normalization
 
     def one_variance(left, sizes, leverage):
         return np.broadcast_to(left.sum(axis=0) / (sizes.sum() - 3), left.shape)
 
     if pooled:
-        monkeypatch.setattr(ancova, "residual_variances", one_variance)
+        monkeypatch.setattr(normalization, "residual_variances", one_variance)
     away, row = _cell((24, 8), 0.25, 2000, seed=1)
     assert row.verdict == verdict
     assert (away > 5) == pooled
@@ -196,7 +196,8 @@ def test_coverage_fails_a_biased_index(monkeypatch, by, verdict):
     from calibrate import scores, verdicts
     from calibrate.trials import score_trials
 
-    monkeypatch.setitem(scores.SETTINGS, "bootstrap", 300)
+    few = scores.SETTINGS.model_copy(update={"bootstrap": 300})
+    monkeypatch.setattr(scores, "SETTINGS", few)
     monkeypatch.setattr(scores, "normalization_index", biased(scores.normalization_index, by))
     arms = scores.two_arms(0.5, 12)
     table = scores.indices(lambda rng, size: score_trials(rng, size, arms), 600, seed=3)
@@ -209,7 +210,8 @@ def test_the_script_fails_with_a_biased_index(monkeypatch, tmp_path, capsys):
     import calibration
     from calibrate import scores
 
-    monkeypatch.setitem(scores.SETTINGS, "bootstrap", 200)
+    few = scores.SETTINGS.model_copy(update={"bootstrap": 200})
+    monkeypatch.setattr(scores, "SETTINGS", few)
     monkeypatch.setattr(scores, "normalization_index", biased(scores.normalization_index, 0.4))
     table = tmp_path / "table.md"
     assert calibration.main(["--trials", "50", "--only", "e", "--table", str(table)]) == 1

@@ -18,9 +18,10 @@ from adnorm.atlas.classes import trial_entries
 from adnorm.atlas.cohort_results import CohortResults
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
-from adnorm.index.axis import DISEASE, LESIONAL_COLUMNS, training_cohorts
+from adnorm.index.training_cohorts import COLUMNS, find_training_cohorts
 from adnorm.readers.series_matrix import read_series_matrix
 from adnorm.study.design import derive_design
+from adnorm.study.diseases import ATOPIC_DERMATITIS
 from adnorm.study.samples import build_sample_sheet
 from adnorm.study.schema import fill_defaults, load_schema, read_cohort, read_study, read_yaml
 from builders.expression_stage import GENE_SETS, express
@@ -636,15 +637,15 @@ def test_a_shipped_cohort_file_says_what_is_known(name):
 
 def lesional_of(cohorts):
     rows = [(c["id"], c["disease"], "no", "FLG", -1.0, 0.1, 9, "") for c in cohorts]
-    return pd.DataFrame(rows, columns=LESIONAL_COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def test_other_diseases_never_teach_the_axis_nor_enter_the_comparison_of_drugs():
     study = read_study(read_yaml(ROOT / "config" / "public.yaml"), ROOT)
-    others = {name for name, c in study.cohorts.items() if c["disease"] != DISEASE}
+    others = {name for name, c in study.cohorts.items() if c["disease"] != ATOPIC_DERMATITIS}
     assert others == {"gse80342", "gse69967"}
-    teachers = training_cohorts(lesional_of(study.cohorts.values()), "gse133385", False)
-    assert set(teachers) == set(study.cohorts) - others - {"gse133385"}
+    teachers = find_training_cohorts(lesional_of(study.cohorts.values()), "gse133385", False)
+    assert set(teachers.cohorts) == set(study.cohorts) - others - {"gse133385"}
     for name in sorted(others):
         cohort = study.cohorts[name]
         arms = [

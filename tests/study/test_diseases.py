@@ -8,10 +8,9 @@ import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.effects.observations import Observations
-from adnorm.index.global_axis import disease_axis
-from adnorm.index.published_axis import published_axis
-from adnorm.index.sets import set_basis
-from adnorm.index.teachers import find_teachers
+from adnorm.index.axis import disease_axis, published_axis
+from adnorm.index.build import set_basis
+from adnorm.index.training_cohorts import find_training_cohorts
 from adnorm.study.axis_genes import AxisGenes, read_axis_genes
 from adnorm.study.diseases import disease_name, lookalikes, same_disease
 from builders.axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
@@ -70,14 +69,14 @@ def run_of(*diseases, effects=None):
 
 def test_a_cohort_is_taught_by_its_own_disease():
     table = run_of("psoriasis", "Psoriasis vulgaris", "PSO", "atopic dermatitis", "Eczema")
-    assert find_teachers(table, "c0", True, "psoriasis").cohorts == ["c1", "c2"]
-    assert find_teachers(table, "new", True, "AD").cohorts == ["c3", "c4"]
-    assert find_teachers(table, "new", True, "alopecia areata").cohorts == []
+    assert find_training_cohorts(table, "c0", True, "psoriasis").cohorts == ["c1", "c2"]
+    assert find_training_cohorts(table, "new", True, "AD").cohorts == ["c3", "c4"]
+    assert find_training_cohorts(table, "new", True, "alopecia areata").cohorts == []
 
 
 def test_a_misspelled_disease_is_left_out_with_the_line_to_mend():
     table = run_of("atopic dermatitis", "atopic dermatitits", "atopic dermatitis")
-    found = find_teachers(table, "c0", True, "atopic dermatitis")
+    found = find_training_cohorts(table, "c0", True, "atopic dermatitis")
     assert found.cohorts == ["c2"]
     assert "c1 ('atopic dermatitits')" in found.too_few and "`disease:`" in found.too_few
 
@@ -178,7 +177,7 @@ def test_a_list_judges_cohorts_of_its_disease_only(cohort, disease, judged):
     log2, observations = trial(np.random.default_rng(3), effects)
     weights = dict(zip(GENES[:40], np.sign(effects[:40]), strict=True))
     data = observed(log2, observations, cohort)
-    axis = published_axis(data, AxisGenes("core", weights, (), disease), {}, {})
+    axis = published_axis(data, AxisGenes("core", weights, (), disease), {}, {}, 5, 0.5)
     assert np.isfinite(axis.scores).all() == judged
     assert axis.reason_code == ("" if judged else "OTHER_DISEASE")
     assert (axis.table["weight"] != 0).any() == judged

@@ -26,6 +26,10 @@ rule lesional_effects:
         "../../scripts/lesional_effects.py"
 
 
+# What a cohort must have of a set, also of those that the index makes itself.
+SET_COVERAGE = ("minimum_genes", "minimum_fraction")
+
+
 rule index:
     input:
         left_by("{cohort}/logs/index"),
@@ -73,7 +77,9 @@ rule index:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=harmless(SETTINGS["index"]),
+        settings=harmless(
+            SETTINGS["index"] | {key: SETTINGS["scores"][key] for key in SET_COVERAGE}
+        ),
         seed=SETTINGS["seed"],
         code=code_digest("index"),
     message:

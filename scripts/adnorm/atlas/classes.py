@@ -19,12 +19,11 @@ from scipy import stats
 from adnorm.atlas.cohort_results import CohortResults, has_number
 from adnorm.base.errors import Problems, listing, nearest
 from adnorm.base.tables import read_table, stack
-from adnorm.index.axis import DISEASE
+from adnorm.index.axis import NOT_INDEPENDENT
 from adnorm.index.meta import combine_studies
-from adnorm.index.published_axis import NOT_INDEPENDENT
 from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
-from adnorm.study.diseases import lookalikes, same_disease
+from adnorm.study.diseases import ATOPIC_DERMATITIS, lookalikes, same_disease
 from adnorm.study.vocabulary import DerivedScore, Question, ReasonCode, Status
 
 JAK, BIOLOGIC = "JAK inhibitor", "biologic"
@@ -76,9 +75,11 @@ def trial_entries(cohort: CohortResults) -> pd.DataFrame:
     no placebo, no index, a visit outside the windows).
     """
     arms = cohort.drug_arms()
-    if not same_disease(cohort.disease, DISEASE):
-        reason = f"{cohort.cohort} is a cohort of {cohort.disease}: only {DISEASE} is compared"
-        if lookalikes(cohort.disease, [DISEASE]):
+    if not same_disease(cohort.disease, ATOPIC_DERMATITIS):
+        reason = (
+            f"{cohort.cohort} is a cohort of {cohort.disease}: only {ATOPIC_DERMATITIS} is compared"
+        )
+        if lookalikes(cohort.disease, [ATOPIC_DERMATITIS]):
             reason += "; if that is its disease, write it so under `disease:` in the cohort file"
         frame = arms.drop_duplicates("drug_class").assign(window="", week=np.nan, target=np.nan)
         return _refused_trial(cohort, frame, ReasonCode.OTHER_DISEASE, reason)

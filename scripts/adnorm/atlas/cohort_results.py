@@ -10,9 +10,9 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
-from adnorm.index.groups import PatientTable
-from adnorm.index.ratio import FIELLER, Ratio
-from adnorm.study.vocabulary import Analysis, Arm, ReasonCode, State, Status
+from adnorm.index.means import PatientTable
+from adnorm.index.ratio import Ratio
+from adnorm.study.vocabulary import Analysis, Arm, Interval, ReasonCode, State, Status
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def arrange(cohort: CohortResults, reference: str) -> PatientScores:
 def interval_columns(ratio: Ratio) -> dict[str, np.ndarray | str]:
     """Estimate, interval and status of a ratio; a number with an unbounded interval is none."""
     bounded = np.isfinite(ratio.lower) & np.isfinite(ratio.upper)
-    few = ratio.interval == FIELLER
+    few = ratio.interval == Interval.FIELLER
     return {
         "estimate": np.where(bounded, ratio.value, np.nan),
         "lower": np.where(bounded, ratio.lower, np.nan),

@@ -17,8 +17,7 @@ import pandas as pd
 from adnorm.atlas.cohort_results import CohortResults, PatientScores, arrange, interval_columns
 from adnorm.base.tables import stack
 from adnorm.effects.fit import benjamini_hochberg
-from adnorm.index.estimability import FEWEST_PAIRS
-from adnorm.index.groups import Group
+from adnorm.index.means import FEWEST_PATIENTS, Group
 from adnorm.index.ratio import Resamples
 from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
@@ -128,8 +127,8 @@ def _visit(
     found, left_out = _arms(cohort, scored, arms.dropna(subset="dose_mg"), week)
     if sum(arm.dose > 0 for arm in found) < 2:
         reason = (
-            f"fewer than two doses have {FEWEST_PAIRS} patients with samples at baseline and week "
-            f"{number(week)}"
+            f"fewer than two doses have {FEWEST_PATIENTS} patients with samples at baseline and "
+            f"week {number(week)}"
         )
         return stack([_none(scored.usable, ReasonCode.TOO_FEW_PAIRS, reason), refused])
     drug_at = _DrugAtVisit(scored.usable, resamples, found, left_out, confidence, seed)
@@ -159,7 +158,7 @@ def _arms(
     found, missing = [], [] if cohort.placebo_arm else ["no placebo arm"]
     for arm, dose in given:
         group = scored.table.decrease(arm, week)
-        if len(group.rows) < FEWEST_PAIRS:
+        if len(group.rows) < FEWEST_PATIENTS:
             missing.append(f"{arm} left out ({len(group.rows)} patients)")
             continue
         step = float(np.log2(dose / lowest)) + 1 if dose else 0.0

@@ -12,8 +12,7 @@ from adnorm.atlas.cohort_results import (
     has_visit,
     interval_columns,
 )
-from adnorm.index.estimability import FEWEST_PAIRS
-from adnorm.index.groups import Group, PatientTable
+from adnorm.index.means import FEWEST_PATIENTS, Group, PatientTable
 from adnorm.index.ratio import Resamples
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.config import IndexSettings
@@ -120,10 +119,10 @@ def _shares(
 ) -> pd.DataFrame:
     """Share of every name that has scores, over the patients with all three samples."""
     rows = has_visit(table, arm, [BASELINE, early, last])
-    if len(rows) < FEWEST_PAIRS:
+    if len(rows) < FEWEST_PATIENTS:
         reason = (
             f"{len(rows)} patients have lesional samples at baseline, week {number(early)} and "
-            f"week {number(last)}; at least {FEWEST_PAIRS} are needed"
+            f"week {number(last)}; at least {FEWEST_PATIENTS} are needed"
         )
         return _no_share(pd.Index(names), ReasonCode.TOO_FEW_PAIRS, reason)
     everyone = np.arange(len(rows))

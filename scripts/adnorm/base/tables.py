@@ -19,6 +19,9 @@ from adnorm.base.errors import AdnormError
 NAME_COLUMNS = ("sample", "patient", "gene", "set", "batch", "responder", "site")
 
 
+_DIGITS = "%.6g"
+
+
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` only if the block succeeds.
@@ -65,6 +68,18 @@ def stack(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else frames[0]
 
 
+def as_written(frame: pd.DataFrame) -> pd.DataFrame:
+    """Round all numbers to the digits of `write_table`, so that what follows agrees with the file.
+
+    Examples
+    --------
+    >>> as_written(pd.DataFrame({"score": [1.23456789]}))["score"].tolist()
+    [1.23457]
+    """
+    numbers = frame.select_dtypes("float")
+    return frame.assign(**{name: [float(_DIGITS % v) for v in numbers[name]] for name in numbers})
+
+
 def write_table(frame: pd.DataFrame, path: Path | str) -> None:
     """Write a tab-separated table: one header row, six significant digits, ``NA`` for missing.
 
@@ -76,7 +91,7 @@ def write_table(frame: pd.DataFrame, path: Path | str) -> None:
             sep="\t",
             index=False,
             na_rep="NA",
-            float_format="%.6g",
+            float_format=_DIGITS,
             lineterminator="\n",
         )
 

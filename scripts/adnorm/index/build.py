@@ -1,65 +1,71 @@
-"""The stage index: how far each arm is back from disease, per visit, set and gene."""
+"""The stage index: how far each arm is back from disease, per visit, set, gene and patient."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from adnorm.base.errors import AdnormError
 from adnorm.base.logs import get_logger, progress
-from adnorm.base.tables import read_table, stack, write_table
-from adnorm.effects.observations import Observations, read_observations
-from adnorm.index.axis import CONTRAST
-from adnorm.index.direction import exchanged_labels
-from adnorm.index.estimability import (
-    DIRECTION_CONTRADICTED,
-    GLOBAL,
-    NOT_SCORED,
-    PUBLISHED_AXIS,
+from adnorm.base.stage import Files
+from adnorm.base.tables import as_written, read_table, stack, write_table
+from adnorm.effects.observations import read_h5ad, read_observations
+from adnorm.index.axis import DiseaseAxis, dependence, disease_axis, published_axis
+from adnorm.index.axis_weights import excluded_genes
+from adnorm.index.clinic import calibration_table, concordance_table, read_clinic
+from adnorm.index.genes import gene_index, refuse_genes, residual_profile, write_gmt
+from adnorm.index.normalization import COLUMNS, KEYS, label_swap
+from adnorm.index.patients import patient_scores, trajectories
+from adnorm.index.sensitivities import (
+    IndexInput,
+    index_table,
+    percent_improvement_rows,
+    with_composition_genes,
 )
-from adnorm.index.gene_index import gene_index, refuse_genes, residual_profile, write_gmt
-from adnorm.index.global_axis import DiseaseAxis, disease_axis
-from adnorm.index.groups import HEALTHY, NONLESIONAL
-from adnorm.index.literal import pct_improvement_literal
-from adnorm.index.normalization import COLUMNS, EXPLORATORY, KEYS, NOT_AVAILABLE
-from adnorm.index.published_axis import dependence, published_axis
-from adnorm.index.selection import left_out_genes
-from adnorm.index.sensitivities import Asked, exploratory, index_table
-from adnorm.index.sets import ITCH_MINUS_TH2, read_set_scores
+from adnorm.index.training_cohorts import CONTRAST
+from adnorm.scores.coverage import Platform, assess_coverage
+from adnorm.scores.zscore import find_reference, z_scores
 from adnorm.study.axis_genes import AxisGenes, read_axis_genes
-from adnorm.study.gene_sets import previous_symbols, read_gene_sets
+from adnorm.study.biopsies import average_rows, combine_biopsies
+from adnorm.study.config import IndexSettings
+from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
+from adnorm.study.gene_sets import DERIVED, GeneSet, previous_symbols, read_gene_sets
+from adnorm.study.vocabulary import (
+    Analysis,
+    DerivedScore,
+    Direction,
+    Level,
+    Method,
+    ReasonCode,
+    SetStatus,
+    State,
+    Status,
+)
 
-WITH_COMPOSITION_GENES, LITERAL = "with_composition_genes", "literal"
+
+class StageSettings(IndexSettings):
+    """Section ``index``, and the coverage of a set that section ``scores`` asks for."""
+
+    minimum_genes: int
+    minimum_fraction: float
 
 
-def build_index(
-    lesional: Path,
-    expression: Path,
-    scores: Path,
-    effects: Path,
-    gene_set_files: list[Path],
-    settings: dict,
-    outputs: dict[str, Path],
-    seed: int,
-) -> None:
-    """Compute the disease axis, the index of sets and genes, and the scores of patients.
+def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> None:
+    """Compute the disease axis, the index of sets and genes, and the way back of patients.
 
     Parameters
     ----------
-    lesional
-        lesional_effects.tsv of all cohorts.
-    expression, scores, effects
-        expression.h5ad, scores.h5ad and effects.tsv of the cohort.
-    gene_set_files
-        Gene-set files (``.tsv``, ``.gmt``).
-    settings
-        Section ``index`` of the configuration: bootstrap, folds, minimum_effect, fdr, primary,
-        confidence, axis_genes (path of a published list, or nothing).
+    inputs
+        ``lesional_effects`` of all cohorts; ``samples``, ``expression``, ``scores``, ``effects`` of
+        the cohort; ``gene_sets`` (a list of files). The published list is named by the settings.
     outputs
-        Where to write: ``axis``, ``index``, ``gene_index``, ``patients`` (tables) and ``residual``
-        (GMT).
+        Where to write the tables ``axis``, ``index``, ``gene_index``, ``patients``,
+        ``trajectories``, ``concordance``, ``calibration``, and ``residual`` (GMT).
+    settings
+        Of the stage.
     seed
         Of the resamples and the folds.
 
@@ -68,150 +74,200 @@ def build_index(
     AdnormError
         A file is missing or does not fit the others.
     """
-    data = read_observations(expression)
-    sets = read_gene_sets(gene_set_files)
-    table, left_out = read_table(lesional), left_out_genes(sets)
-    values, names = read_set_scores(scores, data, sets)
-    confidence, disease = float(settings["confidence"]), str(data.facts["disease"])
-    exchanged = {
-        reference: exchanged_labels(values, names, data.combined, reference, confidence, disease)
-        for reference in (NONLESIONAL, HEALTHY)
+    data = read_observations(inputs["expression"])
+    sets = read_gene_sets(inputs["gene_sets"])
+    disease = str(data.facts["disease"])
+    values, names = set_scores(inputs["scores"], inputs["expression"], sets, settings)
+    swaps = {
+        reference: label_swap(values, names, data.combined, reference, settings.confidence, disease)
+        for reference in (State.NONLESIONAL, State.HEALTHY)
     }
-    for said in exchanged.values():
-        if said:
-            get_logger().warning("%s", said)
-    axis = disease_axis(data, table, left_out, settings, seed, exchanged[NONLESIONAL])
-    progress(axis.reason or axis.basis)
-    asked = _with_axis(Asked(values, names, data.combined, _placebo(data), settings, seed), axis)
+    for warning in filter(None, swaps.values()):
+        get_logger().warning("%s", warning)
+
+    lesional = read_table(inputs["lesional_effects"])
+    excluded, renames = excluded_genes(sets), previous_symbols(sets)
     listed = None
-    if settings.get("axis_genes"):
-        listed = read_axis_genes(settings["axis_genes"], [GLOBAL, ITCH_MINUS_TH2, *sets])
-        renames = previous_symbols(sets)
-        published = published_axis(data, listed, left_out, renames)
-        asked = _with_axis(asked, published, listed.name, PUBLISHED_AXIS)
-    index = index_table(asked)
+    if settings.axis_genes:
+        taken = [DerivedScore.GLOBAL, *(rule.name for rule in DERIVED), *sets]
+        listed = read_axis_genes(settings.axis_genes, taken)
+
+    def axes(without: Mapping[str, str]) -> list[DiseaseAxis]:
+        """The axis of the cohort and that of the list, without some genes."""
+        found = [disease_axis(data, lesional, without, settings, seed, swaps[State.NONLESIONAL])]
+        if listed:
+            limits = settings.minimum_genes, settings.minimum_fraction
+            found.append(published_axis(data, listed, without, renames, *limits))
+        return found
+
+    main = axes(excluded)
+    progress(main[0].reason or main[0].basis)
+    placebo = str(data.facts.get("placebo_arm", "") or "")
+    scores = IndexInput(values, names, data.combined, placebo, settings, seed)
+    for axis in main:
+        scores = scores.with_axis(axis)
+
+    index = index_table(scores)
     if len(index):
-        frames = [index, _literal(data, read_table(effects), exchanged[NONLESIONAL])]
-        if left_out:
-            everything = disease_axis(data, table, {}, settings, seed, exchanged[NONLESIONAL])
-            axes = [(everything, GLOBAL, GLOBAL)]
-            if listed:
-                everything = published_axis(data, listed, {}, renames)
-                axes.append((everything, listed.name, PUBLISHED_AXIS))
-            frames.append(_with_composition_genes(asked, axes))
+        effects = read_table(inputs["effects"])
+        own = effects[effects["contrast"] == CONTRAST]
+        frames = [index, percent_improvement_rows(data, own, swaps[State.NONLESIONAL])]
+        if excluded:
+            frames.append(with_composition_genes(scores, axes({})))
         index = stack(frames).sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
         if listed:
             index = _say_dependence(index, listed, str(data.facts.get("accession", "")))
-        said = index.loc[index["analysis"] == "primary", "status"].value_counts()
-        progress(", ".join(f"{count} rows {status}" for status, count in said.items()))
+        primary = index.loc[index["analysis"] == Analysis.PRIMARY, "status"].value_counts()
+        progress(", ".join(f"{count} rows {status}" for status, count in primary.items()))
     genes = stack(
         refuse_genes(
-            gene_index(data.log2, data.genes, data.combined, reference, settings),
-            exchanged[reference],
+            gene_index(data.log2, data.genes, data.combined, reference, settings.confidence),
+            swaps[reference],
         )
-        for reference in asked.references()
+        for reference in scores.references
     )
-    profile = residual_profile(genes, str(data.facts["cohort"]), float(settings["minimum_effect"]))
-    axes = [axis.table, published.table] if listed else [axis.table]
-    write_table(stack(axes), outputs["axis"])
+    patients = patient_scores(scores.values, data.combined)
+    profile = residual_profile(genes, str(data.facts["cohort"]), settings.minimum_effect)
+    write_table(stack(axis.table for axis in main), outputs["axis"])
     write_table(index, outputs["index"])
     write_table(genes, outputs["gene_index"])
     write_gmt(profile, outputs["residual"])
-    write_table(patient_scores(asked.values, data.combined), outputs["patients"])
+    write_table(patients, outputs["patients"])
+    follow_patients(patients, index, read_table(inputs["samples"]), outputs, settings, seed)
 
 
-def _placebo(data: Observations) -> str:
-    return str(data.facts.get("placebo_arm", "") or "")
+def follow_patients(
+    scores: pd.DataFrame,
+    index: pd.DataFrame,
+    samples: pd.DataFrame,
+    outputs: Files,
+    settings: IndexSettings,
+    seed: int,
+) -> None:
+    """Write trajectories, concordance and calibration.
 
-
-def _with_axis(asked: Asked, axis: DiseaseAxis, name: str = GLOBAL, level: str = GLOBAL) -> Asked:
-    """Put the score on an axis before the others."""
-    row = pd.DataFrame(
-        {
-            **{"reason_code": axis.reason_code, "reason": axis.reason, "basis": axis.basis},
-            **{"level": level, "role": level},
-        },
-        index=[name],
-    )
-    values = asked.values.copy()
-    values.insert(0, name, axis.scores)
-    return replace(asked, values=values, names=pd.concat([row, asked.names]))
-
-
-def _with_composition_genes(asked: Asked, axes: list[tuple[DiseaseAxis, str, str]]) -> pd.DataFrame:
-    """Compute the index of the axes once more with the genes that tell composition on them."""
-    alone = replace(asked, values=asked.values.iloc[:, :0], names=asked.names.iloc[:0])
-    for axis, name, level in axes:
-        alone = _with_axis(alone, axis, name, level)
-    why = "exploratory: genes that tell cell composition are on the axis"
-    return pd.concat(
-        [
-            exploratory(alone.index(reference, WITH_COMPOSITION_GENES), why)
-            for reference in alone.references()
-        ],
-        ignore_index=True,
-    )
+    `scores`, `index` and `samples` are what patients.tsv, index.tsv and samples.tsv hold.
+    """
+    scores, index = as_written(scores), as_written(index)
+    table = trajectories(scores, index, settings.confidence)
+    clinic = read_clinic(scores, samples, table, settings, seed)
+    answers = concordance_table(clinic)
+    known = int(table["response"].notna().sum())
+    progress(f"{known} of {len(table)} responses of patients, {len(answers)} rows with the clinic")
+    write_table(table, outputs["trajectories"])
+    write_table(answers, outputs["concordance"])
+    write_table(calibration_table(clinic), outputs["calibration"])
 
 
 def _say_dependence(index: pd.DataFrame, listed: AxisGenes, accession: str) -> pd.DataFrame:
     """Label the rows of a published list that this cohort helped to make."""
-    said = dependence(listed, accession)
-    mine = (index["level"] == PUBLISHED_AXIS) & index["ni"].notna()
-    if not said or not mine.any():
+    label = dependence(listed, accession)
+    rows = (index["level"] == Level.PUBLISHED_AXIS) & index["ni"].notna()
+    if not label or not rows.any():
         return index
-    before = index.loc[mine, "reason"].map(lambda reason: f"; {reason}" if reason else "")
-    index.loc[mine, "reason"] = "exploratory: " + said + before
-    index.loc[mine, "status"] = EXPLORATORY
+    before = index.loc[rows, "reason"].map(lambda reason: f"; {reason}" if reason else "")
+    index.loc[rows, "reason"] = "exploratory: " + label + before
+    index.loc[rows, "status"] = Status.EXPLORATORY
     return index
 
 
-def _literal(data: Observations, effects: pd.DataFrame, exchanged: str) -> pd.DataFrame:
-    """Write the literature's figure as rows of the index table, labelled circular."""
-    disease = effects[effects["contrast"] == CONTRAST]
-    found = pct_improvement_literal(data.log2, data.genes, data.combined, disease)
-    value = found["pct_improvement_literal"].to_numpy(dtype=float) / 100
-    known = np.isfinite(value) & (exchanged == "")
-    lacking = exchanged or found["lacking"]
-    counted = found["note"] + " (" + found["genes"].astype(str) + " genes)"
-    rows = pd.DataFrame(
-        {
-            "analysis": LITERAL,
-            "reference": "nonlesional",
-            "arm": found["arm"],
-            "week": found["week"],
-            "level": GLOBAL,
-            "name": "pct_improvement_literal",
-            "ni": np.where(known, value, np.nan),
-            "family": "none",
-            "basis": "genes of this cohort",
-            "pairs": found["pairs"],
-            "status": np.where(known, EXPLORATORY, NOT_AVAILABLE),
-            "reason_code": np.where(known, "", DIRECTION_CONTRADICTED if exchanged else NOT_SCORED),
-            "reason": np.where(known, counted, lacking),
-        }
-    )
-    rows[["interval", "dni_reason_code", "dni_reason"]] = ""
-    return rows.reindex(columns=COLUMNS)
+# ---------------------------------------------------------------- scores of sets
 
 
-def patient_scores(values: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
-    """List the scores that trajectories of patients are drawn from.
+def set_scores(
+    scores_file: Path,
+    expression_file: Path,
+    sets: Mapping[str, GeneSet],
+    settings: StageSettings,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the z scores of all sets, add those of derived sets, and say which can have an index.
 
     Parameters
     ----------
-    values
-        Shape (observations, names).
-    observations
-        patient, arm, week, state of each row.
+    scores_file, expression_file
+        scores.h5ad, and expression.h5ad of the same samples, for derived sets.
 
     Returns
     -------
-    DataFrame
-        patient, arm, week, state, name, score; names without a score are left out.
+    values : DataFrame, shape (observations, sets)
+        Scores, biopsies averaged; NaN for sets that were not scored.
+    names : DataFrame
+        By set: level, role, family, basis, reason_code and reason; an empty reason code means that
+        it can.
+
+    Raises
+    ------
+    AdnormError
+        The file has no z scores or belongs to other samples.
     """
-    keys = ["patient", "arm", "week", "state"]
-    wide = pd.concat(
-        [observations[keys].reset_index(drop=True), values.reset_index(drop=True)], axis=1
+    scores, data = read_h5ad(scores_file), read_h5ad(expression_file)
+    if Method.ZSCORE not in scores.layers:
+        raise AdnormError(
+            f"{scores_file}: the index rests on the score 'zscore', which is not in this file; "
+            "add zscore to scores: methods in the configuration"
+        )
+    if list(scores.obs_names) != list(data.obs_names):
+        raise AdnormError(
+            f"{scores_file}: the samples are not those of expression.h5ad; run the scores stage "
+            "again"
+        )
+    values = pd.DataFrame(
+        np.asarray(scores.layers[Method.ZSCORE], dtype=float),
+        columns=scores.var_names.astype(str),
     )
-    table = wide.melt(keys, var_name="name", value_name="score").dropna(subset="score")
-    return table.sort_values(["patient", "week", "state", "name"], ignore_index=True)
+    facts = scores.var[["role", "family", "direction", "status", "reason"]]
+    facts = facts.astype(str).replace("nan", "")
+    derived = {rule.name: made for rule in DERIVED if (made := rule.genes_of(sets))}
+    if derived:
+        # Scored as the scores stage scores the others: every biopsy by itself.
+        genes, log2 = [str(gene) for gene in data.var_names], np.asarray(data.X, dtype=float)
+        coverage = assess_coverage(
+            derived,
+            Platform(frozenset(genes), {}, frozenset()),
+            settings.minimum_genes,
+            settings.minimum_fraction,
+        ).set_index("set")
+        reference = find_reference(log2, data.obs, str(data.uns["adnorm"]["reference"]))
+        known = set(genes)
+        for name, derived_set in derived.items():
+            status, reason = coverage.at[name, "status"], coverage.at[name, "reason"]
+            signs = {gene: sign for gene, sign in derived_set.signs.items() if gene in known}
+            scored = z_scores(log2, genes, {name: signs}, reference)[name]
+            values[name] = np.nan if status == SetStatus.NOT_SCORED else scored
+            row = derived_set.role, derived_set.family, derived_set.direction, status, reason
+            facts.loc[name] = list(row)
+    values = pd.DataFrame(
+        average_rows(values.to_numpy(), combine_biopsies(data.obs)[1]), columns=values.columns
+    )
+    names = pd.DataFrame(
+        [_usable(row["direction"], row["status"], row["reason"]) for _, row in facts.iterrows()],
+        columns=["reason_code", "reason"],
+        index=values.columns,
+    ).assign(
+        level=Level.SET,
+        role=facts["role"].to_numpy(),
+        family=facts["family"].to_numpy(),
+        basis=set_basis(str(data.uns["adnorm"]["disease"])),
+    )
+    return values, names
+
+
+def _usable(direction: str, status: str, reason: str) -> tuple[str, str]:
+    """Why a set cannot have an index; empty where it can."""
+    if status == SetStatus.NOT_SCORED:
+        return ReasonCode.NOT_SCORED, reason
+    if direction == Direction.UNSIGNED:
+        return ReasonCode.UNSIGNED, "its genes have no direction, so that no way back is defined"
+    if status == SetStatus.LOW_COVERAGE:
+        return ReasonCode.LOW_COVERAGE, reason
+    return "", ""
+
+
+def set_basis(disease: str) -> str:
+    """Say where the direction of a set comes from, and which effect it is set against."""
+    if same_disease(disease, ATOPIC_DERMATITIS):
+        return "directions of the gene sets"
+    return (
+        f"directions of the gene sets (the shipped ones: of {ATOPIC_DERMATITIS}), against the "
+        f"effect of {disease} in this cohort"
+    )

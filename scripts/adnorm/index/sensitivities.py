@@ -2,56 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from adnorm.base.logs import progress
-from adnorm.index.composition import adjust_for_composition
-from adnorm.index.groups import COMPLETERS, HEALTHY, LESIONAL, NONLESIONAL, PRIMARY, TIME_MATCHED
-from adnorm.index.normalization import COLUMNS, EXPLORATORY, KEYS, OK, normalization_index
+from adnorm.base.tables import stack
+from adnorm.effects.observations import Observations
+from adnorm.index.axis import DiseaseAxis
+from adnorm.index.axis_weights import Rule, tell_rules
+from adnorm.index.means import FEWEST_PATIENTS, PatientTable
+from adnorm.index.normalization import COLUMNS, KEYS, normalization_index
 from adnorm.study.comparisons import BASELINE
+from adnorm.study.config import IndexSettings
+from adnorm.study.vocabulary import (
+    Analysis,
+    DerivedScore,
+    Family,
+    Level,
+    ReasonCode,
+    State,
+    Status,
+)
 
-COMPOSITION_ADJUSTED = "composition_adjusted"
 #: Role of the gene sets that tell cell types.
 COMPOSITION = "composition"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the index is computed from.
+class IndexInput:
+    """What the index is computed from; as for `normalization_index`.
 
-    Attributes
-    ----------
-    values
-        Scores, shape (observations, names).
-    names
-        By name: level, role, reason_code, reason, and basis: where the direction of the score comes
-        from.
-    observations
-        patient, state, week, arm of each row of `values`.
-    placebo_arm
-        Empty without one.
-    settings
-        Section ``index`` of the configuration.
-    seed
-        Of the resamples.
+    `names` have a role, and a basis: where the direction of the score comes from.
     """
 
     values: pd.DataFrame
     names: pd.DataFrame
     observations: pd.DataFrame
     placebo_arm: str
-    settings: dict
+    settings: IndexSettings
     seed: int
+
+    @property
+    def references(self) -> list[State]:
+        """Non-lesional skin always, healthy skin where the series has it."""
+        states = self.observations.loc[self.observations["week"] == BASELINE, "state"]
+        return [State.NONLESIONAL, *([State.HEALTHY] if (states == State.HEALTHY).any() else [])]
+
+    def with_axis(self, axis: DiseaseAxis) -> IndexInput:
+        """Put the score on an axis before the others."""
+        row = pd.DataFrame(
+            {
+                **{"reason_code": axis.reason_code, "reason": axis.reason, "basis": axis.basis},
+                **{"level": axis.level, "role": axis.level},
+            },
+            index=[axis.name],
+        )
+        values = self.values.copy()
+        values.insert(0, axis.name, axis.scores)
+        return replace(self, values=values, names=pd.concat([row, self.names]))
 
     def index(
         self, reference: str, analysis: str, values: pd.DataFrame | None = None
     ) -> pd.DataFrame:
-        """Compute one analysis against one reference."""
+        """Compute one analysis against one reference, of other scores where they are given."""
         values = self.values if values is None else values
-        found = normalization_index(
+        table = normalization_index(
             values,
             self.observations,
             reference,
@@ -61,15 +78,10 @@ class Asked:
             self.names.loc[values.columns],
             analysis,
         )
-        return found.assign(basis=found["name"].map(self.names["basis"]))
-
-    def references(self) -> list[str]:
-        """Non-lesional skin always, healthy skin where the series has it."""
-        healthy = (self.observations["state"] == HEALTHY) & (self.observations["week"] == BASELINE)
-        return [NONLESIONAL, HEALTHY] if healthy.any() else [NONLESIONAL]
+        return table.assign(basis=table["name"].map(self.names["basis"]))
 
 
-def index_table(asked: Asked) -> pd.DataFrame:
+def index_table(data: IndexInput) -> pd.DataFrame:
     """Compute the index against every reference, and its sensitivity analyses.
 
     Returns
@@ -79,43 +91,93 @@ def index_table(asked: Asked) -> pd.DataFrame:
         with all visits; where there are several visits); ``time_matched`` (non-lesional skin of
         the same visit; where it was taken); ``composition_adjusted`` (exploratory).
     """
-    adjusted, reason = _adjusted(asked)
+    adjusted, reason = _without_composition(data)
+    later = set(data.observations.loc[data.observations["week"] > BASELINE, "state"])
     frames = []
-    for reference in asked.references():
-        primary = asked.index(reference, PRIMARY)
+    for reference in data.references:
+        primary = data.index(reference, Analysis.PRIMARY)
         frames.append(primary)
         if primary.empty:
             progress("no lesional samples after baseline: the index has no rows")
             return primary
         if primary.groupby("arm")["week"].nunique().max() > 1:
-            frames.append(asked.index(reference, COMPLETERS))
-        if reference == NONLESIONAL and _later_nonlesional(asked.observations):
-            matched = asked.index(reference, TIME_MATCHED)
+            frames.append(data.index(reference, Analysis.COMPLETERS))
+        if reference == State.NONLESIONAL and {State.LESIONAL, State.NONLESIONAL} <= later:
+            matched = data.index(reference, Analysis.TIME_MATCHED)
             frames.append(matched[matched["pairs"] > 0])
         if adjusted is None:
             progress(f"no composition-adjusted index: {reason}")
         else:
-            found = asked.index(reference, COMPOSITION_ADJUSTED, adjusted)
-            frames.append(exploratory(found, _share_left(found, primary)))
-    table = pd.concat([f for f in frames if len(f)], ignore_index=True)
-    return table.sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
+            table = data.index(reference, Analysis.COMPOSITION_ADJUSTED, adjusted)
+            frames.append(_exploratory(table, _share_left(table, primary)))
+    return stack(frames).sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
 
 
-def _later_nonlesional(observations: pd.DataFrame) -> bool:
-    later = observations["week"] > BASELINE
-    states = set(observations.loc[later, "state"])
-    return {LESIONAL, NONLESIONAL} <= states
+def _exploratory(table: pd.DataFrame, why: str | pd.Series) -> pd.DataFrame:
+    """Label the rows that have a number as exploratory."""
+    numbers = table["status"].isin([Status.OK, Status.EXPLORATORY])
+    return table.assign(
+        status=table["status"].where(~numbers, Status.EXPLORATORY),
+        reason=table["reason"].where(~numbers, why),
+    )
 
 
-def _adjusted(asked: Asked) -> tuple[pd.DataFrame | None, str]:
+# ---------------------------------------------------------------- composition
+
+#: Observations beyond the group means that each component of composition must rest on.
+OBSERVATIONS_PER_COMPONENT = 10
+#: Components beyond this share of the variance of composition are noise.
+EXPLAINED = 0.95
+
+
+def adjust_for_composition(
+    values: pd.DataFrame, observations: pd.DataFrame, composition: pd.DataFrame
+) -> pd.DataFrame | None:
+    """Take out of each score what composition explains among like biopsies.
+
+    The slopes come from biopsies of the same arm, state and visit only, so that the disease and
+    the treatment do not shape them. Composition is summarized by its first principal components,
+    one for every ten observations at most.
+
+    The adjusted scores are exploratory: composition is itself changed by treatment. ``None`` if
+    there are too few observations or composition does not vary. All three tables have one row for
+    each observation.
+    """
+    group = observations.groupby(["arm", "state", "week"], observed=True).ngroup().to_numpy()
+    group = np.unique(group, return_inverse=True)[1]
+    freedom = len(group) - (group.max(initial=-1) + 1)
+    inner = _centre(composition.to_numpy(dtype=float), group)
+    deviation = np.sqrt((inner**2).sum(axis=0) / max(freedom, 1))
+    varies = deviation > 1e-9
+    most = min(freedom // OBSERVATIONS_PER_COMPONENT, int(varies.sum()))
+    if most < 1:
+        return None
+    scaled = composition.to_numpy(dtype=float)[:, varies] / deviation[varies]
+    _, singular, axes = np.linalg.svd(_centre(scaled, group), full_matrices=False)
+    share = np.cumsum(singular**2) / (singular**2).sum()
+    kept = min(most, int(np.searchsorted(share, EXPLAINED)) + 1)
+    components = scaled @ axes[:kept].T
+    within = _centre(values.to_numpy(dtype=float), group)
+    slopes = np.linalg.lstsq(_centre(components, group), within, rcond=None)[0]
+    return values - components @ slopes
+
+
+def _centre(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Subtract the mean of its group from every row."""
+    totals = np.zeros((group.max() + 1, values.shape[1]))
+    np.add.at(totals, group, values)
+    return values - (totals / np.bincount(group)[:, None])[group]
+
+
+def _without_composition(data: IndexInput) -> tuple[pd.DataFrame | None, str]:
     """Scores without composition, or why there are none."""
-    usable = np.isfinite(asked.values.to_numpy(dtype=float)).all(axis=0)
-    role = (asked.names["role"] == COMPOSITION).to_numpy()
+    usable = np.isfinite(data.values.to_numpy(dtype=float)).all(axis=0)
+    role = (data.names["role"] == COMPOSITION).to_numpy()
     if not (usable & role).any():
         return None, "no composition set was scored"
-    signed = usable & ~role & (asked.names["reason_code"] == "").to_numpy()
+    signed = usable & ~role & (data.names["reason_code"] == "").to_numpy()
     adjusted = adjust_for_composition(
-        asked.values.loc[:, signed], asked.observations, asked.values.loc[:, usable & role]
+        data.values.loc[:, signed], data.observations, data.values.loc[:, usable & role]
     )
     return adjusted, "too few observations to estimate what composition explains"
 
@@ -131,10 +193,120 @@ def _share_left(adjusted: pd.DataFrame, primary: pd.DataFrame) -> pd.Series:
     )
 
 
-def exploratory(table: pd.DataFrame, why: str | pd.Series) -> pd.DataFrame:
-    """Label the rows that have a number as exploratory."""
-    said = table["status"].isin([OK, EXPLORATORY])
-    return table.assign(
-        status=table["status"].where(~said, EXPLORATORY),
-        reason=table["reason"].where(~said, why),
+def with_composition_genes(data: IndexInput, axes: list[DiseaseAxis]) -> pd.DataFrame:
+    """Compute the index of axes that keep the genes that tell composition."""
+    alone = replace(data, values=data.values.iloc[:, :0], names=data.names.iloc[:0])
+    for axis in axes:
+        alone = alone.with_axis(axis)
+    why = "exploratory: genes that tell cell composition are on the axis"
+    return pd.concat(
+        [
+            _exploratory(alone.index(reference, Analysis.WITH_COMPOSITION_GENES), why)
+            for reference in alone.references
+        ],
+        ignore_index=True,
     )
+
+
+# ---------------------------------------------------------------- percent improvement
+
+#: Published lists of disease genes: at least doubled or halved, and below 5 % false discovery
+#: rate or p-value.
+MINIMUM_EFFECT, THRESHOLD = 1.0, 0.05
+#: Column of effects.tsv → how the literature writes it; both are in use.
+SELECTIONS = {"fdr": "FDR < 0.05", "p_value": "P < 0.05"}
+CIRCULAR = (
+    "circular: genes and denominator come from the same baseline samples as the numerator, so "
+    "even a useless drug seems to help; only for comparison with published figures"
+)
+
+
+def percent_improvement(
+    log2: np.ndarray,
+    genes: np.ndarray,
+    observations: pd.DataFrame,
+    lesional: pd.DataFrame,
+    select_by: str = "fdr",
+) -> pd.DataFrame:
+    """Mean over the trial's own disease genes of 100 × (LS_t − LS_0) / (NL_0 − LS_0).
+
+    The percentage of improvement of the literature, for comparison with published figures only.
+
+    Parameters
+    ----------
+    log2, genes, observations
+        The cohort, as in `fit_crossfit_axis`.
+    lesional
+        The trial's own lesional − non-lesional effects at baseline: gene, log2_fold_change,
+        p_value, fdr.
+    select_by
+        ``fdr`` or ``p_value``: which of them is below 5 % in a disease gene. Unadjusted p-values
+        are the more biased choice.
+
+    Returns
+    -------
+    DataFrame
+        arm, week, percent_improvement (NaN with fewer than three patients or no disease gene),
+        genes, pairs, note (how genes were chosen; always says that the figure is circular), lacking
+        (why there is no figure; empty where there is one).
+    """
+    row = pd.Series(np.arange(len(genes)), index=genes)
+    effects = lesional[lesional["gene"].isin(row.index)].sort_values("gene")
+    disease = effects["log2_fold_change"].to_numpy(dtype=float)
+    tested = effects[select_by].to_numpy(dtype=float)
+    table = PatientTable.of(log2[row[effects["gene"]].to_numpy(dtype=int)].T, observations)
+    size = np.abs(disease)
+    rules = [
+        Rule(~(tested < THRESHOLD), "", f"have {SELECTIONS[select_by]}", tested, "lowest"),
+        Rule(~(size > MINIMUM_EFFECT), "", "at least double or halve", size, "largest"),
+    ]
+    chosen = ~(rules[0].refused | rules[1].refused)
+    none_chosen = "no lesional − non-lesional effects in this cohort"
+    if len(effects):
+        none_chosen = f"no disease gene: {tell_rules(len(effects), rules)}"
+    rows = []
+    for arm, week in table.visits:
+        change = table.decrease(arm, week)
+        n, value, lacking = len(change.rows), np.nan, ""
+        if n < FEWEST_PATIENTS:
+            lacking = f"{n} patients with both samples, {FEWEST_PATIENTS} are asked"
+        elif not chosen.any():
+            lacking = none_chosen
+        else:
+            value = 100 * (change.values[:, chosen].mean(axis=0) / disease[chosen]).mean()
+        rows.append((arm, week, value, n, lacking))
+    result = pd.DataFrame(rows, columns=["arm", "week", "percent_improvement", "pairs", "lacking"])
+    return result.assign(
+        genes=int(chosen.sum()),
+        note=f"{CIRCULAR}; genes with fold change > 2 and {SELECTIONS[select_by]}",
+    )
+
+
+def percent_improvement_rows(
+    data: Observations, lesional: pd.DataFrame, label_swap: str
+) -> pd.DataFrame:
+    """Write `percent_improvement` as rows of the index table, labelled circular."""
+    found = percent_improvement(data.log2, data.genes, data.combined, lesional)
+    value = found["percent_improvement"].to_numpy(dtype=float) / 100
+    known = np.isfinite(value) & (label_swap == "")
+    code = ReasonCode.DIRECTION_CONTRADICTED if label_swap else ReasonCode.NOT_SCORED
+    with_genes = found["note"] + " (" + found["genes"].astype(str) + " genes)"
+    rows = pd.DataFrame(
+        {
+            "analysis": Analysis.PERCENT_IMPROVEMENT,
+            "reference": State.NONLESIONAL,
+            "arm": found["arm"],
+            "week": found["week"],
+            "level": Level.GLOBAL,
+            "name": DerivedScore.PERCENT_IMPROVEMENT,
+            "ni": np.where(known, value, np.nan),
+            "family": Family.NONE,
+            "basis": "genes of this cohort",
+            "pairs": found["pairs"],
+            "status": np.where(known, Status.EXPLORATORY, Status.NOT_AVAILABLE),
+            "reason_code": np.where(known, "", code),
+            "reason": np.where(known, with_genes, label_swap or found["lacking"]),
+        }
+    )
+    rows[["interval", "dni_reason_code", "dni_reason"]] = ""
+    return rows.reindex(columns=COLUMNS)

@@ -92,6 +92,8 @@ class Family(StrEnum):
 
     PRIMARY = "primary"
     CURATED = "curated"
+    #: All indices that are neither primary nor added.
+    SECONDARY = "secondary"
     #: Sets that a user adds must not change the rates of the others.
     ADDED = "added"
     NONE = "none"
@@ -156,6 +158,10 @@ class Analysis(StrEnum):
     """The primary analysis of the index, and those that question it."""
 
     PRIMARY = "primary"
+    #: Only patients with all visits.
+    COMPLETERS = "completers"
+    #: Against non-lesional skin of the same visit.
+    TIME_MATCHED = "time_matched"
     COMPOSITION_ADJUSTED = "composition_adjusted"
     WITH_COMPOSITION_GENES = "with_composition_genes"
     PERCENT_IMPROVEMENT = "literal"
@@ -168,6 +174,22 @@ class Statistic(StrEnum):
     DNI = "dNI"
 
 
+class Interval(StrEnum):
+    """Where the interval of an index comes from."""
+
+    BCA = "bca"
+    FIELLER = "fieller"
+
+
+class AxisSource(StrEnum):
+    """Who taught the disease axis of a cohort."""
+
+    OTHER_COHORTS = "other cohorts"
+    CROSS_FIT = "cross-fit"
+    #: The name of the list follows.
+    PUBLISHED_LIST = "published list"
+
+
 class Status(StrEnum):
     """How far a number of the index or the atlas may be used."""
 
@@ -178,6 +200,14 @@ class Status(StrEnum):
     PUBLISHED_ONLY = "published_only"
     #: Atlas: a number without a test behind it.
     DESCRIPTIVE = "descriptive"
+
+
+class ClinicStatus(StrEnum):
+    """Whether a question about scores and the clinic has an answer."""
+
+    OK = "ok"
+    NOT_AVAILABLE = "not_available"
+    TOO_FEW = "too_few"
 
 
 class SetStatus(StrEnum):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from adnorm.index.resample import (
+from adnorm.index.ratio import (
     bca_interval,
     bootstrap_weights,
     fieller_interval,

@@ -6,13 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.index.gene_index import CLASSES, COLUMNS, gene_index, residual_profile, write_gmt
-from adnorm.index.literal import pct_improvement_literal
-from adnorm.index.shrinkage import shrink_effects
+from adnorm.index.genes import COLUMNS, gene_index, residual_profile, shrink_effects, write_gmt
 from adnorm.scores.zscore import moderate_variances
 from adnorm.study.gene_sets import read_gene_sets
-
-SETTINGS = {"confidence": 0.95}
+from adnorm.study.vocabulary import GeneClass
 
 
 def names(count):
@@ -53,15 +50,12 @@ def half_diseased(genes=400, size=2.0):
     return disease
 
 
-# ---------------------------------------------------------------- exact
-
-
 @pytest.mark.parametrize("effect", [0.0, 0.5, 1.0, 1.2, -0.3])
 def test_a_planted_share_is_found_exactly(effect):
     log2, observations = trial(
         np.random.default_rng(1), half_diseased(), effect, noise=0.3, copies=True
     )
-    table = gene_index(log2, names(400), observations, "nonlesional", SETTINGS)
+    table = gene_index(log2, names(400), observations, "nonlesional", 0.95)
     assert list(table) == COLUMNS
     found = table["ni"].dropna()
     assert len(found) >= 195
@@ -73,7 +67,7 @@ def test_a_planted_share_is_found_exactly(effect):
 def test_constants_scale_and_order_do_not_matter():
     rng = np.random.default_rng(2)
     log2, observations = trial(rng, half_diseased(), 0.6)
-    expected = gene_index(log2, names(400), observations, "nonlesional", SETTINGS)
+    expected = gene_index(log2, names(400), observations, "nonlesional", 0.95)
     keys, numbers = ["gene", "class"], ["ni", "lower", "upper"]
 
     def same(table):
@@ -81,24 +75,21 @@ def test_constants_scale_and_order_do_not_matter():
         np.testing.assert_allclose(table[numbers], expected[numbers], rtol=1e-6, atol=1e-9)
 
     shifted = log2 + rng.normal(0, 5, (400, 1))
-    same(gene_index(shifted, names(400), observations, "nonlesional", SETTINGS))
-    same(gene_index(2.5 * log2, names(400), observations, "nonlesional", SETTINGS))
+    same(gene_index(shifted, names(400), observations, "nonlesional", 0.95))
+    same(gene_index(2.5 * log2, names(400), observations, "nonlesional", 0.95))
     genes, samples = rng.permutation(400), rng.permutation(len(observations))
     moved = observations.iloc[samples].reset_index(drop=True)
     moved["patient"] = moved["patient"].str.replace("p", "zz")
-    same(gene_index(log2[genes][:, samples], names(400)[genes], moved, "nonlesional", SETTINGS))
-
-
-# ---------------------------------------------------------------- classes
+    same(gene_index(log2[genes][:, samples], names(400)[genes], moved, "nonlesional", 0.95))
 
 
 def test_planted_genes_get_their_class():
     disease = half_diseased()
     effect = np.tile([0.0, 1.1], 200)
     log2, observations = trial(np.random.default_rng(3), disease, effect, patients=25, noise=0.4)
-    table = gene_index(log2, names(400), observations, "nonlesional", SETTINGS)
+    table = gene_index(log2, names(400), observations, "nonlesional", 0.95)
     table = table.set_index("gene")["class"]
-    assert set(table) <= set(CLASSES)
+    assert set(table) <= set(GeneClass)
     sick, idle = disease != 0, effect == 0
     assert (table[sick & idle].isin(["residual", "worsened"])).mean() > 0.97
     assert (table[sick & ~idle] == "reversed").mean() > 0.9
@@ -111,7 +102,7 @@ def test_intervals_cover_the_planted_index():
         for seed in range(10):
             rng = np.random.default_rng(seed)
             log2, observations = trial(rng, half_diseased(), effect, patients=12)
-            table = gene_index(log2, names(400), observations, "nonlesional", SETTINGS)
+            table = gene_index(log2, names(400), observations, "nonlesional", 0.95)
             found = table[: len(table) // 2].dropna(subset="ni")
             covered.append(((found["lower"] <= effect) & (found["upper"] >= effect)).mean())
         assert 0.92 < np.mean(covered) < 0.98
@@ -125,7 +116,7 @@ def test_chance_at_baseline_does_not_improve_by_itself():
         disease = np.zeros(1000)
         disease[:100] = rng.gamma(2, 0.5, 100)
         log2, observations = trial(rng, disease, 0.0, patients=9, noise=0.8)
-        table = gene_index(log2, names(1000), observations, "nonlesional", SETTINGS)
+        table = gene_index(log2, names(1000), observations, "nonlesional", 0.95)
         found = table["ni"].notna().to_numpy()
         size = 9
         start, reference, end = (log2[:, i * size : (i + 1) * size].mean(axis=1) for i in range(3))
@@ -137,7 +128,7 @@ def test_chance_at_baseline_does_not_improve_by_itself():
 
 def test_no_signal_gives_no_number():
     log2, observations = trial(np.random.default_rng(4), np.zeros(500), 0.0)
-    table = gene_index(log2, names(500), observations, "nonlesional", SETTINGS)
+    table = gene_index(log2, names(500), observations, "nonlesional", 0.95)
     assert (table["class"] == "not estimable").mean() > 0.98
     silent = table["ni"].isna()
     assert silent.mean() > 0.98 and (table.loc[silent, "reason"] != "").all()
@@ -145,7 +136,7 @@ def test_no_signal_gives_no_number():
 
 def test_an_interval_with_no_change_and_most_of_the_way_is_no_class():
     log2, observations = trial(np.random.default_rng(5), half_diseased(size=1.2), 0.4, noise=1.0)
-    table = gene_index(log2, names(400), observations, "nonlesional", SETTINGS)
+    table = gene_index(log2, names(400), observations, "nonlesional", 0.95)
     vague = table[(table["lower"] <= 0) & (table["upper"] >= 0.75)]
     assert len(vague) and set(vague["class"]) == {"not estimable"}
     assert set(vague["reason"]) == {"the interval holds both no change and 75 %"}
@@ -153,16 +144,13 @@ def test_an_interval_with_no_change_and_most_of_the_way_is_no_class():
     assert (partial["lower"] > 0).all() and (partial["upper"] >= 0.75).all()
 
 
-# ---------------------------------------------------------------- who is compared
-
-
 def test_healthy_reference_and_missing_reference():
     log2, observations = trial(np.random.default_rng(6), half_diseased(), 1.0, healthy=8)
-    table = gene_index(log2, names(400), observations, "healthy", SETTINGS)
+    table = gene_index(log2, names(400), observations, "healthy", 0.95)
     assert set(table["reference"]) == {"healthy"} and set(table["pairs"]) == {10}
     assert table["ni"][:200].median() == pytest.approx(1.0, abs=0.1)
     alone = (observations["state"] != "healthy").to_numpy()
-    table = gene_index(log2[:, alone], names(400), observations[alone], "healthy", SETTINGS)
+    table = gene_index(log2[:, alone], names(400), observations[alone], "healthy", 0.95)
     assert len(table) == 0 and list(table) == COLUMNS
 
 
@@ -170,7 +158,7 @@ def test_two_patients_at_a_visit_are_too_few():
     log2, observations = trial(np.random.default_rng(7), half_diseased(), 1.0)
     late = (observations["week"] == 4) & ~observations["patient"].isin(["p00", "p01"])
     keep = ~late.to_numpy()
-    table = gene_index(log2[:, keep], names(400), observations[keep], "nonlesional", SETTINGS)
+    table = gene_index(log2[:, keep], names(400), observations[keep], "nonlesional", 0.95)
     assert set(table["class"]) == {"not estimable"} and table["ni"].isna().all()
     assert table["reason"].str.startswith("2 patients").all()
 
@@ -178,11 +166,8 @@ def test_two_patients_at_a_visit_are_too_few():
 def test_without_a_visit_after_baseline_there_are_no_rows():
     log2, observations = trial(np.random.default_rng(8), half_diseased(), 1.0)
     keep = (observations["week"] == 0).to_numpy()
-    table = gene_index(log2[:, keep], names(400), observations[keep], "nonlesional", SETTINGS)
+    table = gene_index(log2[:, keep], names(400), observations[keep], "nonlesional", 0.95)
     assert len(table) == 0 and list(table) == COLUMNS
-
-
-# ---------------------------------------------------------------- residual profile
 
 
 def test_residual_profile_is_a_gmt_that_our_reader_takes(tmp_path):
@@ -190,11 +175,11 @@ def test_residual_profile_is_a_gmt_that_our_reader_takes(tmp_path):
     effect = np.tile([0.0, 1.1], 200)
     log2, observations = trial(np.random.default_rng(3), disease, effect, patients=25, noise=0.4)
     observations["arm"] = "drug 100 mg"
-    table = gene_index(log2, names(400), observations, "nonlesional", SETTINGS)
+    table = gene_index(log2, names(400), observations, "nonlesional", 0.95)
     sets = residual_profile(table, "trial", minimum_effect=1.0)
     stem = "residual_trial_drug_100_mg_week_4_vs_nonlesional"
     assert list(sets) == [f"{stem}_up", f"{stem}_down"]
-    up = set(sets[f"{stem}_up"]["genes"])
+    up = set(sets[f"{stem}_up"][1])
     assert len(up & set(names(400)[(disease > 0) & (effect == 0)])) >= 48
     write_gmt(sets, tmp_path / "residual.gmt")
     read = read_gene_sets([tmp_path / "residual.gmt"])
@@ -205,9 +190,6 @@ def test_residual_profile_is_a_gmt_that_our_reader_takes(tmp_path):
 def test_no_residual_gene_leaves_an_empty_file(tmp_path):
     write_gmt({}, tmp_path / "residual.gmt")
     assert (tmp_path / "residual.gmt").read_bytes() == b""
-
-
-# ---------------------------------------------------------------- shrinkage
 
 
 def test_shrinkage_keeps_large_effects_and_takes_chance_to_zero():
@@ -232,45 +214,3 @@ def test_genes_that_do_not_vary_keep_a_variance_of_zero():
     moderated, freedom, _ = moderate_variances(variance, 5)
     assert moderated[-1] == 0 and (moderated[:-1] > 0).all() and freedom > 5
     assert np.ptp(moderated[:-1]) < np.ptp(variance[:-1])
-
-
-# ---------------------------------------------------------------- the literature's figure
-
-
-def test_literal_improvement_by_hand():
-    genes = np.array(["A", "B", "C"])
-    start, end = np.array([4.0, 2.0, 5.0]), np.array([3.0, 2.5, 5.0])
-    log2 = np.column_stack([start] * 3 + [end] * 3)
-    observations = pd.DataFrame(
-        {
-            "patient": ["p", "q", "r"] * 2,
-            "state": "lesional",
-            "week": [0.0] * 3 + [4.0] * 3,
-            "arm": "drug",
-        }
-    )
-    lesional = pd.DataFrame(
-        {
-            "gene": ["C", "B", "A"],
-            "log2_fold_change": [3.0, -2.0, 2.0],
-            "p_value": [0.04, 0.001, 0.001],
-            "fdr": [0.2, 0.01, 0.01],
-        }
-    )
-    row = pct_improvement_literal(log2, genes, observations, lesional).iloc[0]
-    # A: 1 of 2 back, B: 0.5 of 2 back; C does not pass the false discovery rate.
-    assert row["pct_improvement_literal"] == pytest.approx(37.5)
-    assert row["genes"] == 2 and row["pairs"] == 3 and "circular" in row["note"]
-    row = pct_improvement_literal(log2, genes, observations, lesional, "p_value").iloc[0]
-    assert row["pct_improvement_literal"] == pytest.approx(25.0) and row["genes"] == 3
-    none = pct_improvement_literal(log2, genes, observations, lesional.assign(fdr=1.0)).iloc[0]
-    assert np.isnan(none["pct_improvement_literal"]) and none["genes"] == 0
-    # Which rule left no gene, and which one left no patient.
-    assert none["lacking"] == "no disease gene: of 3 genes none have FDR < 0.05 (lowest: 1)"
-    small = lesional.assign(log2_fold_change=[0.5, -0.4, 0.9], fdr=0.001)
-    none = pct_improvement_literal(log2, genes, observations, small).iloc[0]
-    assert none["lacking"].endswith("none at least double or halve (largest: 0.9)")
-    few = observations[observations["patient"] != "r"]
-    none = pct_improvement_literal(log2[:, few.index], genes, few, lesional).iloc[0]
-    assert none["lacking"] == "2 patients with both samples, 3 are asked"
-    assert row["lacking"] == ""

@@ -12,74 +12,15 @@ import yaml
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
-from adnorm.effects.build import compare
-from adnorm.index.axis import compile_lesional_effects
-from adnorm.index.build import build_index
-from adnorm.scores import build as scores_stage
+from adnorm.index.build import set_scores
+from adnorm.index.patients import MIXED
 from adnorm.study.cohort import read_study
-from adnorm.study.config import EffectsSettings, ScoresSettings
+from adnorm.study.gene_sets import DERIVED, read_gene_sets
 from adnorm.study.vocabulary import SetStatus
-from builders.expression_stage import express
-from builders.fetched import fetch_cohort
+from builders.axis_trials import compile_lesional_effects
+from builders.runs import SETTINGS, index_files, index_of, run, score
 
-SETTINGS = {
-    "bootstrap": 2000,
-    "folds": 5,
-    "minimum_effect": 1.0,
-    "fdr": 0.05,
-    "confidence": 0.95,
-    "primary": [
-        "global",
-        "itch_core_skin_up",
-        "barrier_terminal_differentiation_down",
-        "barrier_hyperproliferation_up",
-    ],
-}
-TABLES = ["axis", "index", "gene_index", "patients"]
 TRIALS = ["demo_jak1", "demo_biologic"]
-
-
-def paths(folder):
-    outputs = {name: folder / "index" / f"{name}.tsv" for name in TABLES}
-    return outputs | {"residual": folder / "index" / "residual.gmt"}
-
-
-def index_of(folder, sets, settings=None, outputs=None, seed=1):
-    build_index(
-        folder.parent / "lesional_effects.tsv",
-        folder / "expression" / "expression.h5ad",
-        folder / "scores" / "scores.h5ad",
-        folder / "effects" / "effects.tsv",
-        sets,
-        settings or SETTINGS,
-        outputs or paths(folder),
-        seed,
-    )
-
-
-def run(folder, repository, config):
-    """Run the stages up to the index with the package's own functions."""
-    study = read_study(config, repository)
-    config = study.config
-    sets = [repository / path for path in config["gene_sets"]]
-    for name, cohort in study.cohorts.items():
-        place = folder / name
-        manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, place / "fetch")
-        outputs = express(manifest, cohort, sets, place / "expression", **config["expression"])
-        scores = {key: place / "scores" / f"{key}.tsv" for key in ("coverage", "agreement")}
-        scores["scores"] = place / "scores" / "scores.h5ad"
-        settings = ScoresSettings.model_validate(config["scores"] | {"methods": ["zscore"]})
-        inputs = {"expression": outputs["expression"], "gene_sets": sets}
-        scores_stage.build(inputs, scores, settings, 0)
-        effects = {key: place / "effects" / f"{key}.tsv" for key in ("effects", "set_effects")}
-        settings = EffectsSettings.model_validate(config["effects"] | {"count_model": "log2"})
-        compare(inputs | {"scores": scores["scores"]}, effects, settings)
-    compile_lesional_effects(
-        [folder / name for name in study.cohorts], folder / "lesional_effects.tsv"
-    )
-    for name in study.cohorts:
-        index_of(folder / name, sets)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +48,6 @@ def index_table(folder, cohort, **wanted):
     for column, value in wanted.items():
         table = table[table[column] == value]
     return table
-
-
-# ---------------------------------------------------------------- simulated trials
 
 
 def planted(folder, cohort):
@@ -192,8 +130,6 @@ def test_sensitivity_analyses_where_they_make_sense(demo):
 
 def test_itch_minus_th2_is_the_score_without_the_shared_genes(demo, sets):
     """Against its definition, from the expression file."""
-    from adnorm.study.gene_sets import read_gene_sets
-
     place = demo / "demo_jak1"
     data = anndata.read_h5ad(place / "expression" / "expression.h5ad")
     gene_sets = read_gene_sets(sets)
@@ -206,10 +142,44 @@ def test_itch_minus_th2_is_the_score_without_the_shared_genes(demo, sets):
     assert 5 <= len(signs) <= 18
     frame = data[:, list(signs)].to_df() * list(signs.values())
     patients = read_table(place / "index" / "patients.tsv")
-    mine = patients[patients["name"] == "itch_minus_th2"].set_index(["patient", "state", "week"])
+    scores = patients[patients["name"] == "itch_minus_th2"].set_index(["patient", "state", "week"])
     keys = list(zip(data.obs["patient"], data.obs["state"], data.obs["week"], strict=True))
-    correlation = np.corrcoef(frame.mean(axis=1), mine.loc[keys, "score"])[0, 1]
+    correlation = np.corrcoef(frame.mean(axis=1), scores.loc[keys, "score"])[0, 1]
     assert correlation > 0.97
+
+
+def test_a_derived_set_is_scored_as_a_set_of_a_file(copied, sets, repository):
+    """Several biopsies of a visit: each is scored by itself, against single reference biopsies."""
+    path = copied / "expression" / "expression.h5ad"
+    data = anndata.read_h5ad(path)
+    again = data[::3].copy()
+    again.X = again.X + np.random.default_rng(1).normal(0, 0.5, again.shape).astype(np.float32)
+    again.obs_names = [f"{name}_again" for name in again.obs_names]
+    both = anndata.concat([data, again])
+    both.var, both.uns = data.var, data.uns
+    both.write_h5ad(path)
+    gene_sets = read_gene_sets(sets)
+    rest = DERIVED[0].genes_of(gene_sets)
+    same = copied / "same.gmt"
+    same.write_text("\t".join(["the_same", "", *(gene.symbol for gene in rest.genes)]) + "\n")
+    config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    settings = read_study(config, repository).config["scores"]
+    scores = score(copied, [*sets, same], settings)
+    values, names = set_scores(scores, path, gene_sets, SETTINGS)
+    np.testing.assert_allclose(values["itch_minus_th2"], values["the_same"], rtol=1e-12)
+    assert names.loc["itch_minus_th2", "reason_code"] == ""
+
+
+def test_the_limits_of_coverage_are_those_of_the_configuration(copied, sets, core):
+    index_of(copied, sets, axis_genes=str(core), minimum_genes=1000)
+    table = index_table(copied.parent, copied.name, analysis="primary")
+    for name in ("itch_minus_th2", "core_list"):
+        rows = table[table["name"] == name]
+        assert set(rows["reason_code"]) == {"LOW_COVERAGE"}
+        assert rows["reason"].str.contains("at least 1000").all()
+    index_of(copied, sets, axis_genes=str(core), minimum_fraction=0.999)
+    table = index_table(copied.parent, copied.name, analysis="primary", name="core_list")
+    assert table["reason"].str.contains("at least 5 and 99.9% of them are asked").all()
 
 
 def test_patient_scores_give_the_index(demo):
@@ -227,8 +197,6 @@ def test_patient_scores_give_the_index(demo):
 
 
 def test_axis_of_a_trial_comes_from_the_others_without_composition_genes(demo, sets):
-    from adnorm.study.gene_sets import read_gene_sets
-
     axis = read_table(demo / "demo_jak1" / "index" / "axis.tsv")
     assert set(axis["source"]) == {"other cohorts"}
     used = set(axis.loc[axis["weight"] != 0, "gene"])
@@ -242,8 +210,8 @@ def test_axis_of_a_trial_comes_from_the_others_without_composition_genes(demo, s
 def core(repository, tmp_path):
     """The shipped core of the MADAD signature, written out as a list of a user."""
     genes = read_table(repository / "config" / "gene_sets" / "adnorm.tsv")
-    mine = genes[genes["set"].isin(["madad_core_up", "madad_core_down"])]
-    listed = mine.rename(columns={"symbol": "gene"})[["gene", "direction"]]
+    core = genes[genes["set"].isin(["madad_core_up", "madad_core_down"])]
+    listed = core.rename(columns={"symbol": "gene"})[["gene", "direction"]]
     absent = pd.DataFrame({"gene": ["NOSUCHGENE"], "direction": ["up"]})
     table = pd.concat([listed, absent], ignore_index=True).assign(trained_on="GSE58558;GSE59294")
     write_table(table, tmp_path / "core_list.tsv")
@@ -252,7 +220,7 @@ def core(repository, tmp_path):
 
 def test_a_published_list_is_an_axis_of_its_own(copied, sets, core):
     before = index_table(copied.parent, copied.name)
-    index_of(copied, sets, SETTINGS | {"axis_genes": str(core)})
+    index_of(copied, sets, axis_genes=str(core))
     after = index_table(copied.parent, copied.name)
     listed = after[after["name"] == "core_list"]
     assert set(listed["level"]) == {"published_axis"}
@@ -268,9 +236,9 @@ def test_a_published_list_is_an_axis_of_its_own(copied, sets, core):
     rest = after[after["name"] != "core_list"].reset_index(drop=True)
     pd.testing.assert_frame_equal(rest, before.reset_index(drop=True))
     axis = read_table(copied / "index" / "axis.tsv")
-    mine = axis[axis["source"] == "published list core_list"].set_index("gene")
-    assert mine.loc["NOSUCHGENE", "reason"] == "not measured in this cohort"
-    assert set(mine["weight"]) == {-1.0, 0.0, 1.0}
+    axis_genes = axis[axis["source"] == "published list core_list"].set_index("gene")
+    assert axis_genes.loc["NOSUCHGENE", "reason"] == "not measured in this cohort"
+    assert set(axis_genes["weight"]) == {-1.0, 0.0, 1.0}
     assert "core_list" in set(read_table(copied / "index" / "patients.tsv")["name"])
 
 
@@ -279,7 +247,7 @@ def test_a_list_made_from_this_cohort_is_said_to_be_not_independent(copied, sets
     data = anndata.read_h5ad(path)
     data.uns["adnorm"]["accession"] = "GSE59294"
     data.write_h5ad(path)
-    index_of(copied, sets, SETTINGS | {"axis_genes": str(core)})
+    index_of(copied, sets, axis_genes=str(core))
     table = index_table(copied.parent, copied.name, name="core_list")
     known = table[table["ni"].notna()]
     assert set(known["status"]) == {"exploratory"}
@@ -304,7 +272,7 @@ def test_a_trial_of_another_disease_stands_on_an_axis_of_its_own(copied, sets, c
         "(demo_jak1, demo_reference_array, demo_reference_rnaseq)"
     }
     change_facts(copied, disease="Psoriasis vulgaris")
-    index_of(copied, sets, SETTINGS | {"axis_genes": str(core)})
+    index_of(copied, sets, axis_genes=str(core))
     table = index_table(copied.parent, copied.name)
     primary = table[table["analysis"] == "primary"]
     axis = primary[primary["name"] == "global"]
@@ -364,13 +332,10 @@ def test_cohort_without_visits_has_empty_tables_with_headers(demo):
 
 def test_same_bytes_again(demo, sets, tmp_path):
     place = demo / "demo_biologic"
-    again = {name: tmp_path / path.name for name, path in paths(place).items()}
+    again = {name: tmp_path / path.name for name, path in index_files(place).items()}
     index_of(place, sets, outputs=again)
-    for name, path in paths(place).items():
+    for name, path in index_files(place).items():
         assert again[name].read_bytes() == path.read_bytes(), name
-
-
-# ---------------------------------------------------------------- faults
 
 
 @pytest.fixture
@@ -458,9 +423,6 @@ def test_swapped_labels_give_no_number(copied, sets, alone):
     assert (copied / "index" / "residual.gmt").read_text() == ""
 
 
-# ---------------------------------------------------------------- real series
-
-
 def test_ruxolitinib_against_nonlesional_skin_has_no_index_and_a_reason(real):
     table = index_table(real, "gse80342", reference="nonlesional", analysis="primary")
     assert set(table["status"]) == {"NA"}
@@ -523,3 +485,45 @@ def test_untreated_tape_strips_never_show_an_index(real):
 def test_series_without_visits_has_no_index(real):
     assert index_table(real, "gse193309").empty
     assert not read_table(real / "gse193309" / "index" / "patients.tsv").empty
+
+
+# ---------------------------------------------------------------- one trial alone
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, repository):
+    """One simulated trial through the stages; with no other cohort its axis is cross-fitted."""
+    config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
+    config["cohorts"] = ["demo_jak1"]
+    place = run(tmp_path_factory.mktemp("alone"), repository, config, bootstrap=200) / "demo_jak1"
+    tables = {n: read_table(place / "index" / f"{n}.tsv") for n in ("trajectories", "concordance")}
+    return tables | {"truth": read_table(place / "fetch" / "truth.tsv")}
+
+
+def of_name(table, name="global", week=12.0):
+    return table[(table["name"] == name) & (table["week"] == week)].set_index("patient")
+
+
+def test_planned_responders_respond_more(alone):
+    truth = alone["truth"]
+    planned = truth[(truth["kind"] == "patient_response") & (truth["week"].astype(float) == 12)]
+    found = of_name(alone["trajectories"]).join(planned.set_index("name")["value"], how="inner")
+    assert len(found) > 30
+    assert found["response"].corr(found["value"]) > 0.8
+    assert found["blup"].corr(found["value"]) > 0.8
+    assert (found["method"] == MIXED).all()
+    inside = (found["lower"] <= found["value"]) & (found["value"] <= found["upper"])
+    assert inside.mean() >= 0.8
+    strong = found["value"] > found["value"].median()
+    chance = found["prob_above_half"]
+    assert chance[strong].mean() > chance[~strong].mean() + 0.3
+
+
+def test_simulated_clinic_follows_the_skin(alone):
+    table = alone["concordance"].query("arm == 'all arms' and score == 'global'")
+    fine = table[table["status"] == "ok"]
+    change = fine.query("question == 'change_with_clinic' and clinical == 'easi' and week == 12")
+    assert change["lower"].item() > 0.3
+    together = fine.query("question == 'repeated_measures' and clinical == 'itch_nrs'")
+    assert together["lower"].item() > 0.5
+    assert (alone["concordance"].query("clinical == 'scorad'")["status"] == "not_available").all()

@@ -6,36 +6,33 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from adnorm.base.tables import atomic
-from adnorm.index.estimability import FEWEST_PAIRS, LEAST_RATIO, SET
-from adnorm.index.groups import Mean, PatientTable, contributions, estimate, smallest
-from adnorm.index.resample import fieller_interval
-from adnorm.index.selection import first_reason
-from adnorm.index.shrinkage import shrink_effects
+from adnorm.index.axis_weights import first_reason
+from adnorm.index.means import (
+    FEWEST_PATIENTS,
+    LEAST_RATIO,
+    Group,
+    Mean,
+    PatientTable,
+    contributions,
+    estimate,
+    smallest,
+)
+from adnorm.index.ratio import fieller_interval
 from adnorm.scores.zscore import moderate_variances
 from adnorm.study.comparisons import number
+from adnorm.study.vocabulary import Direction, GeneClass, Level
 
-#: The share that counts as reversed, as in the residual disease genomic profile.
+#: The share that counts as reversed, as in the residual disease genomic profile (RDGP).
 REVERSED = 0.75
-CLASSES = ("reversed", "partial", "residual", "worsened", "not estimable")
 COLUMNS = [
-    "reference",
-    "arm",
-    "week",
-    "gene",
-    "class",
-    "ni",
-    "lower",
-    "upper",
-    "denominator",
-    "denominator_se",
-    "decrease",
-    "pairs",
-    "reason",
+    *("reference", "arm", "week", "gene", "class", "ni", "lower", "upper"),
+    *("denominator", "denominator_se", "decrease", "pairs", "reason"),
 ]
 
 
@@ -57,7 +54,7 @@ def gene_index(
     genes: np.ndarray,
     observations: pd.DataFrame,
     reference: str,
-    settings: Mapping,
+    confidence: float,
 ) -> pd.DataFrame:
     """Index of every gene at every visit of every arm, with Fieller's interval and a class.
 
@@ -75,8 +72,8 @@ def gene_index(
         The cohort, as in `fit_crossfit_axis`.
     reference
         ``nonlesional`` or ``healthy``.
-    settings
-        ``confidence``.
+    confidence
+        Coverage of the intervals.
 
     Returns
     -------
@@ -93,13 +90,12 @@ def gene_index(
     genes = np.asarray(genes, dtype=object)[order]
     table = PatientTable.of(log2[order].T, observations)
     mean = table.baseline_difference(reference)
-    if not mean or smallest(mean) < FEWEST_PAIRS:
+    if not mean or smallest(mean) < FEWEST_PATIENTS:
         return pd.DataFrame(columns=COLUMNS)
     disease = _disease(mean, len(table.patients), float(np.abs(log2).max()))
     parts = [pd.DataFrame(columns=COLUMNS)]
     for arm, week in table.visits:
-        change = table.decrease(arm, week)
-        visit = _visit(change.rows, change.values, disease, float(settings["confidence"]))
+        visit = _visit(table.decrease(arm, week), disease, confidence)
         parts.append(
             pd.DataFrame(
                 {"reference": reference, "arm": arm, "week": week, "gene": genes, **visit},
@@ -119,29 +115,26 @@ def _disease(mean: Mean, patients: int, scale: float) -> _Disease:
         freedom = min(freedom, own)
     shrunken, deviation = shrink_effects(raw, np.sqrt(variance))
     # A difference of rounding size is no disease effect, however small its error.
-    estimable = np.abs(shrunken) > np.maximum(LEAST_RATIO[SET] * deviation, 1e-9 * scale)
+    estimable = np.abs(shrunken) > np.maximum(LEAST_RATIO[Level.SET] * deviation, 1e-9 * scale)
     return _Disease(
         raw, variance, contributions(mean, patients), freedom, shrunken, deviation, estimable
     )
 
 
-def _visit(
-    rows: np.ndarray, values: np.ndarray, disease: _Disease, confidence: float
-) -> dict[str, object]:
+def _visit(change: Group, disease: _Disease, confidence: float) -> dict[str, Any]:
     """Index, interval and class of every gene at one visit."""
-    pairs, genes = values.shape
-    blank = np.full(genes, np.nan)
+    pairs, genes = change.values.shape
     shown = {
         "denominator": disease.shrunken,
         "denominator_se": disease.deviation,
-        "decrease": values.mean(axis=0) if pairs else blank,
+        "decrease": change.values.mean(axis=0) if pairs else np.full(genes, np.nan),
         "pairs": pairs,
     }
-    if pairs < FEWEST_PAIRS:
+    if pairs < FEWEST_PATIENTS:
         reason = f"{pairs} patients with lesional skin at baseline and this visit; at least "
-        unknown = {"class": CLASSES[4], "ni": np.nan, "lower": np.nan, "upper": np.nan}
-        return shown | unknown | {"reason": f"{reason}{FEWEST_PAIRS} are asked"}
-    decrease, covariance, freedom = _without_chance(rows, values, disease)
+        unknown = {"class": GeneClass.NOT_ESTIMABLE, "ni": np.nan, "lower": np.nan, "upper": np.nan}
+        return shown | unknown | {"reason": f"{reason}{FEWEST_PATIENTS} are asked"}
+    decrease, covariance, freedom = _without_chance(change, disease)
     safe = np.where(disease.estimable, disease.shrunken, 1.0)
     lower, upper = fieller_interval(
         decrease, safe, covariance, min(freedom, disease.freedom), confidence
@@ -152,38 +145,35 @@ def _visit(
     classes = first_reason(
         genes,
         [
-            (~known | vague, CLASSES[4]),
-            (lower > REVERSED, "reversed"),
-            (upper < 0, "worsened"),
-            (upper < REVERSED, "residual"),
-            (known, "partial"),
+            (~known | vague, GeneClass.NOT_ESTIMABLE),
+            (lower > REVERSED, GeneClass.REVERSED),
+            (upper < 0, GeneClass.WORSENED),
+            (upper < REVERSED, GeneClass.RESIDUAL),
+            (known, GeneClass.PARTIAL),
         ],
     )
-    reason = first_reason(
-        genes,
-        [
-            (~known, "disease effect too small against its standard error"),
-            (vague, "the interval holds both no change and 75 %"),
-        ],
+    small = "disease effect too small against its standard error"
+    reasons = first_reason(
+        genes, [(~known, small), (vague, "the interval holds both no change and 75 %")]
     )
-    return shown | {"class": classes, "ni": ni, "lower": lower, "upper": upper, "reason": reason}
+    return shown | {"class": classes, "ni": ni, "lower": lower, "upper": upper, "reason": reasons}
 
 
 def _without_chance(
-    rows: np.ndarray, values: np.ndarray, disease: _Disease
+    change: Group, disease: _Disease
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray], float]:
     """Decrease given the shrunken disease effect, and the covariance matrix of the two.
 
     With a flat prior on the decrease and normal noise, the noise in the decrease is β times the
     noise in the disease effect plus independent noise, β = covariance / variance.
     """
-    size = len(rows)
-    decrease = values.mean(axis=0)
-    centred = (values - decrease) / np.sqrt(size * (size - 1))
+    size = len(change.rows)
+    decrease = change.values.mean(axis=0)
+    centred = (change.values - decrease) / np.sqrt(size * (size - 1))
     raw = (centred**2).sum(axis=0)
     moderated, freedom, _ = moderate_variances(raw * size, size - 1)
     variance = moderated / size
-    shared = (centred * disease.deviations[rows]).sum(axis=0)
+    shared = (centred * disease.deviations[change.rows]).sum(axis=0)
     product = raw * (disease.deviations**2).sum(axis=0)
     # Scaled to the moderated variances, so that the correlation stays what was measured.
     correlation = np.divide(shared, np.sqrt(product), out=np.zeros_like(raw), where=product > 0)
@@ -204,51 +194,98 @@ def refuse_genes(table: pd.DataFrame, reason: str) -> pd.DataFrame:
     if not reason:
         return table
     numbers = dict.fromkeys(["ni", "lower", "upper"], np.nan)
-    return table.assign(**numbers, reason=reason, **{"class": CLASSES[4]})
+    return table.assign(**numbers, reason=reason, **{"class": GeneClass.NOT_ESTIMABLE})
 
 
-def residual_profile(table: pd.DataFrame, cohort: str, minimum_effect: float) -> dict[str, dict]:
+# ---------------------------------------------------------------- shrinkage
+
+#: Pseudo-counts on the null component, so that a weak signal is not taken for an effect.
+NULL_BIAS = 10.0
+ITERATIONS = 300
+
+
+def shrink_effects(estimate: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shrink effects towards 0 as far as the effects of all genes say: adaptive shrinkage.
+
+    The prior is a mixture of a point at 0 and centred normal distributions, its weights fitted to
+    all genes. Large effects stay where they are; what chance alone would give goes to 0. An effect
+    without error stays. Mean and deviation are those of the posterior (Stephens 2017).
+    """
+    mean, deviation = estimate.astype(float).copy(), np.zeros(len(estimate))
+    noisy = error > 0
+    if not noisy.any():
+        return mean, deviation
+    effect, noise = estimate[noisy], error[noisy] ** 2
+    prior = _prior_variances(effect, noise)
+    total = noise[:, None] + prior
+    density = -0.5 * (effect[:, None] ** 2 / total + np.log(total))
+    density = np.exp(density - density.max(axis=1, keepdims=True))
+    share = density * _mixture_weights(density)
+    share /= share.sum(axis=1, keepdims=True)
+    factor = prior / total
+    means = factor * effect[:, None]
+    mean[noisy] = (share * means).sum(axis=1)
+    # In this form no difference of large numbers can turn negative.
+    apart = (means - mean[noisy][:, None]) ** 2
+    deviation[noisy] = np.sqrt((share * (factor * noise[:, None] + apart)).sum(axis=1))
+    return mean, deviation
+
+
+def _prior_variances(effect: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Variances of the mixture: 0, then a grid from a tenth of the least noise upwards."""
+    smallest = np.sqrt(noise.min()) / 10
+    largest = max(2 * np.sqrt(max(float((effect**2 - noise).max()), 0.0)), 8 * smallest)
+    steps = int(np.ceil(np.log2(largest / smallest)))
+    return np.concatenate([[0.0], (largest * 2.0 ** -np.arange(steps, -1.0, -1.0)) ** 2])
+
+
+def _mixture_weights(density: np.ndarray) -> np.ndarray:
+    """Weights of the components by expectation-maximization."""
+    bias = np.zeros(density.shape[1])
+    bias[0] = NULL_BIAS
+    weights = np.full(density.shape[1], 1 / density.shape[1])
+    for _ in range(ITERATIONS):
+        inverse = 1.0 / (density @ weights)
+        counts = weights * (inverse @ density) + bias
+        new = counts / counts.sum()
+        if np.abs(new - weights).max() < 1e-5:
+            return new
+        weights = new
+    return weights
+
+
+# ---------------------------------------------------------------- residual profile
+
+
+def residual_profile(
+    table: pd.DataFrame, cohort: str, minimum_effect: float
+) -> dict[str, tuple[str, list[str]]]:
     """Collect the residual disease profile: disease genes that stay below 75 %.
 
-    Parameters
-    ----------
-    table
-        Result of `gene_index`.
-    cohort
-        Opens the names of the sets.
-    minimum_effect
-        Least absolute disease effect (log2) of a disease gene.
-
-    Returns
-    -------
-    dict
-        Name of the set → ``{"description": …, "genes": [...]}``; one for genes that are up in
-        disease and one for genes that are down, for every visit that has any.
-
-    References
-    ----------
-    The 75 % threshold is that of the residual disease genomic profile (RDGP).
+    Name of the set (the cohort opens it) → its description and genes; one for genes that are up in
+    disease by more than `minimum_effect`, one for those that are down, for every visit with any.
     """
     left = table[
-        table["class"].isin(["residual", "worsened"])
+        table["class"].isin([GeneClass.RESIDUAL, GeneClass.WORSENED])
         & (table["denominator"].abs() > minimum_effect)
     ]
-    sets: dict[str, dict] = {}
-    for (reference, arm, week), rows in left.groupby(["reference", "arm", "week"], sort=True):
-        for direction, sign in (("up", 1), ("down", -1)):
+    sets: dict[str, tuple[str, list[str]]] = {}
+    visits: Any = left.groupby(["reference", "arm", "week"], sort=True)
+    for (reference, arm, week), rows in visits:
+        for direction, sign in ((Direction.UP, 1), (Direction.DOWN, -1)):
             genes = sorted(rows.loc[sign * rows["denominator"] > 0, "gene"])
             if genes:
                 visit = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{arm}_week_{number(week)}")
-                sets[f"residual_{cohort}_{visit}_vs_{reference}_{direction}"] = {
-                    "description": f"{direction} in lesional skin, below 75 % of the way to "
-                    f"{reference} skin: {cohort}, {arm}, week {number(week)}",
-                    "genes": genes,
-                }
+                sets[f"residual_{cohort}_{visit}_vs_{reference}_{direction}"] = (
+                    f"{direction} in lesional skin, below 75 % of the way to {reference} skin: "
+                    f"{cohort}, {arm}, week {number(week)}",
+                    genes,
+                )
     return sets
 
 
-def write_gmt(sets: Mapping[str, dict], path: Path | str) -> None:
+def write_gmt(sets: Mapping[str, tuple[str, list[str]]], path: Path | str) -> None:
     """Write gene sets as GMT: name, description, genes; a file without sets is empty."""
     with atomic(path) as temporary:
-        lines = ["\t".join([n, s["description"], *s["genes"]]) + "\n" for n, s in sets.items()]
+        lines = ["\t".join([name, text, *genes]) + "\n" for name, (text, genes) in sets.items()]
         temporary.write_text("".join(lines), encoding="utf-8")

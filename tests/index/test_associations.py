@@ -1,14 +1,12 @@
-"""Scores against the clinic: closed forms, invariances, calibration and what is missing."""
+"""Statistics that relate a score to the clinic: closed forms, invariances, calibration."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
-from adnorm.index.clinic import ALL_ARMS, CLINICAL, COLUMNS
-from adnorm.index.concordance import (
+from adnorm.index.associations import (
     _weighted_ranks,
     kappa,
     partial_spearman,
@@ -16,11 +14,6 @@ from adnorm.index.concordance import (
     repeated_measures_correlation,
     standardized_slope,
 )
-from adnorm.index.questions import concordance_table
-from adnorm.index.trajectories import COLUMNS as TRAJECTORY_COLUMNS
-
-SETTINGS = {"bootstrap": 200, "confidence": 0.95, "primary": ["global", "itch_core_skin_up"]}
-NO_TRAJECTORIES = pd.DataFrame(columns=TRAJECTORY_COLUMNS)
 
 
 def correlate(x, y, given=None, arm=None, draws=300, seed=1):
@@ -87,9 +80,9 @@ def test_resampled_patients_are_ranked_as_often_as_they_are_drawn():
     values = rng.integers(0, 6, 15).astype(float)
     weights = rng.multinomial(15, np.full(15, 1 / 15), size=20).astype(float)
     ranks = _weighted_ranks(values, weights)
-    for row, mine in zip(weights.astype(int), ranks, strict=True):
+    for row, ours in zip(weights.astype(int), ranks, strict=True):
         drawn = np.repeat(np.arange(15), row)
-        np.testing.assert_allclose(mine[drawn], stats.rankdata(values[drawn]))
+        np.testing.assert_allclose(ours[drawn], stats.rankdata(values[drawn]))
 
 
 def test_a_value_that_never_varies_gives_no_number():
@@ -180,105 +173,3 @@ def test_wilson_interval_of_no_patient_in_ten():
     assert (found.estimate, found.lower) == (0, 0)
     assert found.upper == pytest.approx(z**2 / (10 + z**2))
     assert np.isnan(proportion(np.zeros(0, dtype=bool), 0.95).estimate)
-
-
-def trial(weeks=(0, 2, 4), patients=24, clinical=("easi", "itch_nrs")):
-    """Scores, samples and responses of patients whose EASI follows the score."""
-    rng = np.random.default_rng(6)
-    rows, sheet, responses = [], [], []
-    for i in range(patients):
-        arm, start, share = ("drug", "placebo")[i % 2], 10 + rng.normal(), rng.uniform(0, 1.1)
-        for week in weeks:
-            value = start * (1 - share * week / max(max(weeks), 1))
-            key = {"patient": f"{i:02d}", "week": float(week)}
-            for name in SETTINGS["primary"]:
-                said = {"arm": arm, "state": "lesional", "name": name}
-                rows.append(key | said | {"score": value + rng.normal() / 10})
-                if week:
-                    told = {"reference": "nonlesional", "name": name, "reason": ""}
-                    responses.append(key | told | {"response": share * week / max(weeks)})
-            values = {"easi": 2 * value, "itch_nrs": value / 2 + rng.normal(), "scorad": 5 * value}
-            kept = {column: values[column] for column in clinical}
-            sheet += [key | {"state": s} | kept for s in ("lesional", "nonlesional")]
-    frames = pd.DataFrame(rows), pd.DataFrame(sheet), pd.DataFrame(responses)
-    return frames if len(frames[2]) else (*frames[:2], NO_TRAJECTORIES)
-
-
-def answers(**design):
-    return concordance_table(*trial(**design), SETTINGS, seed=1)
-
-
-def test_all_questions_are_answered():
-    table = answers()
-    assert list(table.columns) == COLUMNS
-    fine = table[table["status"] == "ok"]
-    assert set(fine["question"]) == {
-        *("baseline_with_clinic", "change_with_clinic", "repeated_measures"),
-        *("itch_beyond_easi", "easi75_agreement", "early_predicts_late"),
-    }
-    change = fine[(fine["question"] == "change_with_clinic") & (fine["clinical"] == "easi")]
-    assert set(change["arm"]) == {ALL_ARMS, "drug", "placebo"}
-    assert (change["estimate"] > 0.8).all()
-    agree = fine[(fine["question"] == "easi75_agreement") & (fine["week"] == 4)]
-    overall = agree[agree["arm"] == ALL_ARMS].set_index(["score", "statistic"])["estimate"]
-    # EASI falls by the very share that the response says.
-    assert overall["global", "kappa"] == pytest.approx(1)
-    assert overall["global", "sensitivity for EASI-75"] == 1
-
-
-def test_the_same_seed_gives_the_same_table():
-    pd.testing.assert_frame_equal(answers(), answers())
-
-
-def test_shared_baselines_are_taken_out_of_changes():
-    """Scores without any memory: only the shared baseline makes their decreases agree."""
-    scores, samples, responses = trial(patients=200)
-    scores["score"] = np.random.default_rng(9).normal(size=len(scores))
-    table = concordance_table(scores, samples, responses, SETTINGS, 1)
-    found = table[(table["question"] == "early_predicts_late") & (table["arm"] == ALL_ARMS)]
-    assert len(found) == 2
-    assert (found["estimate"].abs() < 0.2).all()
-    assert set(found["clinical"]) == {"own score at week 2"}
-
-
-def test_missing_clinical_columns_are_said_once():
-    table = answers(clinical=("itch_nrs",))
-    absent = table[table["status"] == "not_available"]
-    assert (absent["reason"] == "the sample sheet has no values of easi").any()
-    assert not absent.duplicated(["question", "clinical"]).any()
-    for question, columns in (
-        ("change_with_clinic", {"easi", "scorad"}),
-        ("itch_beyond_easi", {"easi"}),
-        ("easi75_agreement", {"easi"}),
-        ("scorad50_agreement", {"scorad"}),
-    ):
-        assert set(absent.loc[absent["question"] == question, "clinical"]) == columns
-    bare = answers(clinical=())
-    assert set(bare.loc[bare["status"] == "ok", "question"]) == {"early_predicts_late"}
-
-
-def test_a_series_without_visits_is_compared_at_baseline_only():
-    table = answers(weeks=(0,), clinical=CLINICAL)
-    assert set(table.loc[table["status"] == "ok", "question"]) == {"baseline_with_clinic"}
-    others = table[table["status"] != "ok"]
-    assert set(others["question"]) == set(table["question"]) - {"baseline_with_clinic"}
-    assert others["reason"].str.contains("no visits after baseline").all()
-
-
-def test_too_few_patients_give_no_number():
-    table = answers(patients=6)
-    change = table[table["question"] == "change_with_clinic"]
-    few = change[change["status"] == "too_few"]
-    assert few["estimate"].isna().all()
-    assert "6 patients with all values; 13 are needed" in set(few["reason"])
-    assert not (change["status"] == "ok").any()
-
-
-def test_an_index_that_is_not_estimable_leaves_easi75_without_an_answer():
-    scores, samples, responses = trial()
-    responses.loc[responses["name"] == "global", "response"] = np.nan
-    responses.loc[responses["name"] == "global", "reason"] = "too close to 0"
-    table = concordance_table(scores, samples, responses, SETTINGS, 1)
-    mine = table[(table["question"] == "easi75_agreement") & (table["score"] == "global")]
-    assert mine["status"].tolist() == ["not_available"]
-    assert mine["reason"].tolist() == ["too close to 0"]

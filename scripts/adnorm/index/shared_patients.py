@@ -21,13 +21,8 @@ from scipy import stats
 
 from adnorm.base.errors import listing
 from adnorm.base.tables import read_json
-from adnorm.index.same_patients import (
-    agreeing_facts,
-    facts_of_patients,
-    personal_agreement,
-    trivially_numbered,
-)
 from adnorm.study.biopsies import average_rows
+from adnorm.study.comparisons import BASELINE
 from adnorm.study.diseases import disease_name
 
 if TYPE_CHECKING:
@@ -68,7 +63,7 @@ class Fingerprint:
     cohort, disease, simulated
         As the cohort file names them.
     series
-        Accession numbers of the series, of the one that it is a part of, and of those that a cell
+        Accession numbers of the series, of the one that it is a part of, and of those that a field
         of its sample sheet names.
     files
         Name of each file of values by its SHA-256.
@@ -101,15 +96,7 @@ class Fingerprint:
 
 
 def fingerprint(data: AnnData, manifest: Path) -> Fingerprint:
-    """Take the fingerprint of a cohort.
-
-    Parameters
-    ----------
-    data
-        expression.h5ad.
-    manifest
-        fetch/manifest.json; without it, files are not compared.
-    """
+    """Take the fingerprint of expression.h5ad and fetch/manifest.json (without it, of no files)."""
     facts = data.uns["adnorm"]
     entries = read_json(manifest)["files"] if Path(manifest).is_file() else []
     genes = data.var_names.to_numpy(dtype=str)
@@ -142,8 +129,8 @@ def _series(accession: str, obs: pd.DataFrame, folder: Path, entries: list[dict]
                     found += _PART_OF.findall(line)
     for column in obs.columns:
         if not _numeric(obs[column]):
-            cells = (str(cell).strip() for cell in obs[column].unique())
-            found += [cell for cell in cells if _OF_SERIES.fullmatch(cell)]
+            texts = (str(text).strip() for text in obs[column].unique())
+            found += [text for text in texts if _OF_SERIES.fullmatch(text)]
     return frozenset(name.upper() for name in found)
 
 
@@ -164,23 +151,17 @@ def _numeric(column: pd.Series) -> bool:
 
 
 def shared_by(prints: Iterable[Fingerprint]) -> dict[str, dict[str, str]]:
-    """Compare all cohorts that could teach one another.
-
-    Returns
-    -------
-    dict
-        Cohort → other cohort → what both have, in words; only those that share something.
-    """
+    """Compare all cohorts that could teach one another: cohort → other cohort → what both have."""
     found: dict[str, dict[str, str]] = {}
     for first, second in combinations(prints, 2):
         if first.simulated != second.simulated:
             continue
         if disease_name(first.disease) != disease_name(second.disease):
             continue
-        said = what_is_shared(first, second)
-        if said:
-            found.setdefault(first.cohort, {})[second.cohort] = said
-            found.setdefault(second.cohort, {})[first.cohort] = said
+        what = what_is_shared(first, second)
+        if what:
+            found.setdefault(first.cohort, {})[second.cohort] = what
+            found.setdefault(second.cohort, {})[first.cohort] = what
     return found
 
 
@@ -207,13 +188,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def same_samples(first: Fingerprint, second: Fingerprint) -> list[tuple[str, str]]:
-    """Find samples of two cohorts whose genes stand in the same order, whatever the scale.
-
-    Returns
-    -------
-    list of (str, str)
-        Their names in either cohort.
-    """
+    """Find samples (their names in either cohort) whose genes stand in the same order."""
     log2 = _common_genes(first, second)
     if log2 is None:
         return []
@@ -235,10 +210,10 @@ def same_samples(first: Fingerprint, second: Fingerprint) -> list[tuple[str, str
 
 
 def _common_genes(first: Fingerprint, second: Fingerprint) -> tuple[np.ndarray, np.ndarray] | None:
-    genes, mine, theirs = np.intersect1d(first.genes, second.genes, return_indices=True)
+    genes, *columns = np.intersect1d(first.genes, second.genes, return_indices=True)
     if len(genes) < _FEWEST_GENES:
         return None
-    return first.log2[:, mine], second.log2[:, theirs]
+    return first.log2[:, columns[0]], second.log2[:, columns[1]]
 
 
 def _shared_patients(first: Fingerprint, second: Fingerprint) -> str:
@@ -247,8 +222,8 @@ def _shared_patients(first: Fingerprint, second: Fingerprint) -> str:
     if not ids:
         return ""
     people = f"{_counted(len(ids), 'patient id')} ({listing(ids, 3)})"
-    mine, theirs = (f.patients.loc[ids] for f in (first, second))
-    chance, which = agreeing_facts(mine, theirs)
+    facts = [cohort.patients.loc[ids] for cohort in (first, second)]
+    chance, which = agreeing_facts(*facts)
     if chance <= _CHANCE:
         return f"{people}, and {listing(which, 4)} of these patients agree"
     if alike(first, second, ids) >= _ALIKE:
@@ -257,7 +232,7 @@ def _shared_patients(first: Fingerprint, second: Fingerprint) -> str:
     telling = [name for name in ids if not trivially_numbered(name)]
     if len(telling) < _FEWEST_PATIENTS or 2 * len(telling) <= smaller:
         return ""
-    if personal_agreement(mine, theirs) < _CONTRADICTED:
+    if personal_agreement(*facts) < _CONTRADICTED:
         return ""
     return (
         f"{people}, which two studies hardly number alike; if these are different people, join the "
@@ -268,11 +243,8 @@ def _shared_patients(first: Fingerprint, second: Fingerprint) -> str:
 def alike(first: Fingerprint, second: Fingerprint, ids: list[str]) -> float:
     """Ask whether patients of one id are more alike than patients of different ids.
 
-    Returns
-    -------
-    float
-        Mean correlation of what is the patient's own, in standard deviations of what it is when ids
-        are permuted; 0 with fewer than seven ids or too few genes.
+    The mean correlation of what is the patient's own, in standard deviations of what it is when ids
+    are permuted; 0 with fewer than seven ids or too few genes.
     """
     log2 = _common_genes(first, second)
     if log2 is None or len(ids) < _FEWEST_ALIKE:
@@ -289,3 +261,123 @@ def alike(first: Fingerprint, second: Fingerprint, ids: list[str]) -> float:
     # Variance of the trace under permutations (Hoeffding 1951).
     deviation = np.sqrt((centred**2).sum() / (len(ids) - 1))
     return float(np.trace(centred) / deviation) if deviation > 0 else 0.0
+
+
+# ---------------------------------------------------------------- what the sheets say
+
+#: What says how a sample was treated, not who the patient is.
+_NOT_OF_PATIENT = (
+    *("sample", "patient", "state", "treatment", "drug_class", "dose_mg", "arm", "week"),
+    "qc_flags",
+)
+#: A fact agrees if it does in this share of the patients.
+_AGREE = 0.9
+#: A fact that changes along the ids less than half as often as by chance was dealt out in blocks
+#: (batch 1 for the first ten), as it would be anywhere.
+_CHANGES = 0.5
+#: Facts of a person that no two sheets give differently.
+_PERSONAL = ("sex", "age")
+
+
+def facts_of_patients(obs: pd.DataFrame) -> pd.DataFrame:
+    """Whatever the sheet says of a patient before treatment, where it says one thing.
+
+    What repeats the id of the patient or tells the arm is left out: trials are numbered and dealt
+    alike everywhere.
+    """
+    start = obs[obs["week"].to_numpy(dtype=float) == BASELINE]
+    start = start if len(start) else obs
+    people = start["patient"].astype(str).to_numpy()
+    ids = pd.Index(sorted(set(obs["patient"].astype(str))), name="patient")
+    arm = start["arm"].astype(str).groupby(people).first()
+    facts = {}
+    for column in start.columns:
+        name = re.sub(r"[\W_]+", " ", str(column).removeprefix("geo_").casefold()).strip()
+        if name in {c.replace("_", " ") for c in _NOT_OF_PATIENT} or name in facts:
+            # Every canonical column stands once more among the raw ones; the first is enough.
+            continue
+        if pd.api.types.is_numeric_dtype(start[column]):
+            text = start[column].map(lambda v: "" if pd.isna(v) else f"{v:g}")
+        else:
+            text = start[column].astype(object).map(lambda v: "" if pd.isna(v) else _read(str(v)))
+        grouped = text.astype(str).groupby(people)
+        fact = grouped.first().where(grouped.nunique() == 1, "").reindex(ids, fill_value="")
+        repeats = [_repeats(v, name) for name, v in zip(ids, fact, strict=True) if v]
+        dealt = arm.nunique() > 1 and fact.groupby(arm).nunique().max() == 1
+        if 2 * sum(repeats) < len(repeats) and not dealt:
+            facts[name] = fact
+    return pd.DataFrame(facts, index=ids)
+
+
+def _repeats(text: str, patient: str) -> bool:
+    """Whether a text says the id of the patient, or the number in it."""
+    if patient.casefold() in text:
+        return True
+    numbers = re.findall(r"\d+", patient)
+    return bool(numbers) and int(numbers[-1]) in {int(n) for n in re.findall(r"\d+", text)[:9]}
+
+
+def _read(text: str) -> str:
+    """Numbers are compared as numbers."""
+    text = text.strip().casefold()
+    try:
+        return f"{float(text):g}"
+    except ValueError:
+        return text
+
+
+def trivially_numbered(name: str) -> bool:
+    """Say whether an id is one that any lab may give: one short number, or one or two letters.
+
+    >>> [trivially_numbered(name) for name in ("P01", "patient 12", "1002", "A", "101-007")]
+    [True, True, True, True, False]
+    """
+    return bool(re.fullmatch(r"[^\d]*\d{1,4}[^\d]*|[^\W\d_]{1,2}", name.strip()))
+
+
+def agreeing_facts(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, list[str]]:
+    """Find what two sheets say alike of the same ids (rows; empty where unknown).
+
+    The probability that as much agrees among different people (1 if nothing does), and what agrees
+    in nine of ten patients.
+    """
+    compared = []
+    kinds = set()
+    for name in first.columns.intersection(second.columns, sort=False):
+        a, b = first[name].to_numpy(), second[name].to_numpy()
+        known = (a != "") & (b != "")
+        a, b = a[known], b[known]
+        # Two columns that tell people apart alike are one fact.
+        kind = (*np.flatnonzero(known), *pd.factorize(a)[0])
+        if kind in kinds or not (_scattered(a) and _scattered(b)):
+            continue
+        kinds.add(kind)
+        same = a[:, None] == b[None, :]
+        pairs, hits = same.size - len(same), int(np.trace(same))
+        often = np.clip((same.sum() - hits) / pairs, 1 / (pairs + 1), 1 - 1e-9)
+        compared.append((name, hits / len(same), stats.binom.sf(hits - 1, len(same), often)))
+    agreed = [(name, chance) for name, share, chance in compared if share >= _AGREE]
+    # Each fact pays for all that were looked at.
+    chances = [min(chance * len(compared), 1.0) for _, chance in agreed]
+    return float(np.prod(chances)), [str(name) for name, _ in agreed]
+
+
+def _scattered(values: np.ndarray) -> bool:
+    """Whether a fact varies, and not in blocks along the ids."""
+    if len(set(values)) < 2:
+        return False
+    _, counts = np.unique(values, return_counts=True)
+    expected = (len(values) - 1) * (1 - ((counts / len(values)) ** 2).sum())
+    return (values[1:] != values[:-1]).sum() >= _CHANGES * expected
+
+
+def personal_agreement(first: pd.DataFrame, second: pd.DataFrame) -> float:
+    """Share of the ids whose sex and age agree, of those where both sheets know them; else 1."""
+    hits = [
+        first.loc[known, name] == second.loc[known, name]
+        for name in _PERSONAL
+        if name in first and name in second
+        for known in [(first[name] != "") & (second[name] != "")]
+    ]
+    agree = np.concatenate(hits) if hits else np.empty(0)
+    return float(np.mean(agree)) if len(agree) else 1.0

@@ -5,34 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from adnorm.base.tables import read_table, write_table
-from adnorm.effects.build import compare
-from adnorm.index.axis import compile_lesional_effects
-from adnorm.index.build import build_index
-from adnorm.index.mixed import LEAST_SQUARES, MIXED, fit_patient_model
-from adnorm.index.trajectories import (
+from adnorm.base.tables import read_table
+from adnorm.index.build import follow_patients
+from adnorm.index.patients import (
     COLUMNS,
-    build_trajectories,
+    LEAST_SQUARES,
+    MIXED,
     denominators,
     describe,
+    fit_patient_model,
     trajectories,
 )
-from adnorm.scores import build as scores_stage
-from adnorm.study.cohort import read_study
-from adnorm.study.config import EffectsSettings, ScoresSettings
-from builders.expression_stage import express
-from builders.fetched import fetch_cohort
+from adnorm.study.config import IndexSettings
 
 DIFFERENTIATION = "barrier_terminal_differentiation_down"
+
+
 PROLIFERATION, ITCH = "barrier_hyperproliferation_up", "itch_core_skin_up"
-SETTINGS = {
-    "bootstrap": 200,
-    "confidence": 0.95,
-    "primary": ["global", ITCH, DIFFERENTIATION, PROLIFERATION],
-}
+
+
+SETTINGS = IndexSettings(bootstrap=200)
+
+
 NAMES = {"global": 100.0, ITCH: 2.0}
+
+
 WEEKS = (0.0, 2.0, 4.0, 12.0)
 
 
@@ -260,7 +258,7 @@ def test_intervals_of_own_ratios_cover():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         ({DIFFERENTIATION: "reversed", PROLIFERATION: "reversed", ITCH: "residual"},
          "barrier reversed, itch residual"),
@@ -269,8 +267,8 @@ def test_intervals_of_own_ratios_cover():
         ({}, ""),
     ],
 )  # fmt: skip
-def test_patterns_describe(words, said):
-    assert describe(words) == said
+def test_patterns_describe(words, sentence):
+    assert describe(words) == sentence
 
 
 def test_wide_intervals_leave_a_pattern_undecided():
@@ -278,32 +276,30 @@ def test_wide_intervals_leave_a_pattern_undecided():
     values, _ = scores(patients=8, shares=[0.0, 2.2] * 4, noise=0.9, seed=4)
     table = trajectories(values, index_rows(), 0.95)
     known = table[table["name"] == "global"]
-    said = known["pattern"].str.extract("axis ([a-z]+)")[0]
-    assert (known.loc[said == "reversed", "lower"] > 0).all()
-    assert (known.loc[said == "residual", "upper"] < 1).all()
+    word = known["pattern"].str.extract("axis ([a-z]+)")[0]
+    assert (known.loc[word == "reversed", "lower"] > 0).all()
+    assert (known.loc[word == "residual", "upper"] < 1).all()
     likely = known["prob_above_three_quarters"]
     unsure = ((likely > 0.8) & (known["lower"] < 0)) | ((likely < 0.2) & (known["upper"] > 1))
     assert unsure.any()
-    assert (said[unsure] == "undecided").all()
+    assert (word[unsure] == "undecided").all()
 
 
-def write_inputs(folder, values, divisors):
+def inputs_of(values, divisors):
     sheet = values[["patient", "week", "state"]].drop_duplicates().assign(easi=10.0)
-    for name, frame in (("patients", values), ("samples", sheet), ("index", divisors)):
-        write_table(frame, folder / f"{name}.tsv")
-    return [folder / f"{name}.tsv" for name in ("patients", "samples", "index")]
+    return values, divisors, sheet
 
 
 def build(folder, inputs):
     outputs = {
         name: folder / f"{name}.tsv" for name in ("trajectories", "concordance", "calibration")
     }
-    build_trajectories(*inputs, SETTINGS, outputs, 1)
+    follow_patients(*inputs, outputs, SETTINGS, 1)
     return outputs
 
 
 def test_the_stage_writes_the_same_bytes_again(tmp_path):
-    inputs = write_inputs(tmp_path, scores()[0], index_rows())
+    inputs = inputs_of(scores()[0], index_rows())
     first = {n: p.read_bytes() for n, p in build(tmp_path / "a", inputs).items()}
     second = {n: p.read_bytes() for n, p in build(tmp_path / "b", inputs).items()}
     assert first == second
@@ -314,7 +310,7 @@ def test_the_stage_writes_the_same_bytes_again(tmp_path):
 def test_a_series_without_visits_or_index_gives_headers_and_reasons(tmp_path, visits):
     values, _ = scores()
     values = values if visits else values[values["week"] == 0]
-    inputs = write_inputs(tmp_path, values, index_rows().iloc[:0])
+    inputs = inputs_of(values, index_rows().iloc[:0])
     outputs = build(tmp_path / "out", inputs)
     table = read_table(outputs["trajectories"])
     assert table.empty
@@ -322,64 +318,3 @@ def test_a_series_without_visits_or_index_gives_headers_and_reasons(tmp_path, vi
     agreement = read_table(outputs["concordance"]).query("question == 'easi75_agreement'")
     assert set(agreement["status"]) == {"not_available"}
     assert (agreement["reason"] != "").all()
-
-
-# ---------------------------------------------------------------- a simulated trial
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory, repository):
-    """One simulated trial through the stages; with no other cohort its axis is cross-fitted."""
-    folder = tmp_path_factory.mktemp("demo") / "demo_jak1"
-    config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
-    config["cohorts"] = ["demo_jak1"]
-    study = read_study(config, repository)
-    config, cohort = study.config, study.cohorts["demo_jak1"]
-    sets = [repository / path for path in config["gene_sets"]]
-    manifest = fetch_cohort(cohort, config["geo"] | {"seed": 1}, folder / "fetch")
-    rules = config["expression"]
-    first = express(manifest, cohort, sets, folder / "expression", **rules)
-    second = {name: folder / "scores" / f"{name}.tsv" for name in ("coverage", "agreement")}
-    second["scores"] = folder / "scores" / "scores.h5ad"
-    inputs = {"expression": first["expression"], "gene_sets": sets}
-    settings = ScoresSettings.model_validate(config["scores"] | {"methods": ["zscore"]})
-    scores_stage.build(inputs, second, settings, 0)
-    third = {name: folder / "effects" / f"{name}.tsv" for name in ("effects", "set_effects")}
-    settings = EffectsSettings.model_validate(config["effects"] | {"count_model": "log2"})
-    compare(inputs | {"scores": second["scores"]}, third, settings)
-    compile_lesional_effects([folder], folder / "lesional_effects.tsv")
-    tables = ("axis", "index", "gene_index", "patients")
-    last = {name: folder / "index" / f"{name}.tsv" for name in tables}
-    last["residual"] = folder / "index" / "residual.gmt"
-    settings = SETTINGS | {"folds": 5, "minimum_effect": 1.0, "fdr": 0.05}
-    inputs = (first["expression"], second["scores"], third["effects"], sets, settings, last, 1)
-    build_index(folder / "lesional_effects.tsv", *inputs)
-    outputs = build(folder / "trajectories", [last["patients"], first["samples"], last["index"]])
-    return {name: read_table(path) for name, path in outputs.items()} | {
-        "truth": read_table(folder / "fetch" / "truth.tsv")
-    }
-
-
-def test_planned_responders_respond_more(demo):
-    truth = demo["truth"]
-    planned = truth[(truth["kind"] == "patient_response") & (truth["week"].astype(float) == 12)]
-    found = of(demo["trajectories"]).join(planned.set_index("name")["value"], how="inner")
-    assert len(found) > 30
-    assert found["response"].corr(found["value"]) > 0.8
-    assert found["blup"].corr(found["value"]) > 0.8
-    assert (found["method"] == MIXED).all()
-    inside = (found["lower"] <= found["value"]) & (found["value"] <= found["upper"])
-    assert inside.mean() >= 0.8
-    strong = found["value"] > found["value"].median()
-    chance = found["prob_above_half"]
-    assert chance[strong].mean() > chance[~strong].mean() + 0.3
-
-
-def test_simulated_clinic_follows_the_skin(demo):
-    table = demo["concordance"].query("arm == 'all arms' and score == 'global'")
-    fine = table[table["status"] == "ok"]
-    change = fine.query("question == 'change_with_clinic' and clinical == 'easi' and week == 12")
-    assert change["lower"].item() > 0.3
-    together = fine.query("question == 'repeated_measures' and clinical == 'itch_nrs'")
-    assert together["lower"].item() > 0.5
-    assert (demo["concordance"].query("clinical == 'scorad'")["status"] == "not_available").all()

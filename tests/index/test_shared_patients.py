@@ -1,59 +1,21 @@
-"""Cohorts that share patients do not teach each other; those that only count alike do."""
+"""Cohorts that share patients are found; those that only count alike are not."""
 
 from __future__ import annotations
 
 import gzip
 import json
 
-import anndata
 import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.base.tables import read_table, write_table
-from adnorm.index.axis import CONTRAST, axis_scores, compile_lesional_effects, train_axis
-from adnorm.index.same_patients import agreeing_facts, trivially_numbered
-from adnorm.index.sharing import fingerprint, what_is_shared
-from adnorm.index.teachers import find_teachers
-from builders.axis_trials import SETTINGS, index_of, lesional_rows, paired_effects, trial
-
-GENES = [f"G{i:04d}" for i in range(600)]
-
-
-class People:
-    """A study: patients with a level of their own for every gene, sampled again and again."""
-
-    def __init__(self, seed, patients=12, study=""):
-        self.rng = np.random.default_rng(seed)
-        self.own = 6 + 2.5 * np.random.default_rng(0).normal(size=len(GENES))
-        self.own = self.own + 0.6 * self.rng.normal(size=(patients, len(GENES)))
-        self.ids = [f"{study}{i + 1:02d}" for i in range(patients)]
-        self.sex = self.rng.choice(["female", "male"], patients)
-        self.age = self.rng.integers(18, 75, patients).astype(float)
-
-    def biopsies(self, states=("lesional", "nonlesional"), weeks=(0.0,), prefix="s"):
-        rows, values = [], []
-        for i, patient in enumerate(self.ids):
-            for state in states:
-                for week in weeks:
-                    rows.append((patient, state, week, "drug", self.sex[i], self.age[i]))
-                    noise = 0.4 * self.rng.normal(size=len(GENES))
-                    values.append(self.own[i] + (state == "lesional") + noise)
-        columns = ["patient", "state", "week", "arm", "sex", "age"]
-        obs = pd.DataFrame(rows, columns=columns)
-        obs.index = [f"{prefix}{i:03d}" for i in range(len(obs))]
-        return anndata.AnnData(
-            np.array(values, dtype=np.float32), obs=obs, var=pd.DataFrame(index=GENES)
-        )
-
-
-def named(data, cohort, accession="", disease="atopic dermatitis", **columns):
-    data = data.copy()
-    data.uns["adnorm"] = {
-        "cohort": cohort, "disease": disease, "simulated": False, "accession": accession,
-    }  # fmt: skip
-    data.obs = data.obs.assign(**columns)
-    return data
+from adnorm.index.shared_patients import (
+    agreeing_facts,
+    fingerprint,
+    trivially_numbered,
+    what_is_shared,
+)
+from builders.people import People, named
 
 
 def shared(first, second, tmp_path, files=((), ())):
@@ -65,9 +27,6 @@ def shared(first, second, tmp_path, files=((), ())):
         prints.append(fingerprint(data, manifest))
     assert what_is_shared(*prints[::-1]) != "" or what_is_shared(*prints) == ""
     return what_is_shared(*prints)
-
-
-# ---------------------------------------------------------------- honest cohorts
 
 
 @pytest.mark.parametrize("patients", [6, 12, 30])
@@ -91,9 +50,6 @@ def test_site_and_number_alone_do_not_join_people_of_other_sex_and_age(tmp_path)
     first, second = People(1), People(2)
     first.ids = second.ids = ids
     assert shared(named(first.biopsies(), "a"), named(second.biopsies(), "b"), tmp_path) == ""
-
-
-# ---------------------------------------------------------------- real sharing
 
 
 def test_one_series_in_two_files(tmp_path):
@@ -167,19 +123,19 @@ def test_the_same_values_under_other_names(tmp_path, change):
     assert found.startswith(f"{many} samples with the same values ('s0")
 
 
-@pytest.mark.parametrize("told", ["facts", "expression"])
-def test_other_biopsies_of_the_same_patients(tmp_path, told):
+@pytest.mark.parametrize("by", ["facts", "expression"])
+def test_other_biopsies_of_the_same_patients(tmp_path, by):
     """Neither file nor sample is the same: the ids and what else agrees."""
     people = People(1, 14, "P")
     first = named(people.biopsies(weeks=(0.0,)), "a")
     second = named(people.biopsies(states=("lesional",), weeks=(0.0, 4.0), prefix="t"), "b")
-    if told == "facts":
+    if by == "facts":
         second.X = second.X[:, ::-1].copy()  # another platform: nothing to compare by
     else:
         first.obs = first.obs.drop(columns=["sex", "age"])
     found = shared(first, second, tmp_path)
     assert found.startswith("14 patient ids ('P01', 'P02', 'P03' and 11 more), and ")
-    assert ("'sex', 'age'" if told == "facts" else "expression") in found
+    assert ("'sex', 'age'" if by == "facts" else "expression") in found
 
 
 def test_ids_that_no_two_studies_give_are_enough(tmp_path):
@@ -217,82 +173,3 @@ def test_facts_agree_by_chance_as_often_as_said():
         )
         hits += agreeing_facts(a, b)[0] <= 1e-4
     assert hits == 0
-
-
-# ---------------------------------------------------------------- who teaches then
-
-
-def written(folder, data, pairs=12):
-    name = data.uns["adnorm"]["cohort"]
-    rows = pd.DataFrame({"contrast": CONTRAST, "gene": GENES, "log2_fold_change": 1.5})
-    rows = rows.assign(standard_error=0.2, pairs=pairs)
-    write_table(rows, folder / name / "effects" / "effects.tsv")
-    (folder / name / "expression").mkdir(parents=True)
-    data.write_h5ad(folder / name / "expression" / "expression.h5ad")
-    return folder / name
-
-
-def test_a_cohort_that_shares_is_left_out_and_said(tmp_path):
-    people = People(1)
-    baseline = people.biopsies()
-    folders = [
-        written(tmp_path, named(baseline, "judged", "GSE9")),
-        written(tmp_path, named(People(2).biopsies(), "same_series", "GSE9")),
-        written(tmp_path, named(baseline, "same_values"), 10),
-        written(tmp_path, named(People(3).biopsies(), "honest_1")),
-        written(tmp_path, named(People(4).biopsies(), "honest_2")),
-    ]
-    compile_lesional_effects(folders, tmp_path / "effects.tsv")
-    table = read_table(tmp_path / "effects.tsv")
-    found = find_teachers(table, "judged", False)
-    assert found.cohorts == ["honest_1", "honest_2"]
-    assert set(found.left_out) == {"same_series", "same_values"}
-    assert found.left_out["same_series"] == "in common with this cohort: the series GSE9"
-    assert "24 samples with the same values" in found.missed
-    # The honest ones are judged by all whose patients are others, each patient counted once.
-    found = find_teachers(table, "honest_1", False)
-    assert found.cohorts == ["honest_2", "judged"]
-    assert found.left_out["same_values"].startswith("in common with judged: ")
-
-
-def test_a_cohort_without_the_comparison_is_compared_too(tmp_path):
-    """The judged cohort need not teach to have patients that a teacher has."""
-    data = named(People(1).biopsies(), "judged", "GSE9")
-    silent = written(tmp_path, data)
-    write_table(read_table(silent / "effects" / "effects.tsv").iloc[:0],
-                silent / "effects" / "effects.tsv")  # fmt: skip
-    other = written(tmp_path, named(People(2).biopsies(), "twin", "GSE9"))
-    compile_lesional_effects([silent, other], tmp_path / "effects.tsv")
-    table = read_table(tmp_path / "effects.tsv")
-    assert "GSE9" in find_teachers(table, "judged", False).left_out["twin"]
-
-
-@pytest.mark.parametrize("left_out", [False, True], ids=["taught by itself", "left out"])
-def test_a_useless_drug_and_a_teacher_with_the_same_patients(left_out):
-    """The leak is worth points; without the shared cohort the index is 0."""
-    genes = np.array([f"G{i:04d}" for i in range(800)])
-    rows = []
-    for run in range(60):
-        rng = np.random.default_rng(run)
-        # Many genes are near the smallest effect that is chosen, where chance decides.
-        disease = np.where(np.arange(len(genes)) < 240, rng.normal(0, 0.7, len(genes)), 0.0)
-        log2, observations = trial(rng, disease, 8, noise=1.0)
-        teachers = [
-            paired_effects(*trial(rng, disease, 10, noise=1.0), genes, name) for name in "ab"
-        ]
-        teachers.append(paired_effects(log2, observations, genes, "twin"))
-        shares = "judged: the series GSE1" if left_out else ""
-        teachers = [t.assign(shares="") for t in teachers[:2]] + [teachers[2].assign(shares=shares)]
-        axis = train_axis(pd.concat(teachers), "judged", True, genes, {}, SETTINGS)
-        weights = axis.set_index("gene")["weight"].reindex(genes).to_numpy()
-        assert weights.any()
-        rows.append(100 * index_of(axis_scores(log2, observations, weights), observations))
-    if left_out:
-        assert abs(np.mean(rows)) < 3
-    else:
-        assert np.mean(rows) > 3
-
-
-def test_tables_without_the_column_are_read():
-    table = pd.concat([lesional_rows(name, {"A": 2.0}) for name in "abc"])
-    assert find_teachers(table, "a", True).cohorts == ["b", "c"]

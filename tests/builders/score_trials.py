@@ -1,0 +1,62 @@
+"""Made-up trials on scores, and their index."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from adnorm.index.normalization import normalization_index
+from adnorm.study.config import IndexSettings
+
+SETTINGS = IndexSettings(bootstrap=400, primary=("global", "first"))
+
+
+NAMES = ["first", "second", "third"]
+
+
+def trial(
+    remaining=1.0,
+    arms=("drug",),
+    patients=10,
+    weeks=(4.0,),
+    names=NAMES,
+    noise=0.0,
+    healthy=0,
+    effect=3.0,
+    seed=0,
+):
+    """A trial in which a share `remaining` (by arm or one for all) of the effect is left."""
+    rng = np.random.default_rng(seed)
+    rows, values = [], []
+    size = len(names)
+    for arm in arms:
+        left = remaining[arm] if isinstance(remaining, dict) else remaining
+        for i in range(patients):
+            patient = f"{arm}{i:02d}"
+            normal = rng.normal(0, 1, size)
+            disease = effect + rng.normal(0, 0.8, size)
+            found = [("nonlesional", 0.0, normal), ("lesional", 0.0, normal + disease)]
+            found += [("lesional", week, normal + left * disease) for week in weeks]
+            for state, week, value in found:
+                rows.append((patient, state, week, arm))
+                values.append(value + noise * rng.normal(0, 1, size))
+    for i in range(healthy):
+        rows.append((f"healthy{i:02d}", "healthy", 0.0, "healthy"))
+        values.append(rng.normal(-0.5, 0.5, size))
+    observations = pd.DataFrame(rows, columns=["patient", "state", "week", "arm"])
+    return pd.DataFrame(np.array(values), columns=names), observations
+
+
+def index(
+    values,
+    observations,
+    reference="nonlesional",
+    placebo="",
+    names=None,
+    analysis="primary",
+    **changes,
+):
+    settings = SETTINGS.model_copy(update=changes)
+    return normalization_index(
+        values, observations, reference, placebo, settings, 1, names, analysis
+    )
