@@ -1,4 +1,4 @@
-"""Text of the outside world on its way to a terminal, a picture or a page."""
+"""Text on its way to people: numbers in sentences, and what comes from the outside world."""
 
 from __future__ import annotations
 
@@ -26,3 +26,36 @@ def _picture(match: re.Match) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return "\u2421" if code == 0x7F else "\ufffd"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Say how many there are, in the singular for one.
+
+    Examples
+    --------
+    >>> counted(1, "sample"), counted(2000, "sample"), counted(1, "row names", "rows name")
+    ('1 sample', '2,000 samples', '1 row names')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def per_cent(share: float) -> str:
+    """Write a level or limit that somebody chose as it is; rounding would make another of it.
+
+    Examples
+    --------
+    >>> per_cent(0.95), per_cent(0.975), per_cent(0.995)
+    ('95 %', '97.5 %', '99.5 %')
+    """
+    return f"{100 * share:.6g} %"
+
+
+def typeset(text: str) -> str:
+    """Write minus signs as such, and per cent with a space at which no line breaks.
+
+    Examples
+    --------
+    >>> typeset("non-lesional is -0.2, a lower 95% bound")
+    'non-lesional is −0.2, a lower 95\\xa0% bound'
+    """
+    return re.sub(r"(?<=\d) ?%", "\u00a0%", re.sub(r"(?<!\w)-(?=\d)", "−", text))
