@@ -18,7 +18,7 @@ from adnorm.expression.readings import SCALES, read_scale
 from adnorm.expression.scale import verify_scale
 from adnorm.expression.series_matrix import read_series_matrix
 from adnorm.expression.turned import turn
-from adnorm.figures.methods import declared_scale
+from adnorm.figures.page.methods import declared_scale
 
 
 def frame(values):
