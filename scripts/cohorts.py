@@ -1,23 +1,11 @@
-"""Entry for the list of the cohorts of a run, with their outcome."""
+"""Entry of the list of the cohorts of a run; it shows what stopped, and stops for nothing."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm.base.stage import original
-from adnorm.base.stops import run_stage
-from adnorm.figures.cohorts import build_cohorts
+from adnorm.base.stage import run
+from adnorm.figures.page.cohorts import build
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-
-def work():
-    cohorts = original(snakemake.params.cohorts)
-    lists = [snakemake.input[kind] for kind in ("samples", "overview", "index", "patients")]
-    results = {name: map(Path, files) for name, *files in zip(sorted(cohorts), *lists, strict=True)}
-    build_cohorts(cohorts, results, {name: Path(path) for name, path in snakemake.output.items()})
-
-
-run_stage(
-    work, "cohorts", "all cohorts", snakemake.log[0], [], snakemake.output, packages=("jinja2",)
-)
+run(snakemake, "cohorts", build, hands_on=lambda name: False, packages=("jinja2",))

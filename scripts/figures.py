@@ -1,32 +1,12 @@
-"""Entry of the figures stage: unpack what Snakemake hands over and call the package."""
+"""Entry of the figures of a cohort."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnorm.base.stage import original
-from adnorm.base.stops import run_stage
-from adnorm.figures.build import build_figures
+from adnorm.base.stage import run
+from adnorm.figures.build import build
+from adnorm.figures.data import DrawingSettings
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-
-def work():
-    inputs = {name: Path(path) for name, path in snakemake.input.items() if name != "gene_sets"}
-    inputs["gene_sets"] = [Path(p) for p in snakemake.input.gene_sets]
-    build_figures(
-        inputs,
-        original(snakemake.params.settings) | {"cohort": original(snakemake.params.cohort)},
-        {"folder": Path(snakemake.output.overview).parent},
-    )
-
-
-run_stage(
-    work,
-    "figures",
-    snakemake.wildcards.cohort,
-    snakemake.log[0],
-    snakemake.input,
-    snakemake.output,
-    packages=("matplotlib", "seaborn"),
-)
+run(snakemake, "figures", build, DrawingSettings, packages=("matplotlib", "seaborn"))

@@ -24,7 +24,7 @@ from adnorm.base.stops import (
     write_stop,
 )
 from adnorm.base.tables import atomic, read_json, read_table
-from adnorm.figures.cohorts import build_cohorts
+from adnorm.figures.page import cohorts
 
 STOP = Stop("lab", "expression", "lab.yaml: 2 problems\n  1. '<b>--> a' & b\n  2. $x_1$ é")
 
@@ -174,8 +174,8 @@ def test_the_list_of_cohorts_tells_outcome_and_reason(tmp_path):
     write_stop(bad, STOP)
     about = {"title": "T", "accession": None, "status": "unverified"}
     outputs = {"table": tmp_path / "cohorts.tsv", "page": tmp_path / "cohorts.html"}
-    results = {"ours": [good, good], "lab": [bad, bad]}
-    build_cohorts({"ours": about, "lab": about}, results, outputs)
+    inputs = {"samples": [bad, good], "overview": [bad, good]}
+    cohorts.build(inputs, outputs, {"ours": about, "lab": about})
     table = read_table(outputs["table"]).set_index("cohort")
     assert list(table["outcome"]) == ["stopped at the stage expression", "finished"]
     assert table.loc["ours", ["patients", "samples", "arms", "weeks"]].tolist() == [
@@ -188,7 +188,7 @@ def test_the_list_of_cohorts_tells_outcome_and_reason(tmp_path):
     page = outputs["page"].read_text()
     assert "1 of 2 cohorts finished" in page
     assert '"DejaVu Sans"' in page.partition("</style>")[0]
-    build_cohorts({"ours": about}, {"ours": [good, good]}, outputs)
+    cohorts.build({"samples": [good], "overview": [good]}, outputs, {"ours": about})
     assert "Why it stopped" not in outputs["page"].read_text()
     assert "&lt;b&gt;" in page
 

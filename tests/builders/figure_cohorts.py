@@ -11,7 +11,9 @@ import pandas as pd
 from adnorm.base.losses import Loss, losses_table
 from adnorm.base.tables import write_json, write_table
 from adnorm.figures import theme
-from adnorm.figures.material import TABLES
+from adnorm.figures.data import COHORT_TABLES, CohortData, DrawingSettings, read_cohort
+from adnorm.figures.names import FIGURES
+from adnorm.study.cohort import DescribedCohort
 from adnorm.study.design import derive_design, design_tables
 from adnorm.study.gene_sets import read_gene_sets
 
@@ -42,14 +44,17 @@ RESPONSE = {
     "abrocitinib 200 mg": 0.9,
     "ruxolitinib": 0.8,
 }
-SETTINGS = {
-    "heatmap_sets": {
-        "itch": ["itch_core_skin_up"],
-        "barrier": ["barrier_terminal_differentiation_down", "barrier_hyperproliferation_up"],
-    },
-    "fdr": 0.05,
-}
-COHORT = {"citation": "A <Author> 2020, Journal 1:2", "accession": "GSE1", "note": "made up"}
+COHORT = DescribedCohort(
+    id="trial",
+    title="A made-up trial",
+    accession="GSE1",
+    citation="A <Author> 2020, Journal 1:2",
+    route="local",
+    reference="nonlesional",
+    placebo_arm=None,
+    status="verified",
+    note="made up",
+)
 
 
 # ---------------------------------------------------------------- made-up cohorts
@@ -139,7 +144,7 @@ def make_cohort(
     simulated: bool = False,
     gene_count: int = 300,
     seed: int = 1,
-) -> tuple[dict, dict]:
+) -> tuple[dict, DrawingSettings]:
     """Write everything that the figures stage reads; return its inputs and settings."""
     genes = [f"GENE{i:03d}" for i in range(gene_count)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +156,7 @@ def make_cohort(
     scores = score(values, sheet, genes, sets)
     scores["comp_tcell"] = np.nan
     design = derive_design(sheet, placebo or None, 3)
-    paths = {name: folder / f"{name}.tsv" for name in ("samples", *TABLES)}
+    paths = {name: folder / f"{name}.tsv" for name in ("samples", *COHORT_TABLES)}
     write_h5ad(folder, sheet, values, genes, scores, sets, reference, placebo, simulated)
     cells, comparisons = design_tables(design)
     tables = {
@@ -203,7 +208,24 @@ def make_cohort(
         "manifest": folder / "manifest.json",
         "gene_sets": [folder / "sets.tsv"],
     }
-    return inputs, SETTINGS | {"cohort": COHORT}
+    return inputs, DrawingSettings(cohort=COHORT)
+
+
+def read(folder: Path, **plan) -> CohortData:
+    """Write a made-up cohort and read it as the stage does."""
+    return read_cohort(*make_cohort(folder, **plan))
+
+
+def outputs_of(folder: Path, figures=FIGURES) -> dict[str, Path]:
+    """Where a job of the workflow writes its figures and its page."""
+    kinds = ("svg", "png", "tsv")
+    files = {f"{f.name}_{kind}": folder / f"{f.name}.{kind}" for f in figures for kind in kinds}
+    return files | {"overview": folder / "overview.html"}
+
+
+def texts(figure) -> list[str]:
+    """Texts that stand on a figure, outside its axes."""
+    return [text.get_text() for text in figure.texts]
 
 
 def quality(sheet: pd.DataFrame) -> pd.DataFrame:

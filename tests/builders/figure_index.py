@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -12,17 +13,35 @@ from adnorm.atlas.cohort_results import CohortResults
 from adnorm.atlas.dose import dose_table
 from adnorm.atlas.time import time_table
 from adnorm.base.tables import read_table, write_table
+from adnorm.figures.atlas_data import AtlasData, read_atlas
+from adnorm.figures.build import ATLAS
+from adnorm.figures.data import AtlasCohort, DrawingSettings
+from adnorm.figures.theme import RC
 from adnorm.index.build import follow_patients
 from adnorm.index.genes import gene_index
 from adnorm.index.normalization import normalization_index
-from adnorm.study.config import IndexSettings
+from adnorm.study.cohort import DescribedCohort
+from adnorm.study.config import FiguresSettings, HeatmapSets, IndexSettings
 from adnorm.study.gene_sets import read_gene_sets
 
 PRIMARY = ["global", "itch_core_skin_up", "barrier_hyperproliferation_up"]
 INDEX = {"bootstrap": 200, "confidence": 0.95, "primary": PRIMARY, "fdr": 0.05}
 TYPED = IndexSettings(**INDEX)
 HEATMAPS = {"itch": ["itch_core_skin_up"], "barrier": ["barrier_hyperproliferation_up"]}
-SETTINGS = {"heatmap_sets": HEATMAPS, "index": INDEX}
+#: What the figures are drawn by.
+DRAWING = {
+    "figures": FiguresSettings(heatmap_sets=HeatmapSets(**HEATMAPS)),
+    "index": IndexSettings(primary=PRIMARY, confidence=0.95),
+}
+OTHER = {"arms": {"placebo": 8, "other 5 mg": 8}, "weeks": (2.0,), "clinic": False}
+#: Trials of a run: two of one class, one of another, one without placebo, one without visits.
+RUN = {
+    "alpha": {"clinic": False},
+    "beta": {"arms": {"placebo": 8, "drug 40 mg": 8}, "weeks": (2.0,), "clinic": False},
+    "gamma": OTHER,
+    "open": {"arms": {"other 5 mg": 8}, "weeks": (4.0,), "clinic": False},
+    "still": {"weeks": (), "clinic": False},
+}
 #: Level of every score in lesional skin; 0 has no index.
 EFFECTS = {
     "global": 4.0,
@@ -125,11 +144,24 @@ def _genes(
     return gene_index(log2, np.array(genes, object), sheet, reference, TYPED.confidence)
 
 
-def facts(cohort: str, placebo: str = "placebo", simulated: bool = True) -> dict:
-    """The cohort file of a made-up trial, as far as figures read it."""
-    route = "simulated" if simulated else "geo_series_matrix"
-    texts = {"id": cohort, "title": "Made up", "reference": "nonlesional"}
-    return {**texts, "route": route, "placebo_arm": placebo}
+def settings(**facts) -> DrawingSettings:
+    """What figures are drawn by, with what cohort files say."""
+    return DrawingSettings(**DRAWING, **facts)
+
+
+def facts(cohort: str, placebo: str = "placebo") -> DescribedCohort:
+    """What figures ask of the cohort file of a made-up trial."""
+    return DescribedCohort(
+        id=cohort,
+        title="Made up",
+        accession=None,
+        citation=None,
+        route="simulated",
+        reference="nonlesional",
+        placebo_arm=placebo or None,
+        status="verified",
+        note=None,
+    )
 
 
 def make_atlas(folder: Path, repository: Path, trials: dict[str, dict]) -> tuple[dict, dict]:
@@ -139,7 +171,7 @@ def make_atlas(folder: Path, repository: Path, trials: dict[str, dict]) -> tuple
         paths = make_trial(folder / name, repository, **plan)
         index = read_table(paths["index"])
         placebo = "placebo" if "placebo" in plan.get("arms", TRIAL) else ""
-        cohorts[name] = facts(name, placebo)
+        cohorts[name] = AtlasCohort(route="simulated", placebo_arm=placebo or None)
         sheets.append(paths["samples"])
         known[name] = CohortResults(
             name,
@@ -153,11 +185,29 @@ def make_atlas(folder: Path, repository: Path, trials: dict[str, dict]) -> tuple
     results = list(known.values())
     published = read_published(repository / "config" / "published.tsv")
     parts = {"dose": dose_table, "time": time_table}
+    index_settings = IndexSettings(bootstrap=200, primary=tuple(PRIMARY))
     for name, table_of in parts.items():
-        frames = [table_of(cohort, TYPED, 1) for cohort in results]
+        frames = [table_of(cohort, index_settings, 1) for cohort in results]
         filled = [frame for frame in frames if len(frame)] or frames[:1]
         write_table(pd.concat(filled, ignore_index=True), folder / f"{name}.tsv")
-    write_table(class_table(results, published, TYPED), folder / "classes.tsv")
+    write_table(class_table(results, published, index_settings), folder / "classes.tsv")
     inputs = {name: folder / f"{name}.tsv" for name in ("dose", "time", "classes")}
     sets = [repository / "config" / "gene_sets" / "adnorm.tsv"]
     return inputs | {"samples": sheets, "gene_sets": sets}, cohorts
+
+
+def draw_atlas(inputs: dict, cohorts: dict) -> tuple[AtlasData, dict]:
+    """Draw the figures over all cohorts."""
+    data = read_atlas(inputs, settings(cohorts=cohorts))
+    with mpl.rc_context(RC):
+        return data, {name: draw(data) for name, draw in ATLAS.items()}
+
+
+def words(figure) -> str:
+    """Everything that a figure says, in one line."""
+    texts = [t.get_text() for t in figure.texts]
+    for axes in figure.axes:
+        texts += [t.get_text() for t in axes.texts]
+        texts += [axes.get_title(loc="left"), axes.get_xlabel(), axes.get_ylabel()]
+    texts += [t.get_text() for legend in figure.legends for t in legend.get_texts()]
+    return " ".join(" ".join(texts).split())

@@ -87,7 +87,7 @@ def test_one_broken_cohort_stops_alone_and_the_others_are_joined(small, snakemak
     output = again.stdout + again.stderr
     assert "[broken · expression] STOPPED:" in output
     assert f"[{SMALL} · " not in output.replace(f"[{SMALL} · index]", "").replace(
-        f"[{SMALL} · normalization]", ""
+        f"[{SMALL} · index_figures]", ""
     )
     assert "· fetch]" not in output
 
@@ -135,7 +135,7 @@ def test_plan_has_one_job_a_cohort_and_stage(tmp_path, snakemake, configure):
     run = snakemake(tmp_path, "--configfile", str(config), "-n")
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
     of_cohorts = ["fetch", "expression", "scores", "effects", "figures"]
-    of_cohorts += ["index", "normalization"]
+    of_cohorts += ["index", "index_figures"]
     expected = dict.fromkeys(of_cohorts, "2") | dict.fromkeys(
         ["lesional_effects", "atlas", "atlas_figures", "cohorts", "finished", "all"], "1"
     )

@@ -60,17 +60,23 @@ rule atlas_figures:
         ),
         gene_sets=SETTINGS["gene_sets"],
     output:
-        **figure_outputs(ATLAS_FIGURES, folder="<results>/atlas/figures", cohort="all"),
+        **figure_outputs(
+            names.ATLAS_FIGURES, folder="<results>/atlas/figures", cohort="all"
+        ),
     log:
         "<results>/atlas/logs/atlas_figures.log",
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=harmless(SETTINGS["figures"] | {"index": SETTINGS["index"]}),
-        cohorts=harmless(
-            {
-                name: {key: getattr(cohort, key) for key in ("route", "placebo_arm")}
-                for name, cohort in STUDY.cohorts.items()
+        settings=harmless(
+            drawn_by(names.INDEX_SETTINGS)
+            | {
+                "cohorts": {
+                    name: {
+                        key: getattr(cohort, key) for key in ("route", "placebo_arm")
+                    }
+                    for name, cohort in STUDY.cohorts.items()
+                }
             }
         ),
         code=code_digest("atlas_figures"),

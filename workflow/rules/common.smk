@@ -11,13 +11,8 @@ sys.path.insert(0, str(HOME / "scripts"))
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
 from adnorm.base.stage import harmless
-from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
-from adnorm.study.cohort import (
-    DescribedCohort,
-    DrawnCohort,
-    MeasuredCohort,
-    PublishedCohort,
-)
+from adnorm.figures import names
+from adnorm.study.cohort import DescribedCohort, MeasuredCohort, PublishedCohort
 from adnorm.study.config import MANNER
 from adnorm.study.reading import locate, read_study
 
@@ -32,8 +27,6 @@ SETTINGS = STUDY.config.model_dump()
 # Without the keys that change no result, and these alone.
 DECIDING = STUDY.config.model_dump(exclude=MANNER)
 WORKING = STUDY.config.model_dump(include=MANNER)
-# What the methods paragraph of a cohort tells.
-METHODS = {stage: DECIDING[stage] for stage in ("scores", "effects", "enrichment")}
 
 _TABLE = SETTINGS["identifiers"]["table"]
 # A table named by URL is fetched once for all cohorts; one named by path is read where it lies.
@@ -142,3 +135,23 @@ def figure_outputs(figures, folder="<results>/{cohort}/figures", cohort="{cohort
         outputs[f"{figure.name}_png"] = f"{stem}.png"
         outputs[f"{figure.name}_tsv"] = f"{stem}.tsv"
     return outputs
+
+
+def drawn_by(sections):
+    """The keys of the configuration that figures are drawn by, section by section."""
+    return {
+        section: {key: SETTINGS[section][key] for key in keys}
+        for section, keys in sections.items()
+    }
+
+
+def drawing_parameter(sections):
+    """Settings of a job that draws one cohort, with what figures say of it."""
+
+    def settings(wildcards):
+        cohort = cohort_file(wildcards).view(DescribedCohort)
+        return harmless(
+            drawn_by(sections) | {"cohort": cohort.model_dump(by_alias=True)}
+        )
+
+    return settings

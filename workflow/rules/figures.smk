@@ -4,7 +4,7 @@ rule figures:
         left_by("{cohort}/logs/figures"),
         **figure_inputs(DRAWN),
     output:
-        **figure_outputs(FIGURES),
+        **figure_outputs(names.FIGURES),
         overview=report(
             "<results>/{cohort}/figures/overview.html",
             caption="../report/overview.rst",
@@ -16,15 +16,31 @@ rule figures:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=harmless(
-            SETTINGS["figures"] | {"fdr": SETTINGS["effects"]["fdr"]} | METHODS
-        ),
-        cohort=cohort_part(DescribedCohort),
+        settings=drawing_parameter(names.COHORT_SETTINGS),
         code=code_digest("figures"),
     message:
         "{wildcards.cohort}: figures"
     script:
         "../../scripts/figures.py"
+
+
+rule index_figures:
+    input:
+        left_by("{cohort}/logs/index_figures"),
+        **figure_inputs(INDEX_DRAWN),
+    output:
+        **figure_outputs(names.INDEX_FIGURES),
+    log:
+        "<results>/{cohort}/logs/index_figures.log",
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        settings=drawing_parameter(names.INDEX_SETTINGS),
+        code=code_digest("index_figures"),
+    message:
+        "{wildcards.cohort}: figures of the normalization index"
+    script:
+        "../../scripts/index_figures.py"
 
 
 rule cohorts:
@@ -56,7 +72,7 @@ rule cohorts:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        cohorts=harmless(
+        settings=harmless(
             {
                 name: {
                     key: getattr(cohort, key)

@@ -86,23 +86,3 @@ rule index:
         "{wildcards.cohort}: normalization index, patients and the clinic"
     script:
         "../../scripts/index.py"
-
-
-rule normalization:
-    input:
-        left_by("{cohort}/logs/normalization"),
-        **figure_inputs(INDEX_DRAWN),
-    output:
-        **figure_outputs(INDEX_FIGURES),
-    log:
-        "<results>/{cohort}/logs/normalization.log",
-    conda:
-        "../../envs/adnorm.yaml"
-    params:
-        settings=harmless(SETTINGS["figures"] | {"index": SETTINGS["index"]}),
-        cohort=cohort_part(DrawnCohort),
-        code=code_digest("normalization"),
-    message:
-        "{wildcards.cohort}: figures of the normalization index"
-    script:
-        "../../scripts/normalization.py"

@@ -36,6 +36,9 @@ def code_digest(script: str) -> str:
     for path in modules_of(SCRIPTS / f"{script}.py"):
         digest.update(f"{path.relative_to(SCRIPTS).as_posix()}\n".encode())
         digest.update(_read(path)[0])
+        # Pages are filled templates; they lie beside the modules that fill them.
+        for template in sorted(path.parent.glob("templates/*")):
+            digest.update(template.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""Numbers and foreign text in sentences for people: on a terminal, a picture or a page."""
+"""Text on its way to people: numbers in sentences, and what comes from the outside world."""
 
 from __future__ import annotations
 
@@ -6,6 +6,26 @@ import re
 
 #: Control characters but tab and line feed, and what no encoding of text may hold.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def printable(text: str) -> str:
+    """Show control characters as pictures: a terminal obeys them, and XML may not hold them.
+
+    Lines and tabs stay.
+
+    Examples
+    --------
+    >>> printable("LS\\x1b[31mX\\n")
+    'LS␛[31mX\\n'
+    """
+    return _CONTROL.sub(_picture, text)
+
+
+def _picture(match: re.Match) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -30,21 +50,12 @@ def per_cent(share: float) -> str:
     return f"{100 * share:.6g} %"
 
 
-def printable(text: str) -> str:
-    """Show control characters as pictures: a terminal obeys them, and XML may not hold them.
-
-    Lines and tabs stay.
+def typeset(text: str) -> str:
+    """Write minus signs as such, and per cent with a space at which no line breaks.
 
     Examples
     --------
-    >>> printable("LS\\x1b[31mX\\n")
-    'LS␛[31mX\\n'
+    >>> typeset("non-lesional is -0.2, a lower 95% bound")
+    'non-lesional is −0.2, a lower 95\\xa0% bound'
     """
-    return _CONTROL.sub(_picture, text)
-
-
-def _picture(match: re.Match) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else "\ufffd"
+    return re.sub(r"(?<=\d) ?%", "\u00a0%", re.sub(r"(?<!\w)-(?=\d)", "−", text))

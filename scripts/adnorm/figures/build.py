@@ -1,29 +1,48 @@
-"""The figures stage: every figure of one cohort, and its overview page."""
+"""The stages that draw: one cohort, its index, and all cohorts of a run.
+
+They draw tables and compute nothing. The index needs all cohorts of a run; its figures are a job
+of their own, so that those of a cohort do not wait.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.base.logs import progress
-from adnorm.figures.changes import draw_gene_changes, draw_set_changes
-from adnorm.figures.coverage import draw_coverage
-from adnorm.figures.drawing import draw_figures
-from adnorm.figures.enrichment import draw_enrichment
-from adnorm.figures.heatmaps import draw_genes, draw_sets_samples
-from adnorm.figures.material import Material, read_material
-from adnorm.figures.names import FIGURES
-from adnorm.figures.page import write_page
-from adnorm.figures.patients import draw_patients
-from adnorm.figures.quality import draw_quality
-from adnorm.figures.samples import draw_pca
+from adnorm.base.text import counted
+from adnorm.figures.atlas_data import AtlasData, read_atlas
+from adnorm.figures.changes import draw_enrichment, draw_gene_changes, draw_set_changes
+from adnorm.figures.concordance import draw_concordance
+from adnorm.figures.courses import draw_dose_response, draw_time_courses
+from adnorm.figures.data import (
+    CohortData,
+    DrawingSettings,
+    IndexData,
+    read_cohort,
+    read_index,
+)
+from adnorm.figures.forest import draw_forest
+from adnorm.figures.index_heatmap import draw_normalization, draw_normalization_atlas
+from adnorm.figures.page.overview import write_overview
+from adnorm.figures.patients import draw_patients, draw_trajectories
+from adnorm.figures.quality import draw_coverage, draw_pca, draw_quality
+from adnorm.figures.reversal import draw_reversal
+from adnorm.figures.samples import draw_genes_barrier, draw_genes_itch, draw_sets_samples
+from adnorm.figures.theme import RC, savefig
 
-DRAWERS: dict[str, Callable[[Material], tuple[Figure, pd.DataFrame]]] = {
-    "genes_itch": lambda material: draw_genes(material, "genes_itch", "itch"),
-    "genes_barrier": lambda material: draw_genes(material, "genes_barrier", "barrier"),
+_Data = TypeVar("_Data")
+#: Figure by name → its drawing and the table behind it.
+Drawers = Mapping[str, Callable[[_Data], tuple[Figure, pd.DataFrame]]]
+
+COHORT: Drawers[CohortData] = {
+    "genes_itch": draw_genes_itch,
+    "genes_barrier": draw_genes_barrier,
     "sets_samples": draw_sets_samples,
     "set_changes": draw_set_changes,
     "gene_changes": draw_gene_changes,
@@ -33,34 +52,72 @@ DRAWERS: dict[str, Callable[[Material], tuple[Figure, pd.DataFrame]]] = {
     "quality": draw_quality,
     "coverage": draw_coverage,
 }
+INDEX: Drawers[IndexData] = {
+    "normalization": draw_normalization,
+    "time_courses": draw_time_courses,
+    "trajectories": draw_trajectories,
+    "reversal": draw_reversal,
+    "concordance": draw_concordance,
+}
+ATLAS: Drawers[AtlasData] = {
+    "forest": draw_forest,
+    "dose_response": draw_dose_response,
+    "normalization_atlas": draw_normalization_atlas,
+}
 
 
-def build_figures(
-    inputs: dict[str, Path | list[Path]], settings: dict, outputs: dict[str, Path]
+def draw(drawers: Drawers[_Data], data: _Data, folder: Path) -> None:
+    """Draw figures and write each as SVG, PNG and table; one that cannot be drawn says why."""
+    for name, drawer in drawers.items():
+        with mpl.rc_context(RC):
+            figure, table = drawer(data)
+            savefig(figure, folder, name, table)
+
+
+def _folder(outputs: Mapping[str, Path]) -> Path:
+    return next(iter(outputs.values())).parent
+
+
+def build(
+    inputs: Mapping[str, Any], outputs: Mapping[str, Path], settings: DrawingSettings, seed: int = 0
 ) -> None:
     """Draw all figures of a cohort and write its overview page.
 
     Parameters
     ----------
     inputs
-        Path by name: expression, scores, manifest, samples, excluded, identifiers, design,
-        comparisons, qc, coverage, agreement, effects, set_effects, enrichment; ``gene_sets`` is a
-        list.
-    settings
-        Section ``figures`` of the configuration, with ``fdr`` and ``cohort`` (the cohort file);
-        the sections ``expression``, ``scores``, ``effects`` and ``enrichment`` make the methods
-        paragraph complete.
+        As `read_cohort` asks.
     outputs
-        ``folder``: where NAME.svg, NAME.png, NAME.tsv and overview.html go. A figure that cannot
-        be drawn says why.
+        NAME_svg, NAME_png and NAME_tsv of every figure, and ``overview``, all in one folder.
+    settings
+        What to draw by; ``cohort`` is the cohort file.
+    seed
+        Nothing is random here.
 
     Raises
     ------
     AdnormError
         A file is missing, files do not fit one another, or a configured set does not exist.
     """
-    folder = Path(outputs["folder"])
-    material = read_material(inputs, settings)
-    draw_figures(DRAWERS, material, FIGURES, folder)
-    progress(f"{len(FIGURES)} figures of {material.n}")
-    write_page(material, folder / "overview.html")
+    data = read_cohort(inputs, settings)
+    draw(COHORT, data, _folder(outputs))
+    progress(f"{len(COHORT)} figures of {data.n}")
+    write_overview(data, outputs["overview"])
+
+
+def build_index(
+    inputs: Mapping[str, Any], outputs: Mapping[str, Path], settings: DrawingSettings, seed: int = 0
+) -> None:
+    """Draw the figures of the normalization index of a cohort, from what `read_index` asks."""
+    data = read_index(inputs, settings)
+    draw(INDEX, data, _folder(outputs))
+    progress(f"{len(INDEX)} figures of {data.n}")
+
+
+def build_atlas(
+    inputs: Mapping[str, Any], outputs: Mapping[str, Path], settings: DrawingSettings, seed: int = 0
+) -> None:
+    """Draw the figures over all cohorts, from what `read_atlas` asks."""
+    data = read_atlas(inputs, settings)
+    draw(ATLAS, data, _folder(outputs))
+    progress(f"{len(ATLAS)} figures of {counted(len(data.sheets), 'cohort')}")

@@ -1,91 +1,318 @@
-"""Comparisons as columns: changes of sets and of genes."""
+"""Comparisons as columns, disease first: changes of sets and of genes, and their enrichment."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from adnorm.figures.contrasts import (
-    CHANGE_KINDS,
-    Column,
-    any_supported,
-    count_notes,
-    draw_contrast_header,
-    grid_width,
-    list_columns,
-    mark,
-    star_note,
-    unsupported_notes,
-)
-from adnorm.figures.grid import draw_grid, empty_note
-from adnorm.figures.heatmaps import missing_genes
+from adnorm.base.text import counted
+from adnorm.figures.data import CohortData
+from adnorm.figures.heatmap import Blocks, annotated_heatmap, effect_order, runs
 from adnorm.figures.labels import (
     DIRECTION_NOTE,
+    DISEASE_KINDS,
+    KINDS,
     SIGNED_BAR,
-    category_blocks,
-    mark_label,
-    set_notes,
+    coverage_notes,
+    empty_note,
+    in_words,
+    later_title,
+    n_text,
+    set_label,
     signed_note,
+    split_arms,
+    split_contrast,
 )
-from adnorm.figures.material import Material
 from adnorm.figures.names import TITLES
-from adnorm.figures.rows import effect_order, expand
-from adnorm.figures.selection import shown_effects, shown_sets
-from adnorm.figures.sheet import Sheet, message_sheet, text_width
-from adnorm.figures.theme import counted, limit_of
+from adnorm.figures.sheet import HEADING, Sheet, lines_of, message_sheet, text_width, wrap_words
+from adnorm.figures.theme import ALERT, FAINT, INK, STATES, limit_of, shorten
+from adnorm.study.vocabulary import ComparisonKind, Direction, State
 
+CHANGE_KINDS = (*DISEASE_KINDS, ComparisonKind.CHANGE, ComparisonKind.CHANGE_DIFFERENCE)
+ENRICHED_KINDS = (*CHANGE_KINDS, ComparisonKind.RESIDUAL, ComparisonKind.RESIDUAL_HEALTHY)
 HEAD = ["contrast", "kind", "group", "week"]
 SET_COLUMNS = [
-    *HEAD,
-    "set",
-    "label",
-    "change",
-    "lower",
-    "upper",
-    "fdr",
-    "mark",
-    "pairs",
-    "status",
-    "reason",
+    *(*HEAD, "set", "label", "change", "lower", "upper", "fdr", "mark", "pairs"),
+    *("status", "reason"),
 ]
 GENE_COLUMNS = [
-    *HEAD,
-    "set",
-    "gene",
-    "direction",
-    "log2_fold_change",
-    "fdr",
-    "mark",
-    "pairs",
-    "reason",
+    *(*HEAD, "set", "gene", "direction", "log2_fold_change", "fdr", "mark", "pairs", "reason"),
+]
+ENRICHMENT_COLUMNS = [
+    *(*HEAD, "set", "part", "label", "nes", "fdr", "camera_direction", "camera_fdr", "mark"),
+    *("size", "reason"),
 ]
 
 
-def _column_table(columns: list[Column]) -> pd.DataFrame:
-    return pd.DataFrame(
+# ---------------------------------------------------------------- comparisons as columns
+
+
+@dataclass(frozen=True)
+class Column:
+    """One comparison as a column of a heatmap; see comparisons.tsv."""
+
+    contrast: str
+    kind: str
+    #: Heading of the block of columns it stands in: an arm, or what is compared.
+    group: str
+    week: float
+    supported: bool
+    #: Patients it rests on, and the same in words: both sides of a comparison of two groups.
+    n: int
+    n_text: str
+    reason: str
+
+    @property
+    def family(self) -> str:
+        """What stands above its block: disease (at baseline), later (visits), or its kind."""
+        if self.kind not in DISEASE_KINDS:
+            return self.kind
+        return "later" if ":" in self.contrast else "disease"
+
+
+def list_columns(data: CohortData, kinds: tuple[str, ...]) -> list[Column]:
+    """List the comparisons of some kinds, in their order, as columns; unsupported changes too."""
+    found = []
+    for row in data.tables["comparisons"].itertuples(index=False):
+        if row.kind not in kinds or "@" not in row.contrast:
+            continue
+        group, week = split_contrast(row.contrast)
+        supported = row.supported == "yes"
+        if not supported and row.kind in (*DISEASE_KINDS, ComparisonKind.CHANGE_DIFFERENCE):
+            continue
+        if row.kind in DISEASE_KINDS and ":" not in row.contrast:
+            group = KINDS[row.kind].replace("− ", "−\n")
+        reason = "" if pd.isna(row.reason) else str(row.reason)
+        n = int(row.pairs)
+        text = n_text(data, row.contrast, row.kind, n) if supported else ""
+        found.append(Column(row.contrast, row.kind, group, week, supported, n, text, reason))
+    arms = data.arms
+
+    def key(column: Column) -> tuple:
+        first, second = split_arms(column.group, arms)
+        rank = [arms.index(a) if a in arms else len(arms) for a in (second, first)]
+        kind = kinds.index(column.kind)
+        # Baseline before later visits of one arm; placebo before dose against dose.
+        family = -1 if column.kind in DISEASE_KINDS else kind
+        later = column.family == "later"
+        return family, later, kind, bool(second), *rank, column.group, column.week
+
+    return sorted(found, key=key)
+
+
+def supported_columns(data: CohortData) -> list[Column]:
+    """List the comparisons that the design of the cohort supports."""
+    return [c for c in list_columns(data, CHANGE_KINDS) if c.supported]
+
+
+def n_notes(columns: list[Column]) -> list[str]:
+    """Explain the counts of two groups, if there are any."""
+    explained = {
+        " v ": "a v b = patients against healthy people",
+        "+": "a+b = patients of two arms",
+    }
+    return [text for sign, text in explained.items() if any(sign in c.n_text for c in columns)]
+
+
+def mark(fdr: float, level: float) -> str:
+    """Write a false discovery rate as stars.
+
+    Examples
+    --------
+    >>> mark(0.04, 0.05), mark(0.0004, 0.05), mark(0.2, 0.05), mark(float("nan"), 0.05)
+    ('*', '***', '', '')
+    """
+    # nan compares false with everything.
+    return "*" * sum(fdr < min(limit, level) for limit in (1.0, 0.01, 0.001))
+
+
+def star_text(level: float) -> str:
+    """Say what stars mean."""
+    return f"* FDR < {level:g}, ** < 0.01, *** < 0.001"
+
+
+# ---------------------------------------------------------------- three figures
+
+
+def draw_set_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+    """Draw sets × comparisons: mean difference of the signed z score, with stars."""
+    columns = list_columns(data, CHANGE_KINDS)
+    if not any(c.supported for c in columns):
+        return _impossible(data, "set_changes", SET_COLUMNS)
+    effects = data.shown_effects([c.contrast for c in columns])
+    values = effects[["contrast", "set", "change", "lower", "upper", "fdr", "pairs", "reason"]]
+    table = _cross(columns, pd.DataFrame({"set": data.sets.index}), values)
+    table = table.join(data.sets[["label", "status"]], on="set")
+    table["mark"] = [mark(f, data.fdr) for f in table["fdr"]]
+    names, left_out = data.shown_sets(effects)
+    labels = {name: set_label(data, name, sign=True) for name in names}
+    within = "a comparison and a family of sets: primary, curated, added"
+    notes = [
+        f"{star_text(data.fdr)} (Benjamini–Hochberg within {within}).",
+        signed_note(data, names),
+        *left_out,
+        *_unsupported_notes(columns, data.arms),
+        *coverage_notes(data, names),
+    ]
+    sheet, width = _sheet(data, "set_changes", columns, list(labels.values()), "gene set")
+    judged = table["set"].isin(set(names) - data.controls)
+    limit = limit_of(table.loc[judged, "change"].to_numpy(dtype=float), *data.limits)
+    signed = SIGNED_BAR if any("±" in label for label in labels.values()) else ""
+    bar = (limit, f"Mean difference of the\n{data.unit}", signed)
+    tall = table.rename(columns={"set": "row", "change": "value"})
+    _draw_matrix(
+        sheet, data, columns, tall, data.blocks(names), width, bar, notes, label=labels.__getitem__
+    )
+    return sheet.figure, table[SET_COLUMNS]
+
+
+def draw_gene_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+    """Draw genes × comparisons: log2 fold changes, disease first, so that reversal is seen.
+
+    Genes that were not measured stand in the table with the reason.
+    """
+    columns = list_columns(data, CHANGE_KINDS)
+    if not any(c.supported for c in columns):
+        return _impossible(data, "gene_changes", GENE_COLUMNS)
+    effects = data.tables["effects"]
+    sets = data.heatmap_sets()
+    directions = {g.symbol: g.direction for s in sets for g in s.scored}
+    measured = set(effects["gene"])
+    if not measured & set(directions):
+        reason = f"none of the {len(directions)} genes of these sets was measured or detected"
+        return _impossible(data, "gene_changes", GENE_COLUMNS, reason)
+    first = effects[effects["contrast"] == next(c.contrast for c in columns if c.supported)]
+    disease = first.set_index("gene")["log2_fold_change"]
+    blocks, home = [], {}
+    for gene_set in sets:
+        own = [g.symbol for g in gene_set.scored if g.symbol not in home]
+        home |= dict.fromkeys(own, gene_set.name)
+        shown = effect_order([g for g in own if g in measured], disease, directions)
+        blocks.append((gene_set.label or gene_set.name, shown))
+    genes = [g for _, shown in blocks for g in shown]
+    values = effects[["contrast", "gene", "log2_fold_change", "fdr", "pairs"]]
+    table = _cross(columns, pd.DataFrame({"gene": genes}), values)
+    table["mark"] = [mark(f, data.fdr) for f in table["fdr"]]
+    missing = data.missing_genes(list(directions))
+    notes = [
+        f"{star_text(data.fdr)} (Benjamini–Hochberg within a comparison).",
+        f"{DIRECTION_NOTE} Opposite colours in the disease column and in a change = reversal.",
+        *_unsupported_notes(columns, data.arms),
+        *missing_notes(data, missing),
+    ]
+    sheet, width = _sheet(data, "gene_changes", columns, genes, "gene")
+    limit = limit_of(table["log2_fold_change"].to_numpy(dtype=float), 1.5, 4.0)
+    bar = (limit, "log2 fold change", "")
+    tall = table.rename(columns={"gene": "row", "log2_fold_change": "value"})
+    _draw_matrix(
+        sheet, data, columns, tall, blocks, width, bar, notes, direction=directions.__getitem__
+    )
+    table["set"] = table["gene"].map(home)
+    table["direction"] = table["gene"].map(directions).replace("", "none")
+    absent = [
+        {"set": home[g], "gene": g, "direction": directions[g] or "none", "reason": reason}
+        for reason, some in missing.items()
+        for g in some
+    ]
+    return sheet.figure, pd.concat([table, pd.DataFrame(absent)]).reindex(columns=GENE_COLUMNS)
+
+
+def missing_notes(data: CohortData, missing: dict[str, list[str]]) -> list[str]:
+    """List the genes that have no row, by what they are."""
+    return [
+        *empty_note(missing[data.absent], data.absent.capitalize()),
+        *empty_note(missing["not detected"], "Measured but not detected"),
+    ]
+
+
+def draw_enrichment(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+    """Draw parts of sets × comparisons: normalized enrichment score, and which tests agree."""
+    tested = data.tables["enrichment"]
+    compared = set(tested["contrast"])
+    columns = list_columns(data, ENRICHED_KINDS)
+    columns = [c for c in columns if c.supported and c.contrast in compared]
+    if not columns:
+        return _impossible(data, "enrichment", ENRICHMENT_COLUMNS)
+    rows = tested[["set", "part"]].drop_duplicates()
+    rows = rows[rows["set"].isin(data.sets.index)].sort_values("part", ascending=False)
+    rows = data.by_set(rows)
+    values = ["nes", "fdr", "camera_direction", "camera_fdr", "size", "reason"]
+    table = _cross(columns, rows, tested[["contrast", "set", "part", *values]])
+    table["row"] = table["set"] + "\t" + table["part"]
+    table["label"] = table["set"].map(data.sets["label"])
+    gsea, camera = table["fdr"] < data.fdr, table["camera_fdr"] < data.fdr
+    table["mark"] = np.select([gsea & camera, camera, gsea], ["■", "△", "○"], default="")
+
+    def label(row: str) -> str:
+        name, part = row.split("\t")
+        sign = {Direction.UP: " ▲", Direction.DOWN: " ▼"}.get(part, "")
+        return f"{set_label(data, name)}{sign}"
+
+    # Camera ranks the added sets: it does not overstate those whose genes move together.
+    chosen, left_out = data.shown_sets(table, "camera_fdr")
+    names = [name for name in chosen if name in set(rows["set"])]
+    parts = {name: [f"{name}\t{p}" for p in own] for name, own in rows.groupby("set")["part"]}
+    blocks = [
+        (heading, [row for name in shown for row in parts[name]])
+        for heading, shown in data.blocks(names)
+    ]
+    shown = [row for _, some in blocks for row in some]
+    notes = [
+        f"FDR < {data.fdr:g}: ■ GSEA and camera, △ camera only, ○ GSEA only. GSEA permutes "
+        "genes, which overstates sets whose genes move together; camera allows for it.",
+        "▲ genes of the set that go up in lesional skin of atopic dermatitis, ▼ that go down; "
+        "colour is their own movement, not turned.",
+        *left_out,
+        *_untested_notes(table[table["row"].isin(shown)], label),
+        *coverage_notes(data, names),
+    ]
+    labels = [label(row) for row in shown]
+    sheet, width = _sheet(data, "enrichment", columns, labels, "tested part")
+    judged = table["set"].isin(set(names) - data.controls)
+    limit = limit_of(table.loc[judged, "nes"].to_numpy(dtype=float), 1.5, 4.0)
+    bar = (limit, "Normalized\nenrichment score", "")
+    tall = table.rename(columns={"nes": "value"})
+    _draw_matrix(sheet, data, columns, tall, blocks, width, bar, notes, label=label, outlined=True)
+    return sheet.figure, table[ENRICHMENT_COLUMNS]
+
+
+def _untested_notes(table: pd.DataFrame, label: Callable[[str], str]) -> list[str]:
+    """Say why rows are grey in every comparison."""
+    empty = table.groupby("row", sort=False).filter(lambda rows: rows["nes"].isna().all())
+    reasons = empty.drop_duplicates("row").set_index("row")["reason"]
+    lines = [f"{label(row)}: {reason}" for row, reason in reasons.items() if reason]
+    if len(lines) > 4:
+        more = f"and {len(lines) - 1} more; every reason is in the table of this figure."
+        lines = [lines[0], more]
+    return ["Grey rows: " + "; ".join(lines)] if lines else []
+
+
+# ---------------------------------------------------------------- what the three share
+
+
+def _cross(columns: list[Column], rows: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """Give every column × row one line, with the values where there are any."""
+    heads = pd.DataFrame(
         [
-            {
-                "contrast": c.contrast,
-                "kind": c.kind,
-                "group": c.group.replace("\n", " "),
-                "week": c.week,
-                "column_pairs": c.pairs,
-                "column_reason": "" if c.supported else c.reason,
-            }
+            (
+                *(c.contrast, c.kind, c.group.replace("\n", " "), c.week),
+                *(c.n, "" if c.supported else c.reason),
+            )
             for c in columns
         ],
         columns=[*HEAD, "column_pairs", "column_reason"],
     )
-
-
-def cross(columns: list[Column], rows: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
-    """Give every column × row one line, with the values where there are any."""
+    table = heads.merge(rows, how="cross")
     keys = ["contrast", *rows.columns.intersection(values.columns)]
-    table = _column_table(columns).merge(rows, how="cross")
     table = table.merge(values, how="left", on=keys)
-    reason = table["reason"] if "reason" in table else pd.Series("", index=table.index)
-    reason = reason.fillna("").astype(str)
+    if "reason" not in table:
+        table["reason"] = ""
+    reason = table["reason"].fillna("").astype(str)
     table["reason"] = reason.where(table["column_reason"] == "", table["column_reason"])
     if "pairs" not in table:
         table["pairs"] = np.nan
@@ -93,175 +320,122 @@ def cross(columns: list[Column], rows: pd.DataFrame, values: pd.DataFrame) -> pd
     return table
 
 
-def _matrix(table: pd.DataFrame, columns: list[Column], row: str, value: str) -> pd.DataFrame:
-    wide = table.pivot(index=row, columns="contrast", values=value)
-    return wide[[c.contrast for c in columns]]
-
-
-def impossible(material: Material, name: str, columns: list[str]) -> tuple[Figure, pd.DataFrame]:
+def _impossible(
+    data: CohortData, name: str, columns: list[str], reason: str = ""
+) -> tuple[Figure, pd.DataFrame]:
     """Draw the reason, and give a table with the same reason."""
-    reason = material.why_no()
+    reason = reason or data.why_no()
     table = pd.DataFrame([{"reason": reason}]).reindex(columns=columns)
-    return message_sheet(TITLES[name], material.facts, reason), table
+    return message_sheet(TITLES[name], data.facts, reason), table
 
 
-def draw_set_changes(material: Material) -> tuple[Figure, pd.DataFrame]:
-    """Draw sets × comparisons: mean difference of the signed z score, with stars.
-
-    Returns
-    -------
-    figure : Figure
-    table : DataFrame
-        One row per comparison and set.
-    """
-    columns = list_columns(material, CHANGE_KINDS)
-    if not any_supported(columns):
-        return impossible(material, "set_changes", SET_COLUMNS)
-    effects = shown_effects(material, [c.contrast for c in columns])
-    values = effects[["contrast", "set", "change", "lower", "upper", "fdr", "pairs", "reason"]]
-    names = list(material.sets.index)
-    table = cross(columns, pd.DataFrame({"set": names}), values)
-    table["label"] = table["set"].map(material.sets["label"])
-    table["status"] = table["set"].map(material.sets["status"])
-    table["mark"] = [mark(f, material.fdr) for f in table["fdr"]]
-    names, left_out = shown_sets(material, effects)
-    labels = {name: mark_label(material, name, sign=True) for name in names}
-    sheet, width, left = changes_sheet(
-        material, "set_changes", columns, list(labels.values()), "gene set"
-    )
-    notes = [
-        star_note(material.fdr, "a comparison and a family of sets: primary, curated, added"),
-        signed_note(material, names),
-        *left_out,
-        *unsupported_notes(columns, material.arms),
-    ]
-    signed = SIGNED_BAR if any("±" in label for label in labels.values()) else ""
-    draw_matrix(
-        sheet,
-        material,
-        columns,
-        table,
-        "set",
-        "change",
-        category_blocks(material, names),
-        width,
-        left,
-        (f"Mean difference of the\n{material.unit}", material.limits, signed),
-        [*notes, *set_notes(material, names)],
-        label=labels.__getitem__,
-    )
-    return sheet.figure, table[SET_COLUMNS]
-
-
-def changes_sheet(
-    material: Material, name: str, columns: list[Column], labels: list[str], noun: str
-) -> tuple[Sheet, float, float]:
-    width = grid_width(columns)
+def _sheet(
+    data: CohortData, name: str, columns: list[Column], labels: list[str], noun: str
+) -> tuple[Sheet, float]:
+    """Open the sheet; give the width of the mesh: wide columns for few, so that headings fit."""
+    size = float(np.clip(3.0 / len(columns), 0.36, 0.75))
+    later = sum(c.family == "later" for c in columns)
+    if later:
+        # The heading of these columns has the longest words.
+        size = max(size, min(0.85 / later, 9.0 / len(columns), 0.75))
+    counts = ", ".join(["n = patients", *n_notes(columns)])
+    shown = f"{counted(len(labels), noun)}; {counted(len(columns), 'comparison')}; {counts}"
     left = -text_width(labels, 7) - 0.3
-    counts = ", ".join(["n = patients", *count_notes(columns)])
-    shown = f"{counted(labels, noun)}; {counted(columns, 'comparison')}; {counts}"
-    return Sheet(TITLES[name], material.facts, shown, left=left), width, left
+    return Sheet(TITLES[name], data.facts, shown, left=left), len(columns) * size
 
 
-def draw_matrix(
+def _draw_matrix(
     sheet: Sheet,
-    material: Material,
+    data: CohortData,
     columns: list[Column],
     table: pd.DataFrame,
-    row: str,
-    value: str,
-    blocks: list,
+    blocks: Blocks,
     width: float,
-    left: float,
-    scale: tuple[str, tuple[float, float], str],
+    bar: tuple[float, str, str],
     notes: list[str],
-    **style: object,
+    **style: Any,
 ) -> None:
-    """Draw one matrix of comparisons with header, colour bar and notes."""
-    matrix, lines = expand(_matrix(table, columns, row, value), blocks)
-    marks, _ = _expand_marks(_matrix(table, columns, row, "mark"), lines)
-    title, limits, note = scale
-    judged = table[table[row].isin([name for kind, name in lines if kind == "row"])]
-    if "set" in judged:
-        judged = judged[~judged["set"].isin(material.controls)]
-    limit = limit_of(judged[value].to_numpy(dtype=float), *limits)
-    y, cuts = draw_contrast_header(sheet, material, columns, width)
-    axes, end = draw_grid(sheet, y, width, matrix, lines, limit, marks=marks, **style)
-    for position, thickness in cuts:
-        axes.axvline(position, color="white", linewidth=thickness, zorder=2)
+    """Draw rows × comparisons (row, value, mark) with header, colour bar and notes."""
+    contrasts = [c.contrast for c in columns]
+    values, marks = (
+        table.pivot(index="row", columns="contrast", values=what)[contrasts]
+        for what in ("value", "mark")
+    )
+    limit, title, note = bar
+    y, cuts = _draw_header(sheet, data, columns, width)
+    end = annotated_heatmap(sheet, values, blocks, y, width, limit, marks=marks, cuts=cuts, **style)
     explained = "\n".join(filter(None, [note, "grey = not available"]))
     sheet.colour_bar(width + 0.3, y, limit, title, explained)
-    sheet.notes(left, end + 0.12, max(width - left, 6.0), notes)
+    sheet.notes(end + 0.12, max(width - sheet.left, 6.0), notes)
 
 
-def _expand_marks(marks: pd.DataFrame, lines: list) -> tuple[np.ndarray, list]:
-    empty = [""] * marks.shape[1]
-    texts = [empty if kind == "heading" else list(marks.loc[name]) for kind, name in lines]
-    return np.array(texts, dtype=object), lines
+def _draw_header(
+    sheet: Sheet, data: CohortData, columns: list[Column], width: float
+) -> tuple[float, list[tuple[int, float]]]:
+    """Draw headings, visits and n above the columns.
 
-
-def draw_gene_changes(material: Material) -> tuple[Figure, pd.DataFrame]:
-    """Draw genes × comparisons: log2 fold changes, disease first, so that reversal is seen.
-
-    Returns
-    -------
-    figure : Figure
-    table : DataFrame
-        One row per comparison and gene; genes that were not measured with the reason.
+    Returns the lower edge, and the columns at which blocks and kinds begin with the width in
+    points of the line that separates them.
     """
-    columns = list_columns(material, CHANGE_KINDS)
-    if not any_supported(columns):
-        return impossible(material, "gene_changes", GENE_COLUMNS)
-    effects = material.tables["effects"]
-    sets = material.heatmap_sets("itch", "barrier")
-    directions = {g.symbol: g.direction for s in sets for g in s.scored}
-    measured = set(effects["gene"])
-    if not measured & set(directions):
-        reason = f"none of the {len(directions)} genes of these sets was measured or detected"
-        empty = pd.DataFrame([{"reason": reason}]).reindex(columns=GENE_COLUMNS)
-        return message_sheet(TITLES["gene_changes"], material.facts, reason), empty
-    first = effects[effects["contrast"] == next(c.contrast for c in columns if c.supported)]
-    disease = first.set_index("gene")["log2_fold_change"]
-    blocks, home = [], {}
-    for gene_set in sets:
-        genes = [g.symbol for g in gene_set.scored if g.symbol not in home]
-        home |= dict.fromkeys(genes, gene_set.name)
-        shown = effect_order([g for g in genes if g in measured], disease, directions)
-        blocks.append((gene_set.label or gene_set.name, shown))
-    genes = [g for _, shown in blocks for g in shown]
-    values = effects[["contrast", "gene", "log2_fold_change", "fdr", "pairs"]]
-    table = cross(columns, pd.DataFrame({"gene": genes}), values)
-    table["mark"] = [mark(f, material.fdr) for f in table["fdr"]]
-    sheet, width, left = changes_sheet(material, "gene_changes", columns, genes, "gene")
-    undetected, absent = missing_genes(material, list(directions))
-    notes = [
-        star_note(material.fdr),
-        f"{DIRECTION_NOTE} Opposite colours in the disease column and in a change = reversal.",
-        *unsupported_notes(columns, material.arms),
-        *empty_note(absent, material.absent.capitalize()),
-        *empty_note(undetected, "Measured but not detected"),
-    ]
-    scale = ("log2 fold change", (1.5, 4.0), "")
-    style = {"direction": lambda g: directions[g]}
-    draw_matrix(
-        sheet,
-        material,
-        columns,
-        table,
-        "gene",
-        "log2_fold_change",
-        blocks,
-        width,
-        left,
-        scale,
-        notes,
-        **style,
-    )
-    table["set"] = table["gene"].map(home)
-    table["direction"] = table["gene"].map(directions).replace("", "none")
-    lost = [
-        {"set": home[g], "gene": g, "direction": directions[g] or "none", "reason": reason}
-        for some, reason in ((absent, material.absent), (undetected, "not detected"))
-        for g in some
-    ]
-    return sheet.figure, pd.concat([table, pd.DataFrame(lost)]).reindex(columns=GENE_COLUMNS)
+    size = width / len(columns)
+    blocks = [(columns[a], a, b) for _, a, b in runs((c.group, c.kind) for c in columns)]
+    headings = [_heading(c, data.arms, (b - a) * size - 0.04) for c, a, b in blocks]
+    y = _draw_families(sheet, columns, size) + 0.05 + max(height for _, _, height in headings)
+    cuts: list[tuple[int, float]] = []
+    for (column, a, b), (text, rotation, _) in zip(blocks, headings, strict=True):
+        look = HEADING | {"rotation": rotation, "va": "bottom" if rotation else "baseline"}
+        sheet.text(size * (a + b) / 2, y - (0.03 if rotation else 0.055), text, size=7, **look)
+        arm = split_arms(column.group, data.arms)[0]
+        disease = STATES[State.LESIONAL] if column.kind in DISEASE_KINDS else INK
+        colour = data.arm_colours.get(arm, disease)
+        sheet.box(size * a + 0.015, y, size * (b - a) - 0.03, 0.06, facecolor=colour)
+        if a:
+            cuts.append((a, 5.0 if columns[a - 1].family != column.family else 2.4))
+    y += 0.09
+    counts = [f"n={c.n_text}" if c.supported else "no" for c in columns]
+    if text_width(counts, 6) > size - 0.06:
+        counts = [text.removeprefix("n=") for text in counts]
+    look = {"size": 6, "ha": "center", "va": "top", "linespacing": 1.2}
+    for position, (column, count) in enumerate(zip(columns, counts, strict=True)):
+        colour = FAINT if column.supported else ALERT
+        text = f"wk {column.week:g}\n{count}"
+        sheet.text(size * (position + 0.5), y, text, color=colour, **look)
+    return y + 0.26, cuts
+
+
+def _heading(column: Column, arms: list[str], room: float) -> tuple[str, int, float]:
+    """Fit a heading over its columns: text, rotation and height in inches."""
+    first, second = split_arms(column.group, arms)
+    name = f"{first} − {second}" if second else column.group.replace("\n", " ")
+    wrapped = wrap_words(name, 7, room)
+    if wrapped is not None:
+        return wrapped, 0, 0.125 * lines_of([wrapped])
+    flat = f"{shorten(first, 30)} −\n{shorten(second, 30)}" if second else column.group
+    if "\n" not in flat:
+        flat = wrap_words(flat, 7, 1.3) or shorten(flat, 30)
+    return flat, 90, text_width(flat.split("\n"), 7) + 0.02
+
+
+def _draw_families(sheet: Sheet, columns: list[Column], size: float) -> float:
+    """Write what is compared above the blocks of one family; return the height used."""
+    later = later_title([c.group for c in columns if c.family == "later"])
+    titles = KINDS | {"disease": "Disease", "later": later}
+    spans = runs(c.family for c in columns)
+    if {family for family, _, _ in spans} <= {"disease"}:
+        return 0.0
+    texts = []
+    for family, a, b in spans:
+        # Bold is wider than what is measured.
+        wrapped = wrap_words(titles[family], 7.5, (b - a) * size / 1.15)
+        texts.append(wrapped or titles[family].replace(" ", "\n"))
+    height = 0.14 * lines_of(texts)
+    for text, (_, a, b) in zip(texts, spans, strict=True):
+        sheet.text(size * (a + b) / 2, height - 0.03, text, size=7.5, weight="bold", **HEADING)
+    return height + 0.08
+
+
+def _unsupported_notes(columns: list[Column], arms: list[str]) -> list[str]:
+    """Say why columns are grey."""
+    refused = [c for c in columns if not c.supported]
+    parts = [f"{in_words(c.contrast, c.kind, arms)}: {c.reason}" for c in refused]
+    return ["Grey columns (no): " + "; ".join(parts)] if parts else []

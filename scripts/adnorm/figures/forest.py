@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from adnorm.figures.atlas_material import AtlasMaterial, without_doi
-from adnorm.figures.forest_rows import (
-    ARM,
-    CLASS,
-    COLUMNS,
-    DIFFERENCE,
-    NI,
-    PUBLISHED,
-    UNMATCHED,
-    forest_rows,
-)
+from adnorm.base.text import counted
+from adnorm.figures.atlas_data import AtlasData
+from adnorm.figures.data import REFERENCES
+from adnorm.figures.labels import reason_of, score_label, without_doi
 from adnorm.figures.names import TITLES
-from adnorm.figures.normalization import fit_words
-from adnorm.figures.panels import range_of, score_label, zero_and_one
-from adnorm.figures.sheet import Sheet, message_sheet, text_width
-from adnorm.figures.theme import FAINT, INK, counted, shorten
+from adnorm.figures.panels import range_of, zero_and_one
+from adnorm.figures.sheet import Sheet, fit_words, message_sheet, text_width
+from adnorm.figures.theme import FAINT, INK, is_jak_inhibitor, shorten
+from adnorm.study.vocabulary import Arm, DerivedScore, State, Statistic, Status
 
-NAME = "forest"
+#: What a row is.
+DIFFERENCE, ARM, CLASS, PUBLISHED = "difference", "arm", "class", "published"
+#: What is drawn: beyond placebo, or the index without a placebo arm.
+DNI, NI = Statistic.DNI.value, "NI, no placebo arm"
+COLUMNS = [
+    *("row", "block", "drawn", "text", "cohort", "arm", "week", "reference", "name", "measure"),
+    *("value", "lower", "upper", "pairs", "trials", "source", "short", "reason"),
+]
+UNMATCHED = "other weeks only"
+#: Inches of a row, and of a panel and the gap beside it.
 ROW, PANEL, GAP = 0.165, 1.5, 0.16
+TOP = 0.32
 #: Of the measure and source of a published result.
 MOST_LETTERS = 116
-#: Marker and face of each kind of row; arms are filled with their own colour.
+#: Marker and meaning of each kind of row; arms are filled with their own colour.
 KINDS = {
     ARM: ("o", "arm: difference to placebo (dNI)"),
     NI: ("s", "arm without placebo: the index itself, uncontrolled"),
@@ -37,84 +41,74 @@ KINDS = {
     DIFFERENCE: ("d", "difference of two classes"),
     PUBLISHED: ("o", "published, not recomputed"),
 }
+SIZES = {ARM: 4.0, NI: 3.8, CLASS: 5.5, DIFFERENCE: 4.6, PUBLISHED: 4.6}
 
 
-def draw_forest(material: AtlasMaterial) -> tuple[Figure, pd.DataFrame]:
+def draw_forest(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     """Draw, for each score of the primary family, what every arm does beyond placebo.
 
-    Parameters
-    ----------
-    material
-        The run.
-
-    Returns
-    -------
-    figure : Figure
-    table : DataFrame
-        One row for each row of the figure and score.
+    The table has one row for each row of the figure and score.
     """
-    table = forest_rows(material)
-    own = table[table["drawn"] != PUBLISHED]
-    if own["value"].isna().all():
+    title = TITLES["forest"]
+    table = forest_rows(data)
+    computed = table[table["drawn"] != PUBLISHED]
+    if computed["value"].isna().all():
         reason = "no treated arm of this run has an index over visits"
         why = pd.DataFrame([{"reason": reason}])
         both = pd.concat([why, table], ignore_index=True).reindex(columns=COLUMNS)
-        return message_sheet(TITLES[NAME], material.facts, reason), both
-    names = [name for name in material.primary if name in set(table["name"])]
-    texts = _first(table, "text")
-    left = -text_width(texts.values(), 7) - 0.14
-    cohorts = counted(sorted(set(own.loc[own["drawn"] == ARM, "cohort"])), "cohort")
-    subtitle = f"{cohorts} with treated arms; bars are {material.confidence} intervals"
-    sheet = Sheet(TITLES[NAME], material.facts, subtitle, left=left)
+        return message_sheet(title, data.facts, reason), both
+    names = [name for name in data.primary if name in set(table["name"])]
+    texts = table.drop_duplicates("row").set_index("row")["text"]
+    left = -text_width(texts, 7) - 0.14
+    cohorts = computed.loc[computed["drawn"] == ARM, "cohort"].nunique()
+    subtitle = (
+        f"{counted(cohorts, 'cohort')} with treated arms; bars are {data.confidence} intervals"
+    )
+    sheet = Sheet(title, data.facts, subtitle, left=left)
     places, headings, end = _places(table)
-    top = 0.32
     limits = range_of([table["value"], table["lower"], table["upper"]], -0.3, 1.05)
-    measures = set(own.loc[own["value"].notna(), "measure"])
+    measures = set(computed.loc[computed["value"].notna(), "measure"])
     across = "dNI" if NI not in measures else "NI" if measures == {NI} else "dNI (squares: NI)"
-    for position, name in enumerate(names):
-        x = position * (PANEL + GAP)
-        axes = sheet.axes(x, top, PANEL, end)
+    hatched = [places[row] for row in sorted(set(table.loc[table["drawn"] == PUBLISHED, "row"]))]
+    grid = sheet.panels(1, len(names), (PANEL, end), (GAP, 0), y=TOP)
+    for axes, name in zip(grid[0], names, strict=True):
         axes.set(xlim=limits, ylim=(end, 0), yticks=[])
         axes.spines["left"].set_visible(False)
         zero_and_one(axes, across=False)
-        title = fit_words(score_label(material, name), 7, PANEL / 1.12)
-        axes.set_title(title, loc="left", weight="bold", size=7, linespacing=1.1)
+        label = fit_words(score_label(data, name), 7, PANEL / 1.12)
+        axes.set_title(label, loc="left", weight="bold", size=7, linespacing=1.1)
         axes.set_xlabel(across, size=7)
-        _draw_rows(axes, material, table[table["name"] == name], places, limits)
-        _hatch(axes, table, places, limits)
+        _draw_rows(axes, data, table[table["name"] == name], places, limits)
+        if hatched:
+            _hatch(axes, hatched, limits)
     for row, text in texts.items():
-        sheet.text(-0.07, top + places[row], text, size=7, ha="right", va="center")
-    _write_measures(sheet, table, places, top)
+        sheet.text(-0.07, TOP + places[row], text, size=7, ha="right", va="center")
+    _write_measures(sheet, table, places)
+    plate = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
     for heading, y in headings.items():
-        plate = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-        style = {"size": 7.5, "weight": "bold", "va": "center", "bbox": plate}
-        sheet.text(left, top + y, heading, **style)
+        sheet.text(left, TOP + y, heading, size=7.5, weight="bold", va="center", bbox=plate)
     width = len(names) * (PANEL + GAP)
-    _draw_key(sheet, width + 0.1, top, table)
-    sheet.notes(left, top + end + 0.5, max(width - left, 6.5), _notes(material, table))
+    _draw_key(sheet, width + 0.1, TOP, table)
+    sheet.notes(TOP + end + 0.5, max(width - left, 6.5), _notes(data, table))
     return sheet.figure, table
-
-
-def _first(table: pd.DataFrame, column: str) -> dict[int, str]:
-    return table.drop_duplicates("row").set_index("row")[column].to_dict()
 
 
 def _places(table: pd.DataFrame) -> tuple[dict[int, float], dict[str, float], float]:
     """Middle of every row and heading in inches, and where the last row ends."""
-    places, headings, y, block = {}, {}, 0.0, None
-    for row, own in _first(table, "block").items():
-        if own != block:
-            y += 0.06
-            headings[own] = y + ROW / 2
-            y += ROW
-            block = own
+    places: dict[int, float] = {}
+    headings: dict[str, float] = {}
+    y = 0.0
+    for row, block in table.drop_duplicates("row").set_index("row")["block"].items():
+        if block not in headings:
+            headings[block] = y + 0.06 + ROW / 2
+            y += 0.06 + ROW
         places[row] = y + ROW / 2
         y += ROW
     return places, headings, y + 0.04
 
 
 def _draw_rows(
-    axes: Axes, material: AtlasMaterial, rows: pd.DataFrame, places: dict, limits: tuple
+    axes: Axes, data: AtlasData, rows: pd.DataFrame, places: dict, limits: tuple
 ) -> None:
     for row in rows.itertuples(index=False):
         y = places[row.row]
@@ -123,49 +117,41 @@ def _draw_rows(
                 style = {"size": 5.5, "color": FAINT, "va": "center", "in_layout": False}
                 axes.text(0.04, y, row.short, **style)
             continue
-        colour = material.colours.get((row.cohort, row.arm), INK)
-        marker, face, size = _look(row)
-        face = colour if face else "white"
+        kind = NI if row.measure == NI else row.drawn
+        colour = data.colours.get((row.cohort, row.arm), INK)
         if pd.notna(row.lower):
             axes.plot([row.lower, row.upper], [y, y], color=colour, lw=1.2, zorder=2)
-        edge = FAINT if row.drawn == PUBLISHED else colour
-        style = {"ms": size, "mfc": face, "mec": edge, "mew": 0.9, "zorder": 3}
-        axes.plot(min(max(row.value, limits[0]), limits[1]), y, marker, **style)
+        style = {
+            "ms": SIZES[kind],
+            "mfc": colour if kind in (ARM, CLASS) else "white",
+            "mec": FAINT if kind == PUBLISHED else colour,
+            "mew": 0.9,
+            "zorder": 3,
+        }
+        axes.plot(np.clip(row.value, *limits), y, KINDS[kind][0], **style)
 
 
-def _look(row: tuple) -> tuple[str, bool, float]:
-    """Marker, whether it is filled, and its size."""
-    if row.drawn == ARM:
-        return ("s", False, 3.8) if row.measure == NI else ("o", True, 4.0)
-    marker = KINDS[row.drawn][0]
-    return marker, row.drawn == CLASS, 5.5 if row.drawn == CLASS else 4.6
+def _hatch(axes: Axes, places: list[float], limits: tuple) -> None:
+    """Hatch the rows of published results."""
+    corner = (limits[0], places[0] - ROW / 2)
+    size = (limits[1] - limits[0], places[-1] - places[0] + ROW)
+    style = {"facecolor": "white", "edgecolor": "#DDDDDD", "hatch": "////", "lw": 0}
+    with mpl.rc_context({"hatch.linewidth": 0.5}):
+        axes.add_patch(Rectangle(corner, *size, zorder=0.5, in_layout=False, **style))
 
 
-def _hatch(axes: Axes, table: pd.DataFrame, places: dict, limits: tuple) -> None:
-    """Hatch the rows of published results, in all panels."""
-    rows = [places[row] for row in sorted(set(table.loc[table["drawn"] == PUBLISHED, "row"]))]
-    if rows:
-        corner, width = (limits[0], rows[0] - ROW / 2), limits[1] - limits[0]
-        style = {"facecolor": "white", "edgecolor": "#DDDDDD", "hatch": "////", "lw": 0}
-        with mpl.rc_context({"hatch.linewidth": 0.5}):
-            height = rows[-1] - rows[0] + ROW
-            axes.add_patch(Rectangle(corner, width, height, zorder=0.5, in_layout=False, **style))
-
-
-def _write_measures(sheet: Sheet, table: pd.DataFrame, places: dict, top: float) -> None:
+def _write_measures(sheet: Sheet, table: pd.DataFrame, places: dict) -> None:
     """Say beside every published result what was measured, and where it stands."""
-    x = PANEL + GAP + 0.06
+    plate = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+    style = {"size": 5.6, "color": FAINT, "va": "center", "bbox": plate}
     for row in table[table["drawn"] == PUBLISHED].drop_duplicates("row").itertuples(index=False):
         text = shorten(f"{row.measure}; {without_doi(row.source)}", MOST_LETTERS)
-        plate = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-        style = {"size": 5.6, "color": FAINT, "va": "center", "bbox": plate}
-        sheet.text(x, top + places[row.row], text, **style)
+        sheet.text(PANEL + GAP + 0.06, TOP + places[row.row], text, **style)
 
 
 def _draw_key(sheet: Sheet, x: float, y: float, table: pd.DataFrame) -> None:
     shown = table[table["value"].notna()]
-    kinds = set(shown["drawn"]) - {ARM}
-    kinds |= {NI if m == NI else ARM for m in shown.loc[shown["drawn"] == ARM, "measure"]}
+    kinds = set(shown["drawn"].mask(shown["measure"] == NI, NI))
     sheet.text(x, y, "Rows", size=7.5, va="top")
     for position, kind in enumerate(k for k in KINDS if k in kinds):
         marker, meaning = KINDS[kind]
@@ -177,7 +163,7 @@ def _draw_key(sheet: Sheet, x: float, y: float, table: pd.DataFrame) -> None:
         sheet.text(x + 0.22, y + 0.27 + 0.18 * position, meaning, size=6.5, va="center")
 
 
-def _notes(material: AtlasMaterial, table: pd.DataFrame) -> list[str]:
+def _notes(data: AtlasData, table: pd.DataFrame) -> list[str]:
     notes = [
         "dNI: NI of the arm minus NI of placebo in the same week; NI is the share of the disease "
         "effect that is gone. Solid line: 0, nothing beyond placebo; dashed: 1, the whole disease "
@@ -196,17 +182,165 @@ def _notes(material: AtlasMaterial, table: pd.DataFrame) -> list[str]:
             f"{UNMATCHED.capitalize()}: one of the classes was measured in other weeks; a "
             "comparison would be one of times, not of drugs."
         )
-    refused = material.tables["classes"]
+    refused = data.tables["classes"]
     refused = refused[(refused["question"] == DIFFERENCE) & refused["name"].isna()]
     notes += [f"{reason}." for reason in dict.fromkeys(refused["reason"])]
-    published = material.published
-    silent = published.loc[published["share"].isna(), "label"]
     if (table["drawn"] == PUBLISHED).any():
         notes.append(
             "Hatched: published results of groups in real trials, by the measure of the paper, "
             "which is another one than NI, and not adjusted for placebo; they enter no estimate. "
             "Sources in full are in the table."
         )
+    silent = data.published.loc[data.published["share"].isna(), "label"]
     if len(silent):
         notes.append(f"Published without a number: {'; '.join(silent)}.")
-    return [*notes, *material.absent_note]
+    return [*notes, *data.absent_note]
+
+
+# ---------------------------------------------------------------- rows
+
+
+def forest_rows(data: AtlasData) -> pd.DataFrame:
+    """List what the forest shows, one row for each score of the primary family.
+
+    ``row`` counts the rows of the figure, ``block`` heads them.
+    """
+    classes = data.tables["classes"]
+    classes = classes[classes["name"].isin(data.primary)]
+    frames = [
+        _differences(data, classes[classes["question"] == DIFFERENCE]),
+        *_arms(data, classes[classes["question"] == CLASS]),
+        _published(data),
+    ]
+    frames = [frame.reindex(columns=COLUMNS) for frame in frames]
+    table = pd.concat([f for f in frames if len(f)] or frames, ignore_index=True)
+    keys = table["block"] + "\n" + table["text"] + "\n" + table["measure"].astype(str)
+    table["row"] = pd.factorize(keys)[0]
+    return table
+
+
+def _class_rank(drug_class: str) -> tuple:
+    """JAK inhibitors first, then by name."""
+    return (not is_jak_inhibitor(drug_class), drug_class)
+
+
+def _remarks(data: AtlasData, simulated: pd.Series) -> list[str]:
+    """Tell simulated trials from real ones where a run has both."""
+    return [" (simulated)" if data.mixed and value == "yes" else "" for value in simulated]
+
+
+def _one_reference(rows: pd.DataFrame) -> pd.DataFrame:
+    """Classes are compared against nonlesional skin; against healthy skin only without it."""
+    found = set(rows["reference"])
+    return rows[rows["reference"] == next((r for r in REFERENCES if r in found), "")]
+
+
+def _differences(data: AtlasData, rows: pd.DataFrame) -> pd.DataFrame:
+    rows = _one_reference(rows)
+    remarks = _remarks(data, rows["simulated"])
+    parts = zip(rows["drug_class"], rows["other_class"], rows["window"], remarks, strict=True)
+    alone = (rows.loc[rows["dni"].notna(), "status"] == Status.DESCRIPTIVE).all()
+    confounded = ": one trial each, class and trial confounded" if alone else ""
+    return rows.assign(
+        block=f"Difference of classes (dNI − dNI){confounded}",
+        drawn=DIFFERENCE,
+        text=[f"{a} − {b}, {window}{remark}" for a, b, window, remark in parts],
+        cohort=rows["cohorts"],
+        arm="",
+        measure="difference of dNI",
+        value=rows["dni"],
+        source="",
+        short=np.where(rows["dni"].isna(), UNMATCHED, ""),
+    )
+
+
+def _arms(data: AtlasData, classes: pd.DataFrame) -> list[pd.DataFrame]:
+    """Arms of every class by cohort, dose and week; below them what their trials say jointly."""
+    time = data.time
+    time = time[time["name"].isin(data.primary) & (time["arm"] != Arm.UNTREATED)]
+    placebo = pd.Series([data.placebo_of(c) for c in time["cohort"]], index=time.index)
+    time = time.assign(controlled=placebo != "", people=_people(time, placebo))
+    time = time[time["arm"] != placebo]
+    time = time.assign(group=time["drug_class"] + _remarks(data, time["simulated"]))
+    classes = _one_reference(classes)
+    classes = classes.assign(group=classes["drug_class"] + _remarks(data, classes["simulated"]))
+    joint = classes[classes["trials"] > 1]
+    groups = sorted(set(time["group"]), key=_class_rank)
+    groups += sorted(set(joint["group"]) - set(groups), key=_class_rank)
+    frames = []
+    for group in groups:
+        arms, several = time[time["group"] == group], joint[joint["group"] == group]
+        block = f"{group}{'' if len(several) else _alone(arms)}"
+        frames += [_arm_rows(data, arms, block), _class_rows(several, block)]
+    return frames
+
+
+def _people(time: pd.DataFrame, placebo: pd.Series) -> list[str]:
+    """How many patients each arm and visit has, and its placebo arm at that visit."""
+    n = time.groupby(["cohort", "arm", "week"])["pairs"].max()
+    texts = []
+    for cohort, arm, week, control in zip(
+        time["cohort"], time["arm"], time["week"], placebo, strict=True
+    ):
+        own, other = (n.get((cohort, a, week), np.nan) for a in (arm, control))
+        both = f"{own:g} v {other:g}" if other > 0 else f"{own:g}"
+        texts.append(f" (n={both})" if own > 0 else "")
+    return texts
+
+
+def _alone(rows: pd.DataFrame) -> str:
+    """What is said of a class without a joint estimate."""
+    trials = rows.loc[rows["controlled"], "cohort"].nunique()
+    if not trials:
+        return ": no trial with a placebo arm"
+    if trials == 1:
+        return ": one trial, class and trial confounded"
+    return ": no window with two trials"
+
+
+def _arm_rows(data: AtlasData, rows: pd.DataFrame, block: str) -> pd.DataFrame:
+    beyond = rows[["dni", "dni_lower", "dni_upper"]].notna().all(axis=1)
+    plain = ~rows["controlled"] & rows["ni"].notna()
+    skin = np.where(rows["reference"] == State.HEALTHY, ", against healthy skin", "")
+    parts = zip(rows["cohort"], rows["arm"], rows["week"], skin, rows["people"], strict=True)
+    lacking = rows["reason_code"].map(reason_of)
+    lacking = lacking.where(rows["ni"].isna(), "no placebo at this visit")
+    return rows.assign(
+        block=block,
+        drawn=ARM,
+        text=[f"{data.name(c)}: {arm}, week {week:g}{s}{n}" for c, arm, week, s, n in parts],
+        measure=np.where(rows["controlled"], DNI, NI),
+        value=rows["dni"].where(beyond, rows["ni"].where(plain)),
+        lower=rows["dni_lower"].where(beyond, rows["lower"].where(plain)),
+        upper=rows["dni_upper"].where(beyond, rows["upper"].where(plain)),
+        trials=1,
+        source="",
+        short=np.where(beyond | plain, "", lacking),
+    )
+
+
+def _class_rows(rows: pd.DataFrame, block: str) -> pd.DataFrame:
+    trials = rows["trials"].astype(int).astype(str)
+    return rows.assign(
+        block=block,
+        drawn=CLASS,
+        text="All trials, " + rows["window"] + " (" + trials + " trials)",
+        cohort=rows["cohorts"],
+        arm="",
+        measure=DNI,
+        value=rows["dni"],
+        source="",
+        short="",
+    )
+
+
+def _published(data: AtlasData) -> pd.DataFrame:
+    rows = data.published[data.published["share"].notna()]
+    return rows.assign(
+        block="Published results of real trials, not recomputed",
+        drawn=PUBLISHED,
+        text=rows["label"],
+        name=DerivedScore.GLOBAL.value,
+        value=rows["share"],
+        short="",
+    )

@@ -1,4 +1,7 @@
-"""Which figures every cohort has. Imported by the workflow, so it imports nothing heavy."""
+"""Which figures there are, and what they read of configuration and cohort files.
+
+Imported by the workflow, so it imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -53,3 +56,12 @@ ATLAS_FIGURES: tuple[FigureName, ...] = (
 )
 
 TITLES = {figure.name: figure.title for figure in FIGURES + INDEX_FIGURES + ATLAS_FIGURES}
+
+#: Keys of the configuration by section: what a job does not use must not draw it again.
+COHORT_SETTINGS = {
+    "figures": ("heatmap_sets",),
+    "scores": ("minimum_genes", "minimum_fraction"),
+    "effects": ("count_model", "minimum_pairs", "robust", "confidence", "fdr"),
+    "enrichment": ("minimum_size", "maximum_size"),
+}
+INDEX_SETTINGS = {"figures": ("heatmap_sets",), "index": ("primary", "confidence")}

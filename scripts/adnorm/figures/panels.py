@@ -1,90 +1,26 @@
-"""What the small panels of the index share: lines at 0 and 1, intervals, reasons for emptiness."""
+"""What small panels share: lines at 0 and 1, limits, visits, and names beside points."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MultipleLocator
 
-from adnorm.figures.index_cells import DERIVED, REFERENCES, published_axis_label
-from adnorm.figures.shared import CohortMaterial
-from adnorm.figures.theme import INK
+from adnorm.figures.theme import DASHED, INK, NORMAL, shorten
 
 #: Values beyond these leave the panel; the table has them.
 FARTHEST = (-1.5, 2.5)
-PRIMARY_ANALYSIS = "primary"
-
-
-def score_label(material: CohortMaterial, name: str) -> str:
-    """Write the name of a score for people; scores of the index are no gene sets."""
-    if name in DERIVED:
-        return DERIVED[name][0]
-    # A published list of disease genes is known by the name of its file.
-    known = name in material.sets.index
-    return str(material.sets.loc[name, "label"]) if known else published_axis_label(name)
-
-
-def digits(value: float) -> str:
-    """Write a number with two digits and a true minus.
-
-    Examples
-    --------
-    >>> digits(-0.004), digits(-0.25)
-    ('0.00', '−0.25')
-    """
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
-
-
-def interval_text(value: float, lower: float, upper: float) -> str:
-    """Write an estimate with its interval.
-
-    Examples
-    --------
-    >>> interval_text(0.5, -0.1, 1.1)
-    '0.50 (−0.10 to 1.10)'
-    """
-    return f"{digits(value)} ({digits(lower)} to {digits(upper)})"
-
-
-def known_reference(rows: pd.DataFrame, column: str) -> str:
-    """Choose the reference to draw: nonlesional skin where there is any number, else healthy."""
-    known = set(rows.loc[rows[column].notna(), "reference"])
-    return next((reference for reference in REFERENCES if reference in known), "")
-
-
-def why_no_index(material: CohortMaterial, rows: pd.DataFrame) -> str:
-    """Say in one sentence why some scores have no index.
-
-    Parameters
-    ----------
-    material
-        The cohort.
-    rows
-        reference, name, reason of these scores; empty if the cohort has no visit.
-    """
-    if rows.empty:
-        why = material.why_no("change")
-        return f"an index needs lesional skin before and after treatment; {why}"
-    parts = []
-    for reference in sorted(set(rows["reference"]), reverse=True):
-        mine = rows[rows["reference"] == reference]
-        said = [
-            f"{reason} ({', '.join(score_label(material, n) for n in names)})"
-            for reason, names in _by_reason(mine).items()
-        ]
-        parts.append(f"against {reference} skin: {'; '.join(said)}")
-    return true_minus(". ".join(["no index could be estimated", *parts]).rstrip("."))
-
-
-def _by_reason(rows: pd.DataFrame) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for row in rows.drop_duplicates("name").itertuples(index=False):
-        found.setdefault(str(row.reason) or "no interval", []).append(row.name)
-    return found
+#: Steps of the placing of names: a limit in seconds would give other bytes on a busy machine.
+STEPS = 200
+#: Pixels of a square that points share as an obstacle.
+SQUARE = 8
+ZERO_ONE_NOTE = "Solid line: 0, no change since baseline; dashed: 1, the level of {skin} skin."
 
 
 def range_of(columns: Iterable[pd.Series], low: float, high: float) -> tuple[float, float]:
@@ -101,23 +37,12 @@ def ends_inside(rows: pd.DataFrame) -> pd.Series:
     return rows["lower"].ge(FARTHEST[0]) & rows["upper"].le(FARTHEST[1])
 
 
-def true_minus(text: str) -> str:
-    """Write the minus signs of numbers as such.
-
-    Examples
-    --------
-    >>> true_minus("non-lesional is -0.2")
-    'non-lesional is −0.2'
-    """
-    return re.sub(r"(?<!\w)-(?=\d)", "−", text)
-
-
 def zero_and_one(axes: Axes, across: bool = True) -> None:
     """Draw the lines of no change (0) and of reference skin (1); ticks at halves."""
     (axes.yaxis if across else axes.xaxis).set_major_locator(MultipleLocator(0.5))
     draw = axes.axhline if across else axes.axvline
     draw(0, color=INK, lw=0.6, zorder=0)
-    draw(1, color="#16837A", lw=0.9, ls=(0, (4, 2)), zorder=0)
+    draw(1, color=NORMAL, lw=0.9, ls=DASHED, zorder=0)
 
 
 def week_ticks(axes: Axes, weeks: Iterable[float]) -> None:
@@ -128,4 +53,85 @@ def week_ticks(axes: Axes, weeks: Iterable[float]) -> None:
     axes.set_xticks(ordered, [f"{week:g}" for week in ordered])
 
 
-ZERO_ONE_NOTE = "Solid line: 0, no change since baseline; dashed: 1, the level of {skin} skin."
+def draw_bold(axes: Axes, x: Sequence[float], y: Sequence[float]) -> None:
+    """Draw the mean or median over the thin lines of patients."""
+    axes.plot(x, y, color="white", lw=3.6, zorder=4)
+    axes.plot(x, y, color=INK, lw=1.9, marker="o", ms=3.4, zorder=5)
+
+
+def wrapped(label: str, limit: int, line: int) -> str:
+    """Shorten a label and break it into lines."""
+    return textwrap.fill(shorten(label, limit), line)
+
+
+def name_points(
+    axes: Axes,
+    points: Sequence[tuple[float, float, str]],
+    others: np.ndarray,
+    colour: str,
+    ring: float = 3.0,
+) -> list[str]:
+    """Write names beside points, off one another and off the other points where there is room.
+
+    Parameters
+    ----------
+    axes
+        With final limits.
+    points
+        x, y (data) and name.
+    others
+        All points (data), one a row.
+    colour
+        Of names and leads.
+    ring
+        Radius in points that names keep off the points they belong to.
+
+    Returns
+    -------
+    list of str
+        Names that had no place.
+    """
+    if not points:
+        return []
+    # Imported here: most figures have no names beside points.
+    from adjustText import adjust_text
+
+    edge = [withStroke(linewidth=1.8, foreground="white")]
+    style: dict[str, Any] = {"size": 6.5, "color": colour, "zorder": 6, "path_effects": edge}
+    texts = [axes.text(x, y, name, ha="center", va="center", **style) for x, y, name in points]
+    places = np.array([point[:2] for point in points], dtype=float)
+    turn = np.linspace(0, 2 * np.pi, 6, endpoint=False)
+    circle = np.column_stack([np.cos(turn), np.sin(turn)]) * ring * axes.figure.dpi / 72
+    around = axes.transData.transform(places)[:, None, :] + circle
+    crowd = np.vstack([axes.transData.transform(others), around.reshape(-1, 2)])
+    # One point of each small square is as good an obstacle as all that lie in it.
+    crowd = np.unique((crowd / SQUARE).round(), axis=0) * SQUARE
+    crowd = axes.transData.inverted().transform(crowd)
+    _, leads = adjust_text(
+        texts,
+        *crowd.T,
+        target_x=places[:, 0],
+        target_y=places[:, 1],
+        ax=axes,
+        iter_lim=STEPS,
+        expand=(1.2, 1.5),
+        force_text=(0.5, 0.8),
+        force_static=(1.0, 1.5),
+        force_pull=(0.03, 0.03),
+        max_move=40,
+        force_explode=(0.5, 1.5),
+        explode_radius=60,
+        min_arrow_len=9,
+        arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkB": ring, "zorder": 5},
+    )
+    renderer = axes.figure.canvas.get_renderer()
+    taken, homeless = [], []
+    for text in texts:
+        box = text.get_window_extent(renderer)
+        if any(box.overlaps(other) for other in taken):
+            homeless.append(text)
+        else:
+            taken.append(box)
+    for artist in [*(lead for lead in leads if lead.patchA in homeless), *homeless]:
+        artist.remove()
+    return [text.get_text() for text in homeless]

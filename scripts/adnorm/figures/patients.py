@@ -1,123 +1,141 @@
-"""Every patient as a line: itch and barrier scores before and after."""
+"""Every patient as a line: scores before and after, and how far back from disease."""
 
 from __future__ import annotations
-
-import textwrap
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from adnorm.figures.labels import set_notes, signed_note
-from adnorm.figures.material import Material
+from adnorm.base.text import counted, typeset
+from adnorm.figures.data import CohortData, IndexData, known_reference
+from adnorm.figures.labels import coverage_notes, score_label, signed_note, why_no_index
 from adnorm.figures.names import TITLES
+from adnorm.figures.panels import (
+    FARTHEST,
+    ZERO_ONE_NOTE,
+    draw_bold,
+    range_of,
+    week_ticks,
+    wrapped,
+    zero_and_one,
+)
 from adnorm.figures.sheet import Sheet, message_sheet
-from adnorm.figures.theme import FAINT, INK, STATES, shorten
+from adnorm.figures.theme import FAINT, INK, STATES
+from adnorm.study.vocabulary import ComparisonKind, State
 
-COLUMNS = ["set", "arm", "patient", "state", "week", "score", "biopsies", "reason"]
-PANEL = (1.9, 1.55)
-#: A mean of fewer patients says no more than their lines.
-FEWEST_AVERAGED = 3
+SCORE_COLUMNS = ["set", "arm", "patient", "state", "week", "score", "biopsies", "reason"]
+RESPONSE_COLUMNS = [
+    *("name", "label", "reference", "arm", "line", "patient", "week", "response", "n", "reason"),
+]
+#: Inches of a panel and of the gaps.
+SCORE_PANEL, SCORE_GAP = (1.9, 1.55), (0.25, 0.3)
+RESPONSE_PANEL, RESPONSE_GAP = (1.72, 1.3), (0.2, 0.28)
+PATIENT, MEDIAN = "patient", "median"
+#: A mean or median of fewer patients says no more than their lines.
+FEWEST = 3
 
 
-def draw_patients(material: Material) -> tuple[Figure, pd.DataFrame]:
+def _title_row(line: np.ndarray, arms: list[str], letters: int, pad: float) -> None:
+    for axes, arm in zip(line, arms, strict=True):
+        axes.set_title(wrapped(arm, 999, letters), loc="left", weight="bold", pad=pad)
+
+
+# ---------------------------------------------------------------- scores
+
+
+def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     """Draw small multiples, arms × sets: a line a patient, the mean bold, normal skin as a band.
 
     Without visits after baseline the lines join nonlesional and lesional skin of a patient.
-
-    Returns
-    -------
-    figure : Figure
-    table : DataFrame
-        One row per set, patient, state and visit; biopsies of one visit are averaged.
+    Biopsies of one visit are averaged.
     """
-    asked = [s.name for s in material.heatmap_sets("itch", "barrier")]
-    sets = [name for name in asked if name in material.sets.index]
-    table = _patient_table(material, sets)
-    lesional = table[table["state"] == "lesional"]
+    title, sets = TITLES["patients"], data.topic_sets
+    table = _score_table(data, sets)
+    lesional = table[table["state"] == State.LESIONAL]
     over_time = bool((lesional["week"] > 0).any())
-    usable = np.isfinite(table["score"].astype(float)).any() if len(table) else False
+    usable = bool(np.isfinite(table["score"].astype(float)).any()) if len(table) else False
     if not usable or not (over_time or _both_states(table)):
-        reason = material.why_no("change") if usable else "no itch or barrier set has a score"
-        if usable and not over_time:
+        reason = "no itch or barrier set has a score"
+        if usable:
+            reason = data.why_no(ComparisonKind.CHANGE)
             reason += "; no patient has lesional and nonlesional skin"
-        empty = pd.DataFrame([{"reason": reason}]).reindex(columns=COLUMNS)
-        return message_sheet(TITLES["patients"], material.facts, reason), empty
-    reference = _reference(material, table)
-    arms = [a for a in material.arms if a in set(lesional["arm"])]
+        empty = pd.DataFrame([{"reason": reason}]).reindex(columns=SCORE_COLUMNS)
+        return message_sheet(title, data.facts, reason), empty
+    wanted = [data.facts.get("reference", ""), State.NONLESIONAL, State.HEALTHY]
+    reference = next((state for state in wanted if state in set(table["state"])), "")
+    arms = [arm for arm in data.arms if arm in set(lesional["arm"])]
     what = "lines are lesional skin of one patient" if over_time else "lines join skin of a patient"
-    sheet = Sheet(TITLES["patients"], material.facts, f"{material.n}; {what}", left=-0.75)
-    for i, name in enumerate(sets):
+    sheet = Sheet(title, data.facts, f"{data.n}; {what}", left=-0.75)
+    grid = sheet.panels(len(sets), len(arms), SCORE_PANEL, SCORE_GAP, sharex="col", sharey="row")
+    for name, line in zip(sets, grid, strict=True):
         rows = table[table["set"] == name]
-        limits = _limits(rows["score"])
-        for j, arm in enumerate(arms):
-            x, y = j * (PANEL[0] + 0.25), 0.3 + i * (PANEL[1] + 0.3)
-            axes = sheet.axes(x, y, *PANEL)
-            mine = rows[(rows["arm"] == arm)]
-            draw = _draw_weeks if over_time else _draw_states
-            draw(axes, mine, material.arm_colours[arm], rows[rows["state"] == reference])
-            axes.set_ylim(limits)
-            if j:
-                axes.tick_params(labelleft=False)
+        for arm, axes in zip(arms, line, strict=True):
+            own = rows[rows["arm"] == arm]
+            if over_time:
+                normal = rows[(rows["state"] == reference) & (rows["week"] == 0)]
+                _draw_weeks(axes, own, data.arm_colours[arm], normal["score"].dropna())
             else:
-                label = textwrap.fill(shorten(str(material.sets.loc[name, "label"]), 60), 26)
-                label += "" if material.sets.loc[name, "status"] == "ok" else " †"
-                axes.set_ylabel(f"{label}\n({material.unit})", fontsize=7)
-            if not i:
-                title = textwrap.fill(arm, 24)
-                axes.set_title(title, loc="left", weight="bold", pad=9)
-            if i == len(sets) - 1:
-                axes.set_xlabel("week" if over_time else "")
-            else:
-                axes.tick_params(labelbottom=False)
-            count = _count(mine, over_time)
+                _draw_states(axes, own)
+            count = _count(own, over_time)
             axes.text(1, 1.01, count, transform=axes.transAxes, ha="right", size=6.5)
-    below = 0.3 + len(sets) * (PANEL[1] + 0.3) + 0.3
-    width = max(len(arms) * (PANEL[0] + 0.25) + 0.5, 5.5)
-    sheet.notes(-0.75, below, width, _notes(material, reference, over_time, sets))
-    return sheet.figure, table[COLUMNS]
+            axes.set(xlabel="", ylabel="")
+        line[0].set_ylim(_limits(rows["score"]))
+        label = wrapped(str(data.sets.loc[name, "label"]), 60, 26)
+        label += "" if data.sets.loc[name, "status"] == "ok" else " †"
+        line[0].set_ylabel(f"{label}\n({data.unit})", fontsize=7)
+    _title_row(grid[0], arms, 24, 9)
+    for axes in grid[-1]:
+        axes.set_xlabel("week" if over_time else "")
+    below = 0.6 + len(sets) * (SCORE_PANEL[1] + SCORE_GAP[1])
+    width = max(len(arms) * (SCORE_PANEL[0] + SCORE_GAP[0]) + 0.5, 5.5)
+    notes = [
+        "Thin lines: patients; bold line: mean of those seen at a visit, where they are at least "
+        f"{FEWEST}."
+    ]
+    if over_time and reference:
+        notes[0] += f" Band: mean ± standard deviation of {reference} skin at baseline, all arms."
+    if not over_time:
+        notes.append("The cohort has no visit after baseline.")
+    if data.zero:
+        notes.append(f"{data.zero}.")
+    notes += [signed_note(data, sets), *coverage_notes(data, sets)]
+    sheet.notes(below, width, notes)
+    return sheet.figure, table[SCORE_COLUMNS]
 
 
-def _count(rows: pd.DataFrame, over_time: bool) -> str:
-    """Count the patients that a panel shows, and the lines if some have one value only."""
-    if over_time:
-        drawn = rows[(rows["state"] == "lesional") & rows["score"].notna()]
-    else:
-        skin = rows["state"].isin(["lesional", "nonlesional"])
-        drawn = rows[(rows["week"] == 0) & skin & rows["score"].notna()]
-    values = drawn.groupby("patient").size()
-    people, lines = len(values), int((values > 1).sum())
-    text = f"{people} patient{'' if people == 1 else 's'}"
-    return text if lines == people else f"{text}, {lines} line{'' if lines == 1 else 's'}"
-
-
-def _patient_table(material: Material, sets: list[str]) -> pd.DataFrame:
-    scores = material.score_values().loc[sets]
-    keys = material.samples[["arm", "patient", "state", "week"]]
+def _score_table(data: CohortData, sets: list[str]) -> pd.DataFrame:
+    keys = ["arm", "patient", "state", "week"]
+    scores = data.score_values()
     frames = []
     for name in sets:
-        rows = keys.assign(score=scores.loc[name])
-        grouped = rows.groupby(["arm", "patient", "state", "week"], sort=True)["score"]
-        frames.append(
-            grouped.agg(score="mean", biopsies="size").reset_index().assign(set=name, reason="")
-        )
-    table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+        grouped = data.samples[keys].assign(score=scores.loc[name]).groupby(keys)["score"]
+        means = grouped.agg(score="mean", biopsies="size").reset_index()
+        frames.append(means.assign(set=name, reason=""))
+    table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=SCORE_COLUMNS)
     lacking = table["score"].isna()
-    table.loc[lacking, "reason"] = table.loc[lacking, "set"].map(material.sets["reason"])
-    return table.reindex(columns=COLUMNS)
+    table.loc[lacking, "reason"] = table.loc[lacking, "set"].map(data.sets["reason"])
+    return table.reindex(columns=SCORE_COLUMNS)
 
 
 def _both_states(table: pd.DataFrame) -> bool:
     states = table[table["week"] == 0].groupby("patient")["state"].agg(set)
-    return any({"lesional", "nonlesional"} <= found for found in states)
+    return any({State.LESIONAL, State.NONLESIONAL} <= found for found in states)
 
 
-def _reference(material: Material, table: pd.DataFrame) -> str:
-    """Choose normal skin: the reference of the cohort, or the state that there is."""
-    states = set(table["state"])
-    wanted = [material.facts.get("reference", ""), "nonlesional", "healthy"]
-    return next((state for state in wanted if state in states), "")
+def _count(rows: pd.DataFrame, over_time: bool) -> str:
+    """Count the patients that a panel shows, and the lines if some have one value only."""
+    known = rows[rows["score"].notna()]
+    if over_time:
+        drawn = known[known["state"] == State.LESIONAL]
+    else:
+        skin = known["state"].isin([State.LESIONAL, State.NONLESIONAL])
+        drawn = known[(known["week"] == 0) & skin]
+    values = drawn.groupby("patient").size()
+    people, lines = len(values), int((values > 1).sum())
+    text = counted(people, "patient")
+    return text if lines == people else f"{text}, {counted(lines, 'line')}"
 
 
 def _limits(scores: pd.Series) -> tuple[float, float]:
@@ -128,29 +146,30 @@ def _limits(scores: pd.Series) -> tuple[float, float]:
     return float(finite.min() - margin), float(finite.max() + margin)
 
 
-def _draw_weeks(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.DataFrame) -> None:
-    lesional = rows[rows["state"] == "lesional"]
-    weeks = sorted(lesional["week"].unique())
-    scores = normal.loc[normal["week"] == 0, "score"].dropna()
-    if len(scores):
-        middle, spread = scores.mean(), scores.std() if len(scores) > 1 else 0.0
+def _draw_weeks(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.Series) -> None:
+    import seaborn as sns
+
+    if len(normal):
+        middle, spread = normal.mean(), normal.std() if len(normal) > 1 else 0.0
         axes.axhspan(middle - spread, middle + spread, color="#DCEBF5", lw=0, zorder=0)
         axes.axhline(middle, color="#7FA8C4", lw=1, zorder=1)
-    for _, own in lesional.sort_values("week").groupby("patient"):
-        style = {"color": colour, "lw": 0.7, "alpha": 0.55, "marker": "o", "ms": 1.8}
-        axes.plot(own["week"], own["score"], **style)
+    lesional = rows[rows["state"] == State.LESIONAL]
+    style = {"color": colour, "linewidth": 0.7, "alpha": 0.55, "marker": "o", "markersize": 1.8}
+    lines = {"units": "patient", "estimator": None, "markeredgewidth": 1, "markeredgecolor": colour}
+    sns.lineplot(lesional, x="week", y="score", ax=axes, **lines, **style)
     visits = lesional.groupby("week")["score"]
-    mean = visits.mean()[visits.count() >= FEWEST_AVERAGED]
-    axes.plot(mean.index, mean, color="white", lw=3.6, zorder=4)
-    axes.plot(mean.index, mean, color=INK, lw=2, marker="o", ms=3.5, zorder=5)
-    pad = 0.06 * max(weeks[-1], 1) if weeks else 1
-    axes.set_xlim(-pad, (weeks[-1] if weeks else 0) + pad)
-    axes.set_xticks(weeks, [f"{w:g}" for w in weeks])
+    mean = visits.mean()[visits.count() >= FEWEST]
+    draw_bold(axes, mean.index, mean)
+    weeks = sorted(lesional["week"].unique())
+    last = weeks[-1] if weeks else 0
+    pad = 0.06 * max(last, 1)
+    axes.set_xlim(-pad, last + pad)
+    axes.set_xticks(weeks, [f"{week:g}" for week in weeks])
 
 
-def _draw_states(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.DataFrame) -> None:
+def _draw_states(axes: Axes, rows: pd.DataFrame) -> None:
     """Join nonlesional and lesional skin of each patient at baseline."""
-    order = ["nonlesional", "lesional"]
+    order = [State.NONLESIONAL, State.LESIONAL]
     baseline = rows[(rows["week"] == 0) & rows["state"].isin(order)]
     wide = baseline.pivot_table(index="patient", columns="state", values="score")
     wide = wide.reindex(columns=order)
@@ -158,21 +177,113 @@ def _draw_states(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.DataFra
         axes.plot([0, 1], own, color=FAINT, lw=0.6, alpha=0.5, zorder=1)
     for x, state in enumerate(order):
         axes.plot([x] * len(wide), wide[state], "o", ms=3, color=STATES[state], zorder=2)
-    if wide.count().min() >= FEWEST_AVERAGED:
+    if wide.count().min() >= FEWEST:
         axes.plot([0, 1], wide.mean(), color=INK, lw=2, marker="o", ms=4, zorder=3)
     axes.set_xlim(-0.4, 1.4)
     axes.set_xticks([0, 1], order)
 
 
-def _notes(material: Material, reference: str, over_time: bool, sets: list[str]) -> list[str]:
+# ---------------------------------------------------------------- responses
+
+
+def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
+    """Draw scores × arms: a line a patient, from 0 at baseline, and the median of the arm.
+
+    Scores without a response stand in the table with the reason.
+    """
+    title = TITLES["trajectories"]
+    rows = data.tables["trajectories"]
+    names = [name for name in data.primary if name in set(rows["name"])]
+    rows = rows[rows["name"].isin(names)]
+    rows = rows.assign(label=[score_label(data, name) for name in rows["name"]])
+    reference = known_reference(rows, "response")
+    if not reference:
+        reason = why_no_index(data, rows)
+        empty = _unanswered(rows, names) if len(rows) else pd.DataFrame([{"reason": reason}])
+        figure = message_sheet(title, data.facts, reason)
+        return figure, empty.reindex(columns=RESPONSE_COLUMNS)
+    rows = rows[rows["reference"] == reference]
+    known = rows[rows["response"].notna()]
+    shown = [name for name in names if name in set(known["name"])]
+    arms = [arm for arm in data.arms if arm in set(known["arm"])]
+    table = _response_table(known, shown, arms)
+    people = counted(known["patient"].nunique(), "patient")
+    sheet = Sheet(title, data.facts, f"{people}; response R of each", left=-0.72)
+    shape = (len(shown), len(arms))
+    grid = sheet.panels(*shape, RESPONSE_PANEL, RESPONSE_GAP, sharex=True, sharey="row")
+    for name, line in zip(shown, grid, strict=True):
+        own = table[table["name"] == name]
+        for arm, axes in zip(arms, line, strict=True):
+            some = own[own["arm"] == arm]
+            _draw_responses(axes, some, data.arm_colours[arm])
+            zero_and_one(axes)
+            later = some[(some["line"] == PATIENT) & (some["week"] > 0)].groupby("week").size()
+            count = f"n = {', '.join(map(str, later)) or 0}"
+            axes.text(1, 1.02, count, transform=axes.transAxes, ha="right", size=6)
+        line[0].set_ylim(range_of([own["response"]], -0.2, 1.1))
+        label = wrapped(score_label(data, name), 58, 24)
+        line[0].set_ylabel(f"{label}\nresponse R", size=7)
+    _title_row(grid[0], arms, 26, 11)
+    week_ticks(grid[0, 0], known["week"])
+    for axes in grid[-1]:
+        axes.set_xlabel("week", size=7)
+    below = 0.58 + len(shown) * (RESPONSE_PANEL[1] + RESPONSE_GAP[1])
+    width = max(len(arms) * (RESPONSE_PANEL[0] + RESPONSE_GAP[0]) + 0.6, 6.0)
+    lacking = _unanswered(rows, [name for name in names if name not in shown])
+    sheet.notes(below, width, _response_notes(table, lacking, reference))
+    frames = [table, lacking] if len(lacking) else [table]
+    return sheet.figure, pd.concat(frames, ignore_index=True)[RESPONSE_COLUMNS]
+
+
+def _response_table(known: pd.DataFrame, names: list[str], arms: list[str]) -> pd.DataFrame:
+    """Lines as they are drawn; every patient starts at 0 by definition."""
+    keys = ["name", "label", "reference", "arm"]
+    own = known[[*keys, "patient", "week", "response"]]
+    start = own.drop_duplicates(["name", "arm", "patient"]).assign(week=0.0, response=0.0)
+    lines = pd.concat([start, own]).assign(line=PATIENT, n=1)
+    visits = known.groupby([*keys, "week"])["response"]
+    median = visits.agg(response="median", n="size").reset_index()
+    median = median[median["n"] >= FEWEST].assign(line=MEDIAN, patient="")
+    table = pd.concat([lines, median], ignore_index=True)
+    order = {"name": names, "arm": arms, "line": [PATIENT, MEDIAN]}
+    table = table.sort_values(
+        ["name", "arm", "line", "patient", "week"],
+        key=lambda c: c.map(order[c.name].index) if c.name in order else c,
+        ignore_index=True,
+    )
+    return table.assign(reason="").reindex(columns=RESPONSE_COLUMNS)
+
+
+def _unanswered(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """One row, with the reason, for every score and reference without a response."""
+    none = rows[rows["name"].isin(names)].drop_duplicates(["reference", "name"])
+    return none[["name", "label", "reference", "reason"]].reindex(columns=RESPONSE_COLUMNS)
+
+
+def _draw_responses(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+    patients = rows[rows["line"] == PATIENT]
+    lines = [own[["week", "response"]].to_numpy() for _, own in patients.groupby("patient")]
+    axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=0.6, zorder=2))
+    later = patients[patients["week"] > 0]
+    axes.plot(later["week"], later["response"], "o", ms=2, mfc=colour, mec="none", zorder=2)
+    median = rows[rows["line"] == MEDIAN]
+    if len(median):
+        draw_bold(axes, [0, *median["week"]], [0, *median["response"]])
+
+
+def _response_notes(table: pd.DataFrame, lacking: pd.DataFrame, reference: str) -> list[str]:
     notes = [
-        "Thin lines: patients; bold line: mean of those seen at a visit, where they are at least "
-        f"{FEWEST_AVERAGED}."
+        "R: decrease of the patient's lesional score since baseline over the disease effect of "
+        f"all patients. {ZERO_ONE_NOTE.format(skin=reference)}",
+        f"Thin lines: patients; bold line: median of the arm where it has at least {FEWEST} of "
+        "them. n: patients at each visit. One biopsy is a noisy measure of a patient: intervals "
+        "and probabilities are in trajectories.tsv of the index.",
     ]
-    if over_time and reference:
-        notes[0] += f" Band: mean ± standard deviation of {reference} skin at baseline, all arms."
-    if not over_time:
-        notes.append("The cohort has no visit after baseline.")
-    if material.zero:
-        notes.append(f"{material.zero}.")
-    return [*notes, signed_note(material, sets), *set_notes(material, sets)]
+    if outside := int((~table["response"].between(*FARTHEST)).sum()):
+        low, high = (typeset(f"{value:g}") for value in FARTHEST)
+        count = counted(outside, "value")
+        notes.append(f"{count} below {low} or above {high} leave the panels; the table has them.")
+    if len(lacking):
+        parts = [f"{row.label}: {row.reason}" for row in lacking.itertuples()]
+        notes.append(typeset(f"No response: {'; '.join(parts)}."))
+    return notes

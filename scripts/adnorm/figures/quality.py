@@ -1,4 +1,4 @@
-"""Samples as points: what quality control found."""
+"""What the data can carry: quality of the samples, principal components, coverage of the sets."""
 
 from __future__ import annotations
 
@@ -8,30 +8,39 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from adnorm.figures.material import Material
+from adnorm.base.text import counted, per_cent
+from adnorm.figures.data import MOST_ADDED, CohortData
+from adnorm.figures.heatmap import ROW, lines_of_blocks
+from adnorm.figures.labels import set_label
 from adnorm.figures.names import TITLES
-from adnorm.figures.places import name_points
-from adnorm.figures.shared import STATE_ORDER
-from adnorm.figures.sheet import Sheet, message_sheet
-from adnorm.figures.theme import INK, STATES, counted, order_arms, short_names
+from adnorm.figures.panels import name_points
+from adnorm.figures.sheet import Sheet, message_sheet, text_width
+from adnorm.figures.theme import (
+    ALERT,
+    DASHED,
+    FAINT,
+    INK,
+    STATES,
+    short_names,
+    shorten,
+    week_markers,
+)
 
+PCA_COLUMNS = ["sample", "patient", "state", "arm", "week", "pc1", "pc2", "flags", "reason"]
 QUALITY_COLUMNS = [
-    "sample",
-    "patient",
-    "state",
-    "arm",
-    "week",
-    "library_size",
-    "detected_genes",
-    "correlation_within_group",
-    "sex_called",
-    "sex_sheet",
-    "flags",
-    "excluded",
-    "reason",
+    *("sample", "patient", "state", "arm", "week", "library_size", "detected_genes"),
+    *("correlation_within_group", "sex_called", "sex_sheet", "flags", "excluded", "reason"),
 ]
+COVERAGE_COLUMNS = [
+    *("set", "label", "asked", "found", "renamed", "undetected", "absent", "status", "reason"),
+]
+#: More rings than this hide the points.
+MOST_RINGED = 15
+#: With more names than this a panel would hold nothing else; they are listed below or in the table.
+MOST_NAMES = 6
 SEXES = ("female", "not called", "male")
-WIDTH, HEIGHT = 4.0, 1.75
+#: Inches of a panel of principal components, and of a panel of quality.
+SIDE, PANEL = 3.1, (4.0, 1.75)
 #: Column of qc.tsv, title of its panel, and the beginnings of the flags that are about it.
 PANELS = (
     ("library_size", "Library size (million reads)", ("library",)),
@@ -39,80 +48,163 @@ PANELS = (
     ("correlation_within_group", "Median correlation with group (r)", ("correl", "dupl")),
     ("sex_called", "Sex called from expression", ("sex",)),
 )
+#: Parts of the genes of a set: colour and meaning.
+PARTS = {
+    "found": ("#4C78A8", "found by its symbol"),
+    "renamed": ("#9ECAE1", "found by an older symbol"),
+    "undetected": ("#E3B778", "measured, not detected"),
+    "absent": ("#D9D9D9", ""),
+}
 
 
-def _quality_table(material: Material) -> pd.DataFrame:
-    table = material.tables["qc"].copy()
-    for column in ("flags", "reason", "not_computed"):
-        table[column] = table[column].fillna("").astype(str) if column in table else ""
-    table["excluded"] = table["excluded"].fillna("no") if "excluded" in table else "no"
-    table["sex_sheet"] = table["sample"].map(material.samples["sex"]).fillna("")
-    arms = order_arms(table["arm"].astype(str), material.facts.get("placebo_arm", ""))
-    ranks = pd.DataFrame(
-        {
-            "state": table["state"].map(STATE_ORDER.index),
-            "arm": table["arm"].map({arm: i for i, arm in enumerate(arms)}),
-            "week": table["week"],
-            "patient": table["patient"],
-            "sample": table["sample"],
-        }
-    )
-    return table.loc[ranks.sort_values(list(ranks.columns)).index].reset_index(drop=True)
+def _ring(axes: Axes, points: pd.DataFrame, others: pd.DataFrame) -> list[str]:
+    """Ring points (x, y, name) and name them if they are few; return names without a place."""
+    axes.autoscale_view()
+    many = len(points) > MOST_NAMES
+    ring = {"ms": 6.5, "mew": 0.5} if many else {"ms": 9, "mew": 1.1}
+    for x, y in points[["x", "y"]].to_numpy(dtype=float):
+        axes.plot(x, y, "o", mfc="none", mec=ALERT, zorder=5, clip_on=False, **ring)
+    if many:
+        return list(points["name"])
+    named = list(points[["x", "y", "name"]].itertuples(index=False, name=None))
+    return name_points(axes, named, others[["x", "y"]].dropna().to_numpy(dtype=float), ALERT, 6.0)
 
 
-def draw_quality(material: Material) -> tuple[Figure, pd.DataFrame]:
-    """Draw library size, detected genes, correlation within groups and called sex of each sample.
+# ---------------------------------------------------------------- principal components
 
-    Returns
-    -------
-    figure : Figure
-    table : DataFrame
-        One row per sample, excluded ones too.
-    """
-    table = _quality_table(material)
-    sheet = Sheet(
-        TITLES["quality"],
-        material.facts,
-        f"n = {counted(table, 'sample')}; ordered by state, arm, week and patient",
-        left=-0.75,
-    )
-    drawn = [(panel, _panel_values(table, panel[0])) for panel in PANELS]
-    drawn = [(panel, values) for panel, values in drawn if values.notna().any()]
-    if not drawn:
-        reason = "; ".join(_left_out(table, [])) or "no value was computed for this cohort"
-        return message_sheet(TITLES["quality"], material.facts, reason), table.reindex(
-            columns=QUALITY_COLUMNS
+
+def draw_pca(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+    """Draw the first two principal components, coloured by state and by arm; a row a sample."""
+    import seaborn as sns
+
+    samples = data.samples
+    scores = np.asarray(data.expression.obsm.get("X_pca", np.zeros((len(samples), 0))))
+    table = samples.reset_index(names="sample").rename(columns={"qc_flags": "flags"})
+    if scores.shape[1] < 2:
+        reason = f"principal components need at least 3 samples and 3 genes; there are {data.n}"
+        figure = message_sheet(TITLES["pca"], data.facts, reason)
+        return figure, table.assign(reason=reason).reindex(columns=PCA_COLUMNS)
+    table[["pc1", "pc2"]] = scores[samples["row"].to_numpy(), :2]
+    table["reason"] = ""
+    sheet = Sheet(TITLES["pca"], data.facts, f"{data.n}; each point is one sample", -0.6)
+    markers = week_markers(table["week"])
+    fields: dict[str, dict] = {"state": STATES}
+    if len([arm for arm in data.arms if arm != "healthy"]) > 1:
+        fields["arm"] = data.arm_colours
+    elif len(data.week_colours) > 1:
+        # One arm only would repeat the state.
+        fields["week"] = data.week_colours
+    places = table.assign(x=table["pc1"], y=table["pc2"])
+    places["name"] = [shorten(name, 22) for name in short_names(list(table["sample"]), 22)[0]]
+    flagged = table[table["flags"] != ""]
+    ringed = _farthest(places)
+    nameless: list[str] = []
+    grid = sheet.panels(1, len(fields), (SIDE, SIDE), (0.75, 0), y=0.2)
+    for axes, (field, colours) in zip(grid[0], fields.items(), strict=True):
+        edge = "#666666" if field == "week" else "white"
+        style = {"style": "week", "markers": markers, "s": 24, "linewidth": 0.4, "edgecolor": edge}
+        sns.scatterplot(
+            places, x="x", y="y", hue=field, palette=colours, legend=False, ax=axes, **style
         )
-    for position, ((column, title, words), values) in enumerate(drawn):
-        x, y = (position % 2) * (WIDTH + 0.9), 0.2 + (position // 2) * (HEIGHT + 0.62)
-        axes = sheet.axes(x, y, WIDTH, HEIGHT)
-        axes.set_title(title, loc="left", weight="bold")
-        _draw_panel(axes, table, values, column, words)
-    right = min(len(drawn), 2) * (WIDTH + 0.9) - 0.6
+        axes.margins(0.1)
+        axes.set_title(f"Coloured by {field}", loc="left", weight="bold")
+        axes.set_xlabel(f"PC1{_explained(data, 0)}")
+        axes.set_ylabel(f"PC2{_explained(data, 1)}", labelpad=1)
+        nameless += _ring(axes, ringed, places)
+    across = len(fields) * (SIDE + 0.75)
+    x = across - 0.3
+    present = set(samples["state"])
+    y = sheet.legend(x, 0.2, "State", {s: c for s, c in STATES.items() if s in present})
+    if "arm" in fields:
+        y = sheet.legend(x, y, "Arm", data.arm_colours)
+    weeks = {f"{week:g}": marker for week, marker in markers.items()}
+    sheet.legend(x, y, "Week", dict.fromkeys(weeks, INK), weeks)
+    notes = ["From log2 expression of all genes, centred."]
+    if flagged.empty:
+        notes.append("No sample is flagged by quality control.")
+    elif len(ringed) < len(flagged):
+        notes.append(
+            f"Ringed: of the {len(flagged)} samples that quality control flagged, the "
+            f"{len(ringed)} furthest from the middle; the others are in the table of this figure."
+        )
+    else:
+        notes.append("Ringed: flagged by quality control.")
+    if nameless:
+        notes.append(f"Ringed without a name: {', '.join(dict.fromkeys(nameless))}.")
+    sheet.notes(SIDE + 0.75, across + 0.9, notes)
+    return sheet.figure, table[PCA_COLUMNS]
+
+
+def _farthest(places: pd.DataFrame) -> pd.DataFrame:
+    """Choose the flagged samples that are ringed: all, or those furthest from the middle."""
+    centred = places[["x", "y"]] - places[["x", "y"]].median()
+    distance = (centred**2).sum(axis=1)[places["flags"] != ""]
+    kept = distance.sort_values(ascending=False, kind="stable").index[:MOST_RINGED]
+    return places.loc[places.index.intersection(kept, sort=False)]
+
+
+def _explained(data: CohortData, component: int) -> str:
+    ratio = np.atleast_1d(data.expression.uns.get("pca", {}).get("variance_ratio", []))
+    return f" ({100 * ratio[component]:.1f} % of variance)" if len(ratio) > component else ""
+
+
+# ---------------------------------------------------------------- quality of the samples
+
+
+def draw_quality(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+    """Draw library size, detected genes, correlation and called sex; excluded samples too."""
+    table = _quality_table(data)
+    subtitle = f"n = {counted(len(table), 'sample')}; ordered by state, arm, week and patient"
+    sheet = Sheet(TITLES["quality"], data.facts, subtitle, left=-0.75)
+    known = {panel: _panel_values(table, panel[0]) for panel in PANELS}
+    drawn = {panel: values for panel, values in known.items() if values.notna().any()}
+    missing = _left_out(table, [column for column, _, _ in drawn])
+    if not drawn:
+        reason = "; ".join(missing) or "no value was computed for this cohort"
+        figure = message_sheet(TITLES["quality"], data.facts, reason)
+        return figure, table.reindex(columns=QUALITY_COLUMNS)
+    across, down = min(len(drawn), 2), (len(drawn) + 1) // 2
+    grid = sheet.panels(down, across, PANEL, (0.9, 0.62), y=0.2).ravel()
+    for axes, (panel, values) in zip(grid, drawn.items(), strict=False):
+        _draw_quality(axes, table, values, *panel)
+    for axes in grid[len(drawn) :]:
+        axes.remove()
+    right = across * (PANEL[0] + 0.9) - 0.6
     states = {s: c for s, c in STATES.items() if s in set(table["state"])}
     below = sheet.legend(right, 0.2, "State", states)
     if (table["excluded"] == "yes").any():
         marks = {"kept": "o", "excluded": "X"}
         sheet.legend(right, below, "Sample", dict.fromkeys(marks, INK), marks)
-    lower = (len(drawn) + 1) // 2 * (HEIGHT + 0.62) + 0.15
-    shown = [column for (column, _, _), _ in drawn]
-    sheet.notes(-0.75, lower, max(right, 6.0), _quality_notes(table, shown))
+    lower = down * (PANEL[1] + 0.62) + 0.15
+    sheet.notes(lower, max(right, 6.0), _quality_notes(table, missing))
     return sheet.figure, table.reindex(columns=QUALITY_COLUMNS)
 
 
+def _quality_table(data: CohortData) -> pd.DataFrame:
+    table = data.tables["qc"].copy()
+    for column in ("flags", "reason", "not_computed"):
+        table[column] = table[column].fillna("").astype(str) if column in table else ""
+    table["excluded"] = table["excluded"].fillna("no") if "excluded" in table else "no"
+    table["sex_sheet"] = table["sample"].map(data.samples["sex"]).fillna("")
+    return data.in_order(table).reset_index(drop=True)
+
+
 def _panel_values(table: pd.DataFrame, column: str) -> pd.Series:
+    missing = pd.Series(np.nan, index=table.index)
     if column not in table:
-        return pd.Series(np.nan, index=table.index)
+        return missing
     if column != "sex_called":
         return table[column].astype(float) / (1e6 if column == "library_size" else 1)
     called = table[column].astype(object)
     if not called.isin(["female", "male"]).any():
-        return pd.Series(np.nan, index=table.index)
+        return missing
     return called.map(SEXES.index, na_action="ignore").astype(float)
 
 
 def _limits(values: pd.Series, column: str) -> tuple[float, float]:
     """Choose an axis from 0 or above that does not blow small differences up."""
+    if column == "sex_called":
+        return -0.5, 2.6
     if column == "library_size":
         return 0.0, 1.2 * max(values.max(), 1e-3)
     least = 0.2 * max(values.max(), 10) if column == "detected_genes" else 0.1
@@ -124,51 +216,49 @@ def _limits(values: pd.Series, column: str) -> tuple[float, float]:
     return low, high if column == "detected_genes" else min(high, 1.005)
 
 
-def _draw_panel(
+def _draw_quality(
     axes: Axes,
     table: pd.DataFrame,
     values: pd.Series,
     column: str,
+    title: str,
     words: tuple[str, ...],
 ) -> None:
     """Draw one point a sample; ring and name those flagged for the value of this panel."""
-    x = np.arange(len(table))
-    colours = table["state"].map(STATES)
-    for gone, marker in ((False, "o"), (True, "X")):
-        some = (table["excluded"] == "yes") == gone
-        axes.scatter(x[some], values[some], c=colours[some], s=12, linewidths=0, marker=marker)
-    axes.set_xlim(-1, len(table))
-    axes.set_xticks([])
+    import seaborn as sns
+
+    places = table.assign(x=np.arange(len(table), dtype=float), y=values)
+    style = {"style": "excluded", "markers": {"no": "o", "yes": "X"}, "s": 12, "linewidth": 0}
+    sns.scatterplot(
+        places, x="x", y="y", hue="state", palette=STATES, legend=False, ax=axes, **style
+    )
+    axes.set_title(title, loc="left", weight="bold")
+    axes.set(xlim=(-1, len(table)), xticks=[], ylabel="")
     axes.set_xlabel("samples", labelpad=4)
-    if column == "sex_called":
-        axes.set_yticks(range(len(SEXES)), SEXES)
-        axes.set_ylim(-0.5, 2.6)
-    elif column == "library_size" and values.max() > 30 * values[values > 0].min():
+    if column == "library_size" and values.max() > 30 * values[values > 0].min():
         axes.set_yscale("log")
         axes.set_ylim(values[values > 0].min() / 1.5, values.max() * 2)
     else:
         axes.set_ylim(_limits(values, column))
-    if column != "sex_called":
+    if column == "sex_called":
+        axes.set_yticks(range(len(SEXES)), SEXES)
+    else:
         # Plain counts; a correlation keeps its digits.
-        axes.yaxis.set_major_formatter(
-            FuncFormatter(lambda v, _: f"{v:,.0f}" if column == "detected_genes" else f"{v:g}")
-        )
-    mine = table["flags"].map(lambda f: any(w in f for w in words)) & values.notna()
-    rows = np.flatnonzero(mine)
-    names, _ = short_names(list(table["sample"]), 22)
-    points = [(float(x[i]), float(values[i]), names[i]) for i in rows]
-    others = list(zip(x.astype(float), values.fillna(values.min()), strict=True))
-    name_points(axes, points, (WIDTH, HEIGHT), others)
+        plain = ",.0f" if column == "detected_genes" else "g"
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:{plain}}"))
+    own = table["flags"].map(lambda flags: any(word in flags for word in words))
+    places["name"] = [shorten(name, 22) for name in short_names(list(table["sample"]), 22)[0]]
+    _ring(axes, places[own & values.notna()], places)
 
 
 def _left_out(table: pd.DataFrame, shown: list[str]) -> list[str]:
     """Say why panels are left out."""
-    notes = "; ".join(dict.fromkeys(table["not_computed"])).split("; ")
+    remarks = "; ".join(dict.fromkeys(table["not_computed"])).split("; ")
     found = []
     for column, title, _ in PANELS:
         if column not in shown:
-            whys = [n.partition(": ")[2] for n in notes if n.startswith(column) and ": " in n]
-            reason = whys[0] if whys else "not computed for this cohort"
+            own = [r.partition(": ")[2] for r in remarks if r.startswith(column) and ": " in r]
+            reason = own[0] if own else "not computed for this cohort"
             found.append(f"{title.lower()} ({reason})")
     return found
 
@@ -184,9 +274,8 @@ def flag_words(flags: str) -> str:
     return flags.replace("_", " ").replace(";", ", ")
 
 
-def _quality_notes(table: pd.DataFrame, shown: list[str]) -> list[str]:
+def _quality_notes(table: pd.DataFrame, missing: list[str]) -> list[str]:
     flagged = table[table["flags"] != ""]
-    missing = _left_out(table, shown)
     notes = [f"Not shown: {'; '.join(missing)}."] if missing else []
     if flagged.empty:
         return [*notes, "No sample is flagged."]
@@ -202,3 +291,74 @@ def _quality_notes(table: pd.DataFrame, shown: list[str]) -> list[str]:
         gone = " (excluded)" if row.excluded == "yes" else ""
         notes.append(f"{row.sample}{gone}: {row.reason or flag_words(row.flags)}")
     return notes
+
+
+# ---------------------------------------------------------------- coverage of the gene sets
+
+
+def draw_coverage(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+    """Draw one bar a set: found, found by an older symbol, not detected, absent.
+
+    Hundreds of added sets are only counted; the table has them too.
+    """
+    table = data.tables["coverage"].set_index("set")
+    listed = [name for name in data.sets.index if name in table.index]
+    added = set(data.added_sets()) & set(listed)
+    hidden = added if len(added) > MOST_ADDED else set()
+    names = [name for name in listed if name not in hidden]
+    lines = lines_of_blocks(data.blocks(names))
+    labels = {name: set_label(data, name) for name in names}
+    left, width, height = -text_width(labels.values(), 7) - 0.15, 4.2, ROW * max(len(lines), 1)
+    flagged = table["status"] != "ok"
+    low = int(flagged[names].sum())
+    subtitle = f"{counted(len(names), 'gene set')}, {low} flagged; "
+    subtitle += "numbers are genes found of genes asked"
+    sheet = Sheet(TITLES["coverage"], data.facts, subtitle, left=left)
+    axes = sheet.axes(0, 0, width, height)
+    for position, (text, heading) in enumerate(lines):
+        middle = ROW * (position + 0.5)
+        if heading:
+            sheet.text(0, middle, text, size=7.5, weight="bold", va="center")
+            continue
+        found = f"{table.loc[text, 'found']:.0f}/{table.loc[text, 'asked']:.0f}"
+        style = {"size": 7, "va": "center", "color": ALERT if flagged[text] else "black"}
+        sheet.text(-0.07, middle, labels[text], ha="right", **style)
+        sheet.text(width + 0.08, middle, found, **style)
+    _draw_bars(axes, table, {line.text: i for i, line in enumerate(lines) if not line.heading})
+    axes.set(ylim=(len(lines), 0), xlim=(0, 100), yticks=[], xlabel="% of the genes asked")
+    axes.spines["left"].set_visible(False)
+    least = data.settings.scores.minimum_fraction
+    axes.axvline(100 * least, color=ALERT, linewidth=0.9, linestyle=DASHED, zorder=4)
+    x = width + 0.75
+    parts = {meaning or data.absent: colour for colour, meaning in PARTS.values()}
+    y = sheet.legend(x, 0, "Genes", parts)
+    text = f"Dashed line: {per_cent(least)} found,\nthe least that is not flagged"
+    sheet.text(x, y, text, size=6.5, color=FAINT, va="top", linespacing=1.35)
+    notes = []
+    if low:
+        notes.append(
+            f"† fewer than {per_cent(least)} or too few genes found; the reason of each set is in "
+            "the table of this figure."
+        )
+    if hidden:
+        words = {"ok": "ok", "low_coverage": "low coverage", "not_scored": "not scored"}
+        counts = table.loc[sorted(added), "status"].value_counts()
+        found = ", ".join(f"{counts.get(key, 0):,} {word}" for key, word in words.items())
+        notes.append(f"{len(added):,} added sets, not drawn: {found}; all are in the TSV.")
+    sheet.notes(height + 0.5, width - left + 1.5, notes)
+    drawn = table.loc[listed].reset_index()
+    drawn["label"] = drawn["set"].map(data.sets["label"])
+    return sheet.figure, drawn.reindex(columns=COVERAGE_COLUMNS)
+
+
+def _draw_bars(axes: Axes, table: pd.DataFrame, places: dict[str, int]) -> None:
+    """Stack the four parts; what is left over of the genes asked is found by its own symbol."""
+    rows = table.loc[list(places)]
+    others = rows[["renamed", "undetected", "absent"]].astype(int)
+    parts = others.assign(found=rows["asked"].astype(int) - others.sum(axis=1))
+    shares = 100 * parts.div(rows["asked"].clip(lower=1), axis=0)[list(PARTS)]
+    start = shares.cumsum(axis=1) - shares
+    middles = [place + 0.5 for place in places.values()]
+    for part, (colour, _) in PARTS.items():
+        style = {"height": 0.72, "color": colour, "linewidth": 0}
+        axes.barh(middles, shares[part], left=start[part], **style)

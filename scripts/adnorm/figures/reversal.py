@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from adnorm.figures.index_material import IndexMaterial
+from adnorm.figures.data import IndexData, known_reference
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import known_reference
-from adnorm.figures.places import label_points
+from adnorm.figures.panels import name_points
 from adnorm.figures.sheet import Sheet, message_sheet
-from adnorm.figures.theme import FAINT, INK, split_arm
-from adnorm.study.comparisons import UNTREATED_ARM
+from adnorm.figures.theme import DASHED, FAINT, INK, split_arm
+from adnorm.study.vocabulary import Arm, ComparisonKind, GeneClass
 
-NAME = "reversal"
 COLUMNS = [
-    "reference",
-    "arm",
-    "week",
-    "gene",
-    "class",
-    "disease_effect",
-    "change",
-    "ni",
-    "lower",
-    "upper",
-    "pairs",
-    "topic",
-    "named",
-    "reason",
+    *("reference", "arm", "week", "gene", "class", "disease_effect", "change", "ni", "lower"),
+    *("upper", "pairs", "topic", "named", "reason"),
 ]
-UNCLEAR = "not estimable"
 #: Colour and marker of each class; they differ in lightness and in shape, too.
-CLASSES = {
-    "reversed": ("#0B5D57", "o"),
-    "partial": ("#5FB5AB", "^"),
-    "residual": ("#E69F00", "s"),
-    "worsened": ("#8B1A1A", "v"),
-    UNCLEAR: ("#CFCFCF", "."),
+CLASSES: dict[str, tuple[str, str]] = {
+    GeneClass.REVERSED: ("#0B5D57", "o"),
+    GeneClass.PARTIAL: ("#5FB5AB", "^"),
+    GeneClass.RESIDUAL: ("#E69F00", "s"),
+    GeneClass.WORSENED: ("#8B1A1A", "v"),
+    GeneClass.NOT_ESTIMABLE: ("#CFCFCF", "."),
 }
 SIDE, GAP = 3.1, 0.75
 #: Genes named in each panel, by topic.
@@ -50,49 +36,57 @@ LEAST_REVERSED = 0.75
 LEAST_SPAN = 1.0
 
 
-def draw_reversal(material: IndexMaterial) -> tuple[Figure, pd.DataFrame]:
+def draw_reversal(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     """Draw change under treatment against disease effect, one point a gene.
 
-    The highest dose of every drug and placebo, each at its last visit.
-
-    Parameters
-    ----------
-    material
-        The cohort.
-
-    Returns
-    -------
-    figure : Figure
-    table : DataFrame
-        One row for each gene and panel.
+    The highest dose of every drug and placebo, each at its last visit. The table has one row for
+    each gene and panel.
     """
-    genes = material.tables["gene_index"]
-    clear = genes[genes["class"] != UNCLEAR]
-    reference = known_reference(clear, "denominator") or known_reference(genes, "denominator")
+    title = TITLES["reversal"]
+    genes = data.tables["gene_index"]
+    classed = genes[genes["class"] != GeneClass.NOT_ESTIMABLE]
+    reference = known_reference(classed, "denominator") or known_reference(genes, "denominator")
     if not reference:
-        reason = _why_not(material)
+        reason = _why_not(data)
         empty = pd.DataFrame([{"reason": reason}]).reindex(columns=COLUMNS)
-        return message_sheet(TITLES[NAME], material.facts, reason), empty
+        return message_sheet(title, data.facts, reason), empty
     genes = genes[genes["reference"] == reference]
-    arms = _arms(material, set(genes["arm"]))
     last = genes.groupby("arm")["week"].max()
+    topics = {
+        gene.symbol: topic
+        for topic in reversed(NAMED)
+        for gene_set in data.heatmap_sets(topic)
+        for gene in gene_set.scored
+    }
     tables = [
-        _table(material, genes[(genes["arm"] == a) & (genes["week"] == last[a])]) for a in arms
+        _table(genes[(genes["arm"] == arm) & (genes["week"] == last[arm])], topics)
+        for arm in _arms(data, set(last.index))
     ]
-    both = pd.concat(tables)
-    limits = [_limits(both[column]) for column in ("disease_effect", "change")]
+    both = pd.concat(tables, ignore_index=True)
+    limits = {
+        axis: _limits(both[column])
+        for axis, column in (("xlim", "disease_effect"), ("ylim", "change"))
+    }
     subtitle = "one point a gene; log2 differences; n = patients"
-    sheet = Sheet(TITLES[NAME], material.facts, subtitle, left=-0.55)
-    for position, table in enumerate(tables):
-        _draw_panel(sheet, position * (SIDE + GAP), table, limits, reference)
+    sheet = Sheet(title, data.facts, subtitle, left=-0.55)
+    grid = sheet.panels(1, len(tables), (SIDE, SIDE), (GAP, 0), y=0.2)[0]
+    for position, (axes, table) in enumerate(zip(grid, tables, strict=True)):
+        axes.set(**limits)
+        _draw_panel(axes, table, reference)
+        counts = table["class"].value_counts().reindex(list(CLASSES), fill_value=0)
+        labels = {name: f"{name}: {counts[name]:,}" for name in CLASSES}
+        colours = {labels[name]: colour for name, (colour, _) in CLASSES.items()}
+        markers = {labels[name]: marker for name, (_, marker) in CLASSES.items()}
+        x, heading = position * (SIDE + GAP), "Class of the gene: number of genes"
+        sheet.legend(x, SIDE + 0.62, heading, colours, markers)
     width = len(tables) * (SIDE + GAP)
-    sheet.notes(-0.55, SIDE + 1.62, max(width + 0.2, 6.0), _notes(material, tables, reference))
-    return sheet.figure, both.reset_index(drop=True)
+    sheet.notes(SIDE + 1.62, max(width + 0.2, 6.0), _notes(data, tables, reference))
+    return sheet.figure, both
 
 
-def _why_not(material: IndexMaterial) -> str:
-    if material.tables["index"].empty:
-        why = material.why_no("change")
+def _why_not(data: IndexData) -> str:
+    if data.tables["index"].empty:
+        why = data.why_no(ComparisonKind.CHANGE)
         return f"a reversal needs lesional skin before and after treatment; {why}"
     return (
         "no gene has a disease effect at baseline: fewer than 3 patients have lesional skin and "
@@ -100,25 +94,16 @@ def _why_not(material: IndexMaterial) -> str:
     )
 
 
-def _arms(material: IndexMaterial, present: set[str]) -> list[str]:
+def _arms(data: IndexData, present: set[str]) -> list[str]:
     """The highest dose of every drug, then placebo; arms without a drug if there is none."""
-    placebo = material.facts.get("placebo_arm", "")
-    drugs: dict[str, str] = {}
+    others = [data.placebo, Arm.UNTREATED]
     # Arms stand in the order of their doses, so that the last one of a drug is its highest.
-    for arm in material.arms:
-        if arm in present and arm not in (placebo, UNTREATED_ARM):
-            drugs[split_arm(arm)[0]] = arm
-    rest = [arm for arm in (placebo, UNTREATED_ARM) if arm in present]
+    drugs = {split_arm(arm)[0]: arm for arm in data.arms if arm in present and arm not in others}
+    rest = [arm for arm in others if arm in present]
     return [*list(drugs.values())[: MOST_PANELS - len(rest)], *rest]
 
 
-def _table(material: IndexMaterial, genes: pd.DataFrame) -> pd.DataFrame:
-    topics = {
-        gene.symbol: topic
-        for topic in reversed(NAMED)
-        for gene_set in material.heatmap_sets(topic)
-        for gene in gene_set.scored
-    }
+def _table(genes: pd.DataFrame, topics: dict[str, str]) -> pd.DataFrame:
     table = genes.assign(
         disease_effect=genes["denominator"],
         change=-genes["decrease"],
@@ -127,7 +112,7 @@ def _table(material: IndexMaterial, genes: pd.DataFrame) -> pd.DataFrame:
         reason=genes["reason"].fillna(""),
     )
     table = table[table["disease_effect"].notna() & table["change"].notna()]
-    size = table["disease_effect"].abs().where(table["class"] != UNCLEAR)
+    size = table["disease_effect"].abs().where(table["class"] != GeneClass.NOT_ESTIMABLE)
     for topic, most in NAMED.items():
         best = size[table["topic"] == topic].dropna().nlargest(most).index
         table.loc[best, "named"] = "yes"
@@ -140,42 +125,36 @@ def _limits(values: pd.Series) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def _draw_panel(
-    sheet: Sheet, x: float, table: pd.DataFrame, limits: list[tuple], reference: str
-) -> None:
-    axes = sheet.axes(x, 0.2, SIDE, SIDE)
-    axes.set(xlim=limits[0], ylim=limits[1])
+def _draw_panel(axes: Axes, table: pd.DataFrame, reference: str) -> None:
+    # Names first: to place them, all that stands in the panel is drawn once.
+    named = table[table["named"] == "yes"]
+    places = ["disease_effect", "change"]
+    axes.plot(*named[places].to_numpy().T, "o", ms=4.4, mfc="none", mec=INK, mew=0.7, zorder=5)
+    points = list(named[[*places, "gene"]].itertuples(index=False, name=None))
+    others = table.loc[table["class"] != GeneClass.NOT_ESTIMABLE, places].to_numpy()
+    name_points(axes, points, others, INK)
     for name in reversed(CLASSES):
         colour, marker = CLASSES[name]
         rows = table[table["class"] == name]
-        style = {"ms": 2.5 if name == UNCLEAR else 3.2, "mew": 0, "alpha": 0.8}
+        unclear = name == GeneClass.NOT_ESTIMABLE
         # Thousands of points would make an SVG that browsers open slowly.
-        style |= {"rasterized": True, "zorder": 1 if name == UNCLEAR else 2}
-        axes.plot(rows["disease_effect"], rows["change"], marker, color=colour, **style)
-    ends = np.array(limits[0])
+        style = {"mew": 0, "alpha": 0.8, "rasterized": True, "color": colour}
+        style |= {"ms": 2.5, "zorder": 1} if unclear else {"ms": 3.2, "zorder": 2}
+        axes.plot(rows["disease_effect"], rows["change"], marker, **style)
+    ends = np.array(axes.get_xlim())
     axes.axhline(0, color=INK, lw=0.5, zorder=3)
     axes.axvline(0, color=INK, lw=0.5, zorder=3)
-    axes.plot(ends, -ends, color=INK, lw=1.0, ls=(0, (4, 2)), zorder=3)
+    axes.plot(ends, -ends, color=INK, lw=1.0, ls=DASHED, zorder=3)
     axes.plot(ends, -LEAST_REVERSED * ends, color=FAINT, lw=0.8, ls=":", zorder=3)
     axes.set_xlabel(f"disease: lesional − {reference} at baseline", size=7.5)
     axes.set_ylabel("change: lesional skin, visit − baseline", size=7.5)
-    arm, week, pairs = (table[c].iloc[0] for c in ("arm", "week", "pairs"))
-    title = f"{arm}, week {week:g} (n = {int(pairs)})"
-    axes.set_title(title, loc="left", weight="bold", size=8)
-    named = table[table["named"] == "yes"]
-    points = list(named[["disease_effect", "change", "gene"]].itertuples(index=False, name=None))
-    drawn = table.loc[table["class"] != UNCLEAR, ["disease_effect", "change"]]
-    label_points(axes, points, (SIDE, SIDE), drawn.to_numpy())
-    counts = table["class"].value_counts().reindex(list(CLASSES), fill_value=0)
-    labels = {name: f"{name}: {counts[name]:,}" for name in CLASSES}
-    colours = {labels[name]: colour for name, (colour, _) in CLASSES.items()}
-    markers = {labels[name]: marker for name, (_, marker) in CLASSES.items()}
-    sheet.legend(x, SIDE + 0.62, "Class of the gene: number of genes", colours, markers)
+    arm, week, n = (table[c].iloc[0] for c in ("arm", "week", "pairs"))
+    axes.set_title(f"{arm}, week {week:g} (n = {int(n)})", loc="left", weight="bold", size=8)
 
 
-def _notes(material: IndexMaterial, tables: list[pd.DataFrame], reference: str) -> list[str]:
+def _notes(data: IndexData, tables: list[pd.DataFrame], reference: str) -> list[str]:
     total = f"{len(tables[0]):,} genes"
-    if all((table["class"] == UNCLEAR).all() for table in tables):
+    if all((table["class"] == GeneClass.NOT_ESTIMABLE).all() for table in tables):
         # The most frequent reason; single genes have their own in the table.
         total += f", none of them classed ({tables[0]['reason'].mode().iloc[0]})"
     notes = [
@@ -192,9 +171,8 @@ def _notes(material: IndexMaterial, tables: list[pd.DataFrame], reference: str) 
             "have a class."
         )
     arms = {table["arm"].iloc[0] for table in tables}
-    placebo = material.facts.get("placebo_arm", "")
-    if placebo in arms:
+    if data.placebo in arms:
         notes.append("What falls under placebo as well falls by itself (regression to the mean).")
-    elif UNTREATED_ARM in arms:
+    elif Arm.UNTREATED in arms:
         notes.append("Nobody was treated: what moves here moves by itself.")
     return notes

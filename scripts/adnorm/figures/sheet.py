@@ -1,4 +1,9 @@
-"""A page measured in inches from its upper left corner; title, legends and notes of all figures."""
+"""The page of a figure, measured in inches: title, panels, legends, colour bars and notes.
+
+The size of a heatmap follows from its rows and that of small multiples from their panels, and the
+page is cut to what stands on it. matplotlib's constrained layout goes the other way, from a page
+that is given to panels that fill what is left, and measures every text in two passes to get there.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +11,24 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.text import Text
 
-from adnorm.figures.theme import ALERT, FAINT, diverging, new_figure
+from adnorm.figures.theme import ALERT, DPI, FAINT, diverging
 
-#: Inches a line of notes takes.
-LINE = 0.155
+#: Inches from one line of notes to the next.
+LINE = 0.1333
+#: Style of texts above the columns of a heatmap.
+HEADING: dict[str, Any] = {"ha": "center", "va": "baseline", "linespacing": 1.15}
 
 
 @lru_cache(maxsize=4096)
@@ -34,6 +43,11 @@ def _width(text: str, size: float) -> float:
 def text_width(texts: Iterable[str], size: float) -> float:
     """Measure the widest of some texts, in inches."""
     return max((_width(text, size) for text in texts if text.strip()), default=0.0)
+
+
+def lines_of(texts: Iterable[str]) -> int:
+    """Count the lines of the highest of some texts."""
+    return max((text.count("\n") + 1 for text in texts), default=0)
 
 
 def wrap_words(text: str, size: float, width: float) -> str | None:
@@ -60,6 +74,12 @@ def wrap_words(text: str, size: float, width: float) -> str | None:
     return "\n".join(lines)
 
 
+def fit_words(text: str, size: float, room: float) -> str:
+    """Break a text into lines for its room in inches, words too if they are too long."""
+    letters = max(int(room * 72 / (size * 0.62)), 4)
+    return wrap_words(text, size, room) or "\n".join(textwrap.wrap(text, letters))
+
+
 class Sheet:
     """A figure on which things are placed in inches; y runs downwards.
 
@@ -68,7 +88,7 @@ class Sheet:
     title
         What the figure shows.
     facts
-        ``uns["adnorm"]`` of the cohort: title, cohort, simulated.
+        Of the cohort: title, cohort, simulated, quality.
     subtitle
         What is counted (n) and in which units.
     left
@@ -76,16 +96,19 @@ class Sheet:
     """
 
     def __init__(self, title: str, facts: Mapping, subtitle: str, left: float = 0.0) -> None:
-        self.figure: Figure = new_figure()
+        # At the resolution of the PNG, so that what is measured is what is drawn; no window or
+        # global state knows of it.
+        self.figure = Figure(figsize=(10, 10), dpi=DPI)
+        FigureCanvasAgg(self.figure)
+        self.left = left
         cohort = f"{facts.get('title') or facts['cohort']} ({facts['cohort']})"
         self.text(left, -0.52, title, size=11, weight="bold", va="bottom")
+        shift = 0.0
         if facts.get("simulated"):
             word = "SIMULATED DATA"
             self.text(left, -0.33, word, size=8.5, weight="bold", color=ALERT, va="bottom")
             shift = text_width([word], 8.5) * 1.18 + 0.12
-            self.text(left + shift, -0.33, cohort, size=8.5, va="bottom")
-        else:
-            self.text(left, -0.33, cohort, size=8.5, va="bottom")
+        self.text(left + shift, -0.33, cohort, size=8.5, va="bottom")
         subtitle = "; ".join(filter(None, [subtitle, str(facts.get("quality", ""))]))
         self.text(left, -0.15, subtitle, size=7.5, color=FAINT, va="bottom")
 
@@ -93,17 +116,44 @@ class Sheet:
         width, height = self.figure.get_size_inches()
         return x / width, 1 - y / height
 
-    def text(self, x: float, y: float, text: str, **style: object) -> Text:
+    def text(self, x: float, y: float, text: str, **style: Any) -> None:
         """Write a text at a place in inches."""
-        return self.figure.text(*self._at(x, y), text, **style)
+        self.figure.text(*self._at(x, y), text, **style)
 
-    def axes(self, x: float, y: float, width: float, height: float, **style: object) -> Axes:
+    def axes(self, x: float, y: float, width: float, height: float) -> Axes:
         """Make axes whose upper left corner is at a place in inches."""
         across, down = self.figure.get_size_inches()
         left, bottom = self._at(x, y + height)
-        return self.figure.add_axes((left, bottom, width / across, height / down), **style)
+        return self.figure.add_axes((left, bottom, width / across, height / down))
 
-    def box(self, x: float, y: float, width: float, height: float, **style: object) -> None:
+    def mesh_axes(self, y: float, width: float, height: float) -> Axes:
+        """Make axes without a frame below x = 0, one unit an inch, y downwards."""
+        axes = self.axes(0, y, width, height)
+        axes.set(xlim=(0, width), ylim=(height, 0))
+        axes.set_axis_off()
+        return axes
+
+    def panels(
+        self,
+        rows: int,
+        columns: int,
+        size: tuple[float, float],
+        gap: tuple[float, float],
+        x: float = 0.0,
+        y: float = 0.3,
+        **sharing: Any,
+    ) -> np.ndarray:
+        """Make rows × columns of axes of one size; see `matplotlib.gridspec.GridSpec.subplots`."""
+        (width, height), (across, down) = size, gap
+        left, top = self._at(x, y)
+        ends = x + columns * (width + across) - across, y + rows * (height + down) - down
+        right, bottom = self._at(*ends)
+        edges = {"left": left, "right": right, "top": top, "bottom": bottom}
+        space = {"wspace": across / width, "hspace": down / height}
+        grid = self.figure.add_gridspec(rows, columns, **edges, **space)
+        return grid.subplots(squeeze=False, **sharing)
+
+    def box(self, x: float, y: float, width: float, height: float, **style: Any) -> None:
         """Fill a rectangle whose upper left corner is at a place in inches."""
         across, down = self.figure.get_size_inches()
         corner = self._at(x, y + height)
@@ -123,8 +173,8 @@ class Sheet:
             if markers is None:
                 handles.append(Patch(facecolor=colour, edgecolor="#00000055", lw=0.4, label=label))
             else:
-                style = {"marker": markers[label], "color": colour, "linestyle": "", "label": label}
-                handles.append(Line2D([], [], markersize=5, **style))
+                style = {"color": colour, "linestyle": "", "label": label, "markersize": 5}
+                handles.append(Line2D([], [], marker=markers[label], **style))
         drawn = self.figure.legend(
             handles=handles,
             title=title,
@@ -138,7 +188,7 @@ class Sheet:
             alignment="left",
         )
         self.figure.add_artist(drawn)
-        return y + 0.2 + 0.136 * len(handles) + 0.14
+        return y + 0.34 + 0.136 * len(handles)
 
     def colour_bar(self, x: float, y: float, limit: float, label: str, note: str = "") -> float:
         """Draw the colour bar of the diverging map; return where it ends."""
@@ -155,24 +205,24 @@ class Sheet:
         end = top + 0.38
         if note:
             self.text(x, end, note, size=6.5, color=FAINT, va="top", linespacing=1.3)
-            end += 0.14 * (note.count("\n") + 1) + 0.08
+            end += 0.14 * lines_of([note]) + 0.08
         return end
 
-    def notes(self, x: float, y: float, width: float, sentences: Sequence[str]) -> float:
-        """Write notes below a figure, wrapped to a width; return where they end."""
+    def notes(self, y: float, width: float, sentences: Sequence[str]) -> None:
+        """Write notes below a figure, wrapped to a width."""
         columns = max(40, int(width * 72 / (6.5 * 0.53)))
         for sentence in sentences:
             lines = textwrap.wrap(sentence, columns, subsequent_indent="   ") or [""]
-            self.text(x, y, "\n".join(lines), size=6.5, color=FAINT, va="top", linespacing=1.35)
-            y += LINE * 0.86 * len(lines) + 0.03
-        return y
+            style = {"size": 6.5, "color": FAINT, "va": "top", "linespacing": 1.35}
+            self.text(self.left, y, "\n".join(lines), **style)
+            y += LINE * len(lines) + 0.03
 
 
 def message_sheet(title: str, facts: Mapping, reason: str) -> Figure:
     """Make the figure that stands where nothing can be drawn, and says why."""
     sheet = Sheet(title, facts, "nothing to draw")
-    box = sheet.axes(0, 0, 6.5, 1.5, facecolor="#F5F5F5")
-    box.set(xticks=[], yticks=[])
+    box = sheet.axes(0, 0, 6.5, 1.5)
+    box.set(xticks=[], yticks=[], facecolor="#F5F5F5")
     box.spines[:].set_visible(False)
     lines = textwrap.fill(f"Not shown: {reason}.", 74)
     sheet.text(3.25, 0.75, lines, size=9, ha="center", va="center", linespacing=1.5)

@@ -1,4 +1,4 @@
-"""One look for all figures: fonts, colours that mean the same everywhere, and files that repeat."""
+"""One look for all figures: fonts, colours that mean the same everywhere, files that repeat."""
 
 from __future__ import annotations
 
@@ -6,33 +6,35 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from os.path import commonprefix
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from adnorm.base.tables import atomic, write_table
 from adnorm.base.text import printable
+from adnorm.study.vocabulary import Arm, State
 
 #: Colour-blind-safe colours of Okabe and Ito; the first three are states, the others treatments.
-STATES = {"healthy": "#009E73", "nonlesional": "#56B4E9", "lesional": "#D55E00"}
+STATES: dict[str, str] = {
+    State.HEALTHY: "#009E73",
+    State.NONLESIONAL: "#56B4E9",
+    State.LESIONAL: "#D55E00",
+}
 TREATMENTS = ("#0072B2", "#CC79A7", "#E69F00", "#6A51A3", "#7F4F24", "#3D8C95", "#B2476A")
 PLACEBO, UNTREATED = "#8C8C8C", "#C9C1B3"
 MISSING, INK, FAINT, ALERT = "#CFCFCF", "#222222", "#6B6B6B", "#B3001B"
-COVERAGE = {
-    "found": "#4C78A8",
-    "renamed": "#9ECAE1",
-    "undetected": "#E3B778",
-    "absent": "#D9D9D9",
-}
+#: The level of normal skin in plots of the index.
+NORMAL = "#16837A"
 #: Marker of each visit, in the order of the visits.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+DASHED = (0, (4, 2))
 DPI = 160
 
-RC = {
+RC: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,
@@ -67,6 +69,9 @@ RC = {
 _DOSE = re.compile(r"^(?P<treatment>.+?)\s+(?P<dose>\d+(?:\.\d+)?)\s*mg\b", re.IGNORECASE)
 
 
+# ---------------------------------------------------------------- arms and their colours
+
+
 def split_arm(arm: str) -> tuple[str, float]:
     """Split the name of an arm into treatment and dose.
 
@@ -87,7 +92,7 @@ def order_arms(arms: Iterable[str], placebo_arm: str = "") -> list[str]:
     >>> order_arms(["b 20 mg", "placebo", "b 5 mg", "healthy", "a"], "placebo")
     ['healthy', 'placebo', 'a', 'b 5 mg', 'b 20 mg']
     """
-    first = ["healthy", "untreated", placebo_arm or "placebo"]
+    first = [Arm.HEALTHY, Arm.UNTREATED, placebo_arm or "placebo"]
 
     def key(arm: str) -> tuple:
         return (first.index(arm) if arm in first else len(first), *split_arm(arm), arm)
@@ -106,6 +111,37 @@ def is_jak_inhibitor(drug_class: str) -> bool:
     return re.search(r"\bjak", drug_class, re.IGNORECASE) is not None
 
 
+def arm_colours(
+    arms: Iterable[str], placebo_arm: str = "", classes: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Give every arm of a cohort its colour; the same arms always get the same colours.
+
+    Placebo is grey. JAK inhibitors are blue in every cohort, and other drugs only where their class
+    is not known (`classes`, by arm), so that figures over all cohorts tell them apart. Doses of one
+    treatment are shades of one hue, darker for a higher dose.
+    """
+    ordered = order_arms(arms, placebo_arm)
+    colours = {
+        Arm.HEALTHY: STATES[State.HEALTHY],
+        Arm.UNTREATED: UNTREATED,
+        "placebo": PLACEBO,
+        placebo_arm or "placebo": PLACEBO,
+    }
+    treatments: dict[str, list[str]] = {}
+    for arm in ordered:
+        if arm not in colours:
+            treatments.setdefault(split_arm(arm)[0], []).append(arm)
+    free = list(TREATMENTS)
+    for members in treatments.values():
+        drug_class = (classes or {}).get(members[0], "")
+        # Blue, the first colour, is left to JAK inhibitors as long as there are others.
+        start = 1 if drug_class and not is_jak_inhibitor(drug_class) and len(free) > 1 else 0
+        hue = free.pop(start)
+        free = free or list(TREATMENTS)
+        colours |= dict(zip(members, _shades(hue, len(members)), strict=True))
+    return {arm: colours[arm] for arm in ordered}
+
+
 def _shades(colour: str, count: int) -> list[str]:
     """Shades of one hue from light to dark; a single one is the hue itself."""
     if count == 1:
@@ -118,56 +154,26 @@ def _shades(colour: str, count: int) -> list[str]:
     return shades
 
 
-def arm_colours(
-    arms: Iterable[str], placebo_arm: str = "", classes: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """Give every arm of a cohort its colour; the same arms always get the same colours.
-
-    Parameters
-    ----------
-    arms
-        Names such as ``gusacitinib 40 mg``, in any order.
-    placebo_arm
-        The arm that is grey; an arm named ``placebo`` is grey in any case.
-    classes
-        Drug class by arm. JAK inhibitors are blue in every cohort, and other drugs only where the
-        class is not known, so that figures over all cohorts tell them apart.
-
-    Returns
-    -------
-    dict
-        Hexadecimal colour by arm, in the order of `order_arms`. Doses of one treatment are shades
-        of one hue, darker for a higher dose.
-    """
-    ordered = order_arms(arms, placebo_arm)
-    fixed = {"healthy": STATES["healthy"], "untreated": UNTREATED, "placebo": PLACEBO}
-    fixed[placebo_arm or "placebo"] = PLACEBO
-    treatments: dict[str, list[str]] = {}
-    for arm in ordered:
-        if arm not in fixed:
-            treatments.setdefault(split_arm(arm)[0], []).append(arm)
-    colours = dict(fixed)
-    free = list(TREATMENTS)
-    for members in treatments.values():
-        drug_class = (classes or {}).get(members[0], "")
-        # Blue, the first colour, is left to JAK inhibitors as long as there are others.
-        start = 1 if drug_class and not is_jak_inhibitor(drug_class) and len(free) > 1 else 0
-        hue = free.pop(start)
-        free = free or list(TREATMENTS)
-        colours |= dict(zip(members, _shades(hue, len(members)), strict=True))
-    return {arm: colours[arm] for arm in ordered}
-
-
-def week_colours(weeks: Iterable[float]) -> dict[float, str]:
+def week_colours(
+    weeks: Iterable[float], lightest: float = 0.9, darkest: float = 0.15
+) -> dict[float, str]:
     """Give visits shades of grey, later ones darker."""
     ordered = sorted(set(weeks))
-    steps = np.linspace(0.9, 0.15, max(len(ordered), 2))
+    steps = np.linspace(lightest, darkest, max(len(ordered), 2))
     return {week: to_hex((g, g, g)) for week, g in zip(ordered, steps, strict=False)}
+
+
+def week_markers(weeks: Iterable[float]) -> dict[float, str]:
+    """Give visits their markers."""
+    return {week: MARKERS[i % len(MARKERS)] for i, week in enumerate(sorted(set(weeks)))}
+
+
+# ---------------------------------------------------------------- colours of values
 
 
 def diverging() -> Colormap:
     """Return the colour map of everything with a zero: blue below, red above, grey if missing."""
-    # Imported here: most figures do without, and importing it takes as long as drawing one.
+    # Imported here: the jobs of the index do without, and importing it takes a second.
     import seaborn as sns
 
     return sns.color_palette("vlag", as_cmap=True).with_extremes(bad=MISSING)
@@ -182,17 +188,10 @@ def readable_ink(colour: Sequence[float]) -> str:
 def limit_of(
     values: np.ndarray, least: float, most: float = np.inf, percentile: float = 97.5
 ) -> float:
-    """Choose the symmetric limit of a colour scale, robust against a few large values.
+    """Choose the symmetric limit of a colour scale: a percentile of the absolute values.
 
-    Parameters
-    ----------
-    values
-        What is drawn; missing values are ignored.
-    least, most
-        Smallest and largest limit, so that noise is not blown up to full colour and a few huge
-        values do not leave the rest pale.
-    percentile
-        Of the absolute values; larger ones are drawn in the last colour.
+    It lies between `least` and `most`, so that noise is not blown up to full colour and a few huge
+    values do not leave the rest pale.
     """
     finite = np.abs(values[np.isfinite(values)])
     if not finite.size:
@@ -200,26 +199,11 @@ def limit_of(
     return float(np.clip(np.ceil(np.percentile(finite, percentile) * 2) / 2, least, most))
 
 
-def new_figure() -> Figure:
-    """Make an empty figure that no window or global state knows of."""
-    # At the resolution of the PNG, so that what is measured is what is drawn.
-    figure = Figure(figsize=(10, 10), dpi=DPI)
-    FigureCanvasAgg(figure)
-    return figure
+# ---------------------------------------------------------------- files
 
 
 def savefig(figure: Figure, folder: Path, name: str, table: pd.DataFrame) -> None:
-    """Write a figure as SVG (text stays text) and PNG, and its table; the same bytes always.
-
-    Parameters
-    ----------
-    figure
-        What was drawn.
-    folder, name
-        Files are ``folder/name.svg``, ``.png`` and ``.tsv``.
-    table
-        Every value that the figure shows.
-    """
+    """Write a figure as SVG (text stays text) and PNG, and its table; the same bytes always."""
     # Two passes would measure the page twice; one measurement serves both files.
     page = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.12)
     # Packing a PNG as tightly as possible takes as long as drawing it.
@@ -238,20 +222,16 @@ def savefig(figure: Figure, folder: Path, name: str, table: pd.DataFrame) -> Non
     write_table(table, folder / f"{name}.tsv")
 
 
+# ---------------------------------------------------------------- names that fit
+
+
 def shorten(text: str, limit: int) -> str:
     """Cut a text that is too long for its place, visibly."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def short_names(names: Sequence[str], limit: int = 24) -> tuple[list[str], str]:
-    """Shorten names that are too long, so that they still differ.
-
-    Returns
-    -------
-    short : list of str
-        Without what all names begin with, if that is needed.
-    prefix : str
-        What was dropped, or empty.
+    """Shorten names that are too long, so that they still differ; give the beginning dropped.
 
     Examples
     --------
@@ -269,14 +249,3 @@ def short_names(names: Sequence[str], limit: int = 24) -> tuple[list[str], str]:
     if len(set(short)) < len(set(rest)):
         short = [n if len(n) <= limit else f"…{n[1 - limit :]}" for n in rest]
     return short, prefix
-
-
-def counted(values: Sequence, noun: str) -> str:
-    """Write a number with its noun.
-
-    Examples
-    --------
-    >>> counted([1, 2], "sample"), counted([1], "sample")
-    ('2 samples', '1 sample')
-    """
-    return f"{len(values)} {noun}{'' if len(values) == 1 else 's'}"

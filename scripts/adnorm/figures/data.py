@@ -1,0 +1,462 @@
+"""What figures are drawn from: the tables of one cohort or of all of them, read once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.errors import AdnormError, listing, nearest
+from adnorm.base.tables import read_json, read_table
+from adnorm.base.text import per_cent
+from adnorm.figures.theme import arm_colours, order_arms, week_colours
+from adnorm.study.cohort import DescribedCohort
+from adnorm.study.config import (
+    EffectsSettings,
+    EnrichmentSettings,
+    FiguresSettings,
+    IndexSettings,
+    ScoresSettings,
+    Section,
+)
+from adnorm.study.gene_sets import ADDED, read_gene_sets
+from adnorm.study.vocabulary import Direction, Method, State
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from adnorm.study.gene_sets import GeneSet
+
+#: Normal first, so that a reader compares disease and treatment with what stands at the left.
+STATE_ORDER = (State.HEALTHY, State.NONLESIONAL, State.LESIONAL)
+#: The reference of an index that is drawn first.
+REFERENCES = (State.NONLESIONAL, State.HEALTHY)
+#: Topics of the gene heatmaps, in the order of figures.
+TOPICS = ("itch", "barrier")
+#: Category → heading; neighbours with the same heading stand in one block.
+CATEGORIES = {
+    "itch": "Itch",
+    "barrier": "Skin barrier",
+    "madad_core": "Disease signature",
+    "residual": "Disease signature",
+    "th2": "Immune signalling",
+    "th17_th22": "Immune signalling",
+    "th1_ifn": "Immune signalling",
+    "jak_stat": "Immune signalling",
+    "composition": "Cell composition",
+    "safety_context": "Context for safety",
+    "control": "Controls",
+    ADDED: "Added sets",
+}
+#: Scoring methods, the one that figures prefer first, with the unit of their scores.
+METHODS: dict[str, str] = {
+    Method.ZSCORE: "signed z score",
+    Method.SSGSEA: "ssGSEA score",
+    Method.GSVA: "GSVA score",
+}
+#: More added sets than this make a figure that nobody can read.
+MOST_ADDED = 40
+COHORT_TABLES = (
+    *("excluded", "losses", "identifiers", "design", "comparisons", "qc", "coverage"),
+    *("agreement", "effects", "set_effects", "enrichment"),
+)
+INDEX_TABLES = (
+    *("samples", "comparisons", "qc", "coverage", "index", "gene_index", "patients"),
+    *("trajectories", "concordance", "calibration"),
+)
+
+
+class AtlasCohort(Section):
+    """What figures over all cohorts ask of a cohort file."""
+
+    route: str
+    placebo_arm: str | None
+
+
+class DrawingSettings(Section):
+    """The sections of the configuration that figures draw by, and what cohort files say."""
+
+    figures: FiguresSettings = FiguresSettings()
+    scores: ScoresSettings = ScoresSettings()
+    effects: EffectsSettings = EffectsSettings()
+    enrichment: EnrichmentSettings = EnrichmentSettings()
+    index: IndexSettings = IndexSettings()
+    #: Where one cohort is drawn.
+    cohort: DescribedCohort | None = None
+    #: Where all are.
+    cohorts: dict[str, AtlasCohort] = {}
+
+
+def classes_of(sheet: pd.DataFrame) -> dict[str, str]:
+    """List the drug class of every arm of a sample sheet; empty where none is known."""
+    if "drug_class" not in sheet:
+        return {}
+    named = sheet[["arm", "drug_class"]].astype(object).dropna().drop_duplicates("arm")
+    return dict(named.astype(str).itertuples(index=False, name=None))
+
+
+def known_reference(rows: pd.DataFrame, column: str) -> str:
+    """Choose the reference to draw: nonlesional skin where there is any number, else healthy."""
+    known = set(rows.loc[rows[column].notna(), "reference"])
+    return next((reference for reference in REFERENCES if reference in known), "")
+
+
+@dataclass
+class FigureData(ABC):
+    """What figures ask of a cohort, whatever files it was read from.
+
+    ``facts`` has cohort, title, simulated, placebo_arm and more, as ``uns["adnorm"]`` of a
+    container; ``tables`` the TSV tables by name.
+    """
+
+    facts: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    gene_sets: dict[str, GeneSet]
+    settings: DrawingSettings
+
+    @property
+    @abstractmethod
+    def observations(self) -> pd.DataFrame:
+        """The canonical sheet with ``qc_flags``; index sample."""
+
+    @property
+    @abstractmethod
+    def described(self) -> pd.DataFrame:
+        """label, category, role, direction, status, reason of every set; index set."""
+
+    @property
+    def fdr(self) -> float:
+        """False discovery rate at which a change is marked."""
+        return self.settings.effects.fdr
+
+    @property
+    def primary(self) -> list[str]:
+        """Names of the primary family of the index, in the order of the configuration."""
+        return list(self.settings.index.primary)
+
+    @property
+    def confidence(self) -> str:
+        """The coverage of the intervals of the index, in words."""
+        return per_cent(self.settings.index.confidence)
+
+    @property
+    def placebo(self) -> str:
+        """The placebo arm; empty without one."""
+        return self.facts.get("placebo_arm") or ""
+
+    # ------------------------------------------------------------ samples and arms
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """Canonical sheet in display order: state, arm, week, patient; index sample."""
+        obs = self.observations
+        sheet = pd.DataFrame(index=obs.index.astype(str))
+        for column in ("state", "arm", "patient", "sex", "qc_flags"):
+            values = obs[column] if column in obs else pd.Series("", index=obs.index)
+            sheet[column] = values.astype(object).where(values.notna(), "").astype(str).to_numpy()
+        sheet["week"] = obs["week"].to_numpy(dtype=float)
+        sheet["row"] = np.arange(len(obs))
+        return self.in_order(sheet.assign(sample=sheet.index)).drop(columns="sample")
+
+    def in_order(self, sheet: pd.DataFrame) -> pd.DataFrame:
+        """Bring rows of samples into display order; excluded samples may have other arms."""
+        arms = order_arms(sheet["arm"].astype(str), self.placebo)
+        ranks = {"state": list(STATE_ORDER), "arm": arms}
+        return sheet.sort_values(
+            ["state", "arm", "week", "patient", "sample"],
+            key=lambda c: c.map(ranks[c.name].index) if c.name in ranks else c,
+            kind="stable",
+        )
+
+    @property
+    def flagged(self) -> int:
+        """How many of the samples that are drawn quality control flagged."""
+        return int((self.samples["qc_flags"] != "").sum())
+
+    def note_quality(self) -> None:
+        """Say above every figure how many samples are flagged."""
+        if self.flagged:
+            count = f"{self.flagged} of {len(self.samples)} samples"
+            self.facts["quality"] = f"{count} flagged by quality control"
+
+    @cached_property
+    def arms(self) -> list[str]:
+        """Arms in display order."""
+        return order_arms(self.observations["arm"].astype(str), self.placebo)
+
+    @cached_property
+    def arm_colours(self) -> dict[str, str]:
+        """Colour of each arm."""
+        return arm_colours(self.arms, self.placebo, classes_of(self.observations))
+
+    @cached_property
+    def week_colours(self) -> dict[float, str]:
+        """Colour of each visit."""
+        return week_colours(self.samples["week"])
+
+    @property
+    def n(self) -> str:
+        """How many samples and patients the figures rest on."""
+        people = self.samples["patient"].nunique()
+        return f"{len(self.samples)} samples of {people} people"
+
+    # ------------------------------------------------------------ gene sets
+
+    @cached_property
+    def sets(self) -> pd.DataFrame:
+        """Sets in display order: label, category, direction, status, reason; index set."""
+        var = self.described
+        sets = pd.DataFrame(index=var.index.astype(str))
+        for column in ("label", "category", "role", "direction", "status", "reason"):
+            values = var[column].astype(object) if column in var else pd.Series("", index=var.index)
+            sets[column] = values.where(values.notna(), "").astype(str).to_numpy()
+        sets["label"] = sets["label"].where(sets["label"] != "", sets.index)
+        sets["signed"] = ~sets["direction"].isin([Direction.UNSIGNED, ""])
+        known = list(CATEGORIES)
+        order = sets["category"].map(lambda c: known.index(c) if c in known else len(known))
+        primary = (sets["role"] != "primary").astype(int)
+        ranks = pd.DataFrame({"order": order, "category": sets["category"], "primary": primary})
+        return sets.loc[ranks.sort_values(list(ranks.columns), kind="stable").index]
+
+    def by_set(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Bring rows of sets into display order."""
+        order = {name: i for i, name in enumerate(self.sets.index)}
+        return table.sort_values("set", key=lambda s: s.map(order), kind="stable")
+
+    @property
+    def controls(self) -> set[str]:
+        """Sets that no disease or drug should move; they do not choose the limits of colours."""
+        sets = self.sets
+        return set(sets.index[(sets["category"] == "control") | (sets["role"] == "control")])
+
+    def heading(self, category: str) -> str:
+        """Write a category for people."""
+        return CATEGORIES.get(category, category.replace("_", " ").capitalize() or "Other sets")
+
+    def blocks(self, names: list[str]) -> list[tuple[str, list[str]]]:
+        """Group sets under the heading of their category, in display order."""
+        sets = self.sets.loc[self.sets.index.isin(names)]
+        headings = sets["category"].map(self.heading)
+        return [(heading, list(rows.index)) for heading, rows in sets.groupby(headings, sort=False)]
+
+    def heatmap_sets(self, *topics: str) -> list[GeneSet]:
+        """Return the configured sets of topics (itch, barrier); a set that does not exist stops."""
+        chosen = self.settings.figures.heatmap_sets
+        names = [name for topic in topics or TOPICS for name in getattr(chosen, topic)]
+        unknown = [name for name in names if name not in self.gene_sets]
+        if unknown:
+            raise AdnormError(
+                f"configuration: figures: heatmap_sets names {listing(unknown)}, which no gene-set "
+                f"file has{nearest(unknown[0], self.gene_sets)}"
+            )
+        return [self.gene_sets[name] for name in names]
+
+    @property
+    def topic_sets(self) -> list[str]:
+        """Names of the itch and barrier sets that were scored."""
+        return [s.name for s in self.heatmap_sets() if s.name in self.sets.index]
+
+    def added_sets(self) -> list[str]:
+        """List the sets that are neither of a category of adnorm nor chosen for the heatmaps."""
+        ours = set(CATEGORIES) - {ADDED}
+        chosen = [s.name for s in self.heatmap_sets()]
+        own = self.sets["category"].isin(ours) | self.sets.index.isin(chosen)
+        return list(self.sets.index[~own])
+
+    def shown_sets(self, rates: pd.DataFrame, column: str = "fdr") -> tuple[list[str], list[str]]:
+        """Choose the sets that a figure draws, and say what it leaves out.
+
+        All sets of adnorm, and of the added ones those that have a score and the smallest false
+        discovery rate (`column` of `rates`) in the comparisons that are shown.
+        """
+        added = self.added_sets()
+        scored = [n for n in added if self.sets.loc[n, "status"] != "not_scored"]
+        best = rates.groupby("set")[column].min().reindex(scored)
+        # A stable order: sets without any rate come last, equal ones stay as they stand.
+        kept = set(best.sort_values(kind="stable", na_position="last").index[:MOST_ADDED])
+        left = set(added) - kept
+        names = [name for name in self.sets.index if name not in left]
+        if not left:
+            return names, []
+        ranked = "those with the smallest FDR" if len(scored) > MOST_ADDED else "those with a score"
+        count = f"{len(kept):,} of {len(added):,} added sets shown ({ranked})"
+        return names, [f"{count}; all are in the TSV."]
+
+    def why_no(self, *kinds: str) -> str:
+        """Say why the cohort has no comparison of some kinds."""
+        table = self.tables["comparisons"]
+        rows = table[table["kind"].isin(kinds)] if kinds else table
+        refused = rows.loc[rows["supported"] != "yes", "reason"].dropna().astype(str)
+        reasons = list(dict.fromkeys(refused))
+        return "; ".join(reasons[:3]) or "the design of this cohort has no such comparison"
+
+
+# ---------------------------------------------------------------- one cohort, with its matrices
+
+
+@dataclass
+class CohortData(FigureData):
+    """Tables and matrices of one cohort; the facts are those of expression.h5ad."""
+
+    expression: AnnData
+    scores: AnnData
+    manifest: dict[str, Any]
+
+    @property
+    def observations(self) -> pd.DataFrame:
+        """The canonical sheet."""
+        return self.expression.obs
+
+    @property
+    def described(self) -> pd.DataFrame:
+        """What the scores stage says of every set."""
+        return self.scores.var
+
+    @property
+    def absent(self) -> str:
+        """What a gene is that no row of the data holds."""
+        rna = self.facts.get("assay") == "rna-seq"
+        return "not in the deposited table" if rna else "absent from the platform"
+
+    def gene_values(self, genes: list[str]) -> pd.DataFrame:
+        """Log2 expression, genes × samples in display order; only genes that are measured."""
+        found = [g for g in genes if g in self.expression.var_names]
+        columns = self.expression.var_names.get_indexer(found)
+        values = np.asarray(self.expression.X[:, columns], dtype=float)
+        return pd.DataFrame(
+            values[self.samples["row"].to_numpy()].T, index=found, columns=self.samples.index
+        )
+
+    def missing_genes(self, genes: list[str]) -> dict[str, list[str]]:
+        """Group the genes that no row shows by why: absent from the data, or not detected."""
+        undetected = set(map(str, np.atleast_1d(self.facts.get("undetected", []))))
+        missing = [g for g in genes if g not in self.expression.var_names]
+        return {
+            self.absent: [g for g in missing if g not in undetected],
+            "not detected": [g for g in missing if g in undetected],
+        }
+
+    @property
+    def method(self) -> str:
+        """The scoring method that is drawn: signed z if the cohort has it."""
+        return next(m for m in METHODS if m in self.scores.layers)
+
+    @property
+    def unit(self) -> str:
+        """What a score is called on axes and colour bars."""
+        return METHODS[self.method]
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Smallest and largest limit of colours; only z scores have a scale known beforehand."""
+        return (1.5, 4.0) if self.method == Method.ZSCORE else (0.5, np.inf)
+
+    def score_values(self) -> pd.DataFrame:
+        """Scores, sets × samples in display order."""
+        values = pd.DataFrame(
+            np.asarray(self.scores.layers[self.method], dtype=float),
+            index=self.scores.obs_names.astype(str),
+            columns=self.scores.var_names.astype(str),
+        )
+        return values.loc[self.samples.index].T
+
+    def shown_effects(self, contrasts: list[str]) -> pd.DataFrame:
+        """Return the set effects of the drawn method in some comparisons."""
+        effects = self.tables["set_effects"]
+        return effects[(effects["method"] == self.method) & effects["contrast"].isin(contrasts)]
+
+    @property
+    def zero(self) -> str:
+        """What a score of 0 means; empty for methods without such a meaning."""
+        return f"0 = mean of {self.z_reference}" if self.method == Method.ZSCORE else ""
+
+    @property
+    def z_reference(self) -> str:
+        """The samples whose mean is a z score of 0, in words."""
+        reference = str(self.scores.uns.get("adnorm", {}).get("anchor", "all samples"))
+        return reference.replace("@0", " skin at baseline")
+
+
+def read_cohort(inputs: Mapping[str, Any], settings: DrawingSettings) -> CohortData:
+    """Read expression, scores, manifest, `COHORT_TABLES` and ``gene_sets`` (a list).
+
+    Raises
+    ------
+    AdnormError
+        A file is missing, or scores and expression are of different samples.
+    """
+    expression, scores = _read_h5ad(inputs["expression"]), _read_h5ad(inputs["scores"])
+    if sorted(expression.obs_names) != sorted(scores.obs_names):
+        odd = sorted(set(expression.obs_names) ^ set(scores.obs_names))
+        raise AdnormError(
+            f"scores.h5ad does not belong to expression.h5ad (samples in only one of them: "
+            f"{listing(odd)}); run the scores stage again"
+        )
+    data = CohortData(
+        facts=dict(expression.uns["adnorm"]),
+        tables={name: read_table(inputs[name]) for name in COHORT_TABLES},
+        gene_sets=read_gene_sets(inputs["gene_sets"]),
+        settings=settings,
+        expression=expression,
+        scores=scores,
+        manifest=read_json(inputs["manifest"]),
+    )
+    data.note_quality()
+    return data
+
+
+def _read_h5ad(path: Path) -> AnnData:
+    import anndata
+
+    if not Path(path).is_file():
+        raise AdnormError(f"{path}: this file is missing; run the stage that writes it again")
+    return anndata.read_h5ad(path)
+
+
+# ---------------------------------------------------------------- the index of one cohort
+
+
+@dataclass
+class IndexData(FigureData):
+    """Tables of one cohort (`INDEX_TABLES`); their job opens no container and imports little."""
+
+    @cached_property
+    def observations(self) -> pd.DataFrame:
+        """The canonical sheet with the flags of quality control."""
+        samples = self.tables["samples"].set_index("sample").rename_axis(None)
+        flags = self.tables["qc"].set_index("sample")["flags"]
+        return samples.assign(qc_flags=flags.reindex(samples.index).fillna(""))
+
+    @cached_property
+    def described(self) -> pd.DataFrame:
+        """The gene sets, with what became of their genes in the cohort."""
+        found = self.tables["coverage"].set_index("set")
+        names = list(self.gene_sets)
+        return describe_sets(self.gene_sets).assign(
+            status=found["status"].reindex(names), reason=found["reason"].reindex(names)
+        )
+
+
+def describe_sets(gene_sets: dict[str, GeneSet]) -> pd.DataFrame:
+    """List label, category, role and direction of gene sets; index set."""
+    kinds = ("label", "category", "role", "direction")
+    rows = [[getattr(s, kind) for kind in kinds] for s in gene_sets.values()]
+    return pd.DataFrame(rows, index=list(gene_sets), columns=list(kinds))
+
+
+def read_index(inputs: Mapping[str, Any], settings: DrawingSettings) -> IndexData:
+    """Read `INDEX_TABLES` and ``gene_sets`` (a list)."""
+    cohort = settings.cohort
+    assert cohort is not None
+    facts = {key: getattr(cohort, key) or "" for key in ("title", "placebo_arm", "reference")}
+    facts |= {"cohort": cohort.id, "simulated": cohort.route == "simulated"}
+    tables = {name: read_table(inputs[name]) for name in INDEX_TABLES}
+    data = IndexData(facts, tables, read_gene_sets(inputs["gene_sets"]), settings)
+    data.note_quality()
+    return data

@@ -1,0 +1,499 @@
+"""The normalization index as a heatmap: of one cohort, and of all cohorts of a run.
+
+A tile is coloured by its value and paled by its interval, holds a number and its interval, and
+joins its neighbours where all lack a number for one reason. seaborn's heatmap maps one value to one
+colour in cells of one size, so these tiles are drawn by hand, and their jobs do without its import.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from adnorm.base.text import counted
+from adnorm.figures.atlas_data import AtlasData
+from adnorm.figures.data import FigureData
+from adnorm.figures.index_table import (
+    COLUMN_KEYS,
+    COLUMNS,
+    IndexTable,
+    ScoreBlocks,
+    block_labels,
+    list_index,
+    reason_notes,
+    score_blocks,
+)
+from adnorm.figures.labels import digits, reason_of, without_doi
+from adnorm.figures.names import TITLES
+from adnorm.figures.sheet import HEADING, Sheet, fit_words, lines_of, message_sheet, text_width
+from adnorm.figures.theme import FAINT, MISSING, readable_ink, shorten
+from adnorm.study.vocabulary import Arm, Statistic, Status
+
+#: Where the colours end: 0 and 1 stand at a quarter and at three quarters of the scale.
+LOWEST, HIGHEST = -0.5, 1.5
+#: Worse is orange, normal is teal, beyond normal is dark violet: they differ in lightness too.
+STOPS = ("#B35806", "#FFFFFF", "#7CC4BA", "#16837A", "#2D1152")
+#: How much of a colour is left where the interval leaves everything open.
+PALE = 0.3
+#: Inches of the narrowest and the widest column of a cohort.
+NARROWEST, WIDEST = 0.68, 1.05
+#: More columns than this put the second reference below the first one.
+MOST_COLUMNS = 16
+HATCH = "//////"
+
+ATLAS_KEYS = ["cohort", "arm", "week"]
+ATLAS_COLUMNS = [
+    *("drawn", *ATLAS_KEYS, "reference", "name", "label", "value", "lower", "upper", "bold"),
+    *("pairs", "status", "reason_code", "measure", "source", "reason"),
+]
+COMPUTED, PUBLISHED = "computed", "published, not recomputed"
+#: Least inches of a column of the atlas, and of all columns of an arm and of a cohort.
+VISIT, ARM, COHORT = 0.44, 0.8, 1.05
+
+#: Left and right edge of every column, in inches.
+Places = list[tuple[float, float]]
+
+
+# ---------------------------------------------------------------- colours
+
+
+@cache
+def colours() -> Colormap:
+    """Return the colour map of the index: white at 0, teal at 1, orange below, violet above."""
+    stops = np.interp([LOWEST, 0.0, 0.5, 1.0, HIGHEST], [LOWEST, HIGHEST], [0, 1])
+    return LinearSegmentedColormap.from_list("index", list(zip(stops, STOPS, strict=True)))
+
+
+def says_nothing(lower: Any, upper: Any) -> Any:
+    """Tell whether an interval (or each of a column) holds both no change and normal skin."""
+    return (lower <= 0) & (upper >= 1)
+
+
+def tile_colour(value: float, lower: float, upper: float) -> tuple[float, float, float]:
+    """Return the colour of an index; pale if its interval holds both 0 and 1.
+
+    A strong colour would otherwise tell of a change that nobody has seen.
+    """
+    position = np.clip((value - LOWEST) / (HIGHEST - LOWEST), 0, 1)
+    colour = np.array(colours()(position)[:3])
+    red, green, blue = 1 - (1 - colour) * (PALE if says_nothing(lower, upper) else 1.0)
+    return red, green, blue
+
+
+# ---------------------------------------------------------------- one cohort
+
+
+def draw_normalization(data: FigureData) -> tuple[Figure, pd.DataFrame]:
+    """Draw the index of the global axis and of every signed set, and what placebo leaves of it.
+
+    The table has one row for each tile, in the order of the figure; `NI` first, then `dNI`.
+    """
+    shown = list_index(data)
+    if shown.why_not:
+        table = shown.table if len(shown.table) else pd.DataFrame([{"reason": shown.why_not}])
+        figure = message_sheet(TITLES["normalization"], data.facts, shown.why_not)
+        return figure, table.reindex(columns=COLUMNS)
+    left = -text_width(shown.labels.values(), 7) - 0.14
+    scores = counted(len(shown.labels), "score")
+    subtitle = f"{scores}; {data.confidence} confidence intervals; n = patients"
+    sheet = Sheet(TITLES["normalization"], data.facts, subtitle, left=left)
+    columns = shown.columns
+    panels = [columns]
+    if len(columns) > MOST_COLUMNS:
+        panels = [list(some) for _, some in groupby(columns, key=lambda c: c[0])]
+    rows = shown.table.set_index([*COLUMN_KEYS, "set"]).to_dict("index")
+    look = Look(0.275, 0.2, joined=3, interval=True)
+    end, width = 0.0, 0.0
+    for panel in panels:
+        places = _cohort_places(panel)
+        y = _cohort_header(sheet, data, shown, panel, places, end + (0.3 if end else 0.0))
+        end = _draw_tiles(sheet, y, shown.blocks, shown.labels, panel, places, rows, look)
+        width = max(width, places[-1][1])
+    _cohort_key(sheet, shown, width + 0.3)
+    notes = _cohort_notes(shown, data.confidence)
+    sheet.notes(end + 0.13, max(width + 1.6 - left, 6.0), notes)
+    return sheet.figure, shown.table[COLUMNS]
+
+
+def _cohort_places(columns: list[tuple]) -> Places:
+    """Equal columns, with wider gaps between larger blocks."""
+    size = float(np.clip(4.0 / len(columns), NARROWEST, WIDEST))
+    x, places = 0.0, []
+    for before, column in zip([columns[0], *columns[:-1]], columns, strict=True):
+        same = [a == b for a, b in zip(before[:3], column[:3], strict=True)]
+        x += 0.26 if not same[0] else 0.18 if not same[1] else 0.0 if same[2] else 0.05
+        places.append((x, x + size))
+        x += size
+    return places
+
+
+def _cohort_header(
+    sheet: Sheet, data: FigureData, shown: IndexTable, columns: list, places: Places, y: float
+) -> float:
+    titles = {
+        Statistic.NI: "Normalization index (NI)",
+        Statistic.DNI: "NI − NI of placebo (dNI)",
+    }
+    tops = []
+    for (reference, measure), a, b in _spans(columns, places, 2):
+        several = len(shown.references) > 1
+        text = f"{measure} against {reference} skin" if several else titles[measure]
+        # Bold is wider than what is measured.
+        tops.append((fit_words(text, 7.5, (b - a + 0.12) / 1.15), a, b))
+    arms = [(arm, data.arm_colours[arm], a, b) for (_, _, arm), a, b in _spans(columns, places, 3)]
+    feet = [f"wk {column[3]:g}\n{shown.patients[column]}" for column in columns]
+    return _draw_header(sheet, tops, arms, feet, places, y, 7.5)
+
+
+def _cohort_key(sheet: Sheet, shown: IndexTable, x: float) -> None:
+    """Draw the colour bar, what its ends mean, and what bold, italic and grey are."""
+    normal = shown.references[0] if len(shown.references) == 1 else "reference"
+    untreated = {column[2] for column in shown.columns} <= {Arm.UNTREATED}
+    _draw_bar(sheet, x, normal, "at baseline" if untreated else "before treatment")
+    y = 2.12
+    table = shown.table
+    known = table[table["value"].notna()]
+    if Statistic.DNI in set(table["measure"]):
+        text = "dNI, in the same colours: what\nof the disease effect is gone\n"
+        text += "beyond placebo; 0 = nothing"
+        sheet.text(x, y, text, size=6.5, color=FAINT, va="top", linespacing=1.3)
+        y += 0.5
+    styles = [
+        ((known["excludes_0"] == "yes").any(), {"weight": "bold"}, "interval excludes 0"),
+        ((known["status"] == Status.EXPLORATORY).any(), {"style": "italic"},
+         "exploratory, see notes"),
+    ]  # fmt: skip
+    for used, style, meaning in styles:
+        if used:
+            sheet.text(x, y, "0.62", size=7, va="top", **style)
+            sheet.text(x + 0.33, y, meaning, size=6.5, color=FAINT, va="top")
+            y += 0.17
+    _draw_boxes_key(sheet, x, y, known, len(known) < len(table), "no index, see notes")
+
+
+def _cohort_notes(shown: IndexTable, level: str) -> list[str]:
+    skins = " or ".join(shown.references)
+    notes = [
+        f"NI = share of the disease effect (lesional − {skins} skin at baseline) that is gone in "
+        f"the patients of an arm; nothing is clipped. Bold: the {level} interval excludes 0, not "
+        "corrected for the number of cells.",
+    ]
+    if Statistic.DNI in set(shown.table["measure"]):
+        notes.append(
+            "Scores come down under placebo too (regression to the mean): judge a drug by dNI; "
+            "its n: patients of the arm v patients of the placebo arm."
+        )
+    return [*notes, *reason_notes(shown), *shown.notes]
+
+
+# ---------------------------------------------------------------- all cohorts
+
+
+def draw_normalization_atlas(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
+    """Draw the index of every score in every arm and week of every cohort.
+
+    The table has one row for each tile, then the published results.
+    """
+    title = TITLES["normalization_atlas"]
+    time = data.time.rename(columns={"name": "set"})
+    published = data.published.rename(columns={"share": "value"}).assign(drawn=PUBLISHED)
+    published = published.reindex(columns=ATLAS_COLUMNS)
+    if time["ni"].notna().sum() == 0:
+        reason = "no cohort of this run has an index over visits"
+        table = pd.concat([pd.DataFrame([{"reason": reason}]), published], ignore_index=True)
+        return message_sheet(title, data.facts, reason), table.reindex(columns=ATLAS_COLUMNS)
+    blocks, notes = score_blocks(data, time)
+    labels = block_labels(data, blocks)
+    table = _atlas_table(time[time["set"].isin(labels)], labels)
+    columns = list(table[ATLAS_KEYS].drop_duplicates().itertuples(index=False, name=None))
+    places = _atlas_places(columns)
+    left = -text_width([*labels.values(), *published["label"].astype(str)], 7) - 0.14
+    visits = counted(len(columns), "arm and week", "arms and weeks")
+    subtitle = f"{counted(len(labels), 'score')}; {visits}; n = patients"
+    sheet = Sheet(title, data.facts, subtitle, left=left)
+    y = _atlas_header(sheet, data, table, columns, places)
+    rows = table.set_index([*ATLAS_KEYS, "name"]).to_dict("index")
+    look = Look(0.185, 0.185, joined=1, interval=False)
+    end = _draw_tiles(sheet, y, blocks, labels, columns, places, rows, look)
+    below = _draw_published(sheet, published, end + 0.2)
+    x = places[-1][1] + 0.3
+    _draw_bar(sheet, x, "reference", "before treatment")
+    sheet.text(x, 2.12, "0.62", size=7, weight="bold", va="top")
+    meaning = "interval excludes 0, see notes"
+    sheet.text(x + 0.33, 2.12, meaning, size=6.5, color=FAINT, va="top")
+    known = table[table["value"].notna()]
+    lacking = len(known) < len(table)
+    _draw_boxes_key(sheet, x, 2.29, known, lacking, "no index", len(published) > 0)
+    width = max(places[-1][1] + 1.6 - left, 6.5)
+    sheet.notes(below + 0.1, width, [*ATLAS_NOTES, *notes, *data.absent_note])
+    return sheet.figure, pd.concat([table, published], ignore_index=True)[ATLAS_COLUMNS]
+
+
+def _atlas_table(time: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
+    order = {name: i for i, name in enumerate(labels)}
+    time = time.assign(rank=time["set"].map(order)).sort_values(["place", "week", "rank"])
+    known = time["ni"].notna()
+    controlled = time["dni_lower"].notna()
+    lower = time["dni_lower"].where(controlled, time["lower"])
+    upper = time["dni_upper"].where(controlled, time["upper"])
+    table = time.assign(
+        drawn=COMPUTED,
+        name=time["set"],
+        label=time["set"].map(labels),
+        value=time["ni"],
+        bold=np.where(known & ((lower > 0) | (upper < 0)), "yes", "no"),
+        reason_code=time["reason_code"].where(~known, ""),
+        measure=Statistic.NI.value,
+        source="",
+    )
+    table[["lower", "upper"]] = table[["lower", "upper"]].where(known)
+    return table.reset_index(drop=True).reindex(columns=ATLAS_COLUMNS)
+
+
+def _atlas_places(columns: list[tuple]) -> Places:
+    """Columns are wider where a cohort or an arm has few, so that their names fit."""
+    visits = Counter(column[:2] for column in columns)
+    size = Counter(column[0] for column in columns)
+    x, places = 0.0, []
+    for before, column in zip([columns[0], *columns[:-1]], columns, strict=True):
+        x += 0.16 if before[0] != column[0] else 0.04 if before[1] != column[1] else 0.0
+        width = max(VISIT, ARM / visits[column[:2]], COHORT / size[column[0]])
+        places.append((x, x + width))
+        x += width
+    return places
+
+
+def _atlas_header(
+    sheet: Sheet, data: AtlasData, table: pd.DataFrame, columns: list, places: Places
+) -> float:
+    references = table.drop_duplicates("cohort").set_index("cohort")["reference"]
+    tops = []
+    for (cohort,), a, b in _spans(columns, places, 1):
+        text = fit_words(data.name(cohort), 7, (b - a) / 1.15)
+        if references[cohort] == "healthy":
+            text += f"\nagainst {references[cohort]} skin"
+        tops.append((text, a, b))
+    arms = [(key[1], data.colours[key], a, b) for key, a, b in _spans(columns, places, 2)]
+    n = table.drop_duplicates(ATLAS_KEYS).set_index(ATLAS_KEYS)["pairs"]
+    feet = [f"wk {column[2]:g}\nn={int(n[column])}" for column in columns]
+    return _draw_header(sheet, tops, arms, feet, places, 0.0, 7)
+
+
+def _draw_published(sheet: Sheet, published: pd.DataFrame, y: float) -> float:
+    """Draw published results as hatched rows with what was measured; return the lower edge."""
+    if published.empty:
+        return y
+    sheet.text(sheet.left, y, "Published (real trials)", size=7.5, weight="bold", va="center")
+    words = "not recomputed, another measure than NI, of groups, not adjusted for placebo; "
+    words += "sources in full are in the table"
+    sheet.text(0.02, y, words, size=6.5, color=FAINT, va="center")
+    size, width = 0.185, VISIT * 1.4
+    y += size / 2 + 0.03
+    axes = sheet.axes(0, y, width, size * len(published))
+    axes.set(xlim=(0, 1), ylim=(len(published), 0))
+    axes.set_axis_off()
+    plate = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
+    inside = {"size": 6, "ha": "center", "va": "center", "in_layout": False, "bbox": plate}
+    edge = {"edgecolor": "#FFFFFF", "hatch": HATCH, "lw": 0.8, "in_layout": False}
+    for position, row in enumerate(published.itertuples(index=False)):
+        known = np.isfinite(row.value)
+        colour = tile_colour(row.value, row.value, row.value) if known else to_rgb(MISSING)
+        with mpl.rc_context({"hatch.linewidth": 0.7}):
+            axes.add_patch(Rectangle((0, position), 1, 1, facecolor=colour, **edge))
+        text = f"{100 * row.value:.4g} %".replace("-", "−") if known else "no number"
+        axes.text(0.5, position + 0.5, text, **inside)
+        middle = y + size * (position + 0.5)
+        sheet.text(-0.07, middle, row.label, size=7, ha="right", va="center")
+        source = shorten(f"{row.measure}; {without_doi(row.source)}", 118)
+        sheet.text(width + 0.08, middle, source, size=6, color=FAINT, va="center")
+    return y + size * len(published)
+
+
+ATLAS_NOTES = (
+    "NI = share of the disease effect (lesional − reference skin at baseline) that is gone in the "
+    "patients of an arm; reference: nonlesional skin where no other is named. Intervals are in the "
+    "table and in the figure of each cohort.",
+    "Bold: the interval of the difference to placebo (of NI itself, where there is no placebo or "
+    "the arm is the placebo) excludes 0; not corrected for the number of cells. Weeks differ "
+    "between cohorts: compare drugs in the forest, where windows are matched.",
+)
+
+
+# ---------------------------------------------------------------- tiles, header and key of both
+
+
+class Look(NamedTuple):
+    """Inches of a row and of a heading; how many keys joined tiles share; whether to write both.
+
+    `joined` counts the first keys of a column that tiles without a number must share to be joined.
+    """
+
+    row: float
+    heading: float
+    joined: int
+    interval: bool
+
+
+def _spans(columns: list[tuple], places: Places, depth: int) -> list[tuple[tuple, float, float]]:
+    """Blocks of columns that share their first parts: the parts, left and right edge."""
+    found = []
+    for key, some in groupby(range(len(columns)), key=lambda i: columns[i][:depth]):
+        own = list(some)
+        found.append((key, places[own[0]][0], places[own[-1]][1]))
+    return found
+
+
+def _draw_header(
+    sheet: Sheet,
+    tops: list[tuple[str, float, float]],
+    arms: list[tuple[str, str, float, float]],
+    feet: list[str],
+    places: Places,
+    y: float,
+    size: float,
+) -> float:
+    """Write blocks, arms with their colour, visits and patients above the columns."""
+    y += 0.0187 * size * lines_of(text for text, _, _ in tops)
+    for text, a, b in tops:
+        sheet.text((a + b) / 2, y - 0.03, text, size=size, weight="bold", **HEADING)
+    names = [fit_words(arm, size - 0.5, b - a - 0.02) for arm, _, a, b in arms]
+    y += 0.1 + 0.0178 * (size - 0.5) * lines_of(names)
+    for text, (_, colour, a, b) in zip(names, arms, strict=True):
+        sheet.text((a + b) / 2, y - 0.055, text, size=size - 0.5, **HEADING)
+        sheet.box(a + 0.012, y, b - a - 0.024, 0.06, facecolor=colour)
+    style = {"size": size * 0.82, "color": FAINT, "ha": "center", "va": "top", "linespacing": 1.2}
+    for text, (a, b) in zip(feet, places, strict=True):
+        sheet.text((a + b) / 2, y + 0.09, text, **style)
+    return y + 0.35
+
+
+def _draw_tiles(
+    sheet: Sheet,
+    y: float,
+    blocks: ScoreBlocks,
+    labels: dict[str, str],
+    columns: list[tuple],
+    places: Places,
+    rows: dict[tuple, dict],
+    look: Look,
+) -> float:
+    """Draw scores × columns with the labels of the rows; return the lower edge."""
+    height = sum(look.heading + look.row * len(names) for _, names in blocks)
+    axes = sheet.mesh_axes(y, places[-1][1], height)
+    below = 0.0
+    boxes: list[tuple[tuple, Any]] = []
+    for heading, names in blocks:
+        middle = y + below + look.heading / 2 + 0.005
+        sheet.text(0, middle, heading, size=7.5, weight="bold", va="center")
+        below += look.heading
+        for name in names:
+            middle = y + below + look.row / 2
+            sheet.text(-0.07, middle, labels[name], size=7, ha="right", va="center")
+            own = [rows[(*column, name)] for column in columns]
+            for a, b in _joined(own, columns, look.joined):
+                x, right = places[a][0], places[b - 1][1]
+                colour = _write_tile(axes, own[a], x, right, below, b - a > 1, look)
+                boxes.append(((x, below, right, below + look.row), colour))
+            below += look.row
+    corners = [[(a, b), (c, b), (c, d), (a, d)] for (a, b, c, d), _ in boxes]
+    style = {"edgecolors": "white", "linewidths": 0.9, "zorder": 1}
+    filled = PolyCollection(corners, facecolors=[colour for _, colour in boxes], **style)
+    # What lies inside the panel need not be measured to find the size of the page.
+    filled.set_in_layout(False)
+    axes.add_collection(filled, autolim=False)
+    return y + height
+
+
+def _joined(rows: list[dict], columns: list[tuple], shared: int) -> list[tuple[int, int]]:
+    """Start and end of tiles; neighbours without a number for one reason make one."""
+
+    def tile(i: int) -> tuple:
+        lacking = np.isnan(rows[i]["value"])
+        return (columns[i][:shared], rows[i]["reason_code"]) if lacking else (i,)
+
+    groups = [list(some) for _, some in groupby(range(len(rows)), key=tile)]
+    return [(group[0], group[-1] + 1) for group in groups]
+
+
+def _write_tile(
+    axes: Axes, row: dict, x: float, right: float, below: float, several: bool, look: Look
+) -> Any:
+    """Write an index and its interval, or why there is none; return the colour of the tile."""
+    middle = (x + right) / 2
+    style: dict[str, Any] = {"ha": "center", "va": "center", "in_layout": False}
+    if np.isnan(row["value"]):
+        text = reason_of(row["reason_code"])
+        size = 5.5 if look.interval else 5.2
+        if not look.interval:
+            text = shorten(text, max(int((right - x) / 0.052), 6))
+        elif not several:
+            text = text.replace(" ", "\n", 1)
+        style |= {"color": FAINT, "linespacing": 1.05, "size": size}
+        axes.text(middle, below + look.row / 2, text, **style)
+        return MISSING
+    colour = tile_colour(row["value"], row["lower"], row["upper"])
+    bold = row.get("excludes_0", row.get("bold")) == "yes"
+    style["color"] = readable_ink(colour)
+    if look.interval and row["status"] == Status.EXPLORATORY:
+        style["style"] = "italic"
+    number = {"weight": "bold" if bold else "normal", "size": 7 if look.interval else 6.3}
+    at = 0.34 if look.interval else 0.5
+    axes.text(middle, below + look.row * at, digits(row["value"]), **number, **style)
+    if look.interval:
+        dash = "–" if row["lower"] > -0.005 else " to "
+        interval = f"{digits(row['lower'])}{dash}{digits(row['upper'])}"
+        axes.text(middle, below + look.row * 0.76, interval, size=5.2, **style)
+    return colour
+
+
+def _draw_bar(sheet: Sheet, x: float, normal: str, start: str) -> None:
+    """Draw the colour bar of the index and say what its colours mean."""
+    sheet.text(x, 0.0, "Normalization index", size=7.5, va="top")
+    axes = sheet.axes(x, 0.22, 0.14, 1.7)
+    bar = sheet.figure.colorbar(ScalarMappable(Normalize(LOWEST, HIGHEST), colours()), cax=axes)
+    ticks = {
+        LOWEST: f"≤ −{-LOWEST:g}  worse",
+        0.0: f"0  as {start}",
+        0.5: "0.5  half way",
+        1.0: f"1  as {normal} skin",
+        HIGHEST: f"≥ {HIGHEST:g}  beyond {normal} skin",
+    }
+    bar.set_ticks(list(ticks), labels=list(ticks.values()))
+    bar.outline.set_linewidth(0.4)
+    axes.tick_params(labelsize=6.5, length=2)
+
+
+def _draw_boxes_key(
+    sheet: Sheet,
+    x: float,
+    y: float,
+    known: pd.DataFrame,
+    lacking: bool,
+    words: str,
+    published: bool = False,
+) -> None:
+    """Say what pale, grey and hatched tiles are, of those that there are."""
+    kinds = [
+        (says_nothing(known["lower"], known["upper"]).any(), tile_colour(1.0, 0.0, 1.0), "",
+         "pale: interval holds both 0 and 1"),
+        (lacking, MISSING, "", words),
+        (published, tile_colour(0.7, 0.7, 0.7), HATCH, PUBLISHED),
+    ]  # fmt: skip
+    for used, colour, hatch, meaning in kinds:
+        if used:
+            style = {"facecolor": colour, "edgecolor": "white", "hatch": hatch, "lw": 0}
+            sheet.box(x, y + 0.005, 0.24, 0.1, **style)
+            sheet.text(x + 0.33, y, meaning, size=6.5, color=FAINT, va="top")
+            y += 0.17

@@ -1,0 +1,282 @@
+"""overview.html: everything about one cohort on one page that needs no network.
+
+What stands where is said by ``templates/overview.html``; here are the rows of its tables and the
+sentences that depend on them.
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adnorm.base.losses import percent
+from adnorm.base.text import counted
+from adnorm.figures.changes import mark, n_notes, star_text, supported_columns
+from adnorm.figures.data import MOST_ADDED, STATE_ORDER, CohortData
+from adnorm.figures.labels import digits, in_words, interval_text, signed_note
+from adnorm.figures.names import TITLES
+from adnorm.figures.page.html import write_page
+from adnorm.figures.page.methods import REFERENCES, methods_values, versions
+from adnorm.figures.quality import flag_words
+from adnorm.study.vocabulary import ComparisonKind
+
+#: Figures that stand on the page itself; the report has all of them.
+SHOWN = ("set_changes", "patients", "genes_itch", "genes_barrier")
+#: With a larger share of flagged samples the page warns.
+MOST_FLAGGED = 0.25
+#: The sex genes differ between people by nature, so their movement is no alarm.
+NO_ALARM = "sex_check"
+
+Rows = list[dict[str, Any]]
+
+
+def write_overview(data: CohortData, path: Path) -> None:
+    """Write the overview page of a cohort; the SVG figures must already lie beside it."""
+    facts, tables = data.facts, data.tables
+    losses, cautions = _losses(tables["losses"])
+    supported, refused = _comparisons(data)
+    people = data.samples["patient"].nunique()
+    write_page(
+        path,
+        "overview.html",
+        **methods_values(data),
+        title=facts.get("title") or facts["cohort"],
+        cohort=facts["cohort"],
+        lead=f"{len(data.samples)} samples of {people} people, {facts.get('disease', '')}",
+        simulated=bool(facts.get("simulated")),
+        file=data.settings.cohort,
+        results=_results(data),
+        index_note=_index_note(data),
+        warnings=[*warnings(data), *cautions],
+        placebo_note=placebo_note(data),
+        n_note="; ".join(n_notes(supported_columns(data))),
+        signed_note=signed_note(data, data.topic_sets),
+        stars=star_text(data.fdr),
+        figures=_embedded(path.parent),
+        design=_design(data),
+        supported=supported,
+        refused=refused,
+        quality=_quality(data),
+        excluded=_rows(tables["excluded"]),
+        losses=losses,
+        identifiers=_rows(tables["identifiers"]),
+        coverage=_coverage(data),
+        agreement=_agreement(tables["agreement"]),
+        references=REFERENCES,
+        versions=versions(),
+        files=_files(data),
+    )
+
+
+def _rows(table: pd.DataFrame) -> Rows:
+    return table.astype(object).where(table.notna(), "").to_dict("records")
+
+
+def _embedded(folder: Path) -> Rows:
+    return [
+        {
+            "data": base64.b64encode((folder / f"{name}.svg").read_bytes()).decode("ascii"),
+            "alt": TITLES[name],
+            "caption": f"{TITLES[name]}. Its numbers are in {name}.tsv.",
+        }
+        for name in SHOWN
+    ]
+
+
+# ---------------------------------------------------------------- results
+
+
+def _results(data: CohortData) -> dict[str, Any]:
+    """Lay out the itch and barrier sets: one row a comparison, one column a set."""
+    columns = supported_columns(data)
+    known = data.shown_effects([c.contrast for c in columns]).set_index(["contrast", "set"])
+    rows = []
+    for column in columns:
+        row = {
+            "what": in_words(column.contrast, column.kind, data.arms, week=False),
+            "week": f"{column.week:g}",
+            "pairs": column.n_text,
+        }
+        for name in data.topic_sets:
+            key = (column.contrast, name)
+            row[name] = _result(known.loc[key], data) if key in known.index else ""
+        rows.append(row)
+    titles = {"what": "Comparison", "week": "#Week", "pairs": "#Patients"}
+    titles |= {name: f"#{data.sets.loc[name, 'label']}" for name in data.topic_sets}
+    return {"rows": rows, "titles": titles}
+
+
+def _result(row: pd.Series, data: CohortData) -> str:
+    if not np.isfinite(row["change"]):
+        return f"not available: {row['reason']}"
+    flag = "" if data.sets.loc[row.name[1], "status"] == "ok" else "†"
+    estimate, _, interval = interval_text(*row[["change", "lower", "upper"]], "+").partition(" ")
+    parts = [interval, mark(row["fdr"], data.fdr), flag]
+    # A narrow page breaks the line before the interval, not within it.
+    return f"{estimate} {' '.join(filter(None, parts)).replace(' ', chr(0xA0))}"
+
+
+def _index_note(data: CohortData) -> str:
+    """Say where the index is; it needs all cohorts of a run, which this page does not wait for."""
+    changes = [c for c in supported_columns(data) if c.kind == ComparisonKind.CHANGE]
+    if not changes:
+        return f"This cohort has no normalization index: {data.why_no(ComparisonKind.CHANGE)}."
+    return (
+        "How far each of these scores is back (the normalization index, which sets a change "
+        "against the disease effect), with its intervals: in the report under "
+        "Normalization, in the results as figures/normalization.svg and index/index.tsv."
+    )
+
+
+def placebo_note(data: CohortData) -> str:
+    """Say what placebo alone does to the scores, if the cohort can tell."""
+    columns = [c for c in supported_columns(data) if c.kind == ComparisonKind.CHANGE]
+    if not columns:
+        return ""
+    own = [c.contrast for c in columns if c.group == data.placebo]
+    if not own:
+        return (
+            "The cohort has no placebo arm: a change may also come from time or from regression "
+            "to the mean."
+        )
+    effects = data.shown_effects(own)
+    changes = effects.loc[effects["set"].isin(data.topic_sets), "change"]
+    if not changes.median() < 0:
+        return "A drug is judged by its difference to placebo."
+    return (
+        "Scores also fall without any drug (regression to the mean), so a change in a drug arm "
+        "means little without the difference to placebo."
+    )
+
+
+def warnings(data: CohortData) -> list[str]:
+    """Say why the results of a cohort must be read with care; usually nothing."""
+    caution = str(data.facts.get("caution", ""))
+    found = [caution] if caution else []
+    samples = len(data.samples)
+    if data.flagged > MOST_FLAGGED * samples:
+        found.append(
+            f"{data.flagged} of {samples} samples are flagged by quality control: differences "
+            "may be technical."
+        )
+    moved, tested = _moved_controls(data)
+    if moved:
+        listed = "; ".join(moved[:4]) + (f"; and {len(moved) - 4} more" if len(moved) > 4 else "")
+        found.append(
+            f"Negative controls move: read the results with care. Of {tested} changes of control "
+            f"sets {len(moved)} {'differs' if len(moved) == 1 else 'differ'} from 0: {listed}."
+        )
+    return found
+
+
+def _moved_controls(data: CohortData) -> tuple[list[str], int]:
+    """List control sets that change, strongest first, and count the changes that were tested."""
+    sets = data.sets
+    controls = sets.index[(sets["role"] == "control") & (sets.index != NO_ALARM)]
+    kinds = {c.contrast: c.kind for c in supported_columns(data)}
+    effects = data.shown_effects(list(kinds))
+    rows = effects[effects["set"].isin(controls) & effects["change"].notna()]
+    # An interval alone excludes 0 in one of twenty comparisons by chance.
+    moved = rows[rows["fdr"] < data.fdr]
+    moved = moved.sort_values("change", key=lambda c: -c.abs(), kind="stable")
+    texts = [
+        f"{sets.loc[row.set, 'label']} {digits(row.change, '+')} "
+        f"({in_words(row.contrast, kinds[row.contrast], data.arms)})"
+        for row in moved.itertuples(index=False)
+    ]
+    return texts, len(rows)
+
+
+# ---------------------------------------------------------------- design, quality, losses, sets
+
+
+def _design(data: CohortData) -> dict[str, Any]:
+    """Patients by arm, skin and week; biopsies in brackets where there are more."""
+    table = data.tables["design"]
+    counts = [
+        f"{people} ({biopsies})" if biopsies > people else f"{people}"
+        for people, biopsies in zip(table["patients"], table["samples"], strict=True)
+    ]
+    wide = table.assign(n=counts).pivot(index=["arm", "state"], columns="week", values="n")
+    present = [
+        (arm, state) for arm in data.arms for state in STATE_ORDER if (arm, state) in wide.index
+    ]
+    wide = wide.loc[present].fillna("–").reset_index()
+    titles = {week: f"#Week {week:g}" for week in wide.columns[2:]}
+    return {"rows": wide.to_dict("records"), "titles": {"arm": "Arm", "state": "Skin"} | titles}
+
+
+def _comparisons(data: CohortData) -> tuple[Rows, Rows]:
+    """Comparisons in words: those that the design supports, and the others."""
+    table = data.tables["comparisons"]
+    names = zip(table["contrast"], table["kind"], strict=True)
+    table = table.assign(words=[in_words(contrast, kind, data.arms) for contrast, kind in names])
+    supported = table["supported"] == "yes"
+    return _rows(table[supported]), _rows(table[~supported])
+
+
+def _quality(data: CohortData) -> dict[str, Any]:
+    qc, excluded = data.tables["qc"], data.tables["excluded"]
+    flags = qc["flags"].fillna("").astype(str)
+    flagged = qc.assign(flags=flags.map(flag_words), excluded_flag=qc["excluded"] == "yes")
+    flagged = flagged[flags != ""]
+    sentence = (
+        f"Assessed: {counted(len(qc), 'sample')}; flagged: {len(flagged)}, of which excluded by a "
+        f"rule: {flagged['excluded_flag'].sum()}. Left out of the analysis in all: {len(excluded)}."
+    )
+    return {"sentence": sentence, "rows": _rows(flagged)}
+
+
+def _losses(table: pd.DataFrame) -> tuple[Rows, list[str]]:
+    """What was lost between the deposit and the genes; large losses first, and as cautions."""
+    table = table.assign(flag=table["warning"] == "yes")
+    table = table.sort_values("flag", ascending=False, kind="stable")
+    table["number"] = [
+        f"{lost:,} of {total:,} ({percent(share)})"
+        for lost, total, share in zip(table["lost"], table["of"], table["share"], strict=True)
+    ]
+    large = table[table["flag"]].itertuples()
+    return _rows(table), [f"Lost on the way: {row.number} {row.what}." for row in large]
+
+
+def _coverage(data: CohortData) -> dict[str, Any]:
+    table = data.by_set(data.tables["coverage"])
+    table = table.assign(
+        flag=table["status"] != "ok",
+        label=table["set"].map(data.sets["label"]).fillna(table["set"]),
+        status=table["status"].str.replace("_", " "),
+    )
+    sentence = (
+        f"{len(table):,} gene sets, {table['flag'].sum()} of them flagged for low coverage or not "
+        "scored."
+    )
+    added = set(data.added_sets())
+    if len(added) > MOST_ADDED:
+        sentence += f" The {len(added):,} added sets are not listed here: see coverage.tsv."
+        table = table[~table["set"].isin(added)]
+    return {"sentence": sentence, "rows": _rows(table)}
+
+
+def _agreement(table: pd.DataFrame) -> str:
+    if table.empty or table["spearman"].isna().all():
+        return ""
+    middle = table.groupby(["method_a", "method_b"])["spearman"].median()
+    pairs = [f"{a} and {b} {value:.2f}" for (a, b), value in middle.items()]
+    return (
+        f"Agreement of the scores (median Spearman correlation over the sets): {'; '.join(pairs)}."
+    )
+
+
+def _files(data: CohortData) -> Rows:
+    return [
+        {
+            **{key: file[key] for key in ("name", "role", "source")},
+            "bytes": f"{int(file['bytes']):,}",
+            "sha256": str(file["sha256"])[:16],
+        }
+        for file in data.manifest.get("files", [])
+    ]

@@ -1,0 +1,53 @@
+"""Scores of the skin and the clinic."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import matplotlib as mpl
+import numpy as np
+
+from adnorm.base.tables import read_table
+from adnorm.figures.concordance import draw_concordance
+from adnorm.figures.theme import RC
+from builders.figure_index import words
+
+
+def test_concordance_shows_the_points_the_correlation_and_the_shares(index_made, index_drawn):
+    figure, table = index_drawn["concordance"]
+    concordance = read_table(index_made[0]["concordance"])
+    estimate = table[table["drawn"] == "correlation"].iloc[0]
+    row = concordance[
+        (concordance["question"] == "change_with_clinic")
+        & (concordance["arm"] == "all arms")
+        & (concordance["score"] == "global")
+        & (concordance["week"] == 12)
+    ].iloc[0]
+    assert estimate["estimate"] == row["estimate"]
+    assert estimate["n"] == row["n"] == (table["drawn"] == "patient").sum()
+    assert f"ρ = {row['estimate']:.2f}" in words(figure)
+    shares = table[table["drawn"] == "share"].merge(
+        read_table(index_made[0]["calibration"]).query("arm == 'all arms'"),
+        on=["outcome", "score", "week", "bin"],
+    )
+    assert len(shares) == 5
+    np.testing.assert_array_equal(shares["y"].astype(float), shares["share"])
+    assert shares["n_x"].sum() == row["n"]
+    # Decreases of single patients, from the two tables they come from.
+    scores = read_table(index_made[0]["patients"]).query("state == 'lesional' and name == 'global'")
+    wide = scores.pivot(index="patient", columns="week", values="score")
+    points = table[table["drawn"] == "patient"].set_index("patient")
+    expected = (wide[0.0] - wide[12.0]).loc[points.index]
+    np.testing.assert_allclose(points["y"].astype(float), expected)
+
+
+def test_shares_are_of_the_first_score_that_has_patients(index_made):
+    table = index_made[1].tables["calibration"].copy()
+    first, other = index_made[1].primary[:2]
+    columns = ["responders", "n"]
+    table[columns] = table[columns].where(table["score"] == other, 0)
+    tables = index_made[1].tables | {"calibration": table}
+    with mpl.rc_context(RC):
+        _, drawn = draw_concordance(dataclasses.replace(index_made[1], tables=tables))
+    assert first != other
+    assert set(drawn.loc[drawn["drawn"] == "share", "score"]) == {other}

@@ -1,0 +1,52 @@
+"""Patients as lines: scores and responses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adnorm.base.tables import read_table
+from adnorm.figures import theme
+from adnorm.figures.data import read_cohort
+from adnorm.figures.patients import draw_patients
+from builders.figure_cohorts import HEALTHY, make_cohort
+from builders.figure_index import words
+
+
+def test_patients_table_averages_biopsies_of_one_visit(trial):
+    cohort, folder = trial
+    table = read_table(folder / "patients.tsv")
+    assert set(table["biopsies"]) == {1}
+    assert len(table) == 3 * len(cohort.samples)
+    scores = cohort.score_values().loc["itch_core_skin_up"]
+    one = table[(table["set"] == "itch_core_skin_up") & (table["state"] == "lesional")]
+    assert one["score"].sum() == pytest.approx(
+        scores[cohort.samples["state"] == "lesional"].sum(), abs=1e-3
+    )
+
+
+def test_two_patients_have_no_mean_line(tmp_path):
+    arms = {"placebo": 4, "ruxolitinib": 2}
+    plan = HEALTHY | {"arms": arms, "states": ["nonlesional", "lesional"]}
+    figure, _ = draw_patients(read_cohort(*make_cohort(tmp_path, **plan)))
+    bold = [
+        sum(len(x.get_xdata()) for x in a.lines if x.get_color() == theme.INK) for a in figure.axes
+    ]
+    assert bold == [2, 0] * 3
+
+
+def test_trajectories_are_the_responses_and_their_median(index_made, index_drawn):
+    figure, table = index_drawn["trajectories"]
+    rows = read_table(index_made[0]["trajectories"])
+    later = table[(table["line"] == "patient") & (table["week"] > 0)]
+    both = later.merge(rows, on=["name", "arm", "patient", "week"], suffixes=("", "_there"))
+    assert len(both) == len(later) > 0
+    np.testing.assert_array_equal(both["response"], both["response_there"])
+    median = table[table["line"] == "median"]
+    expected = later.groupby(["name", "arm", "week"])["response"].median()
+    found = median.set_index(["name", "arm", "week"])["response"]
+    pd.testing.assert_series_equal(found.sort_index(), expected.sort_index(), check_names=False)
+    # Three scores, three arms.
+    assert sum(len(axes.collections) == 1 for axes in figure.axes) == 9
+    assert "n = 8, 8" in words(figure)
