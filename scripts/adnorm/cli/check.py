@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.logs import warnings_collected
+from adnorm.base.shipped import HOME
 from adnorm.cli import configuration
 from adnorm.cli.terminal import in_words, say, say_json, warn
 
@@ -134,7 +135,7 @@ def _behind(unread: list[str], config: dict) -> list[str]:
         settings = check(config, "config", "")
     except AdnormError:
         return []
-    settings["gene_sets"] = [str(locate(p, configuration.HOME)) for p in settings["gene_sets"]]
+    settings["gene_sets"] = [str(locate(p, HOME)) for p in settings["gene_sets"]]
     problems = []
     for name in unread:
         named, path = configuration.cohort_path(name, config)

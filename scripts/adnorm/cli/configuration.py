@@ -7,8 +7,8 @@ import json
 import shlex
 from pathlib import Path
 
-#: The repository: files that adnorm ships are found there from any working directory.
-HOME = Path(__file__).resolve().parents[3]
+from adnorm.base.shipped import HOME
+
 SHIPPED = "config/config.yaml"
 
 
