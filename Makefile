@@ -27,7 +27,7 @@ if [ -f $(1)/atlas/cohorts.html ]; then \
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo real test lint format lock clean
+.PHONY: help demo real test coverage lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ real: $(VENV)/run ## the three real series; GEO=folder reads a mirror instead of
 
 test: $(VENV)/development ## everything that tests need, then the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
+
+coverage: $(VENV)/development ## the tests once more, with the lines of the package that none of them runs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term:skip-covered --cov-report=html:results/coverage
 
 lint: $(VENV)/development ## formatting and lint of Python and Snakemake files
 	$(BIN)/ruff format --check .

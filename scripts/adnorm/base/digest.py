@@ -52,8 +52,13 @@ def modules_of(script: Path) -> list[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += _read(path)[1]
+            waiting += imports_of(path)
     return sorted(found)
+
+
+def imports_of(module: Path) -> tuple[Path, ...]:
+    """List the modules of the package that one imports itself, anywhere in it."""
+    return _read(module)[1]
 
 
 @functools.cache

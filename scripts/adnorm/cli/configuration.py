@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adnorm.study.reading import Study
 
-#: The repository: files that adnorm ships are found there from any working directory.
-HOME = Path(__file__).resolve().parents[3]
+from adnorm.base.shipped import HOME
+
 SHIPPED = "config/config.yaml"
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.logs import warnings_collected
+from adnorm.base.shipped import HOME
 from adnorm.base.tables import read_table
 from adnorm.base.yaml_text import read_yaml
 from adnorm.cli import configuration
@@ -250,7 +251,7 @@ def problems_behind(unread: list[str], config: dict[str, Any]) -> list[str]:
         settings = check(RunConfig, config, "")
     except AdnormError:
         return []
-    sets = tuple(str(locate(path, configuration.HOME)) for path in settings.gene_sets)
+    sets = tuple(str(locate(path, HOME)) for path in settings.gene_sets)
     settings = settings.model_copy(update={"gene_sets": sets})
     problems = []
     for name in unread:

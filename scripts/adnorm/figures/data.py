@@ -399,7 +399,7 @@ def read_cohort(inputs: Mapping[str, Any], settings: DrawingSettings) -> CohortD
             f"{listing(odd)}); run the scores stage again"
         )
     data = CohortData(
-        facts=dict(expression.uns["adnorm"]),
+        facts=dict(expression.uns["adnorm"]) | {"title": settings.cohort.title},
         tables={name: read_table(inputs[name]) for name in COHORT_TABLES},
         gene_sets=read_gene_sets(inputs["gene_sets"]),
         settings=settings,
