@@ -92,7 +92,11 @@ def read_observations(path: Path | str) -> Observations:
     AdnormError
         The file is absent, or a value is missing or infinite.
     """
-    data = read_h5ad(path)
+    return observations_of(read_h5ad(path), str(path))
+
+
+def observations_of(data: AnnData, path: str) -> Observations:
+    """Combine the biopsies of a container; `path` is what messages call it."""
     matrix = np.asarray(data.X, dtype=float)
     bad = ~np.isfinite(matrix).all(axis=0)
     if bad.any():
@@ -128,7 +132,7 @@ def read_observations(path: Path | str) -> Observations:
         log2=np.ascontiguousarray(average_rows(matrix, codes).T),
         counts=counts,
         library_sizes=sizes,
-        facts=dict(data.uns["adnorm"]),
+        facts=dict(data.uns.get("adnorm", {})),
     )
 
 
