@@ -150,3 +150,14 @@ def test_versions_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == __version__
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_journeys_of_the_guide_lead_through_modules_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    journeys = text[text.index("## Three journeys") : text.index("## How to add")]
+    modules = re.findall(r"`([a-z_]+/[a-z_]+)`", journeys)
+    assert len(modules) > 20
+    assert [name for name in modules if not (PACKAGE / f"{name}.py").is_file()] == []
+    files = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|yaml|md|tsv))`", text))
+    places = (ROOT, PACKAGE)
+    assert [name for name in files if not any((p / name).is_file() for p in places)] == []
