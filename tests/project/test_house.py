@@ -161,3 +161,10 @@ def test_the_journeys_of_the_guide_lead_through_modules_that_exist():
     files = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|yaml|md|tsv))`", text))
     places = (ROOT, PACKAGE)
     assert [name for name in files if not any((p / name).is_file() for p in places)] == []
+
+
+def test_corrections_name_tests_that_exist():
+    text = (ROOT / "benchmarks" / "corrections.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z]+/(?:test_[a-z0-9_]+|[a-z0-9_]+_test))`", text))
+    assert len(named) > 15
+    assert [name for name in sorted(named) if not (ROOT / "tests" / f"{name}.py").is_file()] == []
