@@ -44,9 +44,13 @@ test: $(VENV)/development ## everything that tests need, then the tests
 coverage: $(VENV)/development ## the tests once more, with the lines of the package that none of them runs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term:skip-covered --cov-report=html:results/coverage
 
-lint: $(VENV)/development ## formatting and lint of Python and Snakemake files
+# Packages whose types hold; without names, mypy checks all of them (pyproject.toml).
+TYPED = atlas base cli effects expression fetch index onboarding readers scores simulation
+
+lint: $(VENV)/development ## formatting, lint and types of Python and Snakemake files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy --follow-imports=silent scripts/*.py scripts/adnorm/*.py $(TYPED:%=scripts/adnorm/%)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
@@ -64,7 +68,7 @@ lock: $(VENV)/development ## lock the dependencies again (needs the package inde
 	$(BIN)/python envs/conda_from_lock.py
 
 clean: ## remove results and the environment
-	rm -rf results $(VENV) .snakemake .pytest_cache .ruff_cache
+	rm -rf results $(VENV) .snakemake .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "adnorm needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12 …" % v)'

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import RefusedFileError
-from adnorm.base.stage import run
+from adnorm.base.stage import Files, run
 from adnorm.expression.build import StageSettings, build
 from adnorm.fetch.proof import fetch_again
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def build_or_fetch_again(inputs, outputs, settings, seed):
+def build_or_fetch_again(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> None:
     try:
         build(inputs, outputs, settings, seed)
     except RefusedFileError as error:

@@ -305,7 +305,7 @@ def normalization_index(
     table = compute(values, combined, reference, placebo_arm, settings, seed, names)
     table = table.drop(columns="basis", errors="ignore")
     texts = table.select_dtypes("object")
-    return table.assign(**{column: texts[column].map(_plain) for column in texts})
+    return table.assign(**{str(column): texts[column].map(_plain) for column in texts})
 
 
 def _sheet(samples: pd.DataFrame, reference: str | None = None) -> pd.DataFrame:

@@ -10,13 +10,16 @@ import io
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from adnorm.base.errors import AdnormError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 GZIP_MAGIC = b"\x1f\x8b"
 #: Gigabytes that a file may hold unless its cohort file allows more …
@@ -40,7 +43,7 @@ _allowed: ContextVar[float | None] = ContextVar("allowed", default=None)
 
 
 @contextmanager
-def allowing(source: dict) -> Iterator[None]:
+def allowing(source: Mapping[str, Any]) -> Iterator[None]:
     """Allow the files that are read in the block what ``source:`` of a cohort file allows them.
 
     Its ``unpacked_gigabytes`` stands for both limits.
@@ -97,9 +100,10 @@ class _Counted(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
-        text = self._next(len(buffer))
-        buffer[: len(text)] = text
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        text = self._next(len(view))
+        view[: len(text)] = text
         return len(text)
 
     def readall(self) -> bytes:

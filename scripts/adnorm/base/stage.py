@@ -139,7 +139,7 @@ def original(value: object) -> Any:
     return _each_text(value, lambda text: unquote(text, errors="surrogatepass"))
 
 
-def _code(match: re.Match) -> str:
+def _code(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
 
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -77,7 +78,8 @@ def as_written(frame: pd.DataFrame) -> pd.DataFrame:
     [1.23457]
     """
     numbers = frame.select_dtypes("float")
-    return frame.assign(**{name: [float(_DIGITS % v) for v in numbers[name]] for name in numbers})
+    rounded = {str(name): [float(_DIGITS % v) for v in numbers[name]] for name in numbers}
+    return frame.assign(**rounded)
 
 
 def write_table(frame: pd.DataFrame, path: Path | str) -> None:
@@ -133,7 +135,7 @@ def write_json(value: object, path: Path | str) -> None:
         )
 
 
-def read_json(path: Path | str) -> dict:
+def read_json(path: Path | str) -> dict[str, Any]:
     """Read a JSON file; one that is absent or no JSON is named."""
     path = Path(path)
     try:

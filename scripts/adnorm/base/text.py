@@ -21,7 +21,7 @@ def printable(text: str) -> str:
     return _CONTROL.sub(_picture, text)
 
 
-def _picture(match: re.Match) -> str:
+def _picture(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code < 0x20:
         return chr(0x2400 + code)

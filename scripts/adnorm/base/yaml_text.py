@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -27,9 +28,9 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _unique_mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict:
+def _unique_mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
     loader.flatten_mapping(node)
-    result: dict = {}
+    result: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
         if isinstance(key, list | dict):
@@ -103,7 +104,7 @@ def read_value(text: str, where: str) -> object:
         raise AdnormError(f"{where}: '{text}' is not valid YAML: {reason}") from None
 
 
-def read_yaml(path: Path) -> dict:
+def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file whose top level is a mapping.
 
     Raises
@@ -113,7 +114,7 @@ def read_yaml(path: Path) -> dict:
         key, is not a mapping, or unfolds to far more than it is long.
     """
     problems = Problems(str(path))
-    value = None
+    value: Any = None
     try:
         value = _load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from types import ModuleType
 
 from adnorm import __version__
 from adnorm.base.errors import AdnormError
@@ -48,7 +49,7 @@ def _parser(name: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def _module(command: str):
+def _module(command: str) -> ModuleType:
     return importlib.import_module(f"adnorm.cli.{command.replace('-', '_')}")
 
 

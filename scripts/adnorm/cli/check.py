@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adnorm.base.logs import warnings_collected
 from adnorm.base.text import counted
@@ -91,7 +91,7 @@ def run(chosen: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _unfilled(config: dict) -> list[str]:
+def _unfilled(config: dict[str, Any]) -> list[str]:
     """List the lines that a proposal left to be filled in."""
     from adnorm.onboarding.cohort_text import FILL
 
@@ -140,8 +140,8 @@ def as_text(found: Inspection) -> str:
     for word, title in (("yes", "supported comparisons"), ("no", "not supported")):
         rows = comparisons[comparisons["supported"] == word]
         lines += ["", f"  {title}: {len(rows)}"]
-        for row in rows.itertuples():
-            lines += _comparison(row.contrast, row.reason)
+        for name, reason in zip(rows["contrast"], rows["reason"], strict=True):
+            lines += _comparison(name, reason)
     lines += ["", *_coverage(found.coverage), *_losses(found.tables["losses"])]
     for warning in found.warnings:
         lines += ["", *_wrapped(f"warning: {warning}")]
@@ -166,9 +166,10 @@ def _coverage(coverage: pd.DataFrame) -> list[str]:
     shown = (
         coverage if len(coverage) <= _MOST_SETS else coverage[coverage["status"] != SetStatus.OK]
     )
-    for row in shown.head(_MOST_SETS).itertuples():
-        status = "" if row.status == SetStatus.OK else f"  {row.status.replace('_', ' ')}"
-        lines.append(f"    {row.set[:60]:<60} {row.found:>5} / {row.asked:<5}{status}".rstrip())
+    columns = (shown[column].head(_MOST_SETS) for column in ("set", "found", "asked", "status"))
+    for name, found, asked, status in zip(*columns, strict=True):
+        flag = "" if status == SetStatus.OK else f"  {status.replace('_', ' ')}"
+        lines.append(f"    {name[:60]:<60} {found:>5} / {asked:<5}{flag}".rstrip())
     if len(shown) > _MOST_SETS:
         lines.append(f"    and {len(shown) - _MOST_SETS} more that fall short")
     return lines
@@ -179,9 +180,9 @@ def _losses(losses: pd.DataFrame) -> list[str]:
     from adnorm.base.losses import percent
 
     lines = ["", "  lost on the way:"] if len(losses) else ["", "  lost on the way: nothing"]
-    for row in losses.itertuples():
-        text = f"{row.lost:,} of {row.of:,} {row.what} ({percent(row.share)})"
-        text += " – see the warning" if row.warning == "yes" else ""
+    for row in losses.to_dict("records"):
+        text = f"{row['lost']:,} of {row['of']:,} {row['what']} ({percent(row['share'])})"
+        text += " – see the warning" if row["warning"] == "yes" else ""
         lines += textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent=" " * 6)
     return lines
 
@@ -208,9 +209,9 @@ def _table(frame: pd.DataFrame) -> list[str]:
     return [f"  {line}".rstrip() for line in padded]
 
 
-def as_json(found: Inspection) -> dict:
+def as_json(found: Inspection) -> dict[str, Any]:
     """Give the check of a cohort as plain values; missing numbers are null."""
-    answer = {
+    answer: dict[str, Any] = {
         "id": found.cohort.id,
         "title": found.cohort.title,
         "fine": not found.problems,
@@ -232,6 +233,10 @@ def as_json(found: Inspection) -> dict:
     return answer
 
 
-def _records(frame: pd.DataFrame) -> list[dict]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{k: v.item() if hasattr(v, "item") else v for k, v in row.items()} for row in rows]
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    import pandas as pd
+
+    return [
+        {str(key): None if pd.isna(value) else value for key, value in row.items()}
+        for row in frame.to_dict("records")
+    ]

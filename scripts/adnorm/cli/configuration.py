@@ -111,7 +111,9 @@ def read_studies(config: dict[str, Any], where: str) -> tuple[list[Study], list[
     return studies, problems, unread
 
 
-def snakemake_call(chosen: argparse.Namespace, config: dict, cohorts: list[str]) -> tuple[str, str]:
+def snakemake_call(
+    chosen: argparse.Namespace, config: dict[str, Any], cohorts: list[str]
+) -> tuple[str, str]:
     """Write the call that runs what was checked.
 
     Parameters
@@ -148,13 +150,13 @@ def snakemake_call(chosen: argparse.Namespace, config: dict, cohorts: list[str])
     return shlex.join(words), shlex.quote(f"{results}/report.html")
 
 
-def cohort_names(config: dict) -> list[str]:
+def cohort_names(config: dict[str, Any]) -> list[str]:
     """Return the cohorts as the configuration names them; none when it is malformed."""
     names = config.get("cohorts")
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
-def cohort_path(name: str, config: dict) -> tuple[str, Path]:
+def cohort_path(name: str, config: dict[str, Any]) -> tuple[str, Path]:
     """Say how a message calls a cohort file, and where the file is."""
     from adnorm.study.reading import cohort_path as path_of
 

@@ -6,6 +6,7 @@ NCBI and lists the series."""
 from __future__ import annotations
 
 import argparse
+from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 from adnorm.base.errors import AdnormError
@@ -47,6 +48,15 @@ def _any(words: list[str] | tuple[str, ...]) -> str:
     )
 
 
+class Series(TypedDict):
+    """A series as NCBI lists it."""
+
+    accession: str
+    samples: int
+    date: str
+    title: str
+
+
 def addresses() -> dict[str, str]:
     """Return the term, the address of the E-utilities and the page for people."""
     term = query_term()
@@ -58,14 +68,14 @@ def addresses() -> dict[str, str]:
     }
 
 
-def find_series() -> list[dict]:
+def find_series() -> list[Series]:
     """Ask NCBI for accession, title, samples and date of each series, newest first."""
     found = _ask(addresses()["query"]).get("esearchresult", {}).get("idlist", [])
     if not found:
         return []
     query = urlencode({"db": "gds", "id": ",".join(found), "retmode": "json"})
     summaries = _ask(f"{_EUTILS}/esummary.fcgi?{query}").get("result", {})
-    series = [
+    series: list[Series] = [
         {
             "accession": entry["accession"],
             "samples": int(entry.get("n_samples") or 0),
@@ -78,7 +88,7 @@ def find_series() -> list[dict]:
     return sorted(series, key=lambda s: (s["date"], s["accession"]), reverse=True)
 
 
-def _ask(address: str) -> dict:
+def _ask(address: str) -> dict[str, Any]:
     import requests
 
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import yaml
 
@@ -29,6 +29,23 @@ EXAMPLES = """examples:
 """
 
 
+class _File(TypedDict):
+    """A file of a cohort: its digest now and the one that is pinned, where there is one."""
+
+    file: str
+    role: str | None
+    found: str | None
+    pinned: str | None
+
+
+class _Answer(TypedDict):
+    """What there is to say about a cohort."""
+
+    id: str
+    cohort_file: str
+    files: list[_File]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     configuration.add_arguments(parser)
@@ -39,7 +56,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Pin or compare; 1 when a comparison finds differences or a cohort cannot be read."""
     config, where = configuration.read_configuration(chosen)
     studies, problems, _ = configuration.read_studies(config, where)
-    answers = []
+    answers: list[_Answer] = []
     for study in studies:
         for name, cohort in study.cohorts.items():
             if cohort.route == Route.SIMULATED:
@@ -77,9 +94,9 @@ def _digests(cohort: Cohort, config: RunConfig) -> dict[str, tuple[str, str]]:
     return {entry["role"]: (entry["name"], entry["sha256"]) for entry in files}
 
 
-def _compared(found: dict[str, tuple[str, str]], pinned: dict[str, str]) -> list[dict]:
+def _compared(found: dict[str, tuple[str, str]], pinned: dict[str, str]) -> list[_File]:
     """Lay found and pinned digests side by side; a digest may be pinned by role or file name."""
-    left, rows = dict(pinned), []
+    left, rows = dict(pinned), list[_File]()
     for role, (name, digest) in sorted(found.items()):
         pin = left.pop(role if role in pinned else name, None)
         rows.append({"file": name, "role": role, "found": digest, "pinned": pin})
@@ -87,22 +104,22 @@ def _compared(found: dict[str, tuple[str, str]], pinned: dict[str, str]) -> list
     return rows
 
 
-def _differ(files: list[dict]) -> bool:
+def _differ(files: list[_File]) -> bool:
     return any(file["found"] != file["pinned"] for file in files)
 
 
-def _as_text(answer: dict, compare: bool) -> str:
+def _as_text(answer: _Answer, compare: bool) -> str:
     lines = []
     for file in answer["files"]:
         found, pinned = file["found"], file["pinned"]
         if found == pinned:
             what = "as pinned"
-        elif found is None:
-            what = f"pinned ({pinned[:12]}…), but no file of this cohort"
-        elif pinned is None:
-            what = f"{found[:12]}… is not pinned" if compare else f"pinned as {found[:12]}…"
-        else:
+        elif found and pinned:
             what = f"pinned is {pinned[:12]}…, found is {found[:12]}…"
+        elif found:
+            what = f"{found[:12]}… is not pinned" if compare else f"pinned as {found[:12]}…"
+        elif pinned:
+            what = f"pinned ({pinned[:12]}…), but no file of this cohort"
         lines.append(f"  {file['file']}: {what}")
     written = not compare and _differ(answer["files"])
     head = f"{answer['id']}: " + (f"written to {answer['cohort_file']}" if written else "compared")

@@ -11,7 +11,7 @@ import re
 import shlex
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.text import counted
@@ -31,6 +31,28 @@ EXAMPLES = """examples:
   adnorm new-cohort data/pseudobulk.h5ad --json
 """
 _SHELF = Path("config/cohorts")
+
+
+class _Line(TypedDict):
+    """A line that is left to confirm or to fill in."""
+
+    line: int
+    mark: str
+    remark: str
+
+
+class _Proposal(TypedDict):
+    """What there is to say about a proposed cohort file."""
+
+    file: str
+    samples: int
+    route: str
+    confirm: int
+    fill_in: int
+    lines: list[_Line]
+    stops: str
+    needs_identifier_table: bool
+    geo: str | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +80,7 @@ def run(chosen: argparse.Namespace) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         marks = marked_lines(text)
-        answer = {
+        answer: _Proposal = {
             "file": str(path),
             "samples": len(draft.raw),
             "route": draft.route,
@@ -145,7 +167,7 @@ def _needs_table(draft: CohortDraft) -> bool:
         return False
 
 
-def _as_text(answer: dict) -> str:
+def _as_text(answer: _Proposal) -> str:
     from adnorm.onboarding.cohort_text import scalar
 
     lines = [f"{answer['file']}: {answer['samples']} samples, route {answer['route']}"]

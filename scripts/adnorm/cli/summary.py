@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.text import per_cent
@@ -55,6 +55,18 @@ class Headline(NamedTuple):
     rank: int
     heading: str
     lines: list[str]
+
+
+class Summary(TypedDict):
+    """What a run says in short: the cohort that is told first, the others, and what is missing."""
+
+    results: str
+    report: str | None
+    heading: str
+    lines: list[str]
+    others: list[str]
+    cohorts: int
+    unfinished: list[str]
 
 
 class _Answer(NamedTuple):
@@ -113,15 +125,16 @@ def _placebo_arm(folder: Path) -> str:
 def _answers(supported: pd.DataFrame, doses: pd.Series, placebo_arm: str) -> list[_Answer]:
     """List the changes of drugs under their exact names, from baseline and beyond placebo."""
     answers = []
-    for row in supported.itertuples():
-        name, _, week = row.contrast.removeprefix("change:").rpartition("@")
-        beyond = row.kind == ComparisonKind.CHANGE_DIFFERENCE
+    columns = (supported[column] for column in ("contrast", "kind", "reason"))
+    for contrast, kind, reason in zip(*columns, strict=True):
+        name, _, week = contrast.removeprefix("change:").rpartition("@")
+        beyond = kind == ComparisonKind.CHANGE_DIFFERENCE
         if beyond and not (placebo_arm and name.endswith(f"-{placebo_arm}")):
             continue
         arm = name.removesuffix(f"-{placebo_arm}") if beyond else name
-        if (beyond or row.kind == ComparisonKind.CHANGE) and arm in doses:
+        if (beyond or kind == ComparisonKind.CHANGE) and arm in doses:
             dose = doses[arm] if doses[arm] == doses[arm] else 0.0
-            answers.append(_Answer(beyond, dose, float(week), row.contrast, arm, row.reason))
+            answers.append(_Answer(beyond, dose, float(week), contrast, arm, reason))
     return answers
 
 
@@ -157,9 +170,10 @@ def _index_lines(index: pd.DataFrame, answer: _Answer, levels: Levels) -> list[s
 
 def _effect_lines(effects: pd.DataFrame, levels: Levels) -> list[str]:
     """Tell the effect of one contrast on each headline set."""
-    lines, found = [], effects.set_index("set")
-    for name in (name for name in HEADLINE_SETS if name in found.index):
-        row = found.loc[name]
+    found = {row["set"]: row for row in effects.to_dict("records")}
+    lines = []
+    for name in (name for name in HEADLINE_SETS if name in found):
+        row = found[name]
         flag = "" if row["status"] == SetStatus.OK else f" [{row['status'].replace('_', ' ')}]"
         value = "NA"
         if row["change"] == row["change"]:
@@ -169,14 +183,8 @@ def _effect_lines(effects: pd.DataFrame, levels: Levels) -> list[str]:
     return lines
 
 
-def gather(results: Path, levels: Levels = UNKNOWN) -> dict:
+def gather(results: Path, levels: Levels = UNKNOWN) -> Summary:
     """Gather where the report is and the most important numbers of a run.
-
-    Returns
-    -------
-    dict
-        report (path or ``None``), heading and lines of the cohort that is told first, others,
-        cohorts, and unfinished.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from adnorm.base.logs import progress
 from adnorm.base.text import counted
 from adnorm.effects.design import FitPlan, check_rank
 from adnorm.effects.observations import Observations
-from adnorm.effects.weighted import fit_weighted
+from adnorm.effects.weighted import Fit, fit_weighted
 from adnorm.study.config import EffectsSettings
 
 COLUMNS = ["contrast", "gene", "log2_fold_change", "standard_error", "t", "p_value", "fdr", "pairs"]
@@ -52,7 +52,7 @@ def adjust_by_family(p_values: np.ndarray, families: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def fit_unweighted(y: np.ndarray, plan: FitPlan) -> dict:
+def fit_unweighted(y: np.ndarray, plan: FitPlan) -> Fit:
     """Ordinary least squares and contrasts by limma; exact because all genes share the design.
 
     `y` is the log2 expression of the rows of the model, shape (genes, samples). The result is
@@ -67,7 +67,7 @@ def fit_unweighted(y: np.ndarray, plan: FitPlan) -> dict:
 
 def fit_voom(
     counts: np.ndarray, library_sizes: np.ndarray, plan: FitPlan, span: float | None = None
-) -> dict:
+) -> Fit:
     """Weigh log2 counts by precision with voom, then weighted least squares with exact contrasts.
 
     `counts` are the reads of the samples of the model (genes × samples), `library_sizes` their
@@ -86,7 +86,7 @@ def fit_voom(
     return fit_weighted(voomed["E"], voomed["weights"], plan.model, plan.group_weights)
 
 
-def fit_trended(y: np.ndarray, plan: FitPlan) -> dict:
+def fit_trended(y: np.ndarray, plan: FitPlan) -> Fit:
     """Weigh log2 RNA-seq values by their mean-variance trend (vooma), then fit as for voom.
 
     Without the reads the precision of a value cannot be counted, but low values still vary more
@@ -104,7 +104,7 @@ def fit_trended(y: np.ndarray, plan: FitPlan) -> dict:
     return fit_weighted(y, np.asarray(weights), plan.model, plan.group_weights)
 
 
-def moderate(fit: dict, robust: bool) -> dict[str, np.ndarray]:
+def moderate(fit: Fit, robust: bool) -> dict[str, np.ndarray]:
     """Moderate the variances over genes (empirical Bayes) and test.
 
     `robust` keeps genes with outlying variances from the prior. The result has log2_fold_change,

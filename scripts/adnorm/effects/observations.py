@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ class Observations:
     log2: np.ndarray
     counts: np.ndarray | None
     library_sizes: np.ndarray | None
-    facts: dict
+    facts: dict[str, Any]
 
     def voom_log2(self) -> np.ndarray:
         """Return log2 counts per million as voom defines them, or `log2` if there are no counts."""

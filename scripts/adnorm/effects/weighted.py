@@ -14,10 +14,14 @@ the coefficients from the unweighted design instead, which is only approximate u
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from adnorm.effects.design import BlockModel
+
+#: A fit as limma has it: coefficients, stdev_unscaled, sigma, df_residual, Amean, …
+Fit: TypeAlias = dict[str, np.ndarray]
 
 #: Floating-point numbers that one working array may hold (16 MB); about eight live at a time.
 WORKING_SET = 2_000_000
@@ -111,7 +115,7 @@ def _solve_part(
 
 def fit_weighted(
     y: np.ndarray, weights: np.ndarray, model: BlockModel, group_weights: np.ndarray
-) -> dict[str, np.ndarray]:
+) -> Fit:
     """Fit a block model with weights for each gene and sample, and estimate contrasts exactly.
 
     Parameters

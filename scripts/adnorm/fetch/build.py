@@ -105,7 +105,7 @@ def fetch_cohort(cohort: PublishedCohort, settings: GeoSettings, folder: Path) -
     with allowing(cohort.source.model_dump()):
         entries = _fetch(cohort, settings, folder, proven)
     entries = sorted(entries, key=lambda entry: (entry["role"], entry["name"]))
-    check_pinned(entries, pinned, f"cohort {cohort.id}")
+    check_pinned([dict(entry) for entry in entries], pinned, f"cohort {cohort.id}")
     manifest = folder / MANIFEST
     write_json({"cohort": cohort.id, "route": cohort.route, "files": entries}, manifest)
     return manifest
@@ -119,7 +119,7 @@ def _fetch(
         from adnorm.simulation.cohort import simulate_cohort
 
         return [
-            {"role": role, "name": name, "source": cohort.route} | fingerprint(folder / name)
+            {"role": role, "name": name, "source": cohort.route, **fingerprint(folder / name)}
             for role, name in simulate_cohort(cohort, folder)
         ]
     entries: list[Entry] = []
@@ -176,7 +176,7 @@ def _fetched(file: RemoteFile, settings: GeoSettings, folder: Path) -> Entry:
                 raise AdnormError(f"{error}. {file.hint}") from error
             raise
         progress(f"{name}: {found['bytes'] / 1e6:.1f} MB")
-        return {"role": file.role, "name": name, "source": label} | found
+        return {"role": file.role, "name": name, "source": label, **found}
     if len(absent) == 1 and not file.hint:
         raise absent[0][1]
     tried = listing([address for address, _ in absent])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from adnorm.base.errors import AdnormError, nearest
@@ -21,7 +21,7 @@ from adnorm.fetch.content import (
     Expected,
     check_content,
 )
-from adnorm.fetch.proof import fingerprint
+from adnorm.fetch.proof import Fingerprint, fingerprint
 from adnorm.study.cohort import FetchedSource
 from adnorm.study.config import GeoSettings
 
@@ -159,7 +159,7 @@ def fetch_file(
     target: Path,
     settings: GeoSettings | None = None,
     expected: Expected = ANYTHING,
-) -> dict[str, Any]:
+) -> Fingerprint:
     """Download or copy one file; it appears under its name only after its bytes are checked.
 
     Parameters
@@ -175,8 +175,8 @@ def fetch_file(
 
     Returns
     -------
-    dict
-        ``bytes`` and ``sha256`` of what is here now.
+    Fingerprint
+        Of what is here now.
 
     Raises
     ------
@@ -222,14 +222,17 @@ def _download(source: str, target: Path, settings: GeoSettings, expected: Expect
 
     grow = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
 
+    def failure(state: tenacity.RetryCallState) -> BaseException | None:
+        return state.outcome.exception() if state.outcome else None
+
     def wait(state: tenacity.RetryCallState) -> float:
-        retry_after = getattr(state.outcome.exception(), "pause", None)
+        retry_after = getattr(failure(state), "pause", None)
         return grow(state) if retry_after is None else min(retry_after, _LONGEST_PAUSE)
 
     def report(state: tenacity.RetryCallState) -> None:
         progress(
             f"{target.name}: attempt {state.attempt_number} of {settings.attempts} failed "
-            f"({state.outcome.exception()}); next in {state.next_action.sleep:.0f} s"
+            f"({failure(state)}); next in {state.upcoming_sleep:.0f} s"
         )
 
     retrying = tenacity.Retrying(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.stops import run_again
@@ -16,12 +16,25 @@ REFERENCES = "references"
 #: What has been fetched so far. It outlives a run that stops, and the manifest, which Snakemake
 #: removes before it runs the stage again.
 PROOF = ".fetched.json"
-#: A line of the manifest: role, name, source, bytes and sha256 of a file.
-Entry = dict[str, Any]
 
 
-def fingerprint(path: Path) -> dict[str, Any]:
-    """Return ``bytes`` and ``sha256`` of a file, as a manifest lists them."""
+class Fingerprint(TypedDict):
+    """What tells the bytes of a file from others."""
+
+    bytes: int
+    sha256: str
+
+
+class Entry(Fingerprint):
+    """A line of the manifest: one file that was fetched."""
+
+    role: str
+    name: str
+    source: str
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """Take the fingerprint of a file, as a manifest lists it."""
     size, sha256 = digest_of(path)
     return {"bytes": size, "sha256": sha256}
 

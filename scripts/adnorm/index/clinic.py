@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,8 @@ from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.config import IndexSettings
 from adnorm.study.vocabulary import Arm, ClinicStatus, DerivedScore, State
 
+#: A row of a table: column → value.
+Row: TypeAlias = dict[str, str | float]
 COLUMNS = [
     *("question", "arm", "week", "score", "clinical", "statistic"),
     *("estimate", "lower", "upper", "p_value", "n", "status", "reason"),
@@ -144,7 +147,7 @@ class Question:
         clinical: str,
         compared: tuple[str, str],
         given: tuple[str, ...],
-    ) -> Iterator[dict]:
+    ) -> Iterator[Row]:
         """Correlate two columns given others, at every visit, overall and by arm."""
         clinic = self.clinic
         for arm, week, patients in _by_visit(rows):
@@ -164,7 +167,7 @@ class Question:
                 )
             yield self.row(arm, week, score, clinical, found, least)
 
-    def missing(self, columns: tuple[str, ...], visits: int = 0) -> Iterator[dict]:
+    def missing(self, columns: tuple[str, ...], visits: int = 0) -> Iterator[Row]:
         """One row for everything that the question asks and the cohort lacks."""
         found = len(self.clinic.visits)
         if found < visits:
@@ -185,9 +188,9 @@ class Question:
         found: Association,
         least: int,
         statistic: str = "",
-    ) -> dict:
+    ) -> Row:
         """One answer, or why there is none."""
-        facts: dict[str, str | float] = {"arm": arm, "week": week, "score": score}
+        facts: Row = {"arm": arm, "week": week, "score": score}
         facts |= {"clinical": clinical, "n": found.n, "statistic": statistic or self.statistic}
         if found.n < least:
             reason = f"{found.n} patients with all values; {least} are needed"
@@ -198,11 +201,12 @@ class Question:
         status = {"status": ClinicStatus.OK, "reason": ""}
         return {"question": self.name, **facts, **numbers, **status}
 
-    def empty(self, status: ClinicStatus, reason: str, **facts: str | float) -> dict:
+    def empty(self, status: ClinicStatus, reason: str, **facts: str | float) -> Row:
         """One row without numbers."""
         nothing = dict.fromkeys(("estimate", "lower", "upper", "p_value", "week"), np.nan)
-        words = {"arm": Arm.ALL, "score": "", "clinical": "", "n": 0, "statistic": self.statistic}
-        row = {"question": self.name, **nothing, **words, **facts}
+        words: Row = {"arm": Arm.ALL, "score": "", "clinical": "", "n": 0}
+        words["statistic"] = self.statistic
+        row: Row = {"question": self.name, **nothing, **words, **facts}
         return row | {"status": status, "reason": reason}
 
 
@@ -224,7 +228,7 @@ def concordance_table(clinic: Clinic) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def baseline_with_clinic(clinic: Clinic) -> Iterator[dict]:
+def baseline_with_clinic(clinic: Clinic) -> Iterator[Row]:
     """Rank correlation of lesional scores and clinical values before treatment."""
     ask = Question(clinic, "baseline_with_clinic", "Spearman correlation")
     yield from ask.missing(CLINICAL)
@@ -234,7 +238,7 @@ def baseline_with_clinic(clinic: Clinic) -> Iterator[dict]:
             yield from ask.correlate(start, name, column, ("score", column), ())
 
 
-def change_with_clinic(clinic: Clinic) -> Iterator[dict]:
+def change_with_clinic(clinic: Clinic) -> Iterator[Row]:
     """Rank correlation of the decreases since baseline, given both baselines and arm."""
     ask = Question(clinic, "change_with_clinic", "partial Spearman correlation")
     yield from ask.missing(CLINICAL, visits=1)
@@ -245,7 +249,7 @@ def change_with_clinic(clinic: Clinic) -> Iterator[dict]:
             yield from ask.correlate(decreases(rows), name, column, compared, given)
 
 
-def repeated_measures(clinic: Clinic) -> Iterator[dict]:
+def repeated_measures(clinic: Clinic) -> Iterator[Row]:
     """Correlation of score and clinical value over the visits of each patient."""
     ask = Question(clinic, "repeated_measures", "repeated-measures correlation")
     yield from ask.missing(CLINICAL, visits=FEWEST_VISITS - 1)
@@ -260,7 +264,7 @@ def repeated_measures(clinic: Clinic) -> Iterator[dict]:
                 yield ask.row(arm, np.nan, name, column, found, FEWEST)
 
 
-def itch_beyond_easi(clinic: Clinic) -> Iterator[dict]:
+def itch_beyond_easi(clinic: Clinic) -> Iterator[Row]:
     """Does the itch score explain the change of itch beyond the change of EASI?"""
     ask = Question(clinic, "itch_beyond_easi", "standardized slope")
     absent = list(ask.missing(("easi", "itch_nrs"), visits=1))
@@ -278,7 +282,7 @@ def itch_beyond_easi(clinic: Clinic) -> Iterator[dict]:
             yield ask.row(arm, week, name, "itch_nrs", found, FEWEST + known["arm"].nunique())
 
 
-def agreement(clinic: Clinic, question: str, outcome: str) -> Iterator[dict]:
+def agreement(clinic: Clinic, question: str, outcome: str) -> Iterator[Row]:
     """Do a clinical response and a response of the skin of at least 0.75 find the same patients?"""
     column, _ = OUTCOMES[outcome]
     ask = Question(clinic, question, "kappa")
@@ -302,7 +306,7 @@ def agreement(clinic: Clinic, question: str, outcome: str) -> Iterator[dict]:
                 yield row | {"reason": row["reason"] or reason}
 
 
-def early_predicts_late(clinic: Clinic) -> Iterator[dict]:
+def early_predicts_late(clinic: Clinic) -> Iterator[Row]:
     """Does the decrease at the first visit foretell later ones, given baseline and arm?
 
     The baseline biopsy is a noisy measure of the patient's level, so a level that lasts makes both
@@ -319,7 +323,7 @@ def early_predicts_late(clinic: Clinic) -> Iterator[dict]:
         yield from ask.correlate(late, name, clinical, compared, ("score_0",))
 
 
-QUESTIONS: tuple[Callable[[Clinic], Iterator[dict]], ...] = (
+QUESTIONS: tuple[Callable[[Clinic], Iterator[Row]], ...] = (
     baseline_with_clinic,
     change_with_clinic,
     repeated_measures,
@@ -389,11 +393,18 @@ def calibration_table(clinic: Clinic) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CALIBRATION_COLUMNS)
 
 
-def _bins_of(clinic: Clinic, outcome: str) -> Iterator[dict]:
+def _bins_of(clinic: Clinic, outcome: str) -> Iterator[Row]:
     column, _ = OUTCOMES[outcome]
-    nothing = {"outcome": outcome, "arm": Arm.ALL, "score": "", "bin": "", "responders": 0, "n": 0}
+    nothing: Row = {
+        "outcome": outcome,
+        "arm": Arm.ALL,
+        "score": "",
+        "bin": "",
+        "responders": 0,
+        "n": 0,
+    }
     nothing["status"] = ClinicStatus.NOT_AVAILABLE
-    absent = [row["reason"] for row in Question(clinic, "", "").missing((column,), visits=1)]
+    absent = [str(row["reason"]) for row in Question(clinic, "", "").missing((column,), visits=1)]
     if absent:
         yield nothing | {"reason": "; ".join(absent)}
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -166,6 +166,16 @@ def _without_model(size: int, note: str) -> PatientModel:
 # ---------------------------------------------------------------- responses
 
 
+class _Divisor(NamedTuple):
+    """The disease effect of a name against a reference: a row of `denominators`."""
+
+    reference: str
+    name: str
+    denominator: float
+    denominator_se: float
+    reason: str
+
+
 def denominators(index: pd.DataFrame) -> pd.DataFrame:
     """List the disease effect of every reference and name that responses are divided by.
 
@@ -177,8 +187,8 @@ def denominators(index: pd.DataFrame) -> pd.DataFrame:
     rows.loc[~sound, ["denominator", "denominator_se"]] = np.nan
     rows.loc[sound, "reason"] = ""
     rows = rows.assign(refused=~sound).sort_values(["reference", "name", "refused"], kind="stable")
-    columns = ["reference", "name", "denominator", "denominator_se", "reason"]
-    return rows.drop_duplicates(["reference", "name"])[columns].reset_index(drop=True)
+    rows = rows.drop_duplicates(["reference", "name"])[list(_Divisor._fields)]
+    return rows.reset_index(drop=True)
 
 
 def trajectories(scores: pd.DataFrame, index: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -206,8 +216,8 @@ def trajectories(scores: pd.DataFrame, index: pd.DataFrame, confidence: float) -
     start = scores[(scores["state"] == State.NONLESIONAL) & (scores["week"] == BASELINE)]
     nonlesional = start.set_index(["name", "patient"])["score"]
     frames = [
-        _of_name(visits, models.get(row.name), nonlesional, row, confidence)
-        for row in divisors.itertuples(index=False)
+        _of_name(visits, models.get(divisor.name), nonlesional, divisor, confidence)
+        for divisor in map(_Divisor, *(divisors[column] for column in _Divisor._fields))
     ]
     table = _with_patterns(pd.concat(frames, ignore_index=True))
     keys = ["reference", "patient", "week", "name"]
@@ -228,10 +238,10 @@ def _of_name(
     visits: pd.DataFrame,
     course: tuple[pd.DataFrame, PatientModel] | None,
     nonlesional: pd.Series,
-    divisor: Any,
+    divisor: _Divisor,
     confidence: float,
 ) -> pd.DataFrame:
-    """Responses of one name against one reference; `divisor` is a row of `denominators`."""
+    """Responses of one name against one reference."""
     rows = visits.assign(reference=divisor.reference, name=divisor.name, reason=divisor.reason)
     if course is None or not np.isfinite(divisor.denominator):
         unknown = ["response", "lower", "upper", "blup", "prob_above_half"]

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -118,7 +118,9 @@ def fingerprint(data: AnnData, manifest: Path) -> Fingerprint:
     )
 
 
-def _series(accession: str, obs: pd.DataFrame, folder: Path, entries: list[dict]) -> frozenset[str]:
+def _series(
+    accession: str, obs: pd.DataFrame, folder: Path, entries: list[dict[str, Any]]
+) -> frozenset[str]:
     found = _OF_SERIES.findall(accession)
     for path in (folder / entry["name"] for entry in entries if entry["role"] == _MATRIX):
         with path.open("rb") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,7 +29,7 @@ FEWEST_COHORTS = 2
 _NEXT, _NAMED = " | ", ": "
 
 
-def build(inputs: Files, outputs: Files, settings: Mapping, seed: int) -> None:
+def build(inputs: Files, outputs: Files, settings: Mapping[str, Any], seed: int) -> None:
     """Gather the paired lesional − non-lesional effects of all cohorts in one table.
 
     Parameters

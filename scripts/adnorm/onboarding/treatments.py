@@ -242,7 +242,7 @@ def propose_treatment(
     return column, _dose(raw, column, arms)
 
 
-def _mixed(patients: pd.Series, treated: set) -> bool:
+def _mixed(patients: pd.Series, treated: set[str]) -> bool:
     """Whether samples that say one thing belong to treated people and to others."""
     known = patients.dropna()
     return bool(len(known)) and 0 < known.isin(treated).mean() < 1
@@ -305,7 +305,9 @@ def _explained(value: str, named: list[str]) -> Arm:
     return arm
 
 
-def _treatment_line(value: str, number: int, arm: Arm, patients: pd.Series, treated: set) -> Line:
+def _treatment_line(
+    value: str, number: int, arm: Arm, patients: pd.Series, treated: set[str]
+) -> Line:
     count = many(number) if value else f"{many(number)} without a value"
     if arm.treatment == NO_TREATMENT:
         of_treated = patients.isin(treated)

@@ -199,18 +199,22 @@ def read_columns(layout: Layout, kinds: list[str]) -> polars.DataFrame:
     """
     import polars
 
-    types = {TEXT: polars.String, WHOLE: polars.Int32, NUMBER: polars.Float64}
+    types: dict[str, type[polars.DataType]] = {
+        TEXT: polars.String,
+        WHOLE: polars.Int32,
+        NUMBER: polars.Float64,
+    }
     # polars would take a point for a decimal mark too, where it may stand for thousands.
     if layout.decimal_comma:
         return _read_slowly(layout, kinds)
     numbers = [NUMBER if kind == WHOLE else kind for kind in kinds]
-    attempts: list[tuple[list[str], dict]] = [(numbers, {}), (numbers, {"null_values": MISSING})]
+    attempts: list[tuple[list[str], tuple[str, ...]]] = [(numbers, ()), (numbers, MISSING)]
     if WHOLE in kinds:
-        attempts.insert(0, (kinds, {}))
-    for tried, options in attempts:
+        attempts.insert(0, (kinds, ()))
+    for tried, missing in attempts:
         schema = {str(i): types[kind] for i, kind in enumerate(tried)}
         try:
-            frame = _read_csv(layout, schema, **options)
+            frame = _read_csv(layout, schema, missing)
         except polars.exceptions.PolarsError:
             continue
         _check_short_rows(layout, frame)
@@ -230,7 +234,10 @@ def numbers_of(frame: polars.DataFrame, positions: Iterable[int]) -> np.ndarray:
 
 
 def _read_csv(
-    layout: Layout, schema: dict, null_values: Iterable[str] = (), content: bytes | None = None
+    layout: Layout,
+    schema: dict[str, type[polars.DataType]],
+    null_values: Iterable[str] = (),
+    content: bytes | None = None,
 ) -> polars.DataFrame:
     """Parse the file, or its text if that is at hand."""
     import polars
@@ -318,6 +325,7 @@ def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
     """Read everything as text, convert what can be converted, name what cannot."""
     import polars
 
+    schema: dict[str, type[polars.DataType]]
     schema = {str(i): polars.String for i in range(len(kinds))}
     _check_field_counts(layout)
     try:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from types import MethodType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -193,7 +193,7 @@ def _run(
         yield summary.term, summary.index, summary.es
 
 
-def _keep_summaries(scorer: GSEAbase, summaries: list, *_: object) -> None:
+def _keep_summaries(scorer: GSEAbase, summaries: list[Any], *_: object) -> None:
     scorer.summaries = summaries
 
 

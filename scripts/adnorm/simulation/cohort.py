@@ -15,6 +15,7 @@ and hardly in non-responders.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,7 @@ from adnorm.study.simulation import Simulation
 from adnorm.study.vocabulary import Route, State
 
 COLUMNS = ["kind", "arm", "week", "name", "value"]
+_Row: TypeAlias = tuple[str, str, float, str, float]
 
 
 def simulate_cohort(cohort: PublishedCohort, folder: Path) -> list[tuple[str, str]]:
@@ -127,7 +129,7 @@ def planted_truth(trial: Simulation, people: Enrolled, genes: SimulatedGenes) ->
     ``responder``
         1 for patients planned as responders, else 0.
     """
-    rows: list[tuple] = []
+    rows: list[_Row] = []
     for symbol, effect in zip(genes.symbols, genes.effect, strict=True):
         rows.append(("gene_effect", "all", 0, symbol, effect))
     for name, (members, signs) in genes.sets.items():
@@ -139,8 +141,8 @@ def planted_truth(trial: Simulation, people: Enrolled, genes: SimulatedGenes) ->
     return truth.sort_values(COLUMNS[:4], kind="stable", ignore_index=True)
 
 
-def _course(trial: Simulation, people: Enrolled, genes: SimulatedGenes) -> list[tuple]:
-    rows: list[tuple] = []
+def _course(trial: Simulation, people: Enrolled, genes: SimulatedGenes) -> list[_Row]:
+    rows: list[_Row] = []
     persons = people.people
     severity = persons["severity"].to_numpy()
     lesional = people.biopsies[people.biopsies["state"] == State.LESIONAL]

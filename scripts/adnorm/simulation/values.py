@@ -60,7 +60,7 @@ class SimulatedGenes:
 class _Facts:
     """What the gene-set table says about one symbol, over all of its sets."""
 
-    rank: tuple
+    rank: tuple[bool, int, int]
     programme: str
     sign: int
     changes: list[float]
