@@ -286,7 +286,7 @@ def read_gmt(path: Path, known: Collection[str] = ()) -> dict[str, GmtLine]:
         if not described and _like_a_gene(description):
             mended.add("no description", _case(description, number, name))
             description, cells = "", rest
-        symbols = _symbols(cells, number, name, mended)
+        symbols = _members(cells, number, name, mended)
         if not symbols:
             wrong.add("short", f"line {number} ({listing([name, *rest], 3)})")
             continue
@@ -343,7 +343,7 @@ def _like_a_gene(cell: str) -> bool:
     return _LIKE_A_GENE.fullmatch(cell.split(",")[0]) is not None
 
 
-def _symbols(cells: list[str], number: int, name: str, mended: _Kinds) -> list[str]:
+def _members(cells: list[str], number: int, name: str, mended: _Kinds) -> list[str]:
     symbols: list[str] = []
     for cell in cells:
         weight = _WEIGHT.fullmatch(cell)
