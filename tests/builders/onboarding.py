@@ -7,6 +7,7 @@ import gzip
 import numpy as np
 import pandas as pd
 
+from adnorm.base.yaml_text import read_yaml
 from adnorm.onboarding.cohort_text import marked_lines, write_cohort
 from adnorm.onboarding.draft import (
     CohortDraft,
@@ -14,10 +15,10 @@ from adnorm.onboarding.draft import (
     draft_of_table,
 )
 from adnorm.onboarding.proposals import propose
-from adnorm.study.cohort import read_cohort
+from adnorm.study.cohort import MeasuredCohort
 from adnorm.study.config import GeoSettings
+from adnorm.study.reading import read_cohort
 from adnorm.study.samples import build_sample_sheet
-from adnorm.study.schema import read_yaml
 
 SEQUENCING = "Expression profiling by high throughput sequencing"
 
@@ -90,7 +91,9 @@ def samples_of(patients, visits, **fields):
 
 
 def canonical_sheet(tmp_path, raw):
-    samples, _ = build_sample_sheet(raw, read_cohort(tmp_path / "gse1234.yaml"))
+    samples, _ = build_sample_sheet(
+        raw, read_cohort(tmp_path / "gse1234.yaml").view(MeasuredCohort)
+    )
     return samples
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from adnorm.base.yaml_text import read_yaml
 from adnorm.cli import main
-from adnorm.study.schema import read_yaml
 
 
 def test_a_fine_cohort_is_laid_out_in_a_table(trial, capsys):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adnorm.base.tables import read_json
-from adnorm.study.schema import read_yaml
+from adnorm.base.yaml_text import read_yaml
 
 
 def test_manifests_are_linked_not_copied_and_stay_as_they_are(trial, here, repository):

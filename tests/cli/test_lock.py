@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from adnorm.base.yaml_text import read_yaml
 from adnorm.cli import main
 from adnorm.cli.lock import pin
-from adnorm.study.schema import read_yaml
 
 
 def test_lock_pins_and_compares_and_finds_what_changed(trial, here, capsys):

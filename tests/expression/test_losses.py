@@ -18,6 +18,7 @@ from adnorm.expression.losses import set_losses
 from adnorm.study.gene_sets import read_gene_sets
 from adnorm.study.people import find_spellings, joining_line, spelling
 from adnorm.study.reading import read_study
+from builders.cohorts import mapping_of
 
 GENE_SETS = "config/gene_sets/adnorm.tsv"
 
@@ -230,7 +231,7 @@ def test_patients_of_two_centres_are_named_but_stay_two(trial):
 def test_no_line_joins_a_constant(trial):
     samples = trial.fine().tables["samples"]
     samples.loc[0, "patient"] = "p1"
-    assert joining_line(find_spellings(samples), {"constant": "x"}) == ""
+    assert joining_line(find_spellings(samples), mapping_of({"constant": "x"})) == ""
 
 
 def test_lost_pairs_are_counted(trial):

@@ -24,7 +24,7 @@ from adnorm.fetch.identifiers import fetch_table
 from adnorm.readers.tables import read_sheet
 from adnorm.study.config import GeoSettings
 from adnorm.study.reading import read_cohort
-from adnorm.study.schema import local_sources, published_part
+from builders.cohorts import cohort_of as checked
 from builders.expression_stage import SAMPLES, express, small_cohort
 from builders.fetched import fetch_cohort
 
@@ -66,7 +66,7 @@ class Lab:
             "read_timeout": 5,
             "attempts": 1,
         }
-        return fetch_cohort(published_part(cohort), settings, self.folder / "fetch")
+        return fetch_cohort(checked(cohort), self.folder / "fetch", **settings)
 
     def run(self, cohort):
         manifest, out = self.fetch(cohort), self.folder / "out"
@@ -190,7 +190,7 @@ def test_files_of_ncbi_may_be_named(lab):
     }
     lab.address = "file:nowhere"
     cohort = cohort_of("ncbi_counts", source, accession="GSE12")
-    assert local_sources(cohort) == sorted(source.values())
+    assert checked(cohort).local_files == sorted(source.values())
     assert anndata.read_h5ad(lab.run(cohort)["expression"]).n_obs == 9
 
 
@@ -344,7 +344,7 @@ def test_h5ad_counts_of_a_sparse_layer(lab):
     samples = read_table(outputs["samples"]).set_index("sample")
     assert samples.loc["S3", "patient"] == "P1" and samples.loc["S3", "easi"] == 1.0
     assert set(samples["geo_week"]) == {0}
-    assert local_sources(cohort) == [str(lab.folder / "data.h5ad")]
+    assert checked(cohort).local_files == [str(lab.folder / "data.h5ad")]
 
 
 def test_h5ad_log2_in_x(lab):

@@ -13,7 +13,7 @@ from adnorm.base.tables import read_table, write_table
 from adnorm.figures import build, changes
 from adnorm.figures.changes import mark
 from adnorm.figures.data import read_cohort
-from adnorm.study.gene_sets import ADDED
+from adnorm.study.vocabulary import SetCategory
 from builders.figure_cohorts import HEALTHY, SETS, TRIAL, make_cohort, outputs_of, texts
 
 
@@ -141,7 +141,12 @@ def add_sets(inputs: dict, count: int) -> None:
     status = ["not_scored" if i % 10 == 9 else "ok" for i in range(count)]
     data = anndata.read_h5ad(inputs["scores"])
     scores = np.hstack([data.X, np.random.default_rng(0).normal(size=(data.n_obs, count))])
-    facts = {"label": names, "category": ADDED, "role": "context", "direction": "unsigned"}
+    facts = {
+        "label": names,
+        "category": SetCategory.OWN,
+        "role": "context",
+        "direction": "unsigned",
+    }
     facts |= {"asked": 9, "found": 9, "status": status, "reason": ""}
     var = pd.concat([data.var.astype(object), pd.DataFrame(facts, index=names, dtype=object)])
     for column in ("asked", "found"):

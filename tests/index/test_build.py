@@ -14,8 +14,8 @@ from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
 from adnorm.index.build import set_scores
 from adnorm.index.patients import MIXED
-from adnorm.study.cohort import read_study
 from adnorm.study.gene_sets import DERIVED, read_gene_sets
+from adnorm.study.reading import read_study
 from adnorm.study.vocabulary import SetStatus
 from builders.axis_trials import compile_lesional_effects
 from builders.runs import SETTINGS, index_files, index_of, run, score
@@ -163,7 +163,7 @@ def test_a_derived_set_is_scored_as_a_set_of_a_file(copied, sets, repository):
     same = copied / "same.gmt"
     same.write_text("\t".join(["the_same", "", *(gene.symbol for gene in rest.genes)]) + "\n")
     config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
-    settings = read_study(config, repository).config["scores"]
+    settings = read_study(config, repository).config.scores.model_dump()
     scores = score(copied, [*sets, same], settings)
     values, names = set_scores(scores, path, gene_sets, SETTINGS)
     np.testing.assert_allclose(values["itch_minus_th2"], values["the_same"], rtol=1e-12)

@@ -11,9 +11,10 @@ from adnorm.onboarding.draft import (
     CohortDraft,
 )
 from adnorm.onboarding.proposals import propose
-from adnorm.study.cohort import read_cohort
+from adnorm.study.cohort import MeasuredCohort
+from adnorm.study.reading import read_cohort
 from adnorm.study.samples import build_sample_sheet
-from adnorm.study.schema import check
+from builders.cohorts import measured_of
 from builders.onboarding import COHORT_OF_A_LAB, SHEET, proposal, sheet_of
 
 
@@ -23,8 +24,8 @@ def test_decimal_commas_of_a_sheet_are_proposed_and_read(tmp_path):
     text = write_cohort(propose(CohortDraft("lab", "lab", "local", sheet)))
     rules = yaml.safe_load(text)["samples"]
     assert rules["easi"]["from"] == "EASI"
-    cohort = check(
-        COHORT_OF_A_LAB | {"samples": rules | {"treatment": {"constant": "none"}}}, "cohort", "lab"
+    cohort = measured_of(
+        COHORT_OF_A_LAB | {"samples": rules | {"treatment": {"constant": "none"}}}, "lab"
     )
     samples = build_sample_sheet(sheet, cohort)[0].set_index("sample")
     assert samples.loc["L0", ["easi", "scorad"]].tolist() == [10.125, 0.0]
@@ -94,7 +95,7 @@ def test_scores_are_proposed_as_the_run_reads_them(tmp_path, values):
     raw = sheet_of(["Baseline"], EASI=values)
     text, cohort = proposal(tmp_path, raw)
     assert "missing: 'n" in text.casefold()
-    samples, _ = build_sample_sheet(raw, read_cohort(tmp_path / "lab.yaml"))
+    samples, _ = build_sample_sheet(raw, read_cohort(tmp_path / "lab.yaml").view(MeasuredCohort))
     numbers = {v: v.replace(",", ".").split(" ")[v.startswith("score")] for v in values}
     for raw_value, easi in zip(samples["geo_EASI"], samples["easi"], strict=True):
         told = numbers[raw_value]

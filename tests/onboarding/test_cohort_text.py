@@ -7,14 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adnorm.base.yaml_text import read_yaml
 from adnorm.onboarding.cohort_text import marked_lines, scalar, write_cohort
 from adnorm.onboarding.draft import (
     CohortDraft,
 )
 from adnorm.onboarding.proposals import propose
-from adnorm.study.cohort import read_cohort
+from adnorm.study.cohort import MeasuredCohort
+from adnorm.study.reading import read_cohort
 from adnorm.study.samples import build_sample_sheet
-from adnorm.study.schema import read_yaml
 from builders.onboarding import proposal, sheet_of
 
 NAMES = st.sampled_from(
@@ -81,7 +82,7 @@ def test_a_proposal_of_any_text_is_the_yaml_that_was_meant(tmp_path, data):
         rule = read["samples"][column.name]
         assert rule.get("values", {}) == {line.raw: line.value for line in column.lines}
         assert rule.get("pattern") == column.pattern
-        keys = rule.get("from_all" if column.joined else "from") or []
+        keys = rule.get("from_all" if column.joined else "from", [])
         assert ([keys] if isinstance(keys, str) else keys) == column.keys
     assert read.get("exclude", []) == [
         {"from": key, "values": values, "reason": reason}
@@ -96,7 +97,7 @@ def test_a_line_break_in_a_cell_makes_no_key(tmp_path):
     assert cohort["title"] == "A\nscale: log2"
     assert (cohort["route"], cohort["id"], cohort["scale"]) == ("local", "lab", "counts")
     assert "note" not in cohort
-    build_sample_sheet(raw, read_cohort(tmp_path / "lab.yaml"))
+    build_sample_sheet(raw, read_cohort(tmp_path / "lab.yaml").view(MeasuredCohort))
 
 
 def test_a_value_of_any_length_is_a_key(tmp_path):
@@ -104,4 +105,4 @@ def test_a_value_of_any_length_is_a_key(tmp_path):
     raw = sheet_of(["Baseline"]).replace({"skin": {"LS": long.strip()}})
     _, cohort = proposal(tmp_path, raw)
     assert cohort["samples"]["state"]["values"] == {long.strip(): "lesional", "NL": "nonlesional"}
-    build_sample_sheet(raw, read_cohort(tmp_path / "lab.yaml"))
+    build_sample_sheet(raw, read_cohort(tmp_path / "lab.yaml").view(MeasuredCohort))

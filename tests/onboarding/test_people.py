@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from adnorm.onboarding.cohort_text import marked_lines
-from adnorm.study.cohort import read_cohort
+from adnorm.study.cohort import MeasuredCohort
+from adnorm.study.reading import read_cohort
 from adnorm.study.samples import build_sample_sheet
 from builders.onboarding import (
     SEQUENCING,
@@ -119,7 +120,7 @@ def test_healthy_people_without_an_id_are_told_apart_by_the_advice(tmp_path):
     assert "write `from: [subject, library]`" in text[start:end]
     done = text[:start] + "    from: [subject, library]\n" + text[end:]
     (tmp_path / "lab.yaml").write_text(done)
-    samples, _ = build_sample_sheet(raw, read_cohort(tmp_path / "lab.yaml"))
+    samples, _ = build_sample_sheet(raw, read_cohort(tmp_path / "lab.yaml").view(MeasuredCohort))
     assert samples["patient"].nunique() == 7
 
 

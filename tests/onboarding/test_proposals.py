@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.yaml_text import read_yaml
 from adnorm.onboarding.cohort_text import marked_lines, write_cohort
 from adnorm.onboarding.draft import (
     CohortDraft,
@@ -18,10 +19,10 @@ from adnorm.onboarding.draft import (
 )
 from adnorm.onboarding.proposals import propose
 from adnorm.onboarding.treatments import read_arm
-from adnorm.study.cohort import read_cohort
+from adnorm.study.cohort import MeasuredCohort
 from adnorm.study.config import GeoSettings
+from adnorm.study.reading import read_cohort
 from adnorm.study.samples import build_sample_sheet
-from adnorm.study.schema import read_yaml
 from builders.onboarding import (
     COUNTS,
     SHEET,
@@ -176,7 +177,7 @@ def test_any_sheet_gives_a_file_that_is_valid_or_asks(tmp_path, seed, readable):
         read_yaml(path)
         return
     try:
-        build_sample_sheet(raw, read_cohort(path))
+        build_sample_sheet(raw, read_cohort(path).view(MeasuredCohort))
     except AdnormError as error:
         # Contradictions of random sheets; but every value has its line.
         assert "no mapping covers" not in str(error)
@@ -194,9 +195,11 @@ def test_real_series_are_proposed_as_the_shipped_files_have_them(
     assert not [m for m in marked_lines(text) if m.mark == "fill in"]
     ours, shipped = read_cohort(path), read_cohort(repository / f"config/cohorts/{name}.yaml")
     for key in ("assay", "scale", "platform", "route", "reference", "placebo_arm", "disease"):
-        assert ours[key] == shipped[key], key
-    assert ours["treatments"] == shipped["treatments"]
-    canonical = [build_sample_sheet(draft.raw, c)[0] for c in (ours, shipped)]
+        assert getattr(ours, key) == getattr(shipped, key), key
+    assert ours.treatments == shipped.treatments
+    canonical = [
+        build_sample_sheet(draft.raw, cohort.view(MeasuredCohort))[0] for cohort in (ours, shipped)
+    ]
     pd.testing.assert_frame_equal(
         *(frame.reindex(columns=sorted(frame.columns)) for frame in canonical)
     )

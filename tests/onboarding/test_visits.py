@@ -6,7 +6,8 @@ import pytest
 
 from adnorm.onboarding.cohort_text import marked_lines
 from adnorm.onboarding.visits import weeks_of
-from adnorm.study.cohort import read_cohort
+from adnorm.study.cohort import MeasuredCohort
+from adnorm.study.reading import read_cohort
 from adnorm.study.samples import build_sample_sheet
 from builders.onboarding import proposal, proposed, sheet_of
 
@@ -104,7 +105,9 @@ def test_visits_before_baseline_are_left_out_and_the_rest_runs(tmp_path, early):
     assert cohort["exclude"] == [{"from": "week", "values": [early], "reason": "before baseline"}]
     if early == "Week -2":
         assert cohort["samples"]["week"]["values"]["Week -2"] == -2
-    samples, excluded = build_sample_sheet(raw, read_cohort(tmp_path / "lab.yaml"))
+    samples, excluded = build_sample_sheet(
+        raw, read_cohort(tmp_path / "lab.yaml").view(MeasuredCohort)
+    )
     assert set(samples["week"]) == {0, 16} and len(excluded) == 8
 
 

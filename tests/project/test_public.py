@@ -18,12 +18,15 @@ from adnorm.atlas.classes import trial_entries
 from adnorm.atlas.cohort_results import CohortResults
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
+from adnorm.base.yaml_text import read_yaml
 from adnorm.index.training_cohorts import COLUMNS, find_training_cohorts
 from adnorm.readers.series_matrix import read_series_matrix
+from adnorm.study.cohort import MeasuredCohort
 from adnorm.study.design import derive_design
 from adnorm.study.diseases import ATOPIC_DERMATITIS
+from adnorm.study.reading import read_cohort, read_study
 from adnorm.study.samples import build_sample_sheet
-from adnorm.study.schema import fill_defaults, load_schema, read_cohort, read_study, read_yaml
+from builders.cohorts import cohort_of
 from builders.expression_stage import GENE_SETS, express
 from builders.fetched import fetch_cohort
 
@@ -48,16 +51,21 @@ public = _load("series")
 SERIES = public.SERIES
 
 
-def shipped(name, **samples):
-    """A cohort file as shipped; `samples` are mappings that a person has mended."""
-    cohort = read_cohort(COHORTS / f"{name}.yaml", where=f"config/cohorts/{name}.yaml")
-    return cohort | {"samples": cohort["samples"] | samples}
+def shipped(name, changes=None, **samples):
+    """A cohort file as shipped; `samples` are mappings, `changes` other keys that were mended."""
+    path, where = COHORTS / f"{name}.yaml", f"config/cohorts/{name}.yaml"
+    cohort = read_cohort(path, where=where)
+    if not changes and not samples:
+        return cohort
+    written = read_yaml(path)
+    written["samples"] |= samples
+    return cohort_of(written | (changes or {}), where)
 
 
 def sheet_of(folder, series, cohort):
     path = public.write_series_matrix(series, folder / "matrix.txt.gz")
-    matrix = read_series_matrix(path, cohort["platform"], read_metadata_only=True)
-    return build_sample_sheet(matrix.samples.rename_axis(index=None), cohort)
+    matrix = read_series_matrix(path, cohort.platform, read_metadata_only=True)
+    return build_sample_sheet(matrix.samples.rename_axis(index=None), cohort.view(MeasuredCohort))
 
 
 def message_of(folder, series, cohort):
@@ -67,7 +75,7 @@ def message_of(folder, series, cohort):
 
 
 def supported(sheet, cohort):
-    return [c.name for c in derive_design(sheet, cohort["placebo_arm"], 3).supported]
+    return [c.name for c in derive_design(sheet, cohort.placebo_arm, 3).supported]
 
 
 # ---------------------------------------------------------------- what each series becomes
@@ -199,7 +207,7 @@ def test_a_series_becomes_its_canonical_sheet(tmp_path, name):
     assert sheet["state"].value_counts().to_dict() == states
     assert len(excluded) == left_out
     assert comparison in supported(sheet, cohort)
-    classes = {t: block["drug_class"] for t, block in cohort["treatments"].items()}
+    classes = {t: block.drug_class for t, block in cohort.treatments.items()}
     given = sheet[sheet["treatment"] != "none"]
     assert (given["drug_class"] == given["treatment"].map(classes)).all()
 
@@ -301,7 +309,7 @@ def test_acute_and_chronic_lesions_of_gse36842_count_once_a_patient(tmp_path):
     pairs = derive_design(sheet, None, 3).comparisons[0].patients
     assert pairs == 4
     rule = {"from": "group", "pattern": "acute", "reason": "acute lesion"}
-    sheet, _ = sheet_of(tmp_path, SERIES["gse36842"], cohort | {"exclude": [rule]})
+    sheet, _ = sheet_of(tmp_path, SERIES["gse36842"], shipped("gse36842", {"exclude": [rule]}))
     assert set(sheet.loc[sheet["state"] == "lesional", "geo_group"]) == {"Chronic LS"}
 
 
@@ -317,20 +325,21 @@ def test_lesions_of_gse133477_as_units_compare_crisaborole_with_vehicle(tmp_path
     """The way to the vehicle comparison: each lesion a unit, without non-lesional skin."""
     cohort = shipped(
         "gse133477",
+        {
+            "treatments": {
+                "crisaborole": {"drug_class": "PDE4 inhibitor"},
+                "vehicle": {"drug_class": "placebo"},
+            },
+            "placebo_arm": "vehicle",
+            "reference": None,
+            "exclude": [{"from": "tissue", "pattern": "^non", "reason": "belongs to both lesions"}],
+        },
         patient={"from_all": ["patient_id", "treatment"]},
         treatment={
             "from": "treatment",
             "values": {"crisaborole": "crisaborole", "vehicle": "vehicle"},
         },
-    ) | {
-        "treatments": {
-            "crisaborole": {"drug_class": "PDE4 inhibitor"},
-            "vehicle": {"drug_class": "placebo"},
-        },
-        "placebo_arm": "vehicle",
-        "reference": None,
-        "exclude": [{"from": "tissue", "pattern": "^non", "reason": "belongs to both lesions"}],
-    }
+    )
     sheet, _ = sheet_of(tmp_path, SERIES["gse133477"], cohort)
     assert "change:crisaborole-vehicle@2" in supported(sheet, cohort)
 
@@ -347,16 +356,13 @@ def test_gse283265_stops_until_the_week_of_the_follow_up_is_filled_in(tmp_path):
     series = SERIES["gse283265"]
     message = message_of(tmp_path, series, shipped("gse283265"))
     assert "samples: week: 'follow-up' is not a number" in message
-    week = shipped("gse283265")["samples"]["week"]
+    week = shipped("gse283265").samples.week.as_written()
     mended = shipped("gse283265", week=week | {"values": {"baseline": 0, "follow-up": 12}})
     sheet, _ = sheet_of(tmp_path, series, mended)
     assert "change:treatment not known@12" in supported(sheet, mended)
 
 
 # ---------------------------------------------------------------- values
-
-
-GEO = load_schema("config")["properties"]["geo"]
 
 
 def mirror(folder, series, table, text):
@@ -369,8 +375,7 @@ def mirror(folder, series, table, text):
 
 
 def expression_of(folder, address, cohort):
-    geo = fill_defaults({"address": address}, GEO)
-    manifest = fetch_cohort(cohort, geo, folder / "fetch")
+    manifest = fetch_cohort(cohort, folder / "fetch", address=address)
     return express(manifest, cohort, [ROOT / GENE_SETS], folder)
 
 
@@ -427,8 +432,8 @@ def test_a_key_that_is_called_otherwise(tmp_path, name, key):
     message = message_of(tmp_path, series, cohort)
     columns = [
         column
-        for column, rule in cohort["samples"].items()
-        if key.lower() in [k.lower() for k in np.atleast_1d(rule.get("from", []))]
+        for column, rule in cohort.samples.by_column.items()
+        if key.lower() in [k.lower() for k in np.atleast_1d(rule.from_ or [])]
     ]
     assert columns
     assert f"'{STRANGE}'" in message
@@ -459,12 +464,16 @@ def test_the_proposed_line_is_the_cure(tmp_path, name, key):
         if "as it is" not in line
     ]
     short = re.findall(r"`(\w+): \{from: ([^,`]+), … as it is\}`", message)
-    lines += [{column: cohort["samples"][column] | {"from": new}} for column, new in short]
+    lines += [
+        {column: getattr(cohort.samples, column).as_written() | {"from": new}}
+        for column, new in short
+    ]
     samples = {column: rule for line in lines for column, rule in line.items()}
     exclude = [
-        rule | ({"from": STRANGE} if rule["from"] == key else {}) for rule in cohort["exclude"]
+        rule.as_written() | ({"from": STRANGE} if rule.from_ == key else {})
+        for rule in cohort.exclude
     ]
-    mended, _ = sheet_of(tmp_path, series, shipped(name, **samples) | {"exclude": exclude})
+    mended, _ = sheet_of(tmp_path, series, shipped(name, {"exclude": exclude}, **samples))
     first, _ = sheet_of(tmp_path, SERIES[name], cohort)
     columns = ["sample", "patient", "state", "arm", "week"]
     pd.testing.assert_frame_equal(mended[columns], first[columns])
@@ -521,9 +530,8 @@ def test_a_table_that_is_called_otherwise(tmp_path):
     path = "series/GSE157nnn/GSE157194/matrix/GSE157194_series_matrix.txt.gz"
     real = "GSE157194_Raw_gene_counts_matrix_2.txt.gz"
     public.write_series_matrix(series, tmp_path / "geo" / path, tables=(real, "GSE157194_RAW.tar"))
-    geo = fill_defaults({"address": f"file:{tmp_path / 'geo'}"}, GEO)
     with pytest.raises(AdnormError) as failure:
-        fetch_cohort(cohort, geo, tmp_path / "fetch")
+        fetch_cohort(cohort, tmp_path / "fetch", address=f"file:{tmp_path / 'geo'}")
     message = str(failure.value)
     assert f"The series lists '{real}', 'GSE157194_RAW.tar'; did you mean '{real}'?" in message
 
@@ -591,12 +599,13 @@ def test_a_mapping_with_everything_wrong_is_told_in_one_message(tmp_path):
     """What only the series can tell: keys, values, numbers and vocabulary, beside each other."""
     cohort = shipped(
         "gse130588",
+        {"exclude": [{"from": "disease", "values": ["psoriasis"], "reason": "another disease"}]},
         patient={"from": "subjects"},
         state={"from": "tissue", "values": {"LS": "lesion", "NL": "nonlesional"}},
         treatment={"from": "treatment", "values": {"Dupilumab": "dupilumab"}},
         week={"from": "time"},
         sex={"from": "gender"},
-    ) | {"exclude": [{"from": "disease", "values": ["psoriasis"], "reason": "another disease"}]}
+    )
     message = message_of(tmp_path, SERIES["gse130588"], cohort)
     parts = [
         "exclude: rule 1: from: 'disease' is not a key of this series",
@@ -619,7 +628,7 @@ def test_the_public_atlas_is_one_configuration_of_all_cohorts():
     # The first visit of GSE193309 and the tape strips are real.yaml's own.
     assert named == set(SHIPPED) - {"gse193309", "gse199046"}
     assert set(SERIES) == named - {"gse80342"}
-    accessions = [cohort["accession"] for cohort in study.cohorts.values()]
+    accessions = [cohort.accession for cohort in study.cohorts.values()]
     assert len(set(accessions)) == len(accessions)
 
 
@@ -627,39 +636,36 @@ def test_the_public_atlas_is_one_configuration_of_all_cohorts():
 def test_a_shipped_cohort_file_says_what_is_known(name):
     cohort = read_cohort(COHORTS / f"{name}.yaml")
     verified = name in ("gse80342", "gse193309", "gse199046")
-    assert cohort["status"] == ("verified" if verified else "unverified")
-    assert cohort["accession"] == name.split("_")[0].upper()
-    assert len(cohort["note"]) > 60
+    assert cohort.status == ("verified" if verified else "unverified")
+    assert cohort.accession == name.split("_")[0].upper()
+    assert len(cohort.note) > 60
     if not verified:
         text = (COHORTS / f"{name}.yaml").read_text(encoding="utf-8")
         assert re.search("not (yet )?(checked|known)", text)
 
 
 def lesional_of(cohorts):
-    rows = [(c["id"], c["disease"], "no", "FLG", -1.0, 0.1, 9, "") for c in cohorts]
+    rows = [(c.id, c.disease, "no", "FLG", -1.0, 0.1, 9, "") for c in cohorts]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def test_other_diseases_never_teach_the_axis_nor_enter_the_comparison_of_drugs():
     study = read_study(read_yaml(ROOT / "config" / "public.yaml"), ROOT)
-    others = {name for name, c in study.cohorts.items() if c["disease"] != ATOPIC_DERMATITIS}
+    others = {name for name, c in study.cohorts.items() if c.disease != ATOPIC_DERMATITIS}
     assert others == {"gse80342", "gse69967"}
     teachers = find_training_cohorts(lesional_of(study.cohorts.values()), "gse133385", False)
     assert set(teachers.cohorts) == set(study.cohorts) - others - {"gse133385"}
     for name in sorted(others):
         cohort = study.cohorts[name]
-        arms = [
-            (drug, drug, block["drug_class"], np.nan)
-            for drug, block in cohort["treatments"].items()
-        ]
+        arms = [(drug, drug, block.drug_class, np.nan) for drug, block in cohort.treatments.items()]
         samples = pd.DataFrame(arms, columns=["arm", "treatment", "drug_class", "dose_mg"])
         nothing = pd.DataFrame()
         entries = trial_entries(
             CohortResults(
                 name,
-                cohort["disease"],
+                cohort.disease,
                 False,
-                cohort["placebo_arm"] or "",
+                cohort.placebo_arm or "",
                 nothing,
                 nothing,
                 samples,

@@ -16,8 +16,9 @@ import scanpy as sc
 from scipy import sparse
 
 from adnorm.base.tables import read_table
+from adnorm.base.yaml_text import read_yaml
 from adnorm.study.design import derive_design
-from adnorm.study.schema import fill_defaults, load_schema, read_cohort, read_yaml
+from adnorm.study.reading import read_cohort
 from builders.expression_stage import GENE_SETS, express
 from builders.fetched import fetch_cohort
 
@@ -152,9 +153,7 @@ def copied(name, folder):
 
 def run(cohort, folder):
     """Fetch and expression, as the workflow calls them."""
-    keys = load_schema("config")["properties"]
-    geo = fill_defaults({"address": "file:geo"}, keys["geo"])
-    manifest = fetch_cohort(cohort, geo, folder / "fetch")
+    manifest = fetch_cohort(cohort, folder / "fetch", address="file:geo")
     return express(manifest, cohort, [ROOT / GENE_SETS], folder)
 
 
@@ -166,7 +165,7 @@ def test_every_template_is_run():
 def test_a_template_names_the_file_that_it_becomes(tmp_path, name):
     cohort = read_cohort(copied(name, tmp_path))
     text = (TEMPLATES / f"{name}.yaml").read_text(encoding="utf-8")
-    assert f"config/cohorts/{cohort['id']}.yaml" in text
+    assert f"config/cohorts/{cohort.id}.yaml" in text
 
 
 @pytest.mark.parametrize("name", sorted(RUNS))
@@ -180,8 +179,8 @@ def test_a_template_runs_from_its_files_to_expression(tmp_path, monkeypatch, nam
     data = sc.read_h5ad(outputs["expression"])
     assert data.n_obs == samples and {"FLG", "IL13", "GENE7"} <= set(data.var_names)
     assert set(data.obs["arm"]) == arms
-    assert ("counts" in data.layers) == (cohort["scale"] == "counts")
-    design = derive_design(data.obs, cohort["placebo_arm"], 3)
+    assert ("counts" in data.layers) == (cohort.scale == "counts")
+    design = derive_design(data.obs, cohort.placebo_arm, 3)
     kinds = {comparison.kind for comparison in design.supported}
     assert {"lesional-nonlesional", "change", "residual"} <= kinds
     assert ("change-difference" in kinds) == (len(arms) > 1)

@@ -19,7 +19,7 @@ import yaml
 
 from adnorm.base.run_lock import NAME
 from adnorm.base.stops import read_stop
-from adnorm.study.cohort import published_part, read_study
+from adnorm.study.reading import read_study
 from builders.fetched import fetch_cohort
 
 COHORT = {
@@ -62,7 +62,7 @@ def published(tmp_path_factory, repository):
     folder = tmp_path_factory.mktemp("published")
     (folder / "lab.yaml").write_text(yaml.safe_dump(COHORT))
     study = read_study({"cohorts": [str(folder / "lab.yaml")]}, repository)
-    fetch_cohort(published_part(study.cohorts["lab"]), {}, folder / "fetch")
+    fetch_cohort(study.cohorts["lab"], folder / "fetch")
     files = {}
     for path in (folder / "fetch").glob("*.gz"):
         text = gzip.decompress(path.read_bytes()).decode()

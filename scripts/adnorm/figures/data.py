@@ -25,8 +25,8 @@ from adnorm.study.config import (
     ScoresSettings,
     Section,
 )
-from adnorm.study.gene_sets import ADDED, read_gene_sets
-from adnorm.study.vocabulary import Direction, Method, State
+from adnorm.study.gene_sets import read_gene_sets
+from adnorm.study.vocabulary import Direction, Method, SetCategory, State
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -52,7 +52,7 @@ CATEGORIES = {
     "composition": "Cell composition",
     "safety_context": "Context for safety",
     "control": "Controls",
-    ADDED: "Added sets",
+    SetCategory.OWN: "Added sets",
 }
 #: Scoring methods, the one that figures prefer first, with the unit of their scores.
 METHODS: dict[str, str] = {
@@ -264,7 +264,7 @@ class FigureData(ABC):
 
     def added_sets(self) -> list[str]:
         """List the sets that are neither of a category of adnorm nor chosen for the heatmaps."""
-        ours = set(CATEGORIES) - {ADDED}
+        ours = set(CATEGORIES) - {SetCategory.OWN}
         chosen = [s.name for s in self.heatmap_sets()]
         own = self.sets["category"].isin(ours) | self.sets.index.isin(chosen)
         return list(self.sets.index[~own])

@@ -463,12 +463,3 @@ class DescribedCohort(DrawnCohort):
     citation: str | None = None
     status: str = ""
     note: str | None = None
-
-
-# Bridge for code that still takes dictionaries; goes with the last of it.
-def __getattr__(name: str) -> Any:
-    if name in ("read_cohort", "read_study", "locate", "Study", "published_part", "local_sources"):
-        from adnorm.study import schema
-
-        return getattr(schema, name)
-    raise AttributeError(name)

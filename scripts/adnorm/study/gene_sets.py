@@ -15,8 +15,6 @@ from adnorm.base.logs import get_logger
 from adnorm.study.gene_lists import GeneSetRow, read_gmt, table_lines
 from adnorm.study.vocabulary import DerivedScore, Direction, Family, SetCategory
 
-#: Bridge for code that still imports it; goes with the last of it.
-ADDED = SetCategory.OWN.value
 #: Sets that the definition of a derived one names.
 ITCH, TH2 = "itch_core_skin_up", "th2"
 

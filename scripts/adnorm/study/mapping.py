@@ -50,11 +50,6 @@ class Rule:
     spec: ColumnMapping
     where: str
 
-    def __post_init__(self) -> None:
-        # Bridge for code that still hands dictionaries over; goes with the last of it.
-        if isinstance(self.spec, dict):
-            object.__setattr__(self, "spec", ColumnMapping.model_validate(self.spec))
-
     def read(self, raw: pd.DataFrame) -> tuple[pd.Series, str] | None:
         """Take the raw values that the rule maps; ``None`` when a key is missing."""
         take = joined_values if self.spec.from_all else raw_values

@@ -225,8 +225,6 @@ def joining_line(found: list[Spellings], mapping: ColumnMapping) -> str:
     mapping
         ``samples: patient:`` of the cohort file.
     """
-    if isinstance(mapping, dict):
-        mapping = ColumnMapping.model_validate(mapping)
     if mapping.constant is not None:
         return ""
     values = dict(mapping.translation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +70,6 @@ def build_sample_sheet(
         baselines, a placebo arm that no sample has, visits without a baseline, or a reference that
         no sample has.
     """
-    cohort = measured(cohort)
     where = cohort.where or f"cohort {cohort.id}"
     problems = Problems(where)
     # An index may have the name of a column, such as `sample` or `week`.
@@ -100,16 +98,6 @@ def build_sample_sheet(
         _check_visits(sheet, kept, cohort, problems)
     problems.stop()
     return _ordered(sheet, kept), _excluded_table(reasons)
-
-
-def measured(cohort: Any) -> MeasuredCohort:
-    """Bridge for code that still hands dictionaries over; goes with the last of it."""
-    if not isinstance(cohort, dict):
-        return cohort.view(MeasuredCohort)
-    fields = MeasuredCohort.model_fields
-    cohort = {key: value for key, value in cohort.items() if key in fields}
-    source = {key: value for key, value in dict(cohort["source"]).items() if key != "sha256"}
-    return MeasuredCohort.model_validate({"where": ""} | cohort | {"source": source})
 
 
 def _anybody(sheet: pd.DataFrame) -> pd.DataFrame:
