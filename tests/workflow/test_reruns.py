@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
+
+from adnorm.base.tables import read_json
+from adnorm.study.cohort import PublishedCohort
+from adnorm.study.reading import read_cohort
+from builders.fetched import fetch_cohort
 
 SMALL = "demo_reference_array"
 #: What shows a cohort, and what lists all of them.
@@ -15,10 +22,23 @@ SHOWN = {"figures", "cohorts", "finished"}
 
 @pytest.fixture(scope="module")
 def finished(repository, tmp_path_factory, snakemake, configure):
-    """A folder with the results of one small simulated cohort."""
+    """A folder with the results of one small cohort, whose files were published before."""
     folder = tmp_path_factory.mktemp("reruns")
-    cohort = yaml.safe_load((repository / f"config/cohorts/{SMALL}.yaml").read_text())
-    configure(folder, cohort, f"{SMALL}.yaml")
+    path = repository / f"config/cohorts/{SMALL}.yaml"
+    published = fetch_cohort(read_cohort(path), folder / "published").parent
+    files = {
+        entry["role"]: entry["name"] for entry in read_json(published / "manifest.json")["files"]
+    }
+    source = {
+        "matrix": str(published / files["series_matrix"]),
+        "annotation": str(published / files["annotation"]),
+    }
+    matrix = gzip.decompress(Path(source["matrix"]).read_bytes())
+    matrix = matrix.replace(f"SIMULATED_{SMALL}".encode(), b"GSE12")
+    Path(source["matrix"]).write_bytes(gzip.compress(matrix, mtime=0))
+    cohort = yaml.safe_load(path.read_text()) | {"route": "geo_series_matrix", "accession": "GSE12"}
+    del cohort["simulation"]
+    configure(folder, cohort | {"source": source}, f"{SMALL}.yaml")
     shutil.copy(repository / "config/gene_sets/adnorm.tsv", folder / "sets.tsv")
     configure(folder, {"cohorts": [f"{SMALL}.yaml"], "results": "out", "gene_sets": ["sets.tsv"]})
     snakemake(folder, "--configfile", "run.yaml")
@@ -55,15 +75,23 @@ def test_nothing_runs_again_when_nothing_changed(planned):
         ({"status": "unverified"}, SHOWN),
         ({"note": "Seen again"}, SHOWN),
         ({"citation": "Somebody 2026"}, SHOWN),
+        ({"title": "Another name"}, SHOWN | {"index_figures"}),
     ],
-    ids=["status", "note", "citation"],
+    ids=["status", "note", "citation", "title"],
 )
 def test_what_only_readers_see_reruns_only_what_shows_it(planned, cohort, rules):
     assert planned(cohort) == rules
 
 
 def test_how_a_stage_works_reruns_nothing(planned):
-    assert planned(scores={"threads": 2, "chunk_size": 10}) == set()
+    geo = {"attempts": 9, "connect_timeout": 1, "read_timeout": 60}
+    assert planned(scores={"threads": 2, "chunk_size": 10}, geo=geo) == set()
+
+
+def test_a_simulated_series_holds_its_title(repository):
+    cohort = read_cohort(repository / f"config/cohorts/{SMALL}.yaml")
+    renamed = cohort.model_copy(update={"title": "Another name"})
+    assert cohort.view(PublishedCohort) != renamed.view(PublishedCohort)
 
 
 def test_a_mended_mapping_fetches_nothing(planned):
@@ -74,7 +102,7 @@ def test_a_mended_mapping_fetches_nothing(planned):
 
 def test_a_setting_reruns_its_stage_and_what_follows(planned):
     rules = planned(index={"bootstrap": 300})
-    assert {"index", "normalization", "atlas"} <= rules
+    assert {"index", "index_figures", "atlas"} <= rules
     assert not {"fetch", "expression", "scores", "effects", "figures"} & rules
 
 

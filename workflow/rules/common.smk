@@ -12,7 +12,12 @@ from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
 from adnorm.base.stage import harmless
 from adnorm.figures import names
-from adnorm.study.cohort import DescribedCohort, MeasuredCohort, PublishedCohort
+from adnorm.study.cohort import (
+    DescribedCohort,
+    DrawnCohort,
+    MeasuredCohort,
+    PublishedCohort,
+)
 from adnorm.study.config import MANNER
 from adnorm.study.reading import locate, read_study
 
@@ -96,7 +101,7 @@ def cohort_part(kind):
 def fetch_settings(wildcards):
     """Only what decides which bytes are fetched: mending a mapping must not download again."""
     part = cohort_file(wildcards).view(PublishedCohort).model_dump(by_alias=True)
-    return harmless({"cohort": part, "geo": SETTINGS["geo"]})
+    return harmless({"cohort": part, "geo": DECIDING["geo"]})
 
 
 def manner(**settings):
@@ -145,11 +150,11 @@ def drawn_by(sections):
     }
 
 
-def drawing_parameter(sections):
+def drawing_parameter(sections, kind):
     """Settings of a job that draws one cohort, with what figures say of it."""
 
     def settings(wildcards):
-        cohort = cohort_file(wildcards).view(DescribedCohort)
+        cohort = cohort_file(wildcards).view(kind)
         return harmless(
             drawn_by(sections) | {"cohort": cohort.model_dump(by_alias=True)}
         )

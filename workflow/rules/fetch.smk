@@ -13,6 +13,7 @@ rule fetch:
         "../../envs/adnorm.yaml"
     params:
         settings=fetch_settings,
+        manner=manner(geo=WORKING["geo"]),
         code=code_digest("fetch"),
     message:
         "{wildcards.cohort}: fetching the files"
@@ -35,9 +36,10 @@ rule fetch_identifiers:
             {
                 "address": SETTINGS["identifiers"]["table"],
                 "sha256": SETTINGS["identifiers"]["sha256"],
-                "geo": SETTINGS["geo"],
+                "geo": DECIDING["geo"],
             }
         ),
+        manner=manner(geo=WORKING["geo"]),
         code=code_digest("fetch_identifiers"),
     message:
         "fetching the identifier table {wildcards.file}"

@@ -16,7 +16,7 @@ rule figures:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=drawing_parameter(names.COHORT_SETTINGS),
+        settings=drawing_parameter(names.COHORT_SETTINGS, DescribedCohort),
         code=code_digest("figures"),
     message:
         "{wildcards.cohort}: figures"
@@ -35,7 +35,7 @@ rule index_figures:
     conda:
         "../../envs/adnorm.yaml"
     params:
-        settings=drawing_parameter(names.INDEX_SETTINGS),
+        settings=drawing_parameter(names.INDEX_SETTINGS, DrawnCohort),
         code=code_digest("index_figures"),
     message:
         "{wildcards.cohort}: figures of the normalization index"

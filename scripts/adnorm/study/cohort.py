@@ -418,17 +418,21 @@ class PublishedCohort(Section):
     platform: str | None
     route: RouteName
     source: FetchedSource
-    #: What the simulator writes.
-    title: str
+    #: What the simulator writes besides; a real series is the same whatever it is called.
+    title: str = ""
     scale: ScaleName | None = None
     simulation: Simulation | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nameless(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return given if given.get("simulation") else given | {"title": ""}
 
 
 class MeasuredCohort(Section):
     """What decides expression and the sample sheet, without what only readers of the report see."""
 
     id: str
-    title: str
     where: str
     accession: str | None
     disease: str
