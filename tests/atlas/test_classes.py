@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 
 from adnorm.atlas.build import build
-from adnorm.atlas.classes import COLUMNS, class_table, family, read_published, window_of
+from adnorm.atlas.classes import COLUMNS, class_table, read_published, window_of
 from adnorm.atlas.cohort_results import CohortResults, read_cohort
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
 from adnorm.index.meta import combine_studies
 from adnorm.index.normalization import COLUMNS as INDEX_COLUMNS
 from adnorm.study.config import IndexSettings
+from adnorm.study.vocabulary import drug_family
 
 SETTINGS = IndexSettings()
 JAKI, BIOLOGIC = "JAK inhibitor", "anti-IL-13"
@@ -259,7 +260,7 @@ def test_order_of_cohorts_does_not_matter():
     ],
 )
 def test_the_family_of_a_class(drug_class, expected):
-    assert family(drug_class) == expected
+    assert drug_family(drug_class) == expected
 
 
 def test_windows_and_families():
@@ -272,8 +273,11 @@ def test_windows_and_families():
         "weeks 15-18",
         "",
     ]
-    assert family("JAK1 inhibitor") == "JAK inhibitor" and family("anti-IL-4Ra") == "biologic"
-    assert family("calcineurin inhibitor") == "calcineurin inhibitor"
+    assert (
+        drug_family("JAK1 inhibitor") == "JAK inhibitor"
+        and drug_family("anti-IL-4Ra") == "biologic"
+    )
+    assert drug_family("calcineurin inhibitor") == "calcineurin inhibitor"
 
 
 # ---------------------------------------------------------------- published results

@@ -48,36 +48,6 @@ wildcard_constraints:
     file="[^/]+",
 
 
-# What figures are drawn from, below a cohort's results.
-DRAWN = {
-    "manifest": "fetch/manifest.json",
-    "samples": "expression/samples.tsv",
-    "excluded": "expression/excluded.tsv",
-    "losses": "expression/losses.tsv",
-    "identifiers": "expression/identifiers.tsv",
-    "design": "expression/design.tsv",
-    "comparisons": "expression/comparisons.tsv",
-    "qc": "expression/qc.tsv",
-    "expression": "expression/expression.h5ad",
-    "scores": "scores/scores.h5ad",
-    "coverage": "scores/coverage.tsv",
-    "agreement": "scores/agreement.tsv",
-    "effects": "effects/effects.tsv",
-    "set_effects": "effects/set_effects.tsv",
-    "enrichment": "effects/enrichment.tsv",
-}
-# What figures of the index are drawn from: tables alone, so that their job is light.
-INDEX_DRAWN = {
-    **{name: DRAWN[name] for name in ("samples", "comparisons", "qc", "coverage")},
-    "index": "index/index.tsv",
-    "gene_index": "index/gene_index.tsv",
-    "patients": "index/patients.tsv",
-    "trajectories": "index/trajectories.tsv",
-    "concordance": "index/concordance.tsv",
-    "calibration": "index/calibration.tsv",
-}
-
-
 def cohort_file(wildcards):
     """The checked cohort file."""
     if wildcards.cohort not in STUDY.cohorts:

@@ -7,7 +7,6 @@ groups only is shown beside the computed rows, never mixed in.
 
 from __future__ import annotations
 
-import re
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,16 @@ from adnorm.index.meta import combine_studies
 from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, lookalikes, same_disease
-from adnorm.study.vocabulary import DerivedScore, Question, ReasonCode, Status
+from adnorm.study.vocabulary import (
+    DerivedScore,
+    DrugFamily,
+    Question,
+    ReasonCode,
+    Status,
+    drug_family,
+)
 
-JAK, BIOLOGIC = "JAK inhibitor", "biologic"
+JAK, BIOLOGIC = DrugFamily.JAK_INHIBITOR.value, DrugFamily.BIOLOGIC.value
 #: Name, first and last week, and the week whose nearest visit stands for the window.
 WINDOWS = (
     ("weeks 1-3", 1.0, 3.0, 2.0),
@@ -43,23 +49,6 @@ WORDS = ["other_class", "window", "weeks", "reference", "level", "name", "cohort
 WORDS += ["drug", "dose", "measure", "unit", "source", "reason_code", "reason"]
 #: Columns of the table of published results.
 PUBLISHED = ["drug", "drug_class", "dose", "week", "measure", "value", "unit", "source", "note"]
-
-
-def family(drug_class: str) -> str:
-    """Put a drug class into its family: JAK inhibitor, biologic, or itself.
-
-    Examples
-    --------
-    >>> [family(c) for c in ("JAK/SYK inhibitor", "anti-IL-13", "PDE4 inhibitor")]
-    ['JAK inhibitor', 'biologic', 'PDE4 inhibitor']
-    """
-    if re.search(r"(?<!non-)\bjak|\bjanus kinase", drug_class, re.IGNORECASE):
-        return JAK
-    # anti-IL-13 is one, an anti-inflammatory or anti-histamine is not.
-    target = r"\banti-(?!inflam|hist|microb|bact|fung|prolif)"
-    if re.search(rf"{target}|\bbiologic|antibod", drug_class, re.IGNORECASE):
-        return BIOLOGIC
-    return drug_class
 
 
 def window_of(week: float) -> str:
@@ -216,7 +205,7 @@ def class_table(
     circular = entries["reason"].str.contains(NOT_INDEPENDENT, regex=False, na=False)
     usable = entries[(entries["status"] != Status.NOT_AVAILABLE) & ~circular.astype(bool)]
     groups = usable.assign(group=usable["drug_class"])
-    families = usable.assign(group=usable["drug_class"].map(family))
+    families = usable.assign(group=usable["drug_class"].map(drug_family))
     both = pd.concat([groups, families[families["group"] != families["drug_class"]]])
     frames = [_differences(families, confidence), _no_counterpart(families)]
     for (group, *_), rows in both.groupby(["group", "simulated", "reference", "window"]):
@@ -227,7 +216,7 @@ def class_table(
     ranks = {question: i for i, question in enumerate(Question)}
     order = {
         "question": lambda c: c.map(ranks),
-        "drug_class": lambda c: c.map(lambda v: (family(v) != JAK, v)),
+        "drug_class": lambda c: c.map(lambda v: (drug_family(v) != JAK, v)),
         "other_class": lambda c: c.map(lambda v: (v != BIOLOGIC, v)),
         "window": lambda c: c.map(lambda v: [*[w[0] for w in WINDOWS], v].index(v)),
         "name": lambda c: c.map(lambda v: (v != DerivedScore.GLOBAL, v)),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
@@ -13,7 +14,7 @@ from adnorm.base.tables import read_table, write_table
 from adnorm.effects.design import FitPlan, plan_fits
 from adnorm.effects.enrichment import enrich_comparisons
 from adnorm.effects.fit import fit_effects
-from adnorm.effects.observations import Observations, read_h5ad, read_observations
+from adnorm.effects.observations import Observations, read_observations
 from adnorm.effects.set_effects import fit_set_effects
 from adnorm.study.biopsies import combine_biopsies
 from adnorm.study.comparisons import Comparison
@@ -76,7 +77,7 @@ def compare(
         found = int((rows["fdr"] < settings.fdr).sum())
         get_logger().debug("%s: %d of %d genes pass the FDR", contrast, found, len(rows))
 
-    scored = read_h5ad(inputs["scores"])
+    scored = read_container(inputs["scores"])
     _check_same_samples(data.samples.index, scored.obs_names)
     combined, codes = combine_biopsies(scored.obs)
     set_effects = fit_set_effects(scored, combined, codes, plans, refused, settings.confidence)

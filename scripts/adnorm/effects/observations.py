@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import progress
 from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
@@ -92,7 +93,7 @@ def read_observations(path: Path | str) -> Observations:
     AdnormError
         The file is absent, or a value is missing or infinite.
     """
-    return observations_of(read_h5ad(path), str(path))
+    return observations_of(read_container(path), str(path))
 
 
 def observations_of(data: AnnData, path: str) -> Observations:
@@ -134,29 +135,3 @@ def observations_of(data: AnnData, path: str) -> Observations:
         library_sizes=sizes,
         facts=dict(data.uns.get("adnorm", {})),
     )
-
-
-def read_h5ad(path: Path | str) -> AnnData:
-    """Read an h5ad file of this workflow; say which file is missing.
-
-    Raises
-    ------
-    AdnormError
-        The file is absent or is not one of this workflow.
-    """
-    import anndata
-
-    path = Path(path)
-    if not path.is_file():
-        raise AdnormError(f"{path}: this file is missing; run the stage that writes it again")
-    try:
-        data = anndata.read_h5ad(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise AdnormError(f"{path}: cannot be read as h5ad ({error}); write it again") from error
-    lacking = {"patient", "state", "week", "arm"} - set(data.obs)
-    if lacking or "adnorm" not in data.uns:
-        raise AdnormError(
-            f"{path}: not an h5ad file of this workflow "
-            f"(lacks {listing(sorted(lacking)) or 'uns[adnorm]'}); write it with the stage before"
-        )
-    return data

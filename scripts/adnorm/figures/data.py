@@ -6,12 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.tables import read_json, read_table
 from adnorm.base.text import per_cent
@@ -391,7 +391,7 @@ def read_cohort(inputs: Mapping[str, Any], settings: DrawingSettings) -> CohortD
     AdnormError
         A file is missing, or scores and expression are of different samples.
     """
-    expression, scores = _read_h5ad(inputs["expression"]), _read_h5ad(inputs["scores"])
+    expression, scores = (read_container(inputs[name]) for name in ("expression", "scores"))
     if sorted(expression.obs_names) != sorted(scores.obs_names):
         odd = sorted(set(expression.obs_names) ^ set(scores.obs_names))
         raise AdnormError(
@@ -409,14 +409,6 @@ def read_cohort(inputs: Mapping[str, Any], settings: DrawingSettings) -> CohortD
     )
     data.note_quality()
     return data
-
-
-def _read_h5ad(path: Path) -> AnnData:
-    import anndata
-
-    if not Path(path).is_file():
-        raise AdnormError(f"{path}: this file is missing; run the stage that writes it again")
-    return anndata.read_h5ad(path)
 
 
 # ---------------------------------------------------------------- the index of one cohort

@@ -16,8 +16,16 @@ from adnorm.figures.labels import reason_of, score_label, without_doi
 from adnorm.figures.names import TITLES
 from adnorm.figures.panels import range_of, zero_and_one
 from adnorm.figures.sheet import Sheet, fit_words, message_sheet, text_width
-from adnorm.figures.theme import FAINT, INK, is_jak_inhibitor, shorten
-from adnorm.study.vocabulary import Arm, DerivedScore, State, Statistic, Status
+from adnorm.figures.theme import FAINT, INK, shorten
+from adnorm.study.vocabulary import (
+    Arm,
+    DerivedScore,
+    DrugFamily,
+    State,
+    Statistic,
+    Status,
+    drug_family,
+)
 
 #: What a row is.
 DIFFERENCE, ARM, CLASS, PUBLISHED = "difference", "arm", "class", "published"
@@ -221,7 +229,7 @@ def forest_rows(data: AtlasData) -> pd.DataFrame:
 
 def _class_rank(drug_class: str) -> tuple:
     """JAK inhibitors first, then by name."""
-    return (not is_jak_inhibitor(drug_class), drug_class)
+    return (drug_family(drug_class) != DrugFamily.JAK_INHIBITOR, drug_class)
 
 
 def _remarks(data: AtlasData, simulated: pd.Series) -> list[str]:

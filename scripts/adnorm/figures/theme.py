@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from adnorm.base.tables import atomic, write_table
 from adnorm.base.text import printable
-from adnorm.study.vocabulary import Arm, State
+from adnorm.study.vocabulary import Arm, DrugFamily, State, drug_family
 
 #: Colour-blind-safe colours of Okabe and Ito; the first three are states, the others treatments.
 STATES: dict[str, str] = {
@@ -100,17 +100,6 @@ def order_arms(arms: Iterable[str], placebo_arm: str = "") -> list[str]:
     return sorted(set(arms), key=key)
 
 
-def is_jak_inhibitor(drug_class: str) -> bool:
-    """Tell JAK inhibitors from other drug classes by the name of the class.
-
-    Examples
-    --------
-    >>> is_jak_inhibitor("JAK inhibitor"), is_jak_inhibitor("anti-IL-13")
-    (True, False)
-    """
-    return re.search(r"\bjak", drug_class, re.IGNORECASE) is not None
-
-
 def arm_colours(
     arms: Iterable[str], placebo_arm: str = "", classes: Mapping[str, str] | None = None
 ) -> dict[str, str]:
@@ -134,8 +123,9 @@ def arm_colours(
     free = list(TREATMENTS)
     for members in treatments.values():
         drug_class = (classes or {}).get(members[0], "")
+        jak = drug_family(drug_class) == DrugFamily.JAK_INHIBITOR
         # Blue, the first colour, is left to JAK inhibitors as long as there are others.
-        start = 1 if drug_class and not is_jak_inhibitor(drug_class) and len(free) > 1 else 0
+        start = 1 if drug_class and not jak and len(free) > 1 else 0
         hue = free.pop(start)
         free = free or list(TREATMENTS)
         colours |= dict(zip(members, _shades(hue, len(members)), strict=True))

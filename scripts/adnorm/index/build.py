@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import as_written, read_table, stack, write_table
-from adnorm.effects.observations import read_h5ad, read_observations
+from adnorm.effects.observations import read_observations
 from adnorm.index.axis import DiseaseAxis, dependence, disease_axis, published_axis
 from adnorm.index.axis_weights import excluded_genes
 from adnorm.index.clinic import calibration_table, concordance_table, read_clinic
@@ -200,7 +201,7 @@ def set_scores(
     AdnormError
         The file has no z scores or belongs to other samples.
     """
-    scores, data = read_h5ad(scores_file), read_h5ad(expression_file)
+    scores, data = read_container(scores_file), read_container(expression_file)
     if Method.ZSCORE not in scores.layers:
         raise AdnormError(
             f"{scores_file}: the index rests on the score 'zscore', which is not in this file; "

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from adnorm.base.containers import read_container
 from adnorm.base.logs import progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import read_table, write_table
-from adnorm.effects.observations import read_h5ad
 from adnorm.index.shared_patients import fingerprint, shared_by
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.diseases import ATOPIC_DERMATITIS, lookalikes, same_disease
@@ -56,7 +56,7 @@ def build(inputs: Files, outputs: Files, settings: Mapping[str, Any], seed: int)
     parts, prints = [], []
     for folder in sorted(effects, key=lambda path: path.name):
         rows = read_table(effects[folder])
-        data = read_h5ad(expression[folder])
+        data = read_container(expression[folder])
         prints.append(fingerprint(data, manifests[folder]))
         facts = data.uns["adnorm"]
         rows = rows[rows["contrast"] == CONTRAST].assign(

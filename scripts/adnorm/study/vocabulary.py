@@ -117,15 +117,15 @@ def drug_family(drug_class: str) -> str:
 
     Examples
     --------
-    >>> [str(drug_family(c)) for c in ("JAK/SYK inhibitor", "anti-IL-13", "PDE4 inhibitor")]
+    >>> [drug_family(c) for c in ("JAK/SYK inhibitor", "anti-IL-13", "PDE4 inhibitor")]
     ['JAK inhibitor', 'biologic', 'PDE4 inhibitor']
     """
     if re.search(r"(?<!non-)\bjak|\bjanus kinase", drug_class, re.IGNORECASE):
-        return DrugFamily.JAK_INHIBITOR
+        return DrugFamily.JAK_INHIBITOR.value
     # anti-IL-13 is one, an anti-inflammatory or anti-histamine is not.
     target = r"\banti-(?!inflam|hist|microb|bact|fung|prolif)"
     if re.search(rf"{target}|\bbiologic|antibod", drug_class, re.IGNORECASE):
-        return DrugFamily.BIOLOGIC
+        return DrugFamily.BIOLOGIC.value
     return drug_class
 
 
