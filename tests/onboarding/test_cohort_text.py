@@ -82,7 +82,9 @@ def test_a_proposal_of_any_text_is_the_yaml_that_was_meant(tmp_path, data):
         rule = read["samples"][column.name]
         assert rule.get("values", {}) == {line.raw: line.value for line in column.lines}
         assert rule.get("pattern") == column.pattern
-        keys = rule.get("from_all" if column.joined else "from", [])
+        keys = rule.get("from_all" if column.joined else "from")
+        # Empty text is the name of a field; null is none.
+        keys = [] if keys is None else keys
         assert ([keys] if isinstance(keys, str) else keys) == column.keys
     assert read.get("exclude", []) == [
         {"from": key, "values": values, "reason": reason}
