@@ -186,6 +186,16 @@ class FigureData(ABC):
             self.facts["quality"] = f"{count} flagged by quality control"
 
     @cached_property
+    def sampled(self) -> dict[tuple[str, float, str], set[str]]:
+        """Patients by state, week and arm; arm "" holds those of all arms."""
+        people: dict[tuple[str, float, str], set[str]] = {}
+        columns = self.samples[["state", "week", "arm", "patient"]]
+        for state, week, arm, patient in columns.itertuples(index=False, name=None):
+            for key in ((state, week, arm), (state, week, "")):
+                people.setdefault(key, set()).add(patient)
+        return people
+
+    @cached_property
     def arms(self) -> list[str]:
         """Arms in display order."""
         return order_arms(self.observations["arm"].astype(str), self.placebo)

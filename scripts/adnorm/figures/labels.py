@@ -258,12 +258,11 @@ def n_text(data: CohortData, contrast: str, kind: str, n: int) -> str:
     ``9`` patients who have both, ``9 v 3`` patients against healthy people, ``13+11`` patients of
     two arms.
     """
-    samples = data.samples
     group, week = split_contrast(contrast)
+    sampled = data.sampled
 
     def people(state: str, when: float, arm: str = "") -> set[str]:
-        rows = samples[(samples["state"] == state) & (samples["week"] == when)]
-        return set(rows.loc[rows["arm"] == arm, "patient"] if arm else rows["patient"])
+        return sampled.get((state, when, arm), set())
 
     if kind.endswith(State.HEALTHY):
         state = State.NONLESIONAL if kind.startswith(State.NONLESIONAL) else State.LESIONAL

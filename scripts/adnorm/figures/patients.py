@@ -147,16 +147,16 @@ def _limits(scores: pd.Series) -> tuple[float, float]:
 
 
 def _draw_weeks(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.Series) -> None:
-    import seaborn as sns
-
     if len(normal):
         middle, spread = normal.mean(), normal.std() if len(normal) > 1 else 0.0
         axes.axhspan(middle - spread, middle + spread, color="#DCEBF5", lw=0, zorder=0)
         axes.axhline(middle, color="#7FA8C4", lw=1, zorder=1)
     lesional = rows[rows["state"] == State.LESIONAL]
-    style = {"color": colour, "linewidth": 0.7, "alpha": 0.55, "marker": "o", "markersize": 1.8}
-    lines = {"units": "patient", "estimator": None, "markeredgewidth": 1, "markeredgecolor": colour}
-    sns.lineplot(lesional, x="week", y="score", ax=axes, **lines, **style)
+    # One line per patient. seaborn's lineplot would draw the same lines, but its estimates, which
+    # these do without, make it ten times as slow.
+    style = {"color": colour, "lw": 0.7, "alpha": 0.55, "marker": "o", "ms": 1.8, "mew": 1}
+    for _, own in lesional.dropna(subset="score").sort_values("week").groupby("patient"):
+        axes.plot("week", "score", data=own, **style)
     visits = lesional.groupby("week")["score"]
     mean = visits.mean()[visits.count() >= FEWEST]
     draw_bold(axes, mean.index, mean)

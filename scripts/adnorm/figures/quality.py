@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter
 
 from adnorm.base.text import counted, per_cent
@@ -57,6 +60,23 @@ PARTS = {
 }
 
 
+def _scatter(
+    axes: Axes, places: pd.DataFrame, colours: pd.Series, shapes: pd.Series, **style: Any
+) -> None:
+    """Draw points (x, y) in their order, each of its own colour and shape.
+
+    seaborn's scatterplot does the same, but takes half a second a panel to find levels and scales
+    of columns whose colours and shapes are fixed for all figures.
+    """
+    known = places[["x", "y"]].notna().all(axis=1)
+    points = axes.scatter("x", "y", c=colours[known], data=places[known], **style)
+    forms = {shape: MarkerStyle(shape) for shape in shapes.unique()}
+    paths = {
+        shape: form.get_path().transformed(form.get_transform()) for shape, form in forms.items()
+    }
+    points.set_paths([paths[shape] for shape in shapes[known]])
+
+
 def _ring(axes: Axes, points: pd.DataFrame, others: pd.DataFrame) -> list[str]:
     """Ring points (x, y, name) and name them if they are few; return names without a place."""
     axes.autoscale_view()
@@ -75,8 +95,6 @@ def _ring(axes: Axes, points: pd.DataFrame, others: pd.DataFrame) -> list[str]:
 
 def draw_pca(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     """Draw the first two principal components, coloured by state and by arm; a row a sample."""
-    import seaborn as sns
-
     samples = data.samples
     scores = np.asarray(data.expression.obsm.get("X_pca", np.zeros((len(samples), 0))))
     table = samples.reset_index(names="sample").rename(columns={"qc_flags": "flags"})
@@ -102,10 +120,8 @@ def draw_pca(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     grid = sheet.panels(1, len(fields), (SIDE, SIDE), (0.75, 0), y=0.2)
     for axes, (field, colours) in zip(grid[0], fields.items(), strict=True):
         edge = "#666666" if field == "week" else "white"
-        style = {"style": "week", "markers": markers, "s": 24, "linewidth": 0.4, "edgecolor": edge}
-        sns.scatterplot(
-            places, x="x", y="y", hue=field, palette=colours, legend=False, ax=axes, **style
-        )
+        shapes = places["week"].map(markers)
+        _scatter(axes, places, places[field].map(colours), shapes, s=24, lw=0.4, edgecolor=edge)
         axes.margins(0.1)
         axes.set_title(f"Coloured by {field}", loc="left", weight="bold")
         axes.set_xlabel(f"PC1{_explained(data, 0)}")
@@ -225,13 +241,9 @@ def _draw_quality(
     words: tuple[str, ...],
 ) -> None:
     """Draw one point a sample; ring and name those flagged for the value of this panel."""
-    import seaborn as sns
-
     places = table.assign(x=np.arange(len(table), dtype=float), y=values)
-    style = {"style": "excluded", "markers": {"no": "o", "yes": "X"}, "s": 12, "linewidth": 0}
-    sns.scatterplot(
-        places, x="x", y="y", hue="state", palette=STATES, legend=False, ax=axes, **style
-    )
+    shapes = table["excluded"].map({"no": "o", "yes": "X"})
+    _scatter(axes, places, table["state"].map(STATES), shapes, s=12, lw=0)
     axes.set_title(title, loc="left", weight="bold")
     axes.set(xlim=(-1, len(table)), xticks=[], ylabel="")
     axes.set_xlabel("samples", labelpad=4)
