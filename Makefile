@@ -45,7 +45,7 @@ coverage: $(VENV)/development ## the tests once more, with the lines of the pack
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term:skip-covered --cov-report=html:results/coverage
 
 # Packages whose types hold; without names, mypy checks all of them (pyproject.toml).
-TYPED = atlas base cli effects expression fetch index onboarding readers scores simulation
+TYPED = atlas base cli effects expression fetch index onboarding readers scores simulation study
 
 lint: $(VENV)/development ## formatting, lint and types of Python and Snakemake files
 	$(BIN)/ruff format --check .

@@ -74,6 +74,16 @@ def fetch_settings(wildcards):
     return harmless({"cohort": part, "geo": DECIDING["geo"]})
 
 
+def expression_settings(wildcards):
+    """The cohort, and what of the configuration decides its expression."""
+    return {
+        "cohort": cohort_part(MeasuredCohort)(wildcards),
+        "expression": SETTINGS["expression"],
+        "minimum_pairs": SETTINGS["effects"]["minimum_pairs"],
+        "identifiers_sha256": SETTINGS["identifiers"]["sha256"],
+    }
+
+
 def manner(**settings):
     """Settings that change no result: what asks for the input is not compared by Snakemake."""
     return lambda wildcards, input: harmless(settings)

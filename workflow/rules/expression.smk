@@ -1,13 +1,3 @@
-def expression_settings(wildcards):
-    """The cohort, and what of the configuration decides its expression."""
-    return {
-        "cohort": cohort_part(MeasuredCohort)(wildcards),
-        "expression": SETTINGS["expression"],
-        "minimum_pairs": SETTINGS["effects"]["minimum_pairs"],
-        "identifiers_sha256": SETTINGS["identifiers"]["sha256"],
-    }
-
-
 # From published files to log2 expression with a canonical sample sheet, and the design that follows.
 rule expression:
     input:

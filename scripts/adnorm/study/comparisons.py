@@ -65,10 +65,9 @@ class _Sheet:
         columns = ["patient", "arm", "state"]
         frame = samples[columns].astype(str).assign(week=samples["week"].to_numpy(dtype=float))
         self.frame = frame
-        self.who: dict[DesignGroup, set[str]] = {
-            (arm, state, week): set(group["patient"])
-            for (arm, state, week), group in frame.groupby(["arm", "state", "week"])
-        }
+        self.who: dict[DesignGroup, set[str]] = {}
+        for row in frame.to_dict("records"):
+            self.who.setdefault((row["arm"], row["state"], row["week"]), set()).add(row["patient"])
         doses = samples.assign(dose=samples.get("dose_mg", np.nan), arm=frame["arm"])
         self.doses = {
             arm: (str(group["treatment"].iloc[0]), float(group["dose"].iloc[0]))
