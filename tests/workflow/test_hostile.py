@@ -305,7 +305,7 @@ def test_parameters_are_harmless_and_change_with_the_text(finished, snakemake, c
 
     before = planned()
     cohort = yaml.safe_load((finished / "lab.yaml").read_text())
-    configure(finished, cohort | {"title": cohort["title"] + "<"}, "lab.yaml")
+    configure(finished, cohort | {"disease": cohort["disease"] + "<"}, "lab.yaml")
     after = planned()
     assert after["expression"] == before["expression"] + 1
     assert after["fetch"] == before["fetch"]
