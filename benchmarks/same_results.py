@@ -1,9 +1,9 @@
 """Did a change of the code change a number?  One digest for every table, gene set and container.
 
-    python benchmarks/same_results.py routes /tmp/routes        # a small cohort by each route, run
-    python benchmarks/same_results.py record results/demo /tmp/routes/results > before.tsv
+    python benchmarks/same_results.py routes out/routes        # a small cohort by each route, run
+    python benchmarks/same_results.py record results/demo out/routes/results > before.tsv
     ...                                                         # another version of the code
-    python benchmarks/same_results.py record results/demo /tmp/routes/results > after.tsv
+    python benchmarks/same_results.py record results/demo out/routes/results > after.tsv
     python benchmarks/same_results.py compare before.tsv after.tsv
 
 `record` digests tables (.tsv), gene sets (.gmt) and manifests (.json) by their bytes, and .h5ad by

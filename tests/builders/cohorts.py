@@ -28,6 +28,18 @@ def mapping_of(value: dict[str, Any]) -> ColumnMapping:
     return check(ColumnMapping, value, "cohort.yaml")
 
 
+#: Cohort file of a lab with a table and a sheet, but for its `samples:`.
+LAB: dict[str, Any] = {
+    "id": "lab",
+    "title": "A lab",
+    "disease": "atopic dermatitis",
+    "tissue": "skin",
+    "assay": "rna-seq",
+    "route": "local",
+    "scale": "counts",
+    "reference": "nonlesional",
+    "source": {"table": "x.csv", "sheet": "y.csv"},
+}
 #: Cohort file of `raw_trial`.
 TRIAL: dict[str, Any] = {
     "id": "trial",

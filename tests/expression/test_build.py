@@ -400,18 +400,9 @@ class Bench:
             {"library": NAMES, "who": [f"P{n[2:]}" for n in NAMES], "skin": [n[:2] for n in NAMES]}
         )
         self.files = {"table": "counts.csv", "sheet": "sheet.csv"}
-        self.cohort = {
-            "id": "own",
-            "title": "Own cohort",
-            "disease": "atopic dermatitis",
-            "tissue": "skin biopsy",
-            "assay": "rna-seq",
-            "route": "local",
-            "scale": "counts",
-            "reference": "nonlesional",
-            "source": {"table": "counts.csv", "sheet": "sheet.csv"},
-            "samples": SAMPLES,
-        }
+        self.cohort = small_cohort(
+            source={"table": "counts.csv", "sheet": "sheet.csv"}, samples=SAMPLES
+        )
         self.settings = {}
         self.identifiers = None
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ import pytest
 import scanpy as sc
 import yaml
 
+import builders.series as public
 from adnorm.atlas.classes import trial_entries
 from adnorm.atlas.cohort_results import CohortResults
 from adnorm.base.errors import AdnormError
@@ -35,19 +34,6 @@ COHORTS = ROOT / "config" / "cohorts"
 SHIPPED = sorted(p.stem for p in COHORTS.glob("gse*.yaml"))
 PUBLIC = (ROOT / "config" / "public.yaml").read_text(encoding="utf-8")
 LEFT_OUT = re.findall(r"^  # - (\w+)", PUBLIC, flags=re.MULTILINE)
-
-
-def _load(name):
-    path = ROOT / "tests" / "public" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"public_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    # Its dataclasses look their module up.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-public = _load("series")
 SERIES = public.SERIES
 
 

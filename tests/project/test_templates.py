@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import shutil
-import sys
 from pathlib import Path
 
 import anndata as ad
@@ -15,6 +13,7 @@ import pytest
 import scanpy as sc
 from scipy import sparse
 
+import builders.series as public
 from adnorm.base.tables import read_table
 from adnorm.base.yaml_text import read_yaml
 from adnorm.study.design import derive_design
@@ -25,19 +24,6 @@ from builders.fetched import fetch_cohort
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "config" / "templates"
 GENES = [*(f"GENE{number}" for number in range(80)), "FLG", "IL13"]
-
-
-def _load(name):
-    path = ROOT / "tests" / "public" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"templates_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    # Its dataclasses look their module up.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-public = _load("series")
 
 
 def people(arms, states, visits):

@@ -17,19 +17,8 @@ from adnorm.study.decimals import NUMBER_PATTERN
 from adnorm.study.mapping import Rule
 from adnorm.study.raw_fields import normalised_key
 from adnorm.study.samples import build_sample_sheet
-from builders.cohorts import mapping_of, measured_of
+from builders.cohorts import LAB, mapping_of, measured_of
 
-COHORT = {
-    "id": "lab",
-    "title": "A lab",
-    "disease": "atopic dermatitis",
-    "tissue": "skin",
-    "assay": "rna-seq",
-    "route": "local",
-    "scale": "counts",
-    "reference": "nonlesional",
-    "source": {"table": "x.csv", "sheet": "y.csv"},
-}
 SAMPLES = {
     "patient": {"from": "who"},
     "state": {"from": "skin", "values": {"LS": "lesional", "NL": "nonlesional"}},
@@ -47,7 +36,7 @@ def sheet(**fields):
 
 
 def canonical(raw, **rules):
-    cohort = measured_of(COHORT | {"samples": SAMPLES | rules})
+    cohort = measured_of(LAB | {"samples": SAMPLES | rules})
     return build_sample_sheet(raw, cohort)[0].set_index("sample").loc[list(raw.index)]
 
 
@@ -96,7 +85,7 @@ def test_fields_that_differ_in_punctuation_alone_must_be_named():
     assert "'easi 0' may be 'EASI [0]', 'EASI (0)'" in message
     line = re.search(r"such as `(from: .*?)`", message)[1]
     assert canonical(raw, easi=yaml.safe_load(line))["easi"].tolist() == [1, 2, 3, 4]
-    cohort = COHORT | {"samples": SAMPLES, "exclude": [{"from": "easi_0", "values": ["1"]}]}
+    cohort = LAB | {"samples": SAMPLES, "exclude": [{"from": "easi_0", "values": ["1"]}]}
     cohort["exclude"][0]["reason"] = "x"
     with pytest.raises(AdnormError, match="exclude: rule 1: from: 'easi_0' may be"):
         build_sample_sheet(raw, measured_of(cohort))
@@ -267,7 +256,7 @@ def test_a_screening_visit_has_one_way_out_that_works(week):
     assert "map" not in message or "later visit" in message
     rule = rule_of(message)
     assert rule == {"from": "visit", "values": ["Screening"], "reason": "before baseline"}
-    cohort = COHORT | {"samples": SAMPLES | rules, "exclude": [rule]}
+    cohort = LAB | {"samples": SAMPLES | rules, "exclude": [rule]}
     samples, excluded = build_sample_sheet(raw, measured_of(cohort))
     assert (len(samples), set(excluded["sample"])) == (4, {"e1", "e2"})
 

@@ -9,19 +9,10 @@ from adnorm.study.cohort import ColumnMapping, DescribedCohort, MeasuredCohort, 
 from adnorm.study.config import RunConfig
 from adnorm.study.reading import read_cohort
 from adnorm.study.validation import check, find_faults, with_types
-from builders.cohorts import cohort_of
+from builders.cohorts import LAB, cohort_of
 
 RUN = {"cohorts": ["a"]}
-COHORT = {
-    "id": "lab",
-    "title": "A lab",
-    "disease": "atopic dermatitis",
-    "tissue": "skin",
-    "assay": "rna-seq",
-    "route": "local",
-    "scale": "counts",
-    "reference": "nonlesional",
-    "source": {"table": "x.csv", "sheet": "y.csv"},
+COHORT = LAB | {
     "samples": {
         "patient": {"from": "who"},
         "state": {"from": "skin", "values": {"LS": "lesional"}},
