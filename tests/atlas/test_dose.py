@@ -7,6 +7,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from adnorm.atlas.cohort_results import CohortResults
 from adnorm.atlas.dose import (
@@ -117,6 +118,13 @@ def test_type_one_error_is_what_it_says():
     found = trend_tests(values, np.repeat([0.0, 1, 2], 4), np.random.default_rng(6))
     for p in (found.p_value, found.jonckheere_p_value):
         assert 0.03 < (p <= 0.05).mean() < 0.07
+
+
+def test_holm_is_what_statsmodels_makes_of_each_family():
+    p = np.random.default_rng(3).uniform(size=(4, 30)) ** 3
+    p[1] = p[2]
+    expected = [multipletests(family, method="holm")[1] for family in p.T]
+    np.testing.assert_allclose(holm(p).T, expected, rtol=1e-12)
 
 
 def test_holm_keeps_order_and_never_passes_one():

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.files import atomic, read_json
 from adnorm.base.stops import (
     MARK,
     Stop,
@@ -23,7 +24,7 @@ from adnorm.base.stops import (
     stopped_stages,
     write_stop,
 )
-from adnorm.base.tables import atomic, read_json, read_table
+from adnorm.base.tables import read_table
 from adnorm.figures.page import cohorts
 
 STOP = Stop("lab", "expression", "lab.yaml: 2 problems\n  1. '<b>--> a' & b\n  2. $x_1$ é")
@@ -199,7 +200,7 @@ import sys
 from pathlib import Path
 from adnorm.base.errors import AdnormError
 from adnorm.base.stops import run_stage, stopped_stages
-from adnorm.base.tables import read_json, write_json
+from adnorm.base.files import read_json, write_json
 def fail():
     raise AdnormError("α → ü \\x1b[31m")
 folder = Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Tables and plain values: whole, the same bytes, read back as they were."""
+"""Tables: the same bytes, read back as they were."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.tables import atomic, read_json, read_table, stack, write_json, write_table
+from adnorm.base.tables import read_table, stack, write_table
 
 
 def test_table_round_trip_keeps_names_and_missing(tmp_path):
@@ -30,19 +30,6 @@ def test_missing_and_empty_tables_are_named(tmp_path):
     (tmp_path / "empty.tsv").write_text("")
     with pytest.raises(AdnormError, match="empty"):
         read_table(tmp_path / "empty.tsv")
-    (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(AdnormError, match="line 1"):
-        read_json(tmp_path / "bad.json")
-
-
-def test_atomic_leaves_the_old_file_on_failure(tmp_path):
-    target = tmp_path / "x.json"
-    write_json({"b": 1, "a": 2}, target)
-    with pytest.raises(RuntimeError), atomic(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-    assert read_json(target) == {"a": 2, "b": 1}
-    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
 
 def test_stacked_tables_keep_their_rows_or_at_least_a_header():

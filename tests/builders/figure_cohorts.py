@@ -8,8 +8,9 @@ import anndata
 import numpy as np
 import pandas as pd
 
+from adnorm.base.files import write_json
 from adnorm.base.losses import Loss, losses_table
-from adnorm.base.tables import write_json, write_table
+from adnorm.base.tables import write_table
 from adnorm.figures import theme
 from adnorm.figures.data import COHORT_TABLES, CohortData, DrawingSettings, read_cohort
 from adnorm.figures.names import FIGURES

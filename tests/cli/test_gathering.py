@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adnorm.base.tables import read_json
+from adnorm.base.files import read_json
 from adnorm.base.yaml_text import read_yaml
 
 

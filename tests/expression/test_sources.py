@@ -17,7 +17,8 @@ import yaml
 from scipy import sparse
 
 from adnorm.base.errors import AdnormError, AskedForError, RefusedFileError
-from adnorm.base.tables import digest_of, read_json, read_table
+from adnorm.base.files import digest_of, read_json
+from adnorm.base.tables import read_table
 from adnorm.expression.sources import reading
 from adnorm.fetch import geo
 from adnorm.fetch.identifiers import fetch_table

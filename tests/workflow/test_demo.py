@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from adnorm.base.tables import read_json, read_table
+from adnorm.base.files import read_json
+from adnorm.base.tables import read_table
 from adnorm.cli.summary import summarize
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 

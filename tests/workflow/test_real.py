@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from adnorm.base.tables import read_json, read_table
+from adnorm.base.files import read_json
+from adnorm.base.tables import read_table
 from adnorm.study.gene_sets import read_gene_sets
 
 DISEASE = "lesional-nonlesional@0"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adnorm.base.tables import read_json
+from adnorm.base.files import read_json
 from adnorm.study.cohort import PublishedCohort
 from adnorm.study.reading import read_cohort
 from builders.fetched import fetch_cohort

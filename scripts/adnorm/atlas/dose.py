@@ -339,11 +339,15 @@ def _every(free: np.ndarray, sizes: list[int], patients: int) -> Iterator[np.nda
 def holm(p_values: np.ndarray) -> np.ndarray:
     """Adjust p-values down the first axis by Holm's step-down procedure.
 
+    `statsmodels.stats.multitest.multipletests` takes one family at a time and collects garbage in
+    each call, which is longer than all else that the stage does.
+
     Examples
     --------
     >>> holm(np.array([[0.01], [0.04], [0.03]])).ravel().tolist()
     [0.03, 0.06, 0.06]
     """
-    from statsmodels.stats.multitest import multipletests
-
-    return np.apply_along_axis(lambda p: multipletests(p, method="holm")[1], 0, p_values)
+    order = np.argsort(p_values, axis=0)
+    left = np.arange(len(p_values), 0, -1)[:, None]
+    steps = np.maximum.accumulate(np.take_along_axis(p_values, order, axis=0) * left, axis=0)
+    return np.take_along_axis(np.minimum(steps, 1), np.argsort(order, axis=0), axis=0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnorm.base.errors import AdnormError, listing
-from adnorm.base.tables import atomic
+from adnorm.base.files import atomic
 
 if TYPE_CHECKING:
     from anndata import AnnData

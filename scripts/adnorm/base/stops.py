@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.files import atomic, read_json, remove_leftovers, write_json
 from adnorm.base.logs import UNFORESEEN, progress, report_error, start_log
-from adnorm.base.tables import atomic, read_json, remove_leftovers, write_json
 from adnorm.base.text import printable
 
 #: Opens every file that holds a reason instead of a result.

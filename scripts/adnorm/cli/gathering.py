@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.files import read_json
 from adnorm.base.logs import get_logger
 from adnorm.base.shipped import HOME
 from adnorm.base.stops import read_stop
-from adnorm.base.tables import read_json
 from adnorm.cli.terminal import warn
 from adnorm.fetch.build import drawn_from, fetch_cohort
 from adnorm.fetch.download import is_remote, name_of

@@ -84,7 +84,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _digests(cohort: Cohort, config: RunConfig) -> dict[str, tuple[str, str]]:
     """Return role → (file name, digest) of the files of a cohort, whatever is pinned so far."""
-    from adnorm.base.tables import read_json
+    from adnorm.base.files import read_json
     from adnorm.cli.gathering import gathered
 
     source = cohort.source.model_copy(update={"sha256": {}})

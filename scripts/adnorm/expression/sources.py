@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, AskedForError, Problems, RefusedFileError, listing
+from adnorm.base.files import digest_of, read_json
 from adnorm.base.logs import get_logger
-from adnorm.base.tables import digest_of, read_json
 from adnorm.expression.columns import match_samples, sum_lanes
 from adnorm.expression.scale_evidence import Hints, hints_of, hints_of_container, scaled_genes
 from adnorm.readers.annotation import IdentifierTable, read_annotation, read_identifier_table

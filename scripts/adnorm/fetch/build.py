@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError, RefusedFileError, listing
+from adnorm.base.files import remove_leftovers, write_json
 from adnorm.base.inflate import allowing
 from adnorm.base.logs import progress
 from adnorm.base.stage import Files
-from adnorm.base.tables import remove_leftovers, write_json
 from adnorm.fetch.content import BrokenContentError, check_accession
 from adnorm.fetch.download import (
     AbsentFileError,

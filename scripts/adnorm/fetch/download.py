@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from adnorm.base.errors import AdnormError, nearest
+from adnorm.base.files import atomic
 from adnorm.base.logs import get_logger, progress
-from adnorm.base.tables import atomic
 from adnorm.fetch.content import (
     ANOTHER_PLACE,
     ANYTHING,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypedDict
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.files import digest_of, read_json, write_json
 from adnorm.base.stops import run_again
-from adnorm.base.tables import digest_of, read_json, write_json
 
 MANIFEST = "manifest.json"
 #: Folder of what belongs to all cohorts, beside theirs.

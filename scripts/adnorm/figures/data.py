@@ -13,7 +13,8 @@ import pandas as pd
 
 from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError, listing, nearest
-from adnorm.base.tables import read_json, read_table
+from adnorm.base.files import read_json
+from adnorm.base.tables import read_table
 from adnorm.base.text import per_cent
 from adnorm.figures.theme import arm_colours, order_arms, week_colours
 from adnorm.study.cohort import DescribedCohort

@@ -14,7 +14,8 @@ import pandas as pd
 from matplotlib.colors import Colormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from adnorm.base.tables import atomic, write_table
+from adnorm.base.files import atomic
+from adnorm.base.tables import write_table
 from adnorm.base.text import printable
 from adnorm.study.vocabulary import Arm, DrugFamily, State, drug_family
 

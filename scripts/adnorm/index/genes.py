@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnorm.base.tables import atomic
+from adnorm.base.files import atomic
 from adnorm.index.axis_weights import first_reason
 from adnorm.index.means import (
     FEWEST_PATIENTS,

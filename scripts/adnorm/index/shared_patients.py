@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from adnorm.base.errors import listing
-from adnorm.base.tables import read_json
+from adnorm.base.files import read_json
 from adnorm.study.biopsies import average_rows
 from adnorm.study.comparisons import BASELINE
 from adnorm.study.diseases import disease_name

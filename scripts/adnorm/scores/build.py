@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
+from adnorm.base.files import atomic
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
-from adnorm.base.tables import atomic, write_table
+from adnorm.base.tables import write_table
 from adnorm.scores.coverage import Platform, assess_coverage, outdated_symbols
 from adnorm.scores.single_sample import agreement, check_expression, score_sets
 from adnorm.scores.zscore import Reference, find_reference

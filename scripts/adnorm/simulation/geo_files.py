@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adnorm.base.tables import atomic
+from adnorm.base.files import atomic
 from adnorm.simulation.patients import HEALTHY, Enrolled
 from adnorm.simulation.values import Probes
 from adnorm.study.cohort import PublishedCohort

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
-from adnorm.base.tables import digest_of
+from adnorm.base.files import digest_of
 
 _LOCK = "run `adnorm lock`, which shows what changed and pins it"
 _BY_HAND = "write its digest in the configuration"

@@ -94,6 +94,8 @@ class Section(BaseModel):
         use_enum_values=True,
         validate_by_name=True,
         validate_by_alias=True,
+        # The checks of a model are made when it is first used: a job uses few of them.
+        defer_build=True,
     )
 
     def view(self, kind: type[V]) -> V:

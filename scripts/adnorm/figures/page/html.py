@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from adnorm.base.tables import atomic
+from adnorm.base.files import atomic
 
 
 def fill(template: str, **values: Any) -> str:
