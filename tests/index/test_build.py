@@ -12,6 +12,7 @@ import yaml
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
+from adnorm.base.containers import read_container
 from adnorm.index.build import set_scores
 from adnorm.index.patients import MIXED
 from adnorm.study.gene_sets import DERIVED, read_gene_sets
@@ -165,7 +166,7 @@ def test_a_derived_set_is_scored_as_a_set_of_a_file(copied, sets, repository):
     config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
     settings = read_study(config, repository).config.scores.model_dump()
     scores = score(copied, [*sets, same], settings)
-    values, names = set_scores(scores, path, gene_sets, SETTINGS)
+    values, names = set_scores(scores, read_container(path), gene_sets, SETTINGS)
     np.testing.assert_allclose(values["itch_minus_th2"], values["the_same"], rtol=1e-12)
     assert names.loc["itch_minus_th2", "reason_code"] == ""
 

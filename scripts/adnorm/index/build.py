@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from adnorm.base.errors import AdnormError
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import as_written, read_table, stack, write_table
-from adnorm.effects.observations import read_observations
+from adnorm.effects.observations import observations_of
 from adnorm.index.axis import DiseaseAxis, dependence, disease_axis, published_axis
 from adnorm.index.axis_weights import excluded_genes
 from adnorm.index.clinic import calibration_table, concordance_table, read_clinic
@@ -46,6 +47,9 @@ from adnorm.study.vocabulary import (
     Status,
 )
 
+if TYPE_CHECKING:
+    from anndata import AnnData
+
 
 class StageSettings(IndexSettings):
     """Section ``index``, and the coverage of a set that section ``scores`` asks for."""
@@ -75,10 +79,11 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
     AdnormError
         A file is missing or does not fit the others.
     """
-    data = read_observations(inputs["expression"])
+    biopsies = read_container(inputs["expression"])
+    data = observations_of(biopsies, str(inputs["expression"]))
     sets = read_gene_sets(inputs["gene_sets"])
     disease = str(data.facts["disease"])
-    values, names = set_scores(inputs["scores"], inputs["expression"], sets, settings)
+    values, names = set_scores(inputs["scores"], biopsies, sets, settings)
     swaps = {
         reference: label_swap(values, names, data.combined, reference, settings.confidence, disease)
         for reference in (State.NONLESIONAL, State.HEALTHY)
@@ -177,7 +182,7 @@ def _say_dependence(index: pd.DataFrame, listed: AxisGenes, accession: str) -> p
 
 def set_scores(
     scores_file: Path,
-    expression_file: Path,
+    biopsies: AnnData,
     sets: Mapping[str, GeneSet],
     settings: StageSettings,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -185,8 +190,8 @@ def set_scores(
 
     Parameters
     ----------
-    scores_file, expression_file
-        scores.h5ad, and expression.h5ad of the same samples, for derived sets.
+    scores_file, biopsies
+        scores.h5ad, and what expression.h5ad of the same samples holds, for derived sets.
 
     Returns
     -------
@@ -201,13 +206,13 @@ def set_scores(
     AdnormError
         The file has no z scores or belongs to other samples.
     """
-    scores, data = read_container(scores_file), read_container(expression_file)
+    scores = read_container(scores_file)
     if Method.ZSCORE not in scores.layers:
         raise AdnormError(
             f"{scores_file}: the index rests on the score 'zscore', which is not in this file; "
             "add zscore to scores: methods in the configuration"
         )
-    if list(scores.obs_names) != list(data.obs_names):
+    if list(scores.obs_names) != list(biopsies.obs_names):
         raise AdnormError(
             f"{scores_file}: the samples are not those of expression.h5ad; run the scores stage "
             "again"
@@ -221,14 +226,14 @@ def set_scores(
     derived = {rule.name: made for rule in DERIVED if (made := rule.genes_of(sets))}
     if derived:
         # Scored as the scores stage scores the others: every biopsy by itself.
-        genes, log2 = [str(gene) for gene in data.var_names], np.asarray(data.X, dtype=float)
+        genes, log2 = [str(gene) for gene in biopsies.var_names], np.asarray(biopsies.X, dtype=float)
         coverage = assess_coverage(
             derived,
             Platform(frozenset(genes), {}, frozenset()),
             settings.minimum_genes,
             settings.minimum_fraction,
         ).set_index("set")
-        reference = find_reference(log2, data.obs, str(data.uns["adnorm"]["reference"]))
+        reference = find_reference(log2, biopsies.obs, str(biopsies.uns["adnorm"]["reference"]))
         known = set(genes)
         for name, derived_set in derived.items():
             status, reason = coverage.at[name, "status"], coverage.at[name, "reason"]
@@ -238,7 +243,7 @@ def set_scores(
             row = derived_set.role, derived_set.family, derived_set.direction, status, reason
             facts.loc[name] = list(row)
     values = pd.DataFrame(
-        average_rows(values.to_numpy(), combine_biopsies(data.obs)[1]), columns=values.columns
+        average_rows(values.to_numpy(), combine_biopsies(biopsies.obs)[1]), columns=values.columns
     )
     names = pd.DataFrame(
         [_usable(row["direction"], row["status"], row["reason"]) for _, row in facts.iterrows()],
@@ -248,7 +253,7 @@ def set_scores(
         level=Level.SET,
         role=facts["role"].to_numpy(),
         family=facts["family"].to_numpy(),
-        basis=set_basis(str(data.uns["adnorm"]["disease"])),
+        basis=set_basis(str(biopsies.uns["adnorm"]["disease"])),
     )
     return values, names
 
