@@ -22,7 +22,7 @@ from adnorm.base.tables import read_table
 from adnorm.expression.sources import reading
 from adnorm.fetch import geo
 from adnorm.fetch.identifiers import fetch_table
-from adnorm.readers.tables import read_sheet
+from adnorm.readers.delimited import read_sheet
 from adnorm.study.config import GeoSettings
 from adnorm.study.reading import read_cohort
 from builders.cohorts import cohort_of as checked

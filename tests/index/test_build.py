@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
-from adnorm.base.containers import read_container
 from adnorm.index.build import set_scores
 from adnorm.index.patients import MIXED
 from adnorm.study.gene_sets import DERIVED, read_gene_sets

@@ -6,7 +6,7 @@ import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.readers.annotation import read_annotation, read_identifier_table, split_symbols
-from adnorm.readers.tables import read_value_table
+from adnorm.readers.delimited import read_value_table
 
 HGNC = (
     "hgnc_id\tsymbol\tname\tstatus\talias_symbol\tprev_symbol\tentrez_id\tensembl_gene_id\n"

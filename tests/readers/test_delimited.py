@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.readers.tables import read_sheet, read_value_table
+from adnorm.expression.columns import match_samples
+from adnorm.readers.delimited import read_sheet, read_value_table
 
 
 def values_of(path, *arguments):
@@ -116,3 +117,111 @@ def test_a_single_decimal_comma_is_refused(fault):
     rows = "".join(f"G{i};1;2\n" for i in range(100))
     message = fault(read_value_table, "gene;a;b\n" + rows + "X;1,234;5\n")
     assert "row 'X' (line 102), column 'a': '1,234'" in message and "decimal mark" in message
+
+
+def test_real_counts(shared):
+    folder = shared / "geo/series"
+    table = values_of(folder / "GSE193nnn/GSE193309/suppl/GSE193309_count_matrix.csv.gz")
+    assert table.shape == (17848, 49)
+    assert table.index[0] == "ENSG00000278267" and table.iloc[0, :3].tolist() == [5, 2, 0]
+    table = values_of(folder / "GSE199nnn/GSE199046/suppl/GSE199046_count_matrix.txt.gz")
+    assert table.shape == (2310, 194)
+    assert table.loc["LAP3", "05_AD_25_LS"] == 577
+
+
+def test_the_header_of_write_table_is_one_shorter(written):
+    table = values_of(written('"a"\t"b"\n"FLG"\t1\t2\n"LOR"\t3\t4\n'))
+    assert table.columns.tolist() == ["a", "b"] and table.loc["LOR"].tolist() == [3, 4]
+
+
+def test_a_gene_column_without_a_name(written):
+    assert values_of(written('"",a,b\nFLG,1,2\n')).index.tolist() == ["FLG"]
+
+
+def test_names_of_columns_may_be_numbers(written):
+    assert values_of(written("gene,1,2\nFLG,5,6\n")).columns.tolist() == ["1", "2"]
+    assert match_samples(["2", "1"], ["1", "2"]) == {"2": "2", "1": "1"}
+    with pytest.raises(AdnormError, match="the 2 samples: 'A', 'B'.*no header"):
+        match_samples(["1", "2"], ["A", "B"])
+    with pytest.raises(AdnormError) as error:
+        match_samples(["1", "2"], ["1", "3"])
+    assert "header" not in str(error.value)
+
+
+def test_feature_counts(written):
+    text = (
+        '# Program:featureCounts v2.0.1; Command:"featureCounts" "-a" "x.gtf"\n'
+        "Geneid\tChr\tStart\tEnd\tStrand\tLength\ta.bam\tb.bam\n"
+        "ENSG00000143631.11\tchr1;chr1\t1;9\t5;20\t-;-\t17\t4\t8\n"
+        "ENSG00000203782\tchr1\t30\t40\t+\t11\t0\t2\n"
+    )
+    table = read_value_table(written(text, "counts.txt"))
+    assert table.values.columns.tolist() == ["a.bam", "b.bam"]
+    assert table.dropped == ["Chr", "Start", "End", "Strand", "Length"]
+    assert table.values.to_numpy().tolist() == [[4, 8], [0, 2]]
+
+
+def test_text_about_genes_is_kept_aside(written):
+    text = "id,symbol,a,description,b\n2312,FLG,5,filaggrin,6\n4014,,7,,8\n"
+    table = read_value_table(written(text), "symbol")
+    assert table.values.index.tolist() == ["FLG", ""]
+    assert table.values.columns.tolist() == ["id", "a", "b"]
+    assert table.annotation["description"].tolist() == ["filaggrin", ""]
+    table = read_value_table(written(text))
+    assert table.annotation.columns.tolist() == ["symbol", "description"]
+
+
+def test_text_that_begins_far_down_is_still_text(written):
+    rows = "".join(f"G{i},{i},\n" for i in range(200)) + "".join(f"H{i},1,word\n" for i in range(9))
+    table = read_value_table(written("gene,a,note\n" + rows))
+    assert table.values.columns.tolist() == ["a"]
+    assert table.annotation["note"].iloc[-1] == "word"
+
+
+def test_duplicate_genes_are_left_to_the_next_step(written):
+    assert values_of(written("gene,a\nX,1\nX,2\n"))["a"].tolist() == [1, 2]
+
+
+def test_sheets(written):
+    sheet = read_sheet(written("library;patient;week\nL1; P1 ;0\nL2;P2;12,5\n;;\n"), "library")
+    assert sheet.index.tolist() == ["L1", "L2"]
+    assert sheet["patient"].tolist() == ["P1", "P2"] and sheet["week"].tolist() == ["0", "12,5"]
+    assert read_sheet(written("s,p\n01,NA\n02,\n")).to_numpy().tolist() == [
+        ["01", "NA"],
+        ["02", ""],
+    ]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_are_read_when_they_can_be_nothing_else(tmp_path, separator):
+    rows = ["gene;note;a;b;c", "FLG;a, b;1,5;0,125;2", "LOR;;-2,25;1,234;NA", "KRT16;x;3;;4,5e-1"]
+    path = tmp_path / "excel.csv"
+    path.write_bytes("\r\n".join(row.replace(";", separator) for row in rows).encode())
+    table = values_of(path)
+    assert list(table.columns) == ["a", "b", "c"]
+    expected = [[1.5, 0.125, 2], [-2.25, 1.234, np.nan], [3, np.nan, 0.45]]
+    np.testing.assert_array_equal(table.to_numpy(), expected)
+
+
+def test_columns_of_a_value_table(fault):
+    assert "'a' stands 2 times" in fault(read_value_table, "gene,a,a\nX,1,2\n")
+    assert "without a name: number '3'" in fault(read_value_table, "gene,a,,b\nX,1,2,3\nY,4,4,4\n")
+    assert "no column of numbers" in fault(read_value_table, "gene,note\nX,word\n")
+    assert "no header" in fault(read_value_table, "FLG,1,1\nLOR,3,4\n")
+    assert "no columns found" in fault(read_value_table, "gene a b\nX 1 2\n")
+    assert "no row of values" in fault(read_value_table, "gene,a,b\n")
+    message = fault(read_value_table, "gene_id,a\nX,1\n", "gene_ids")
+    assert "'gene_ids' does not exist; did you mean 'gene_id'?" in message
+
+
+def test_bad_sheets(fault):
+    text = "library,patient\nL1,P1\nL1,P2\n,P3\n"
+    message = fault(read_sheet, text, "library")
+    assert "1 sample stands in more than one row: 'L1' (lines 2 and 3)" in message
+    assert "delete the surplus rows" in message and "without repetition is 'patient'" in message
+    assert "1 row names no sample (line 4); fill in" in message
+    message = fault(read_sheet, "# note\nid,x\n" + "A,1\n,\n" * 8, "id")
+    assert "'A' (lines 3, 5, 7, 9, 11, 13 and 2 more)" in message and "repetition" not in message
+    assert "no column 'libary'; did you mean 'library'?" in fault(read_sheet, text, "libary")
+    assert "'a' stands 2 times" in fault(read_sheet, "a,a\n1,2\n")
+    assert "header but no row" in fault(read_sheet, "a,b\n,\n")

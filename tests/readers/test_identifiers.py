@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
+from adnorm.readers.delimited import read_value_table
 from adnorm.readers.identifiers import (
     ENSEMBL,
     ENTREZ,
@@ -15,7 +16,6 @@ from adnorm.readers.identifiers import (
     read_date,
     repair_date,
 )
-from adnorm.readers.tables import read_value_table
 
 HUMAN = ["FLG", "KRT16", "IL4R", "CCL18", "STAT1", "HLA-DRA", "C9orf72", "S100A9", "TSLP", "OSMR"]
 

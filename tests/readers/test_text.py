@@ -10,8 +10,8 @@ import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.readers.annotation import read_annotation, read_identifier_table, read_rows
+from adnorm.readers.delimited import read_sheet, read_value_table
 from adnorm.readers.series_matrix import read_series_matrix
-from adnorm.readers.tables import read_sheet, read_value_table
 
 HEAD = (
     '!Series_title\t"x"\n!Sample_geo_accession\t"A"\t"B"\n!series_matrix_table_begin\n'

@@ -18,7 +18,7 @@ from adnorm.base.losses import losses_table, tell
 from adnorm.base.stage import Files
 from adnorm.base.tables import write_table
 from adnorm.base.text import counted
-from adnorm.expression.genes import GeneTable, rule_for, to_gene_symbols
+from adnorm.expression.genes import GeneTable, KnownSymbols, rule_for, to_gene_symbols
 from adnorm.expression.library_sizes import (
     Log2Expression,
     normalize,
@@ -35,7 +35,6 @@ from adnorm.expression.quality import (
 from adnorm.expression.scale import Turned, turn
 from adnorm.expression.scale_check import verify_scale
 from adnorm.expression.sources import Measured, Sources, open_sources, reading
-from adnorm.expression.symbols import KnownSymbols
 from adnorm.readers.annotation import IdentifierTable, read_identifier_table
 from adnorm.study.cohort import MeasuredCohort
 from adnorm.study.config import ExpressionSettings, Section

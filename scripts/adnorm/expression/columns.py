@@ -12,7 +12,7 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.logs import progress
 from adnorm.base.text import counted
-from adnorm.readers.tables import no_header
+from adnorm.readers.delimited import no_header
 
 _IN_R = " as R writes it"
 #: Names of lanes: LIBRARY_L001, LIBRARY.lane2, LIBRARY_whatever, LIBRARY.bam, each behind a folder.

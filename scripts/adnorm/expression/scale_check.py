@@ -8,24 +8,22 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, Problems, nearest
 from adnorm.base.logs import get_logger, progress
 from adnorm.expression.scale import (
+    BASES,
+    EQUAL_SUMS,
     HIGHEST_COUNT,
     HIGHEST_LOG2,
     LOG_COUNTS,
+    NEARLY_ALL,
     RATIOS,
     WORDS,
+    Hints,
     Reading,
+    centred_genes,
     counts_behind,
     log2_per_unit,
     percent,
-    read_scale,
-)
-from adnorm.expression.scale_evidence import (
-    BASES,
-    EQUAL_SUMS,
-    NEARLY_ALL,
-    Hints,
-    centred_genes,
     power_of_ten,
+    read_scale,
     spread,
     whole_behind,
 )

@@ -15,8 +15,7 @@ from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import as_written, read_table, stack, write_table
 from adnorm.effects.observations import observations_of
-from adnorm.index.axis import DiseaseAxis, dependence, disease_axis, published_axis
-from adnorm.index.axis_weights import excluded_genes
+from adnorm.index.axis import DiseaseAxis, dependence, disease_axis, excluded_genes, published_axis
 from adnorm.index.clinic import calibration_table, concordance_table, read_clinic
 from adnorm.index.genes import gene_index, refuse_genes, residual_profile, write_gmt
 from adnorm.index.normalization import COLUMNS, KEYS, label_swap
@@ -226,7 +225,10 @@ def set_scores(
     derived = {rule.name: made for rule in DERIVED if (made := rule.genes_of(sets))}
     if derived:
         # Scored as the scores stage scores the others: every biopsy by itself.
-        genes, log2 = [str(gene) for gene in biopsies.var_names], np.asarray(biopsies.X, dtype=float)
+        genes, log2 = (
+            [str(gene) for gene in biopsies.var_names],
+            np.asarray(biopsies.X, dtype=float),
+        )
         coverage = assess_coverage(
             derived,
             Platform(frozenset(genes), {}, frozenset()),

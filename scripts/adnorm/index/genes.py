@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.files import atomic
-from adnorm.index.axis_weights import first_reason
+from adnorm.index.axis import first_reason
 from adnorm.index.means import (
     FEWEST_PATIENTS,
     LEAST_RATIO,

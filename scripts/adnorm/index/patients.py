@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from adnorm.index.axis_weights import first_reason
+from adnorm.index.axis import first_reason
 from adnorm.index.ratio import fieller_interval
 from adnorm.study.comparisons import BASELINE
 from adnorm.study.vocabulary import Analysis, DerivedScore, ReasonCode, State

@@ -10,8 +10,7 @@ import pandas as pd
 from adnorm.base.logs import progress
 from adnorm.base.tables import stack
 from adnorm.effects.observations import Observations
-from adnorm.index.axis import DiseaseAxis
-from adnorm.index.axis_weights import Rule, tell_rules
+from adnorm.index.axis import DiseaseAxis, Rule, tell_rules
 from adnorm.index.means import FEWEST_PATIENTS, PatientTable
 from adnorm.index.normalization import COLUMNS, KEYS, normalization_index
 from adnorm.study.comparisons import BASELINE
