@@ -250,7 +250,7 @@ def test_what_adds_up_is_summed_whatever_is_chosen_for_probes(scale, assay, rule
 
 
 def test_reads_of_one_gene_under_several_ids_are_summed():
-    # 200 samples; the same 1,000 reads a sample, of which a random share falls to either id.
+    # 200 samples; the same 1,000 reads per sample, of which a random share falls to either id.
     random = np.random.default_rng(9)
     share = random.beta(0.4, 0.4, 200)
     reads = 1000 * 2.0 ** random.normal(0, 0.65, 200)

@@ -186,7 +186,7 @@ def fit_deseq2(counts: np.ndarray, plan: FitPlan) -> dict[str, np.ndarray]:
 def _tabulate(
     genes: np.ndarray, plan: FitPlan, results: dict[str, np.ndarray]
 ) -> list[pd.DataFrame]:
-    """Lay out one table a contrast, genes sorted."""
+    """Lay out one table per contrast, genes sorted."""
     order = np.argsort(genes, kind="stable")
     genes = genes[order]
     frames = []

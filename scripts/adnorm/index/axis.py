@@ -23,7 +23,7 @@ from adnorm.effects.fit import benjamini_hochberg
 from adnorm.effects.observations import Observations
 from adnorm.index.means import PatientTable
 from adnorm.index.meta import combine_studies
-from adnorm.index.training_cohorts import FEWEST_COHORTS, TrainingCohorts, find_training_cohorts
+from adnorm.index.training_cohorts import FEWEST_COHORTS, find_training_cohorts
 from adnorm.scores.zscore import moderate_variances
 from adnorm.study.axis_genes import AxisGenes
 from adnorm.study.comparisons import BASELINE
@@ -44,26 +44,16 @@ FEWEST_TRAINING_PAIRS = 3
 
 @dataclass(frozen=True)
 class AxisWeights:
-    """The weights of an axis, for one cohort.
+    """The weights of an axis, for one cohort."""
 
-    Attributes
-    ----------
-    weights
-        Shape (genes of the cohort,), or (genes, folds) of a cross-fitted axis; all 0 where there is
-        no axis.
-    table
-        Columns `COLUMNS`, sorted by gene: every gene that any of the cohorts has; weight is 0 with
-        a reason where a gene is not used, and the mean over folds of a cross-fitted axis.
-    reason
-        Why there is no axis; empty if there is one.
-    fold
-        Cross-fitted axis: fold of each patient (index: patient), trained without them; healthy
-        people are in none.
-    """
-
+    #: Shape (genes of the cohort,), or (genes, folds) if cross-fitted; all 0 without an axis.
     weights: np.ndarray
+    #: Columns `COLUMNS`, sorted by gene: every gene that any of the cohorts has; weight is 0 with a
+    #: reason where a gene is not used, and the mean over folds of a cross-fitted axis.
     table: pd.DataFrame
+    #: Why there is no axis; empty if there is one.
     reason: str
+    #: Cross-fitted axis: fold of each patient, trained without them; healthy people are in none.
     fold: pd.Series | None = None
 
 
@@ -78,18 +68,6 @@ def excluded_genes(sets: Mapping[str, GeneSet]) -> dict[str, str]:
             for gene in gene_set.genes:
                 found.setdefault(gene.symbol, []).append(name)
     return {gene: f"composition: in {', '.join(names)}" for gene, names in sorted(found.items())}
-
-
-def first_reason(rows: int, rules: Iterable[tuple[ArrayLike, str | ArrayLike]]) -> list[str]:
-    """For every row, the text of the first rule that applies; empty where none does.
-
-    A rule is a mask of rows and a text, or one text per row.
-    """
-    reason = np.full(rows, "", dtype=object)
-    for mask, text in rules:
-        chosen = np.asarray(mask, dtype=bool) & (reason == "")
-        reason[chosen] = text if isinstance(text, str) else np.asarray(text)[chosen]
-    return list(reason)
 
 
 @dataclass(frozen=True)
@@ -187,19 +165,8 @@ def train_axis(
     costs precision but no bias, because the judged cohort had no say in the choice. The interval
     is Hartung and Knapp's.
 
-    Parameters
-    ----------
-    lesional, cohorts
-        lesional_effects.tsv, and those that teach (`find_training_cohorts`).
-    genes
-        Genes of the judged cohort.
-    excluded
-        Symbol → reason (`excluded_genes`).
-
-    Raises
-    ------
-    AdnormError
-        A gene twice in one cohort, or a standard error that is not positive.
+    `lesional` is lesional_effects.tsv, `cohorts` those that teach (`find_training_cohorts`), and
+    `genes` are those of the judged cohort.
     """
     rows = lesional[lesional["cohort"].isin(cohorts)]
     twice = rows.duplicated(["cohort", "gene"])
@@ -247,7 +214,8 @@ def train_axis(
             "have the same sign in two thirds of the cohorts",
         ),
     ]
-    table["reason"] = first_reason(len(table), [(rule.refused, rule.reason) for rule in rules])
+    refused, reasons = [rule.refused for rule in rules], [rule.reason for rule in rules]
+    table["reason"] = np.select(refused, reasons, default="")
     used = (table["reason"] == "").to_numpy()
     variance = np.nanmean((errors**2 * pairs)[used], axis=1)
     table.loc[used, "weight"] = winsorised(combined.effect[used] / variance)
@@ -277,16 +245,8 @@ def fit_crossfit_axis(
 
     Patients are assigned to folds, each arm evenly. For every fold, genes are chosen and weighted
     by the paired lesional − non-lesional differences of the patients outside it: moderated paired
-    t, false discovery rate, minimum effect and weight as in `train_axis`.
-
-    Parameters
-    ----------
-    log2, genes
-        Log2 expression, shape (genes, observations), finite; and the symbol of each row.
-    observations
-        patient, state, week, arm of each column; one row for each patient, state and visit.
-    excluded
-        Symbol → reason (`excluded_genes`).
+    t, false discovery rate, minimum effect and weight as in `train_axis`. `log2` is finite, shape
+    (genes, observations); `observations` has one row per patient, state and visit.
     """
     table = PatientTable.of(log2.T, observations)
     fold = assign_folds(table.patients, table.arm, settings.folds, seed)
@@ -324,12 +284,10 @@ def fit_crossfit_axis(
         else f"disease axis: {int(weights.any(axis=1).sum())} genes, cross-fitted in {count} folds"
     )
     described = _describe(pairs, genes, weights, settings.confidence)
-    described["reason"] = first_reason(
-        len(described),
-        [
-            (described["gene"].isin(excluded), described["gene"].map(excluded)),
-            (~weights.any(axis=1), short),
-        ],
+    described["reason"] = np.select(
+        [described["gene"].isin(excluded).to_numpy(), ~weights.any(axis=1)],
+        [described["gene"].map(excluded).to_numpy(dtype=object), np.array(short)],
+        default="",
     )
     described = described.sort_values("gene", kind="stable", ignore_index=True)
     return AxisWeights(weights, described, reason, fold)
@@ -436,26 +394,10 @@ def axis_scores(
 ) -> np.ndarray:
     """Score observations on the axis: Σ w (y − mean of non-lesional skin at baseline).
 
-    Parameters
-    ----------
-    log2, observations
-        As for `fit_crossfit_axis`.
-    weights
-        Shape (genes,), or (genes, folds) of a cross-fitted axis.
-    fold
-        Cross-fitted axis: fold of each patient. Patients are scored by the weights of the fold that
-        was trained without them; a person in no fold (healthy) by their mean, each fold counting as
-        many times as it has patients, so that both stand on one scale.
-
-    Returns
-    -------
-    ndarray, shape (observations,)
-        0 is the mean of non-lesional skin at baseline; of healthy skin where there is none.
-
-    Raises
-    ------
-    AdnormError
-        There is neither non-lesional nor healthy skin at baseline.
+    Where there is no non-lesional skin at baseline, 0 is the mean of healthy skin. `weights` has
+    the shape (genes,), or (genes, folds) of a cross-fitted axis. Then patients are scored by the
+    weights of the fold that was trained without them; a person in no fold (healthy) by their mean,
+    each fold counting as many times as it has patients, so that both stand on one scale.
     """
     weights = np.asarray(weights, dtype=float).reshape(len(log2), -1)
     used = np.flatnonzero(np.any(weights != 0, axis=1))
@@ -495,27 +437,25 @@ def disease_axis(
     """Train the axis on the other cohorts of the disease, or inside this one if they are too few.
 
     An axis that a cohort trains itself takes its direction from its labels: it is refused where
-    they look exchanged (`label_swap` says why).
-
-    Parameters
-    ----------
-    data, lesional
-        Expression of the cohort, and lesional_effects.tsv of all.
-    excluded
-        Symbol → reason (`excluded_genes`).
+    they look exchanged (`label_swap` says why). `lesional` is lesional_effects.tsv of all cohorts.
     """
     disease, observations = str(data.facts["disease"]), data.combined
     training = find_training_cohorts(
         lesional, str(data.facts["cohort"]), bool(data.facts["simulated"]), disease
     )
+    basis = f"axis of {disease}"
     if training.enough:
         source = AxisSource.OTHER_COHORTS
         axis = train_axis(lesional, training.cohorts, data.genes, excluded, settings)
         because = [axis.reason, training.missed, training.mistaken]
+        many, names = len(training.cohorts), ", ".join(training.cohorts)
+        taught = f"{basis}, trained on {many} other cohorts ({names})"
+        basis = "; ".join(filter(None, [taught, training.missed, training.mistaken]))
     else:
         source = AxisSource.CROSS_FIT
         axis = fit_crossfit_axis(data.log2, data.genes, observations, excluded, settings, seed)
         because = [training.too_few, f"here {axis.reason}"]
+        basis += f", cross-fitted over the patients of this cohort: {training.too_few}"
     table = axis.table.assign(source=source, disease=disease)
     unknown = np.full(len(observations), np.nan)
     if axis.reason:
@@ -524,17 +464,7 @@ def disease_axis(
     if label_swap and source == AxisSource.CROSS_FIT:
         return DiseaseAxis(table, unknown, ReasonCode.DIRECTION_CONTRADICTED, label_swap)
     scores = axis_scores(data.log2, observations, axis.weights, axis.fold)
-    return DiseaseAxis(table, scores, basis=_basis(training))
-
-
-def _basis(training: TrainingCohorts) -> str:
-    """Say whose axis it is: the disease, and who taught it."""
-    axis = f"axis of {training.disease}"
-    if training.enough:
-        many, names = len(training.cohorts), ", ".join(training.cohorts)
-        taught = f"{axis}, trained on {many} other cohorts ({names})"
-        return "; ".join(filter(None, [taught, training.missed, training.mistaken]))
-    return f"{axis}, cross-fitted over the patients of this cohort: {training.too_few}"
+    return DiseaseAxis(table, scores, basis=basis)
 
 
 def published_axis(
@@ -565,17 +495,19 @@ def published_axis(
         source=f"{AxisSource.PUBLISHED_LIST} {listed.name}", disease=listed.disease
     )
     undetected = set(map(str, data.facts.get("undetected", ())))
-    older, other = table["gene"].duplicated(), table["gene"].isin(excluded)
-    table["reason"] = first_reason(
-        len(table),
-        [
-            (np.full(len(table), not here), f"of {listed.disease}, this cohort is of {disease}"),
-            (older, "stands in the list under an older symbol as well"),
-            (other, table["gene"].map(excluded)),
-            (table["gene"].isin(undetected), "not detected in this cohort"),
-            (~table["gene"].isin(data.genes), "not measured in this cohort"),
-        ],
-    )
+    older = table["gene"].duplicated().to_numpy()
+    other = table["gene"].isin(excluded).to_numpy()
+    hidden = table["gene"].isin(undetected).to_numpy()
+    unmeasured = ~table["gene"].isin(data.genes).to_numpy()
+    reasons: list[ArrayLike] = [
+        f"of {listed.disease}, this cohort is of {disease}",
+        "stands in the list under an older symbol as well",
+        table["gene"].map(excluded).to_numpy(dtype=object),
+        "not detected in this cohort",
+        "not measured in this cohort",
+    ]
+    elsewhere = np.full(len(table), not here)
+    table["reason"] = np.select([elsewhere, older, other, hidden, unmeasured], reasons, default="")
     used = table["reason"] == ""
     table.loc[~used, "weight"] = 0.0
     size, measured = int((~older & ~other).sum()), int(used.sum())

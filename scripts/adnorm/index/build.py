@@ -187,23 +187,10 @@ def set_scores(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the z scores of all sets, add those of derived sets, and say which can have an index.
 
-    Parameters
-    ----------
-    scores_file, biopsies
-        scores.h5ad, and what expression.h5ad of the same samples holds, for derived sets.
-
-    Returns
-    -------
-    values : DataFrame, shape (observations, sets)
-        Scores, biopsies averaged; NaN for sets that were not scored.
-    names : DataFrame
-        By set: level, role, family, basis, reason_code and reason; an empty reason code means that
-        it can.
-
-    Raises
-    ------
-    AdnormError
-        The file has no z scores or belongs to other samples.
+    `biopsies` is what expression.h5ad of the same samples holds. The scores have the shape
+    (observations, sets), biopsies averaged, NaN for sets that were not scored. The second table has
+    level, role, family, basis, reason_code and reason by set; an empty reason code means that it
+    can.
     """
     scores = read_container(scores_file)
     if Method.ZSCORE not in scores.layers:

@@ -47,23 +47,14 @@ OUTCOMES = {"EASI-75": ("easi", 0.75), "SCORAD-50": ("scorad", 0.5)}
 
 @dataclass(frozen=True)
 class Clinic:
-    """What the questions are asked of.
+    """What the questions are asked of."""
 
-    Attributes
-    ----------
-    scores
-        patient, arm, week, score and the clinical columns, one row per lesional observation, by
-        name of the score.
-    available
-        Clinical columns that hold values.
-    responses
-        trajectories.tsv.
-    confidence, draws, seed
-        Of intervals and resamples.
-    """
-
+    #: By name of the score: patient, arm, week, score and the clinical columns, one row per
+    #: lesional observation.
     scores: dict[str, pd.DataFrame]
+    #: Clinical columns that hold values.
     available: list[str]
+    #: trajectories.tsv.
     responses: pd.DataFrame
     confidence: float
     draws: int
@@ -154,7 +145,7 @@ class Question:
             known = patients.dropna(subset=[*compared, *given])
             arms = max(known["arm"].nunique(), 1)
             least = FEWEST + len(given) * arms + arms - 1
-            found = Association(np.nan, np.nan, np.nan, np.nan, len(known))
+            found = _nothing(len(known))
             if len(known) >= least:
                 found = partial_spearman(
                     known[compared[0]].to_numpy(),
@@ -214,16 +205,7 @@ class Question:
 
 
 def concordance_table(clinic: Clinic) -> pd.DataFrame:
-    """Answer the questions about scores and the clinic.
-
-    Returns
-    -------
-    DataFrame
-        Columns `COLUMNS`. Questions: ``baseline_with_clinic``, ``change_with_clinic``,
-        ``repeated_measures``, ``itch_beyond_easi``, ``easi75_agreement``,
-        ``scorad50_agreement``, ``early_predicts_late``; a question that cannot be asked has one row
-        that says why.
-    """
+    """Answer all `QUESTIONS`; one that cannot be asked has a row that says why."""
     rows = [row for question in QUESTIONS for row in question(clinic)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -381,13 +363,10 @@ BINS = ("below 0", "0 to 0.25", "0.25 to 0.5", "0.5 to 0.75", "0.75 and above")
 def calibration_table(clinic: Clinic) -> pd.DataFrame:
     """Count clinical responders in bins of the response of the skin.
 
-    Returns
-    -------
-    DataFrame
-        Columns `CALIBRATION_COLUMNS`: for EASI-75 and SCORAD-50, every score and visit, all arms
-        and each, the five bins with the share of clinical responders and Wilson's interval. A bin
-        without a patient has status ``too_few``; a cohort without the clinical column, or a score
-        without an index, one row with status ``not_available`` and the reason.
+    For EASI-75 and SCORAD-50, every score and visit, all arms and each: the five bins with the
+    share of clinical responders and Wilson's interval. A bin without a patient has status
+    ``too_few``; a cohort without the clinical column, or a score without an index, one row with
+    status ``not_available`` and the reason.
     """
     rows = [row for outcome in OUTCOMES for row in _bins_of(clinic, outcome)]
     return pd.DataFrame(rows, columns=CALIBRATION_COLUMNS)
@@ -395,15 +374,8 @@ def calibration_table(clinic: Clinic) -> pd.DataFrame:
 
 def _bins_of(clinic: Clinic, outcome: str) -> Iterator[Row]:
     column, _ = OUTCOMES[outcome]
-    nothing: Row = {
-        "outcome": outcome,
-        "arm": Arm.ALL,
-        "score": "",
-        "bin": "",
-        "responders": 0,
-        "n": 0,
-    }
-    nothing["status"] = ClinicStatus.NOT_AVAILABLE
+    nothing: Row = {"outcome": outcome, "arm": Arm.ALL, "score": "", "bin": "", "responders": 0}
+    nothing |= {"n": 0, "status": ClinicStatus.NOT_AVAILABLE}
     absent = [str(row["reason"]) for row in Question(clinic, "", "").missing((column,), visits=1)]
     if absent:
         yield nothing | {"reason": "; ".join(absent)}
@@ -443,14 +415,9 @@ def _bins_of(clinic: Clinic, outcome: str) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class Association:
-    """An estimate with its interval.
+    """An estimate with its interval, and the patients that it rests on.
 
-    Attributes
-    ----------
-    estimate, lower, upper, p_value
-        NaN where the values do not vary, so that nothing can be estimated.
-    n
-        Patients that it rests on.
+    The numbers are NaN where the values do not vary, so that nothing can be estimated.
     """
 
     estimate: float
@@ -480,16 +447,7 @@ def partial_spearman(
     takes a share of the disease moves those with more of it further: one slope for all arms would
     find an association where there is none (10 to 22 % of simulated trials at 5 %). The interval is
     a BCa bootstrap of patients within arms that ranks every resample anew; the p-value is that of
-    the t distribution.
-
-    Parameters
-    ----------
-    first, second, arm
-        Shape (patients,).
-    covariates
-        Shape (patients, k); k may be 0.
-    confidence, draws, seed
-        Of the interval and its resamples.
+    the t distribution. `covariates` have the shape (patients, k); k may be 0.
 
     References
     ----------

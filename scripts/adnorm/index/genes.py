@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.files import atomic
-from adnorm.index.axis import first_reason
 from adnorm.index.means import (
     FEWEST_PATIENTS,
     LEAST_RATIO,
@@ -142,20 +141,14 @@ def _visit(change: Group, disease: _Disease, confidence: float) -> dict[str, Any
     known = disease.estimable & np.isfinite(lower)
     ni, lower, upper = (np.where(known, x, np.nan) for x in (decrease / safe, lower, upper))
     vague = (lower <= 0) & (upper >= REVERSED)
-    classes = first_reason(
-        genes,
-        [
-            (~known | vague, GeneClass.NOT_ESTIMABLE),
-            (lower > REVERSED, GeneClass.REVERSED),
-            (upper < 0, GeneClass.WORSENED),
-            (upper < REVERSED, GeneClass.RESIDUAL),
-            (known, GeneClass.PARTIAL),
-        ],
+    classes = np.select(
+        [~known | vague, lower > REVERSED, upper < 0, upper < REVERSED],
+        [GeneClass.NOT_ESTIMABLE, GeneClass.REVERSED, GeneClass.WORSENED, GeneClass.RESIDUAL],
+        default=GeneClass.PARTIAL,
     )
     small = "disease effect too small against its standard error"
-    reasons = first_reason(
-        genes, [(~known, small), (vague, "the interval holds both no change and 75 %")]
-    )
+    both = "the interval holds both no change and 75 %"
+    reasons = np.select([~known, vague], [small, both], default="")
     return shown | {"class": classes, "ni": ni, "lower": lower, "upper": upper, "reason": reasons}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -283,9 +284,7 @@ def _adjust_for_placebo(
         scores.resamples.divisor_error,
         scores.confidence,
     )
-    rows.loc[usable, _ANCOVA] = np.column_stack(
-        [adjusted.value, adjusted.lower, adjusted.upper, adjusted.p_value]
-    )
+    rows.loc[usable, _ANCOVA] = np.column_stack(adjusted)
     if ratio.interval == Interval.FIELLER:
         rows.loc[usable, "dni_reason"] = "exploratory: a group has fewer than 6 people"
 
@@ -317,8 +316,7 @@ def _finish(
 # ---------------------------------------------------------------- analysis of covariance
 
 
-@dataclass(frozen=True)
-class Adjusted:
+class Adjusted(NamedTuple):
     """Arm − placebo on the scale of the index, shape (names,); NaN where the interval is unbounded.
 
     The p-value is two-sided, of no difference between the arms.

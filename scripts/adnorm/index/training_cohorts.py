@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from scipy import stats
 
 from adnorm.base.containers import read_container
@@ -26,6 +27,7 @@ from adnorm.base.files import read_json
 from adnorm.base.logs import progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import read_table, write_table
+from adnorm.base.text import counted
 from adnorm.study.biopsies import average_rows
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.diseases import ATOPIC_DERMATITIS, disease_name, lookalikes, same_disease
@@ -109,23 +111,15 @@ def _read_shares(text: object) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class TrainingCohorts:
-    """The cohorts that teach the axis of a cohort, and why the others do not.
+    """The cohorts that teach the axis of a cohort, and why the others do not."""
 
-    Attributes
-    ----------
-    disease
-        Of the judged cohort.
-    cohorts
-        Those that teach, sorted.
-    left_out
-        Of this disease, but sharing something: cohort → why.
-    other_diseases
-        Cohort → its disease.
-    """
-
+    #: Of the judged cohort.
     disease: str
+    #: Those that teach, sorted.
     cohorts: list[str]
+    #: Of this disease, but sharing something: cohort → why.
     left_out: dict[str, str]
+    #: Cohort → its disease.
     other_diseases: dict[str, str]
 
     @property
@@ -224,41 +218,27 @@ _CONTRADICTED = 0.6
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What tells whose samples a cohort holds.
-
-    Attributes
-    ----------
-    cohort, disease, simulated
-        As the cohort file names them.
-    series
-        Accession numbers of the series, of the one that it is a part of, and of those that a field
-        of its sample sheet names.
-    files
-        Name of each file of values by its SHA-256.
-    samples
-        Public accession numbers that its sample sheet names.
-    patients
-        Facts before treatment as text, shape (patients, facts).
-    names
-        Of the samples.
-    genes
-        Of the columns of `ranks`, sorted by their checksum.
-    log2
-        Shape (samples, genes).
-    of_patient, layout
-        Patient of each sample, and the code of its state and visit.
-    """
+    """What tells whose samples a cohort holds."""
 
     cohort: str
     disease: str
     simulated: bool
+    #: Accession numbers of the series, of the one that it is a part of, and of those that a field
+    #: of its sample sheet names.
     series: frozenset[str]
+    #: Name of each file of values by its SHA-256.
     files: dict[str, str]
+    #: Public accession numbers that its sample sheet names.
     samples: frozenset[str]
+    #: Facts before treatment as text, shape (patients, facts).
     patients: pd.DataFrame = field(repr=False)
+    #: Of the samples.
     names: np.ndarray = field(repr=False)
+    #: Of the columns of `log2`, sorted by their checksum.
     genes: np.ndarray = field(repr=False)
+    #: Shape (samples, genes).
     log2: np.ndarray = field(repr=False)
+    #: Patient of each sample, and the code of its state and visit.
     of_patient: np.ndarray = field(repr=False)
     layout: np.ndarray = field(repr=False)
 
@@ -298,7 +278,7 @@ def _series(
                 if line.startswith("!Series_relation"):
                     found += _PART_OF.findall(line)
     for column in obs.columns:
-        if not _numeric(obs[column]):
+        if not is_numeric_dtype(obs[column]):
             texts = (str(text).strip() for text in obs[column].unique())
             found += [text for text in texts if _OF_SERIES.fullmatch(text)]
     return frozenset(name.upper() for name in found)
@@ -307,17 +287,13 @@ def _series(
 def _public_samples(obs: pd.DataFrame) -> frozenset[str]:
     """Accession numbers in the sheet; what most samples name (a reference) tells no sample."""
     found: dict[str, set[int]] = {}
-    columns = [obs.index.astype(str), *(obs[c].astype(str) for c in obs if not _numeric(obs[c]))]
-    for column in columns:
-        for row, text in enumerate(column):
+    texts = [obs[column] for column in obs if not is_numeric_dtype(obs[column])]
+    for column in (obs.index.to_series(), *texts):
+        for row, text in enumerate(column.astype(str)):
             for name in _OF_SAMPLE.findall(text):
                 found.setdefault(name.upper(), set()).add(row)
     most = max(len(obs) / 2, 2)
     return frozenset(name for name, rows in found.items() if len(rows) <= most)
-
-
-def _numeric(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column)
 
 
 def shared_by(prints: Iterable[Fingerprint]) -> dict[str, dict[str, str]]:
@@ -345,16 +321,12 @@ def what_is_shared(first: Fingerprint, second: Fingerprint) -> str:
         return f"the same file of values ({listing(files, 2)})"
     numbers = sorted(first.samples & second.samples)
     if numbers:
-        return f"{_counted(len(numbers), 'accession number')} of samples ({listing(numbers, 3)})"
+        return f"{counted(len(numbers), 'accession number')} of samples ({listing(numbers, 3)})"
     same = same_samples(first, second)
     if same:
         named = [a if a == b else f"{a} = {b}" for a, b in same]
-        return f"{_counted(len(same), 'sample')} with the same values ({listing(named, 3)})"
+        return f"{counted(len(same), 'sample')} with the same values ({listing(named, 3)})"
     return _shared_patients(first, second)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def same_samples(first: Fingerprint, second: Fingerprint) -> list[tuple[str, str]]:
@@ -391,7 +363,7 @@ def _shared_patients(first: Fingerprint, second: Fingerprint) -> str:
     ids = sorted(set(first.patients.index) & set(second.patients.index))
     if not ids:
         return ""
-    people = f"{_counted(len(ids), 'patient id')} ({listing(ids, 3)})"
+    people = f"{counted(len(ids), 'patient id')} ({listing(ids, 3)})"
     facts = [cohort.patients.loc[ids] for cohort in (first, second)]
     chance, which = agreeing_facts(*facts)
     if chance <= _CHANCE:
@@ -466,7 +438,7 @@ def facts_of_patients(obs: pd.DataFrame) -> pd.DataFrame:
         if name in {c.replace("_", " ") for c in _NOT_OF_PATIENT} or name in facts:
             # Every canonical column stands once more among the raw ones; the first is enough.
             continue
-        if pd.api.types.is_numeric_dtype(start[column]):
+        if is_numeric_dtype(start[column]):
             text = start[column].map(lambda v: "" if pd.isna(v) else f"{v:g}")
         else:
             text = start[column].astype(object).map(lambda v: "" if pd.isna(v) else _read(str(v)))
