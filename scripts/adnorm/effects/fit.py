@@ -372,22 +372,10 @@ def fit_weighted(
 ) -> Fit:
     """Fit a block model with weights for each gene and sample, and estimate contrasts exactly.
 
-    Parameters
-    ----------
-    y
-        Log2 expression of the samples of the model, shape (genes, samples).
-    weights
-        Positive precision weights, same shape.
-    model
-        Blocks and groups; its contrasts must be estimable.
-    group_weights
-        Contrasts of the groups, shape (groups, contrasts).
-
-    Returns
-    -------
-    dict
-        A fit as limma's functions expect it: coefficients and stdev_unscaled (genes × contrasts),
-        sigma, df_residual, Amean (genes).
+    `y` is the log2 expression of the samples of the model (genes × samples), `weights` their
+    positive precision, `group_weights` the contrasts of the groups (groups × contrasts), which must
+    be estimable. The fit is one as limma's functions expect it: coefficients and stdev_unscaled
+    (genes × contrasts), sigma, df_residual, Amean (genes).
 
     References
     ----------

@@ -116,11 +116,8 @@ def _folded(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def candidates(known: KnownSymbols) -> dict[str, list[str]]:
     """Say which genes each retired symbol or alias of the identifier table may mean.
 
-    Returns
-    -------
-    dict of str to list of str
-        Case-folded name → at least two approved symbols, sorted. Names that differ in case only
-        (``ABC`` of one gene, ``abc`` of another) count as one, as they are matched in any case.
+    Case-folded name → at least two approved symbols, sorted. Names that differ in case only
+    (``ABC`` of one gene, ``abc`` of another) count as one, as they are matched in any case.
     """
     genes: dict[str, set[str]] = {}
     for name, symbol in known.previous.items():
@@ -142,12 +139,8 @@ def approve_symbols(symbols: Iterable[str], known: KnownSymbols) -> dict[str, tu
     A retired symbol is *not* renamed when it could mean two genes: when the identifier table gives
     it to several (unless the gene sets name one of those), when it is itself the approved symbol of
     another gene of that table, or when the approved symbol is itself listed as a retired one.
-    `candidates` names those genes.
-
-    Returns
-    -------
-    dict
-        Symbol → (approved symbol, what was done). The approved symbol is ``""`` for a refused date.
+    `candidates` names those genes. Given are symbol → (approved symbol, what was done); the
+    approved symbol is ``""`` for a refused date.
 
     Examples
     --------
@@ -343,7 +336,6 @@ MOST_INCOMPLETE = 2 / 3
 _SUMMARY_ROWS = (r"__\w+", r"N_(unmapped|multimapping|noFeature|ambiguous)")
 _RENAMED = (GENE_SETS, TABLE, FAMILY, SPELLING, DATE)
 HIGHEST_MEAN = "highest_mean"
-MEAN = "mean"
 #: What adds up (reads, TPM) is summed; the configuration chooses among the others only.
 SUM = "sum"
 #: How Ensembl marks the copy of a pseudo-autosomal gene on chromosome Y.
@@ -494,10 +486,8 @@ def _collapse(
     names = pd.DataFrame({"old": labels.loc[approved.index], "new": approved}).drop_duplicates()
     own = set(names.loc[names["old"] == names["new"], "new"])
     renamed = names[~names["new"].isin(own)].groupby("new")["old"]
-    renamed_from = renamed.agg(lambda old: ";".join(sorted(old))).reindex(
-        genes.index, fill_value=""
-    )
-    return genes, sources.reindex(genes.index), renamed_from
+    joined = renamed.agg(lambda old: ";".join(sorted(old)))
+    return genes, sources.reindex(genes.index), joined.reindex(genes.index, fill_value="")
 
 
 def _complete_rows(rows: pd.DataFrame, where: str, fates: RowFates) -> np.ndarray:
@@ -533,15 +523,8 @@ def _complete_rows(rows: pd.DataFrame, where: str, fates: RowFates) -> np.ndarra
             "a gene needs a value in every sample: leave the samples that miss many out "
             "(exclude:), or fill the gaps before"
         )
-        fates.losses.append(
-            Loss(
-                "rows have missing values and are dropped",
-                len(incomplete),
-                len(rows),
-                detail,
-                advice,
-            )
-        )
+        what = "rows have missing values and are dropped"
+        fates.losses.append(Loss(what, len(incomplete), len(rows), detail, advice))
     return complete
 
 
@@ -573,24 +556,10 @@ def collapse_rows(
     over all samples, whatever their state, arm or visit (ties: the first id in alphabetical
     order). ``mean`` averages the rows.
 
-    Parameters
-    ----------
-    values
-        Rows × samples, without missing values.
-    symbols
-        Approved symbol of each row, in the order of `values`.
-    rule
-        ``sum``, ``highest_mean`` or ``mean``; see `rule_for`.
-
-    Returns
-    -------
-    genes : DataFrame
-        Genes × samples, sorted by symbol.
-    sources : Series of str
-        For each gene the ids of its rows, the used or highest one first, at most five, ";"-joined;
-        of a sum only the rows that were added.
-    copies : list of str
-        Ids of the rows that a sum leaves out, sorted.
+    `symbols` are the approved ones of the rows of `values`, which have no missing value. Given are
+    genes × samples, sorted by symbol; for each gene the ids of its rows, the used or highest one
+    first, at most five, ";"-joined (of a sum only those that were added); and the ids of the rows
+    that a sum leaves out, sorted.
     """
     order = pd.DataFrame(
         {

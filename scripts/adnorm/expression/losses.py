@@ -41,15 +41,12 @@ def sample_losses(samples: int, excluded: pd.DataFrame, known: Mapping[str, str]
         else:
             kind = f"samples are excluded by the cohort file: {reason}"
         kinds.setdefault(kind, []).append(str(name))
+    # What the cohort file declares is known to whoever wrote it.
+    above = {kind: 1.0 if "by the cohort file" in kind else 0.05 for kind in kinds}
     return [
-        Loss(kind, len(names), total, listing(names, _SHOWN), above=_above(kind))
+        Loss(kind, len(names), total, listing(names, _SHOWN), above=above[kind])
         for kind, names in kinds.items()
     ]
-
-
-def _above(kind: str) -> float:
-    # What the cohort file declares is known to whoever wrote it.
-    return 1.0 if "by the cohort file" in kind else 0.05
 
 
 def pair_losses(samples: pd.DataFrame) -> list[Loss]:

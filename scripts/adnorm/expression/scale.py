@@ -8,7 +8,7 @@ whole numbers behind a logarithm, equal sums and equal spreads, and at the words
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -610,8 +610,14 @@ def turn(values: pd.DataFrame, scale: Scale, assay: str, rounded: bool) -> Turne
     if scale in LOG_COUNTS:
         return _from_log_counts(values, scale, rounded)
     if scale in BASES and scale != Scale.LOG2:
-        if assay == Assay.RNA_SEQ and _normalized_behind(values, scale):
-            return _from_log_linear(values, scale)
+        matrix = values.to_numpy(dtype=float)
+        sequencing = assay == Assay.RNA_SEQ and bool(np.nanmin(matrix) >= 0)
+        if sequencing and equal_sums_behind(matrix, sums_behind(matrix)) == scale:
+            # Equal sums show that x of log(x + 1) is normalized for library size.
+            turned = _to_million(np.expm1(values * np.log(BASES[scale])))
+            words = f"{scale}(x + 1) turned back into x"
+            step = (words, values.size, "all samples have one sum then")
+            return replace(turned, words=f"{words}; {turned.words}", steps=[step, *turned.steps])
         factor = log2_per_unit(scale)
         words = f"{scale} values times {factor:.4g}; "
         steps = [(f"{scale} values turned into log2", values.size, f"times {factor:.6g}")]
@@ -630,20 +636,6 @@ def round_counts(values: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Round expected counts, halves to the even number as R does; say how many values changed."""
     rounded = values.round()
     return rounded, int(((rounded != values) & values.notna()).to_numpy().sum())
-
-
-def _normalized_behind(values: pd.DataFrame, scale: Scale) -> bool:
-    """Whether x of log(x + 1) is normalized for library size, as equal sums show."""
-    matrix = values.to_numpy(dtype=float)
-    return bool(np.nanmin(matrix) >= 0) and equal_sums_behind(matrix, sums_behind(matrix)) == scale
-
-
-def _from_log_linear(values: pd.DataFrame, scale: Scale) -> Turned:
-    linear = np.expm1(values * np.log(BASES[scale]))
-    steps = [(f"{scale}(x + 1) turned back into x", values.size, "all samples have one sum then")]
-    turned = _to_million(linear)
-    words = f"{scale}(x + 1) turned back into x; {turned.words}"
-    return Turned(turned.values, Scale.LINEAR, words, steps + turned.steps)
 
 
 def _from_log_counts(values: pd.DataFrame, scale: Scale, rounded: bool) -> Turned:
@@ -678,13 +670,7 @@ def _to_million(values: pd.DataFrame) -> Turned:
     if values.shape[1] < 2 or not far or spread(sums) > EQUAL_SUMS:
         return Turned(values, Scale.LINEAR)
     shown = f"{total:,.5g}" if total < 1000 else f"{total:,.0f}"
-    steps = [
-        (
-            "values brought to per million",
-            values.size,
-            f"every sample had the sum {shown}; times {MILLION / total:.6g}",
-        )
-    ]
-    return Turned(
-        values * (MILLION / total), Scale.LINEAR, f"values per {shown} × 10⁶ / {shown}; ", steps
-    )
+    detail = f"every sample had the sum {shown}; times {MILLION / total:.6g}"
+    steps = [("values brought to per million", values.size, detail)]
+    words = f"values per {shown} × 10⁶ / {shown}; "
+    return Turned(values * (MILLION / total), Scale.LINEAR, words, steps)
