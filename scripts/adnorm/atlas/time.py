@@ -9,7 +9,6 @@ from adnorm.atlas.cohort_results import (
     CohortResults,
     arrange,
     has_number,
-    has_visit,
     interval_columns,
 )
 from adnorm.index.means import FEWEST_PATIENTS, Group, PatientTable
@@ -33,16 +32,8 @@ def time_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
 
     The share is mean(LS_0 − LS_early) / mean(LS_0 − LS_last) over the patients of the arm who have
     all three samples; the disease effect cancels. Patients are resampled (below 6, Fieller). It is
-    asked of week 2, or else of the first visit up to week 4.
-
-    Parameters
-    ----------
-    cohort
-        The cohort.
-    settings
-        Section ``index`` of the configuration: bootstrap, confidence.
-    seed
-        Of the resamples.
+    asked of week 2, or else of the first visit up to week 4. Of the settings, bootstrap and
+    confidence are used.
 
     Returns
     -------
@@ -118,7 +109,9 @@ def _shares(
     seed: int,
 ) -> pd.DataFrame:
     """Share of every name that has scores, over the patients with all three samples."""
-    rows = has_visit(table, arm, [BASELINE, early, last])
+    weeks = (BASELINE, early, last)
+    seen = np.all([table.has(State.LESIONAL, week) for week in weeks], axis=0)
+    rows = np.flatnonzero(seen & (table.arm == arm))
     if len(rows) < FEWEST_PATIENTS:
         reason = (
             f"{len(rows)} patients have lesional samples at baseline, week {number(early)} and "
@@ -126,21 +119,15 @@ def _shares(
         )
         return _no_share(pd.Index(names), ReasonCode.TOO_FEW_PAIRS, reason)
     everyone = np.arange(len(rows))
+    start, skin = (State.LESIONAL, BASELINE), State.LESIONAL
     first, then = (
-        [
-            Group(
-                everyone, table.difference((State.LESIONAL, BASELINE), (State.LESIONAL, week), rows)
-            )
-        ]
-        for week in (early, last)
+        [Group(everyone, table.difference(start, (skin, week), rows))] for week in (early, last)
     )
     resamples = Resamples(np.zeros(len(rows), dtype=int), then, settings.bootstrap, seed)
     ratio = resamples.ratio(first, settings.confidence)
-    found = pd.DataFrame(interval_columns(ratio), index=names).rename(columns={"estimate": "value"})
-    found = found.drop(columns="standard_error").add_prefix("share_")
-    found = (
-        found.rename(columns={"share_value": "share"}).assign(share_pairs=len(rows)).astype(object)
-    )
+    found = pd.DataFrame(interval_columns(ratio), index=names).drop(columns="standard_error")
+    found = found.add_prefix("share_").rename(columns={"share_estimate": "share"})
+    found = found.assign(share_pairs=len(rows)).astype(object)
     unbounded = ~np.isfinite(ratio.fieller_lower)
     found.loc[unbounded] = _no_share(
         found.index[unbounded],
