@@ -372,6 +372,17 @@ def fit_weighted(
 ) -> Fit:
     """Fit a block model with weights for each gene and sample, and estimate contrasts exactly.
 
+    Every gene has weights of its own (voom), hence a design of its own. The block effects are
+    absorbed exactly (Frisch and Waugh 1933, Lovell 1963): what is left for a gene is a system as
+    small as the number of groups of one component,
+
+        A = diag(Σ_b V_b) − Σ_b V_b V_bᵀ / s_b,
+
+    with V_b the weights of block b by group and s_b their sum, solved for thousands of genes at
+    once. The variance of a contrast c is exactly cᵀ A⁻¹ c; limma's ``contrasts.fit`` takes the
+    correlation of the coefficients from the unweighted design instead, which is only approximate
+    under weights.
+
     `y` is the log2 expression of the samples of the model (genes × samples), `weights` their
     positive precision, `group_weights` the contrasts of the groups (groups × contrasts), which must
     be estimable. The fit is one as limma's functions expect it: coefficients and stdev_unscaled

@@ -419,7 +419,7 @@ def read_scale(matrix: np.ndarray, assay: str, hints: Hints) -> Reading:
     linear = _linear(matrix, finite)
     if linear is not None:
         return linear
-    if lowest >= 0 and _nearly_highest(finite) <= 1:
+    if lowest >= 0 and nearly_highest(finite) <= 1:
         return Reading(
             None,
             "these look like fractions or p-values, not like expression",
@@ -469,7 +469,8 @@ def _unequal_libraries(matrix: np.ndarray, sums: dict[Scale, np.ndarray]) -> Rea
     )
 
 
-def _nearly_highest(finite: np.ndarray) -> float:
+def nearly_highest(finite: np.ndarray) -> float:
+    """Return the highest of finite values, but for one in a thousand: single odd cells."""
     return float(np.quantile(finite, NEARLY_ALL, method="lower"))
 
 
@@ -478,7 +479,7 @@ def _linear(matrix: np.ndarray, finite: np.ndarray) -> Reading | None:
     negative = matrix < 0
     beyond = (matrix > HIGHEST_LOG2).sum(axis=1) >= 0.5 * np.isfinite(matrix).sum(axis=1)
     beyond &= np.isfinite(matrix).any(axis=1)
-    reaches = _nearly_highest(finite) > HIGHEST_LOG2 or beyond.sum() >= _ROWS_BEYOND
+    reaches = nearly_highest(finite) > HIGHEST_LOG2 or beyond.sum() >= _ROWS_BEYOND
     if reaches and 2 * negative.any(axis=0).sum() > matrix.shape[1]:
         return Reading(
             None,
@@ -534,10 +535,10 @@ def _named_for_array(finite: np.ndarray, hints: Hints) -> Reading | None:
     within = float(np.quantile(size, _NEARLY_ALL_RATIOS))
     named = sorted(hints.logarithms)
     if named == [Scale.LOG10] and (
-        within <= 2 if ratios else _nearly_highest(finite) <= _HIGHEST_LOG10
+        within <= 2 if ratios else nearly_highest(finite) <= _HIGHEST_LOG10
     ):
         return Reading(Scale.LOG10, "the data processing of the samples names log10 alone")
-    if named == [Scale.LN] and _nearly_highest(size) <= _HIGHEST_LN:
+    if named == [Scale.LN] and nearly_highest(size) <= _HIGHEST_LN:
         return Reading(
             Scale.LN, "the data processing of the samples names the natural logarithm alone"
         )

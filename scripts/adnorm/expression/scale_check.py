@@ -13,7 +13,6 @@ from adnorm.expression.scale import (
     HIGHEST_COUNT,
     HIGHEST_LOG2,
     LOG_COUNTS,
-    NEARLY_ALL,
     RATIOS,
     WORDS,
     Hints,
@@ -21,6 +20,7 @@ from adnorm.expression.scale import (
     centred_genes,
     counts_behind,
     log2_per_unit,
+    nearly_highest,
     percent,
     power_of_ten,
     read_scale,
@@ -182,15 +182,13 @@ def _contradiction(
 
 def _within_log2(matrix: np.ndarray, name: Scale) -> bool:
     """Whether values of a logarithm stay within the range of log2 values once they are log2."""
-    highest = np.quantile(matrix[np.isfinite(matrix)], NEARLY_ALL, method="lower")
-    return bool(highest * log2_per_unit(name) <= HIGHEST_LOG2)
+    return nearly_highest(matrix[np.isfinite(matrix)]) * log2_per_unit(name) <= HIGHEST_LOG2
 
 
 def _whole_linear(matrix: np.ndarray, assay: str) -> str:
     """Judge whole numbers that are declared linear: intensities and rounded TPM may be whole."""
-    highest = np.quantile(matrix[np.isfinite(matrix)], NEARLY_ALL, method="lower")
     sums = np.nansum(matrix, axis=0)
-    if highest <= HIGHEST_LOG2 and not power_of_ten(sums):
+    if nearly_highest(matrix[np.isfinite(matrix)]) <= HIGHEST_LOG2 and not power_of_ten(sums):
         return _looks_like(Scale.COUNTS, Scale.LINEAR)
     if assay != Assay.RNA_SEQ:
         return ""
