@@ -55,24 +55,23 @@ def time_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
             weeks = sorted(set(rows["week"]))
             early, last = early_week(weeks), weeks[-1]
             table.loc[rows.index, "last_week"] = last
-            place = rows[rows["week"] == (weeks[0] if early is None else early)].set_index("name")
-            index = pd.Series(rows.index, index=pd.MultiIndex.from_frame(rows[["name", "week"]]))
-            where = index[[(name, place["week"].iloc[0]) for name in place.index]].to_numpy()
             if early is not None:
                 table.loc[rows.index, "early_week"] = early
+            place = rows[rows["week"] == (weeks[0] if early is None else early)]
+            scores = pd.Index(place["name"])
             if early is None:
                 reason = (
                     f"the first visit is week {number(weeks[0])}, later than week {LATEST_EARLY:g}"
                 )
-                found = _no_share(place.index, ReasonCode.NO_EARLY_VISIT, reason)
+                found = _no_share(scores, ReasonCode.NO_EARLY_VISIT, reason)
             elif early == last:
                 reason = f"no visit after week {number(early)} to compare it with"
-                found = _no_share(place.index, ReasonCode.ONE_VISIT, reason)
+                found = _no_share(scores, ReasonCode.ONE_VISIT, reason)
             else:
                 at_last = rows[rows["week"] == last].set_index("name")
                 found = _shares(scored.table, names, str(arm), early, last, settings, seed)
-                found = _judge_last(found.reindex(place.index), at_last.loc[place.index])
-            table.loc[where, SHARE] = found[SHARE].to_numpy(dtype=object)
+                found = _judge_last(found.reindex(scores), at_last.loc[scores])
+            table.loc[place.index, SHARE] = found[SHARE].to_numpy(dtype=object)
     numbers = SHARE[:3] + SHARE[4:5] + ["early_week", "last_week"]
     table[numbers] = table[numbers].astype(float)
     keys = ["cohort", "reference", "arm", "level", "name", "week"]

@@ -203,34 +203,24 @@ def set_scores(
             f"{scores_file}: the samples are not those of expression.h5ad; run the scores stage "
             "again"
         )
-    values = pd.DataFrame(
-        np.asarray(scores.layers[Method.ZSCORE], dtype=float),
-        columns=scores.var_names.astype(str),
-    )
+    matrix = np.asarray(scores.layers[Method.ZSCORE], dtype=float)
+    values = pd.DataFrame(matrix, columns=scores.var_names.astype(str))
     facts = scores.var[["role", "family", "direction", "status", "reason"]]
     facts = facts.astype(str).replace("nan", "")
     derived = {rule.name: made for rule in DERIVED if (made := rule.genes_of(sets))}
     if derived:
         # Scored as the scores stage scores the others: every biopsy by itself.
-        genes, log2 = (
-            [str(gene) for gene in biopsies.var_names],
-            np.asarray(biopsies.X, dtype=float),
-        )
-        coverage = assess_coverage(
-            derived,
-            Platform(frozenset(genes), {}, frozenset()),
-            settings.minimum_genes,
-            settings.minimum_fraction,
-        ).set_index("set")
+        genes, log2 = list(map(str, biopsies.var_names)), np.asarray(biopsies.X, dtype=float)
+        platform = Platform(frozenset(genes), {}, frozenset())
+        limits = settings.minimum_genes, settings.minimum_fraction
+        coverage = assess_coverage(derived, platform, *limits).set_index("set")
         reference = find_reference(log2, biopsies.obs, str(biopsies.uns["adnorm"]["reference"]))
-        known = set(genes)
-        for name, derived_set in derived.items():
+        for name, made in derived.items():
             status, reason = coverage.at[name, "status"], coverage.at[name, "reason"]
-            signs = {gene: sign for gene, sign in derived_set.signs.items() if gene in known}
+            signs = {gene: sign for gene, sign in made.signs.items() if gene in platform.genes}
             scored = z_scores(log2, genes, {name: signs}, reference)[name]
             values[name] = np.nan if status == SetStatus.NOT_SCORED else scored
-            row = derived_set.role, derived_set.family, derived_set.direction, status, reason
-            facts.loc[name] = list(row)
+            facts.loc[name] = [made.role, made.family, made.direction, status, reason]
     values = pd.DataFrame(
         average_rows(values.to_numpy(), combine_biopsies(biopsies.obs)[1]), columns=values.columns
     )
