@@ -391,7 +391,7 @@ def _weeks(rows: pd.DataFrame) -> str:
 
 
 def _no_counterpart(usable: pd.DataFrame) -> pd.DataFrame:
-    """Say it where the run has a JAK inhibitor and no biologic, or the other way round."""
+    """Report a run that has a JAK inhibitor and no biologic, or the other way round."""
     rows = []
     for simulated, part in usable.groupby("simulated"):
         missing = {JAK, BIOLOGIC} - set(part["group"])

@@ -291,7 +291,7 @@ def trend_tests(values: np.ndarray, scores: np.ndarray, rng: np.random.Generator
 
 
 def arrangements(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Ways to hand out the groups to the patients, shape (arrangements, patients).
+    """Ways to assign the groups to the patients, shape (arrangements, patients).
 
     All of them where there are at most 10,000; otherwise the observed one and random ones.
     """

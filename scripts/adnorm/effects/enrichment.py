@@ -81,7 +81,7 @@ def rank_genes(genes: np.ndarray, statistic: np.ndarray, contrast: str) -> pd.Se
 
 
 def arbitrary_order(ranking: pd.Series) -> str:
-    """Say why a ranking has no order that GSEA can rest on; empty when it has one.
+    """Explain why a ranking has too many ties for GSEA; empty when it has not.
 
     Values that were cut off at a floor or rounded give many genes the same statistic.
 
@@ -100,7 +100,7 @@ def arbitrary_order(ranking: pd.Series) -> str:
 
 
 def _why_not(size: int, detected: int, settings: EnrichmentSettings) -> str:
-    """Say why a part is not tested; empty when it is."""
+    """Explain why a part is not tested; empty when it is."""
     if detected > settings.maximum_size:
         return f"{detected} genes measured; at most {settings.maximum_size} are tested"
     if detected < settings.minimum_size:

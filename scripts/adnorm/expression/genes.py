@@ -114,7 +114,7 @@ def _folded(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def candidates(known: KnownSymbols) -> dict[str, list[str]]:
-    """Say which genes each retired symbol or alias of the identifier table may mean.
+    """List the genes that each retired symbol or alias of the identifier table may mean.
 
     Case-folded name → at least two approved symbols, sorted. Names that differ in case only
     (``ABC`` of one gene, ``abc`` of another) count as one, as they are matched in any case.
@@ -128,7 +128,7 @@ def candidates(known: KnownSymbols) -> dict[str, list[str]]:
 
 
 def approve_symbols(symbols: Iterable[str], known: KnownSymbols) -> dict[str, tuple[str, str]]:
-    """Give every symbol its approved form and say how that was found.
+    """Give every symbol its approved form, and how that was found.
 
     In this order: a spreadsheet date is repaired or refused; a retired symbol that the gene sets
     name becomes their approved one; an approved symbol stays; another spelling (C9ORF72) becomes
@@ -529,7 +529,7 @@ def _complete_rows(rows: pd.DataFrame, where: str, fates: RowFates) -> np.ndarra
 
 
 def rule_for(scale: str, assay: str, chosen: str) -> str:
-    """Say how rows of one gene become one.
+    """Choose how the rows of one gene become one.
 
     Reads of one gene that an annotation spreads over several ids (haplotypes, readthroughs, old and
     new loci) are one amount in several parts, and so are TPM and FPKM: they are summed. Probes of

@@ -30,7 +30,7 @@ _SHOWN = 6
 
 
 def sample_losses(samples: int, excluded: pd.DataFrame, known: Mapping[str, str]) -> list[Loss]:
-    """Say which samples are left out, and why."""
+    """List which samples are left out, and why."""
     total = samples + len(excluded)
     kinds: dict[str, list[str]] = {}
     for name, reason in zip(excluded["sample"], excluded["reason"], strict=True):
@@ -50,7 +50,7 @@ def sample_losses(samples: int, excluded: pd.DataFrame, known: Mapping[str, str]
 
 
 def pair_losses(samples: pd.DataFrame) -> list[Loss]:
-    """Say which patients lack the other half of a pair."""
+    """List which patients lack the other half of a pair."""
     ours = samples[samples["state"] != State.HEALTHY]
     people: dict[tuple[str, bool], set[str]] = {}
     for state, week, patient in zip(ours["state"], ours["week"], ours["patient"], strict=True):
@@ -90,7 +90,7 @@ def _patients(what: str, alone: list[str], total: int) -> Loss:
 
 
 def spelling_losses(samples: pd.DataFrame, cohort: MeasuredCohort) -> list[Loss]:
-    """Say which patients stand under several spellings of one id, and how to join them.
+    """List patients whose id is spelt in several ways, and how to join them.
 
     They are never joined silently: 1 and 01 may be people of two centres.
     """

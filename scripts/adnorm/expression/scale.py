@@ -189,7 +189,7 @@ def equal_sums_behind(matrix: np.ndarray, sums: dict[Scale, np.ndarray]) -> Scal
 
 
 def scaled_genes(matrix: np.ndarray) -> str:
-    """Say how rows were scaled (z-scores, ranges, each by its own spread); empty if they were not.
+    """Describe how rows were scaled (z-scores, ranges, own spread); empty if they were not.
 
     Differences of such values are no fold changes. Genes as measured differ in their spread;
     samples that were left out after scaling, clipping and rounding are allowed for.
@@ -253,7 +253,7 @@ def _part_of_scores(deviation: np.ndarray, mean: np.ndarray, number: int, unit: 
 
 
 def scaled_samples(matrix: np.ndarray) -> str:
-    """Say whether every sample has mean 0 and standard deviation 1; empty when not."""
+    """Describe that every sample has mean 0 and standard deviation 1; empty if not."""
     if (
         len(matrix) < 2 * _FEWEST_VALUES
         or matrix.shape[1] < 2
@@ -393,7 +393,7 @@ class Reading:
 
 
 def read_scale(matrix: np.ndarray, assay: str, hints: Hints) -> Reading:
-    """Say which scale values look like.
+    """Find the scale that values look like.
 
     Whole numbers from 0 are counts. Values are linear when they reach beyond every log2 value, or
     when all samples have one sum that is a power of ten (fractions, counts per 10,000 …), and
@@ -634,7 +634,7 @@ def turn(values: pd.DataFrame, scale: Scale, assay: str, rounded: bool) -> Turne
 
 
 def round_counts(values: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Round expected counts, halves to the even number as R does; say how many values changed."""
+    """Round expected counts, halves to the even number as R does; count the values that changed."""
     rounded = values.round()
     return rounded, int(((rounded != values) & values.notna()).to_numpy().sum())
 
@@ -655,7 +655,7 @@ def _from_log_counts(values: pd.DataFrame, scale: Scale, rounded: bool) -> Turne
 
 
 def _accuracy(matrix: np.ndarray, name: Scale) -> str:
-    """Say how far the digits of the table leave the highest counts open."""
+    """Describe how precisely the digits of the table determine the highest counts."""
     finite = matrix[np.isfinite(matrix)]
     finite = finite[:: max(1, finite.size // 200_000)]
     error = float(np.log(BASES[name]) * half_steps(finite).max(initial=0.0))

@@ -133,7 +133,7 @@ def verify_scale(
 def _ways_out(
     values: pd.DataFrame, matrix: np.ndarray, scale: Scale, rounded: bool, hints: Hints
 ) -> str:
-    """Say what else may be done: counts of the same file, or the reason of one who knows."""
+    """Describe the other ways: counts of the same file, or a reason why the scale is right."""
     also = ""
     if hints.counts and scale != Scale.COUNTS:
         also = f". Raw counts stand in the same file: better, take them: write {hints.counts}"
@@ -151,7 +151,7 @@ def _ways_out(
 def _contradiction(
     matrix: np.ndarray, scale: Scale, reading: Reading, assay: str, rounded: bool
 ) -> str:
-    """Say how the values contradict the declared scale; empty when they do not."""
+    """Describe how the values contradict the declared scale; empty when they do not."""
     if reading.scale is None:
         return f"; {reading.why}. {reading.instead}"
     if scale == Scale.COUNTS and reading.scale == Scale.LINEAR:
@@ -209,7 +209,7 @@ def _looks_like(other: Scale, scale: Scale, why: str = "", also: str = "") -> st
 
 
 def describe_values(values: pd.DataFrame) -> str:
-    """Say what a matrix looks like: range, quantiles, share of whole numbers."""
+    """Describe a matrix: range, quantiles, share of whole numbers."""
     flat = values.to_numpy(dtype=float).ravel()
     flat = flat[np.isfinite(flat)]
     if not flat.size:

@@ -240,7 +240,7 @@ def _as_written(entry: dict[str, str], cohort: MeasuredCohort) -> str:
 
 @contextmanager
 def reading(path: Path, name: str) -> Iterator[None]:
-    """Let the messages of a reader name the file that a person can mend, not its copy.
+    """Let the messages of a reader name the file that a person can correct, not its copy.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ class Rule:
 
 
 def tell_rules(genes: int, rules: Iterable[Rule]) -> str:
-    """Say how many of the genes each rule left, until none was left.
+    """Describe how many genes pass each rule in turn, up to the rule that none passes.
 
     >>> seen, size = np.array([False, False, True]), np.array([0.4, 0.7, 3.0])
     >>> rules = [Rule(seen, "", "are measured"), Rule(size < 1, "", "reach 1", size, "largest")]
@@ -536,7 +536,7 @@ def published_axis(
 
 
 def dependence(listed: AxisGenes, accession: str) -> str:
-    """Say that a cohort (its accession, if it has one) helped to make a list; empty if not."""
+    """Describe that a list was made with the help of a cohort (by its accession); empty if not."""
     if accession not in listed.trained_on:
         return ""
     return f"{NOT_INDEPENDENT}: the list {listed.name} was made from {accession} among others"

@@ -58,7 +58,7 @@ class StageSettings(IndexSettings):
 
 
 def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> None:
-    """Compute the disease axis, the index of sets and genes, and the way back of patients.
+    """Compute the disease axis, the index of sets and genes, and the responses of patients.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def follow_patients(
 
 
 def _say_dependence(index: pd.DataFrame, listed: AxisGenes, accession: str) -> pd.DataFrame:
-    """Label the rows of a published list that this cohort helped to make."""
+    """Label the rows of a published list that was made with this cohort."""
     label = dependence(listed, accession)
     rows = (index["level"] == Level.PUBLISHED_AXIS) & index["ni"].notna()
     if not label or not rows.any():
@@ -249,7 +249,7 @@ def _usable(direction: str, status: str, reason: str) -> tuple[str, str]:
 
 
 def set_basis(disease: str) -> str:
-    """Say where the direction of a set comes from, and which effect it is set against."""
+    """Describe where the direction of a set comes from, and which effect it is compared with."""
     if same_disease(disease, ATOPIC_DERMATITIS):
         return "directions of the gene sets"
     return (

@@ -1,4 +1,4 @@
-"""With the clinic: which scores move with EASI, SCORAD and itch, and with their own later course.
+"""Skin and clinic: which scores follow EASI, SCORAD and itch, and predict their own later course.
 
 A biopsy shows one spot and a clinical score the whole body, so correlations are weak as a rule.
 """
@@ -47,7 +47,7 @@ OUTCOMES = {"EASI-75": ("easi", 0.75), "SCORAD-50": ("scorad", 0.5)}
 
 @dataclass(frozen=True)
 class Clinic:
-    """What the questions are asked of."""
+    """The data that the questions are about."""
 
     #: By name of the score: patient, arm, week, score and the clinical columns, one row per
     #: lesional observation.
@@ -289,7 +289,7 @@ def agreement(clinic: Clinic, question: str, outcome: str) -> Iterator[Row]:
 
 
 def early_predicts_late(clinic: Clinic) -> Iterator[Row]:
-    """Does the decrease at the first visit foretell later ones, given baseline and arm?
+    """Does the decrease at the first visit predict later ones, given baseline and arm?
 
     The baseline biopsy is a noisy measure of the patient's level, so a level that lasts makes both
     visits agree even if the responses to treatment do not.

@@ -183,7 +183,7 @@ def _without_chance(
 
 
 def refuse_genes(table: pd.DataFrame, reason: str) -> pd.DataFrame:
-    """Take the index of all genes back where `reason` says why; without one nothing changes."""
+    """Remove the index of all genes, for a reason; without a reason nothing changes."""
     if not reason:
         return table
     numbers = dict.fromkeys(["ni", "lower", "upper"], np.nan)
@@ -198,7 +198,7 @@ ITERATIONS = 300
 
 
 def shrink_effects(estimate: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shrink effects towards 0 as far as the effects of all genes say: adaptive shrinkage.
+    """Shrink effects towards 0 by adaptive shrinkage, learnt from the effects of all genes.
 
     The prior is a mixture of a point at 0 and centred normal distributions, its weights fitted to
     all genes. Large effects stay where they are; what chance alone would give goes to 0. An effect

@@ -1,4 +1,4 @@
-"""Each patient's way back: response per visit, with its uncertainty and a description."""
+"""The response of each patient at each visit, with its uncertainty and a description."""
 
 from __future__ import annotations
 
@@ -359,7 +359,7 @@ def _word(probability: float, lower: float, upper: float) -> str:
 
 
 def describe(words: dict[str, str]) -> str:
-    """Say in one phrase how the parts of the disease stand.
+    """Describe in one phrase the state of each part of the disease.
 
     >>> describe({"itch_core_skin_up": "residual", "barrier_hyperproliferation_up": "reversed"})
     'barrier proliferation reversed, itch residual'

@@ -130,7 +130,7 @@ EXPLAINED = 0.95
 def adjust_for_composition(
     values: pd.DataFrame, observations: pd.DataFrame, composition: pd.DataFrame
 ) -> pd.DataFrame | None:
-    """Take out of each score what composition explains among like biopsies.
+    """Remove from each score what composition explains among biopsies of one group.
 
     The slopes come from biopsies of the same arm, state and visit only, so that the disease and
     the treatment do not shape them. Composition is summarized by its first principal components,
@@ -177,7 +177,7 @@ def _without_composition(data: IndexInput) -> tuple[pd.DataFrame | None, str]:
 
 
 def _share_left(adjusted: pd.DataFrame, primary: pd.DataFrame) -> pd.Series:
-    """Say of every adjusted row how much disease effect the adjustment left."""
+    """Describe for every adjusted row how much disease effect is left."""
     before = adjusted["name"].map(primary.groupby("name")["denominator"].first())
     share = (adjusted["denominator"] / before).map("{:.0%}".format)
     return (
@@ -188,7 +188,7 @@ def _share_left(adjusted: pd.DataFrame, primary: pd.DataFrame) -> pd.Series:
 
 
 def with_composition_genes(data: IndexInput, axes: list[DiseaseAxis]) -> pd.DataFrame:
-    """Compute the index of axes that keep the genes that tell composition."""
+    """Compute the index of axes that keep the genes of cell composition."""
     alone = replace(data, values=data.values.iloc[:, :0], names=data.names.iloc[:0])
     for axis in axes:
         alone = alone.with_axis(axis)

@@ -312,7 +312,7 @@ def shared_by(prints: Iterable[Fingerprint]) -> dict[str, dict[str, str]]:
 
 
 def what_is_shared(first: Fingerprint, second: Fingerprint) -> str:
-    """Say what two cohorts share; empty if nothing shows that they do."""
+    """Describe what two cohorts share; empty if there is no evidence that they do."""
     series = sorted(first.series & second.series)
     if series:
         return f"the series {', '.join(series)}"

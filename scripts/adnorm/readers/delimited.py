@@ -408,7 +408,7 @@ _LISTED = 6
 
 @dataclass(frozen=True)
 class ValueTable:
-    """A table taken apart."""
+    """A table of values and what else it holds."""
 
     #: Gene ids × samples, float64; ids may stand twice, missing ids are ``""``, cells NaN.
     values: pd.DataFrame
@@ -550,7 +550,7 @@ def _check_names(layout: Layout, samples: list[int]) -> None:
 
 
 def no_header(columns: list[str]) -> str:
-    """Say that names of columns look like a row of values; ``""`` when they do not.
+    """Warn that the names of columns look like a row of values; ``""`` when they do not.
 
     Numbers may be names (samples 1 to 30), so this explains a failure and is no reason for one.
     """
@@ -626,7 +626,7 @@ def _by_key(sheet: pd.DataFrame, key: str, lines: list[int], problems: Problems)
 
 
 def _repeated(sheet: pd.DataFrame, key: str, twice: dict[str, list[int]]) -> str:
-    """Say which samples stand in several rows, where, and what to do about it."""
+    """List samples that are in several rows, where, and what to do about it."""
     shown = [f"'{name}' ({_at_lines(twice[name])})" for name in sorted(twice)[:_LISTED]]
     more = f" and {len(twice) - _LISTED} more" if len(twice) > _SHOWN else ""
     several = counted(len(twice), "sample stands", "samples stand")
