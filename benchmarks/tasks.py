@@ -125,7 +125,7 @@ def counts(inputs: Path, clock: Clock) -> pd.DataFrame:
     from adnorm.readers.delimited import read_value_table
 
     with clock:
-        values = read_value_table(inputs / COUNTS).values
+        values = read_value_table(inputs / COUNTS)
     return sums(values)
 
 

@@ -1,4 +1,4 @@
-"""Effects of genes: closed forms, invariances, count models."""
+"""Effects of genes: closed forms, invariances, count models; weights for each gene and sample."""
 
 from __future__ import annotations
 

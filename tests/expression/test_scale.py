@@ -1,4 +1,4 @@
-"""Which scale values look like, and how they are turned into counts, linear or log2 values."""
+"""What digits, spreads and words show of a scale, and how values become counts, linear or log2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores on the disease axis, trained here or published."""
+"""The disease axis: which genes it takes, that it cannot flatter a drug, and the scores on it."""
 
 from __future__ import annotations
 

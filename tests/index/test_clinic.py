@@ -1,4 +1,7 @@
-"""Questions about scores and the clinic, and responders by bins of the response of the skin."""
+"""Questions about scores and the clinic, and responders by bins of the response of the skin.
+
+The statistics behind them: closed forms, invariances, calibration.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Who teaches the disease axis, and the table of effects."""
+"""Who teaches the disease axis, and the table of effects.
+
+Cohorts that share patients are found; those that only count alike are not.
+"""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class Sources:
                 table = read_values(path, source.layer, source.gene_column)
                 return _chosen(table, wanted)
             probes = "annotation" in self.files
-            table = read_value_table(path, source.gene_column, probes).values
+            table = read_value_table(path, source.gene_column, probes)
         if self.route == Route.NCBI_COUNTS:
             return Measured(table[wanted])
         lanes: dict[str, list[str]] = {}

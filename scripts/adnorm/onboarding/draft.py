@@ -186,7 +186,7 @@ def _take_table(draft: CohortDraft, accession: str, header: SeriesMatrix, addres
     from adnorm.readers.delimited import read_value_table
 
     draft.route = "ncbi_counts"
-    draft.read_values = lambda: read_value_table(counts, probes=True).values
+    draft.read_values = lambda: read_value_table(counts, probes=True)
 
 
 def _lay_out(draft: CohortDraft, path: Path) -> None:
@@ -203,7 +203,7 @@ def _lay_out(draft: CohortDraft, path: Path) -> None:
     def read() -> pd.DataFrame:
         from adnorm.readers.delimited import read_value_table
 
-        return read_value_table(path, gene_column).values
+        return read_value_table(path, gene_column)
 
     draft.read_values = read
 

@@ -406,22 +406,13 @@ _GLANCE = 50
 _LISTED = 6
 
 
-@dataclass(frozen=True)
-class ValueTable:
-    """A table of values and what else it holds."""
-
-    #: Gene ids × samples, float64; ids may stand twice, missing ids are ``""``, cells NaN.
-    values: pd.DataFrame
-    #: Columns of text that describe the genes, one row for each row of `values`.
-    annotation: pd.DataFrame
-    #: Columns that were left out: about genes (Chr, Start, …, Length), numbers of rows.
-    dropped: list[str]
-
-
 def read_value_table(
     path: Path | str, gene_column: str | None = None, probes: bool = False
-) -> ValueTable:
-    """Read a table of values and keep what else it says about the genes.
+) -> pd.DataFrame:
+    """Read a table of values: gene ids × samples, float64.
+
+    Ids may stand twice; missing ids are ``""``, missing values NaN. Left out are columns of text,
+    of facts about genes (Chr, Start, …, Length) and of numbers of rows.
 
     Recognised are comment lines before the header (``#``, as featureCounts writes them), a header
     that is one name shorter than the rows (R's ``write.table``), columns that describe genes, and
@@ -441,8 +432,7 @@ def read_value_table(
     layout, rows = find_layout(path)
     names, gene = layout.names, _gene_position(layout, gene_column)
     columns = [[row[i] if i < len(row) else "" for row in rows] for i in range(len(names))]
-    facts = [i for i, name in enumerate(names) if i != gene and _describes_genes(name)]
-    described = {gene, *facts}
+    described = {gene} | {i for i, name in enumerate(names) if _describes_genes(name)}
     measured = [i for i in range(len(names)) if i not in described]
     if has_decimal_comma(layout, (cell for i in measured for cell in columns[i])):
         progress(f"{path.name}: the numbers have a decimal comma")
@@ -469,12 +459,7 @@ def read_value_table(
         candidates = _gene_candidates(frame, names, texts)
         refuse_row_numbers(ids[ids != ""], str(path), names[gene], candidates)
     numbers = numbers_of(frame, samples)
-    values = pd.DataFrame(numbers, index=ids, columns=[names[i] for i in samples], copy=False)
-    annotation = pd.DataFrame(
-        {names[i]: frame[:, i].fill_null("").to_list() for i in texts}, index=ids
-    )
-    dropped = [names[i] for i in sorted([*facts, *fillers]) if names[i]]
-    return ValueTable(values, annotation, dropped)
+    return pd.DataFrame(numbers, index=ids, columns=[names[i] for i in samples], copy=False)
 
 
 def _gene_position(layout: Layout, gene_column: str | None) -> int:
