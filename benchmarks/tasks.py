@@ -122,10 +122,10 @@ def series_matrix_pandas(inputs: Path, clock: Clock) -> pd.DataFrame:
 def counts(inputs: Path, clock: Clock) -> pd.DataFrame:
     import polars  # noqa: F401 - as above
 
-    from adnorm.readers.tables import read_value_table
+    from adnorm.readers.delimited import read_value_table
 
     with clock:
-        values = read_value_table(inputs / COUNTS).values
+        values = read_value_table(inputs / COUNTS)
     return sums(values)
 
 

@@ -16,9 +16,9 @@ from adnorm.base import inflate
 from adnorm.base.errors import AdnormError
 from adnorm.fetch.content import check_content
 from adnorm.readers.annotation import read_annotation, read_identifier_table
+from adnorm.readers.delimited import read_sheet, read_value_table
 from adnorm.readers.h5ad import read_obs, read_values
 from adnorm.readers.series_matrix import read_series_matrix
-from adnorm.readers.tables import read_sheet, read_value_table
 
 READERS = (
     read_series_matrix,

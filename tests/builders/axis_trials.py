@@ -10,7 +10,7 @@ from scipy import stats
 
 from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index import training_cohorts
-from adnorm.index.axis_weights import AxisWeights, fit_crossfit_axis, train_axis
+from adnorm.index.axis import AxisWeights, fit_crossfit_axis, train_axis
 from adnorm.scores.zscore import moderate_variances
 from adnorm.study.config import IndexSettings
 

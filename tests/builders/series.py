@@ -28,7 +28,7 @@ class Series:
     platform
         GPL accession.
     samples
-        Field or characteristic → value, one mapping a sample; an absent key is an empty cell.
+        Field or characteristic → value, one mapping per sample; an absent key is an empty cell.
     assumed
         Keys whose name is a guess.
     """

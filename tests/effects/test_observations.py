@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from adnorm.effects.observations import effective_library_sizes, log2_cpm, read_observations
+from adnorm.base.containers import read_container
+from adnorm.effects.observations import effective_library_sizes, log2_cpm, observations_of
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_biopsies_log2_averaged_counts_and_libraries_summed(reads, tmp_path, spa
     path = tmp_path / "expression.h5ad"
     sizes = reads.sum(axis=1)
     write(path, reads, sizes, ["a", "a", "b", "c", "c", "c"], sparse)
-    data = read_observations(path)
+    data = observations_of(read_container(path), str(path))
     assert list(data.combined["patient"]) == ["a", "b", "c"]
     assert list(data.combined["biopsies"]) == [2, 1, 3]
     np.testing.assert_array_equal(data.counts[:, 2], reads[3:].sum(axis=0))

@@ -132,7 +132,7 @@ def test_against_healthy_is_welchs_test(noisy):
 
 
 def test_patients_who_respond_differently_do_not_make_false_findings():
-    """Null drug, 14 patients an arm, each drifting at a pace of his own: 5 % reach p < 0.05."""
+    """Null drug, 14 patients per arm, each drifting at a pace of their own: 5 % reach p < 0.05."""
     rng = np.random.default_rng(11)
     patients, repeats = 14, 1500
     drift = rng.normal(0, 1.0, (repeats, 2 * patients))

@@ -252,7 +252,7 @@ def test_ensembl_ids_may_carry_their_symbol(tmp_path, repository):
 
 
 def array_cohort(folder):
-    """The same cohort as log2 values of an array with two probes a gene, on shifted scales."""
+    """The same cohort as log2 values of an array with two probes per gene, on shifted scales."""
     changes = {"assay": "microarray", "scale": "log2"}
     cohort, counts = local_cohort(folder, **changes)
     random = np.random.default_rng(5)

@@ -7,8 +7,13 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.expression.genes import collapse_rows, rule_for, to_gene_symbols
-from adnorm.expression.symbols import KnownSymbols, approve_symbols
+from adnorm.expression.genes import (
+    KnownSymbols,
+    approve_symbols,
+    collapse_rows,
+    rule_for,
+    to_gene_symbols,
+)
 from adnorm.readers.identifiers import (
     JOINED,
 )
@@ -245,7 +250,7 @@ def test_what_adds_up_is_summed_whatever_is_chosen_for_probes(scale, assay, rule
 
 
 def test_reads_of_one_gene_under_several_ids_are_summed():
-    # 200 samples; the same 1,000 reads a sample, of which a random share falls to either id.
+    # 200 samples; the same 1,000 reads per sample, of which a random share falls to either id.
     random = np.random.default_rng(9)
     share = random.beta(0.4, 0.4, 200)
     reads = 1000 * 2.0 ** random.normal(0, 0.65, 200)
@@ -308,3 +313,36 @@ def test_steps_account_for_every_row():
         + steps["rows merged away"]
     )
     assert steps["rows read"] - lost == steps["genes"] == len(found.values)
+
+
+def test_retired_symbols_are_matched_in_any_case():
+    known = KnownSymbols(
+        in_sets=frozenset({"IL33", "LORICRIN", "C9orf72"}), curated={"C9orf26": "IL33"}
+    )
+    verdicts = approve_symbols(["C9ORF26", "c9orf26", "C9ORF72", "MARCH1", "Sept2", "FLG"], known)
+    assert {old: new for old, (new, _) in verdicts.items()} == {
+        "C9ORF26": "IL33",
+        "c9orf26": "IL33",
+        "C9ORF72": "C9orf72",
+        "MARCH1": "MARCHF1",
+        "Sept2": "SEPTIN2",
+        "FLG": "FLG",
+    }
+
+
+def test_a_retired_symbol_that_another_gene_now_has_is_left():
+    known = KnownSymbols(
+        curated={"ELA2": "ELANE", "A": "B", "B": "C"},
+        approved=frozenset({"ELA2", "ELANE", "FLG"}),
+        previous={"FLG": "OTHER", "OLD": "NEW"},
+        ambiguous={"TWO": ["ONE", "OTHER"]},
+    )
+    verdicts = approve_symbols(["ELA2", "A", "FLG", "OLD", "TWO", "UNKNOWN"], known)
+    assert {old: new for old, (new, _) in verdicts.items()} == {
+        "ELA2": "ELA2",
+        "A": "A",
+        "FLG": "FLG",
+        "OLD": "NEW",
+        "TWO": "TWO",
+        "UNKNOWN": "UNKNOWN",
+    }

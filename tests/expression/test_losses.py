@@ -19,6 +19,7 @@ from adnorm.study.gene_sets import read_gene_sets
 from adnorm.study.people import find_spellings, joining_line, spelling
 from adnorm.study.reading import read_study
 from builders.cohorts import mapping_of
+from builders.expression_stage import small_cohort
 
 GENE_SETS = "config/gene_sets/adnorm.tsv"
 
@@ -43,21 +44,12 @@ class Trial:
             index=pd.Index(self.symbols, name="gene"),
             columns=list(self.sheet["sample"]),
         )
-        self.cohort = {
-            "id": "lab",
-            "title": "A trial",
-            "disease": "atopic dermatitis",
-            "tissue": "skin biopsy",
-            "assay": "rna-seq",
-            "route": "local",
-            "scale": "counts",
-            "reference": "nonlesional",
-            "source": {
-                "table": str(folder / "counts.csv"),
-                "sheet": str(folder / "sheet.csv"),
-            },
-            "treatments": {"drug": {"drug_class": "JAK inhibitor"}},
-            "samples": {
+        self.cohort = small_cohort(
+            id="lab",
+            title="A trial",
+            source={"table": str(folder / "counts.csv"), "sheet": str(folder / "sheet.csv")},
+            treatments={"drug": {"drug_class": "JAK inhibitor"}},
+            samples={
                 "patient": {"from": "subject"},
                 "state": {
                     "from": "skin",
@@ -66,7 +58,7 @@ class Trial:
                 "treatment": {"constant": "drug"},
                 "week": {"from": "week"},
             },
-        }
+        )
         self.config = {}
 
     def add_healthy(self, ids):

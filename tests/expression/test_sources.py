@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import gzip
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,12 +20,13 @@ from adnorm.base.tables import read_table
 from adnorm.expression.sources import reading
 from adnorm.fetch import geo
 from adnorm.fetch.identifiers import fetch_table
-from adnorm.readers.tables import read_sheet
+from adnorm.readers.delimited import read_sheet
 from adnorm.study.config import GeoSettings
 from adnorm.study.reading import read_cohort
 from builders.cohorts import cohort_of as checked
 from builders.expression_stage import SAMPLES, express, small_cohort
 from builders.fetched import fetch_cohort
+from builders.servers import Quiet, serving
 
 GENES = ["FLG", "LORICRIN", "KRT16", "IL4R", *(f"GENE{i}" for i in range(36))]
 PEOPLE = [(patient, state) for patient in range(5) for state in ("LS", "NL")]
@@ -217,7 +216,7 @@ def endpoint(lab):
     """NCBI's page for downloads: the files it knows, a web page and status 200 for others."""
     pages, asked = {}, []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self):
             asked.append(self.path)
             address = urlsplit(self.path)
@@ -236,16 +235,10 @@ def endpoint(lab):
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_):
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    lab.address = f"http://127.0.0.1:{running.server_port}/geo"
-    running.pages, running.asked = pages, asked
-    yield running
-    running.shutdown()
-    running.server_close()
+    with serving(Handler) as server:
+        lab.address = f"{server.address}/geo"
+        server.pages, server.asked = pages, asked
+        yield server
 
 
 def test_ncbi_counts_from_the_page_for_downloads(lab, endpoint):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from adnorm.base.errors import AdnormError
 from adnorm.fetch import download
 from adnorm.fetch.download import AbsentFileError, fetch_file, name_of, retry_after
 from adnorm.study.config import GeoSettings
+from builders.servers import Quiet, serving
 
 PACKED = gzip.compress(b"".join(b"probe%d\t%d\n" % (i, i * 7919 % 1000) for i in range(20000)))
 SETTINGS = GeoSettings(connect_timeout=5, read_timeout=5, attempts=3)
@@ -24,7 +23,7 @@ def server():
     """A server whose answers a test queues as (status, headers, body, declared length)."""
     answers, asked = [], []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self):
             asked.append((self.path, dict(self.headers)))
             status, headers, body, length = answers.pop(0) if len(answers) > 1 else answers[0]
@@ -36,16 +35,10 @@ def server():
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_):
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    running.answers, running.asked = answers, asked
-    running.url = f"http://127.0.0.1:{running.server_port}/geo/x.txt.gz"
-    yield running
-    running.shutdown()
-    running.server_close()
+    with serving(Handler) as server:
+        server.answers, server.asked = answers, asked
+        server.url = f"{server.address}/geo/x.txt.gz"
+        yield server
 
 
 @pytest.fixture

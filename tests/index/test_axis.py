@@ -1,6 +1,8 @@
-"""Scores on the disease axis, trained here or published."""
+"""The disease axis: which genes it takes, that it cannot flatter a drug, and the scores on it."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,13 +10,29 @@ import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.effects.observations import Observations
-from adnorm.index.axis import axis_scores, dependence, published_axis
+from adnorm.index.axis import (
+    COLUMNS,
+    assign_folds,
+    axis_scores,
+    dependence,
+    excluded_genes,
+    fit_crossfit_axis,
+    published_axis,
+    winsorised,
+)
 from adnorm.index.normalization import normalization_index
+from adnorm.index.sensitivities import percent_improvement
 from adnorm.study.axis_genes import AxisGenes
 from adnorm.study.config import IndexSettings
+from adnorm.study.gene_sets import Gene, GeneSet
 from builders.axis_trials import (
+    SETTINGS,
     clear_trial,
     crossfit,
+    index_of,
+    lesional_rows,
+    paired_effects,
+    train,
     trial,
 )
 
@@ -148,3 +166,264 @@ def test_a_list_is_not_independent_where_it_was_made():
     assert "made from GSE58558" in dependence(listed(trained_on=("GSE58558",)), "GSE58558")
     assert dependence(listed(trained_on=("GSE58558",)), "GSE130588") == ""
     assert dependence(listed(), "") == ""
+
+
+@pytest.fixture
+def four_cohorts():
+    """Genes that each break one rule, in the cohorts a, b, c and the judged one."""
+    common = {"UP": 2.0, "DOWN": -2.5, "SMALL": 0.9, "NULL": 0.0, "SKIN": 3.0, "ELSEWHERE": 2.0}
+    return pd.concat(
+        [
+            lesional_rows("a", common | {"MIXED": 4.0, "ONCE": 2.0}),
+            lesional_rows("b", common | {"MIXED": 4.1, "NULL": 0.05}),
+            lesional_rows("c", common | {"NULL": -0.05}),
+            lesional_rows("judged", {"UP": -9.0, "ONCE": 9.0, "ONLY_HERE": 9.0}),
+        ],
+        ignore_index=True,
+    )
+
+
+PLATFORM = ["UP", "DOWN", "SMALL", "NULL", "SKIN", "MIXED", "ONCE", "ONLY_HERE"]
+
+
+def table_of(effects):
+    excluded = {"SKIN": "composition: in comp_sebaceous"}
+    return train(effects, PLATFORM, excluded).table.set_index("gene")
+
+
+def test_every_gene_left_out_says_why(four_cohorts):
+    axis = table_of(four_cohorts)
+    assert axis["reason"].to_dict() == {
+        "DOWN": "",
+        "ELSEWHERE": "not measured in this cohort",
+        "MIXED": "",
+        "NULL": "FDR not below 0.05",
+        "ONCE": "measured in fewer than 2 other cohorts",
+        "ONLY_HERE": "measured in fewer than 2 other cohorts",
+        "SKIN": "composition: in comp_sebaceous",
+        "SMALL": "|log2 fold change| not above 1",
+        "UP": "",
+    }
+    assert (axis.loc[axis["reason"] != "", "weight"] == 0).all()
+    assert axis.reset_index().columns.tolist() == COLUMNS
+
+
+def test_the_weight_is_the_effect_over_the_variance(four_cohorts):
+    axis = table_of(four_cohorts)
+    assert axis.loc["UP", "effect"] == pytest.approx(2.0)
+    assert axis.loc["UP", "weight"] == pytest.approx(2.0 / (0.1**2 * 20))
+    assert axis.loc["DOWN", "weight"] == pytest.approx(-2.5 / (0.1**2 * 20))
+
+
+def test_a_gene_whose_sign_differs_between_cohorts_is_left_out(four_cohorts):
+    extra = pd.concat(
+        [
+            lesional_rows(c, {"MIXED": e}, error=s)
+            for c, e, s in [("d", -3.0, 9.0), ("e", -3.0, 9.0), ("f", -3.0, 9.0)]
+        ]
+    )
+    axis = table_of(pd.concat([four_cohorts, extra], ignore_index=True))
+    assert axis.loc["MIXED", "reason"] == "sign agrees in 2 of 5 cohorts"
+
+
+def test_the_judged_cohort_has_no_say(four_cohorts):
+    changed = four_cohorts.copy()
+    changed.loc[changed["cohort"] == "judged", "log2_fold_change"] = 0.0
+    pd.testing.assert_frame_equal(table_of(four_cohorts), table_of(changed))
+
+
+def test_the_order_of_rows_plays_no_part(four_cohorts):
+    shuffled = four_cohorts.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(table_of(four_cohorts), table_of(shuffled))
+
+
+def test_a_gene_twice_in_a_cohort_stops(four_cohorts):
+    doubled = pd.concat([four_cohorts, four_cohorts.iloc[[0]]])
+    with pytest.raises(AdnormError, match="'UP' stand twice"):
+        table_of(doubled)
+
+
+def test_without_other_cohorts_every_weight_is_zero(four_cohorts):
+    alone = four_cohorts[four_cohorts["cohort"] == "judged"]
+    axis = table_of(alone)
+    assert (axis["weight"] == 0).all() and (axis["reason"] != "").all()
+
+
+def test_the_largest_weights_are_cut():
+    weights = winsorised(np.append(np.linspace(-1, 1, 199), 50.0))
+    assert np.abs(weights).max() < 1.01 and weights[-1] > 0.98
+    assert len(winsorised(np.empty(0))) == 0
+
+
+def test_composition_genes_are_left_out_with_their_sets():
+    sets = {
+        name: GeneSet(name, name, "x", role, tuple(Gene(symbol=s) for s in symbols))
+        for name, role, symbols in [
+            ("comp_sebaceous", "composition", ["FADS2", "ELOVL3"]),
+            ("comp_adipose", "composition", ["ELOVL3"]),
+            ("itch", "primary", ["IL31"]),
+        ]
+    }
+    assert excluded_genes(sets) == {
+        "ELOVL3": "composition: in comp_sebaceous, comp_adipose",
+        "FADS2": "composition: in comp_sebaceous",
+    }
+
+
+# ---------------------------------------------------------------- cross-fitting
+
+
+def test_folds_are_even_in_every_arm_and_do_not_depend_on_order():
+    patients = np.array([f"p{i:02d}" for i in range(23)])
+    arms = np.array(["drug"] * 10 + ["placebo"] * 10 + ["healthy"] * 3)
+    fold = assign_folds(patients, arms, 5, seed=1)
+    assert len(fold) == 20
+    for arm in ("drug", "placebo"):
+        assert np.bincount(fold[patients[arms == arm]]).tolist() == [2] * 5
+    order = np.random.default_rng(0).permutation(23)
+    pd.testing.assert_series_equal(assign_folds(patients[order], arms[order], 5, seed=1), fold)
+    assert not assign_folds(patients, arms, 5, seed=2).equals(fold)
+    assert assign_folds(patients[:3], arms[:3], 5, seed=1).nunique() == 3
+
+
+def test_a_patient_does_not_reach_the_weights_that_judge_them(strong_trial):
+    genes, log2, observations = strong_trial
+    before = crossfit(strong_trial)
+    patient = "p03"
+    changed = log2 + 5 * np.outer(
+        np.random.default_rng(0).normal(size=len(genes)),
+        (observations["patient"] == patient) & (observations["state"] == "lesional"),
+    )
+    after = crossfit((genes, changed, observations))
+    own = before.fold[patient]
+    np.testing.assert_array_equal(after.weights[:, own], before.weights[:, own])
+    others = [f for f in range(5) if f != own]
+    assert (after.weights[:, others] != before.weights[:, others]).any(axis=0).all()
+
+
+def test_crossfit_table_says_what_is_used(strong_trial):
+    axis = crossfit(strong_trial, excluded=["G000"])
+    table = axis.table.set_index("gene")
+    assert list(axis.table) == COLUMNS
+    assert table.loc["G000", "reason"] == "composition" and table.loc["G000", "weight"] == 0
+    assert table.loc["G001", "reason"] == "" and table.loc["G001", "weight"] > 0
+    assert table.loc["G025", "weight"] < 0
+    assert table.loc["G200", "reason"] == "not chosen in any fold of the cross-fit"
+
+
+def test_without_signal_or_without_pairs_there_is_no_axis_and_a_reason(strong_trial):
+    genes, log2, observations = strong_trial
+    silent, sheet = trial(np.random.default_rng(6), np.zeros(300))
+    axis = crossfit((genes, silent, sheet))
+    assert not axis.weights.any() and "no gene" in axis.reason
+    lesional = (observations["state"] == "lesional").to_numpy()
+    axis = crossfit((genes, log2[:, lesional], observations[lesional].reset_index(drop=True)))
+    assert not axis.weights.any() and axis.reason.startswith("0 patients")
+
+
+def test_without_an_axis_the_reason_names_the_rule_and_following_it_helps(strong_trial):
+    """What differs by p = 1e-20 is not called equal because it differs by less than was asked."""
+    axis = crossfit(strong_trial, minimum_effect=6.0)
+    assert "differ by more than 6 log2 steps" in axis.reason
+    assert "`index: minimum_effect`" in axis.reason and "`index: fdr`" in axis.reason
+    assert not re.search("no gene that differs", axis.reason)
+    counted = re.search(r"of 300 genes (\d+) have a false discovery rate", axis.reason)
+    assert 30 <= int(counted[1]) <= 60
+    largest = float(re.search(r"largest: ([0-9.]+)", axis.reason)[1])
+    assert 2 < largest < 6
+    assert crossfit(strong_trial, minimum_effect=1.5).reason == ""
+    assert set(axis.table["reason"]) == {"no axis: a fold of the cross-fit chooses no gene"}
+
+
+def test_the_rule_may_be_the_rate_or_composition(strong_trial):
+    genes, _, _ = strong_trial
+    silent, sheet = trial(np.random.default_rng(6), np.zeros(300))
+    reason = crossfit((genes, silent, sheet)).reason
+    assert re.search(
+        r"none have a false discovery rate below 0.05 .*\(lowest: (0\.\d+|1)\)", reason
+    )
+    assert "minimum_effect" not in reason
+    reason = crossfit(strong_trial, excluded=genes).reason
+    assert reason.endswith("of 300 genes none do not tell the composition of a biopsy")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"minimum_effect": 9.0}, "none differ by more than 9 log2 steps (`index: minimum_effect`)"
+         " (largest: 4.05)"),
+        ({"fdr": 0.0}, "none have a false discovery rate below 0 (`index: fdr`) (lowest: 0)"),
+    ],
+)  # fmt: skip
+def test_the_rule_that_refuses_the_last_gene_of_other_cohorts_is_named(
+    four_cohorts, changes, sentence
+):
+    axis = train(four_cohorts, PLATFORM, **changes)
+    assert (axis.table["weight"] == 0).all() and not axis.weights.any()
+    assert axis.reason.startswith(
+        "no gene is chosen from 'a', 'b', 'c': of 9 genes 8 are measured here, 6 are measured in "
+        "at least 2 other"
+    )
+    assert sentence in axis.reason
+
+
+# ---------------------------------------------------------------- a useless drug
+
+
+@pytest.fixture(scope="module")
+def useless_drug():
+    """Index (in points) of a drug without effect, by share of diseased genes and by method."""
+    found = {}
+    genes = np.array([f"G{i:04d}" for i in range(2000)])
+    for share in (0.02, 0.10):
+        rows = []
+        for run in range(50):
+            rng = np.random.default_rng(run)
+            disease = np.zeros(len(genes))
+            many = int(share * len(genes))
+            disease[:many] = rng.choice([-1, 1], many) * rng.gamma(4, 1.5 / 4, many)
+            teachers = []
+            for name in "abc":
+                differs = disease * rng.lognormal(0, 0.2, len(genes))
+                teachers.append(paired_effects(*trial(rng, differs, 15), genes, name))
+            log2, observations = trial(rng, disease)
+            weights = train(pd.concat(teachers), genes).weights
+            inside = fit_crossfit_axis(log2, genes, observations, {}, SETTINGS, run)
+            own = paired_effects(log2, observations, genes, "judged")
+            literal = {
+                by: percent_improvement(log2, genes, observations, own, by).iloc[0]
+                for by in ("fdr", "p_value")
+            }
+            rows.append(
+                {
+                    "external": 100
+                    * index_of(axis_scores(log2, observations, weights), observations),
+                    "crossfit": np.nan
+                    if inside.reason
+                    else 100
+                    * index_of(
+                        axis_scores(log2, observations, inside.weights, inside.fold), observations
+                    ),
+                    "literal_fdr": literal["fdr"]["percent_improvement"],
+                    "literal_p_value": literal["p_value"]["percent_improvement"],
+                    "note": literal["fdr"]["note"],
+                }
+            )
+        found[share] = pd.DataFrame(rows)
+    return found
+
+
+@pytest.mark.parametrize("share", [0.02, 0.10])
+@pytest.mark.parametrize("axis", ["external", "crossfit"])
+def test_a_useless_drug_has_an_index_near_zero(useless_drug, share, axis):
+    values = useless_drug[share][axis]
+    assert values.notna().mean() > 0.9
+    assert abs(values.median()) < 3
+
+
+def test_the_literal_index_flatters_a_useless_drug_and_says_so(useless_drug):
+    rare = useless_drug[0.02]
+    assert rare["literal_p_value"].median() > 15
+    for share in (0.02, 0.10):
+        assert (useless_drug[share]["literal_fdr"] > 0).mean() > 0.6
+        assert useless_drug[share]["note"].str.startswith("circular").all()

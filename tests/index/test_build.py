@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
 from adnorm.index.build import set_scores
@@ -165,7 +166,7 @@ def test_a_derived_set_is_scored_as_a_set_of_a_file(copied, sets, repository):
     config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
     settings = read_study(config, repository).config.scores.model_dump()
     scores = score(copied, [*sets, same], settings)
-    values, names = set_scores(scores, path, gene_sets, SETTINGS)
+    values, names = set_scores(scores, read_container(path), gene_sets, SETTINGS)
     np.testing.assert_allclose(values["itch_minus_th2"], values["the_same"], rtol=1e-12)
     assert names.loc["itch_minus_th2", "reason_code"] == ""
 

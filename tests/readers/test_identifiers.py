@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
+from adnorm.readers.delimited import read_value_table
 from adnorm.readers.identifiers import (
     ENSEMBL,
     ENTREZ,
@@ -15,7 +16,6 @@ from adnorm.readers.identifiers import (
     read_date,
     repair_date,
 )
-from adnorm.readers.tables import read_value_table
 
 HUMAN = ["FLG", "KRT16", "IL4R", "CCL18", "STAT1", "HLA-DRA", "C9orf72", "S100A9", "TSLP", "OSMR"]
 
@@ -96,10 +96,6 @@ def test_symbols_are_not_dates(label):
     assert repair_date(label) is None
 
 
-def values_of(path, *arguments):
-    return read_value_table(path, *arguments).values
-
-
 NAMES = [f"GENE{i}A" for i in range(400)]
 
 
@@ -116,8 +112,8 @@ SHUFFLED = list(np.random.default_rng(5).permutation(1200)[:400])
 def test_row_numbers_are_not_genes(written):
     text = '"","symbol","a"\n"1","FLG",5\n"2","LOR",6\n'
     with pytest.raises(AdnormError, match=r"row numbers, not genes.*'symbol'"):
-        values_of(written(text))
-    table = values_of(written(text), "symbol")
+        read_value_table(written(text))
+    table = read_value_table(written(text), "symbol")
     assert table.columns.tolist() == ["a"] and table.index.tolist() == ["FLG", "LOR"]
 
 
@@ -140,29 +136,29 @@ def test_row_numbers_are_not_genes(written):
 def test_a_column_that_counts_rows_is_refused_whatever_its_name(written, numbers, column):
     path = written(numbered(list(numbers), column=column))
     with pytest.raises(AdnormError, match=r"row numbers, not genes.*`gene_column: gene_id`"):
-        values_of(path)
+        read_value_table(path)
     # What the message says must work.
     table = read_value_table(path, "gene_id")
-    assert table.values.columns.tolist() == ["a", "b"] and table.values.index[0] == NAMES[0]
+    assert table.columns.tolist() == ["a", "b"] and table.index[0] == NAMES[0]
 
 
 @pytest.mark.parametrize("numbers", [range(400), SHUFFLED, [f"{i}.0" for i in range(400)]])
 @pytest.mark.parametrize(("column", "place"), [("X", 0), ("Unnamed: 0", 1), ("row_id", 2)])
 def test_a_column_that_counts_rows_is_no_sample(written, numbers, column, place):
     table = read_value_table(written(numbered(numbers, column=column, place=place)), "gene_id")
-    assert table.values.columns.tolist() == ["a", "b"]
-    assert table.values.index[0] == NAMES[0] and table.dropped == [column]
+    assert table.columns.tolist() == ["a", "b"]
+    assert table.index[0] == NAMES[0]
 
 
 def test_row_numbers_in_a_table_without_names(written):
     text = "X,a,b\n" + "".join(f"{i},5,6\n" for i in range(50))
     with pytest.raises(AdnormError, match="no other column of the table holds names of genes"):
-        values_of(written(text))
-    assert len(read_value_table(written(text), probes=True).values) == 50
+        read_value_table(written(text))
+    assert len(read_value_table(written(text), probes=True)) == 50
 
 
 def test_values_of_a_sample_may_follow_one_another(written):
-    table = values_of(written("gene,a,b\nFLG,1,4\nLOR,2,5\nIL4R,3,6\n"))
+    table = read_value_table(written("gene,a,b\nFLG,1,4\nLOR,2,5\nIL4R,3,6\n"))
     assert table.columns.tolist() == ["a", "b"]
 
 
@@ -183,4 +179,4 @@ def test_entrez_ids_are_no_row_numbers(written, ids, beside):
     text = "GeneID,symbol,a\n" + "".join(f"{i},{n},5\n" for i, n in zip(ids, names, strict=True))
     if not beside:
         text = "GeneID,a\n" + "".join(f"{i},5\n" for i in ids)
-    assert len(values_of(written(text))) == len(ids)
+    assert len(read_value_table(written(text))) == len(ids)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adnorm.base.errors import AdnormError
+from adnorm.readers.delimited import read_value_table
 from adnorm.readers.series_matrix import read_series_matrix, split_fields
-from adnorm.readers.tables import read_value_table
 
 END = "!series_matrix_table_end\n"
 

@@ -10,8 +10,8 @@ import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.readers.annotation import read_annotation, read_identifier_table, read_rows
+from adnorm.readers.delimited import read_sheet, read_value_table
 from adnorm.readers.series_matrix import read_series_matrix
-from adnorm.readers.tables import read_sheet, read_value_table
 
 HEAD = (
     '!Series_title\t"x"\n!Sample_geo_accession\t"A"\t"B"\n!series_matrix_table_begin\n'
@@ -76,21 +76,17 @@ def test_quotation_marks_that_never_close_cost_no_time(fault):
     assert time.perf_counter() - begun < 20
 
 
-def values_of(path, *arguments):
-    return read_value_table(path, *arguments).values
-
-
 def test_windows_line_ends_at_the_edge_of_the_first_glance(written):
     text = "gene," + "a" * ((1 << 16) - 6) + "\r\nFLG,1\r\n"
     assert text[: 1 << 16].endswith("\r")
-    assert values_of(written(text)).iloc[0, 0] == 1
+    assert read_value_table(written(text)).iloc[0, 0] == 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_letters_of_old_and_new_encodings(written, encoding):
     sheet = read_sheet(written("s,dose\n01,5 µg\n02,NA\n".encode(encoding)))
     assert sheet["dose"].tolist() == ["5 µg", "NA"]
-    table = values_of(written("gene,Jürgen,b\nX,1,NA\nY,2,3\n".encode(encoding)))
+    table = read_value_table(written("gene,Jürgen,b\nX,1,NA\nY,2,3\n".encode(encoding)))
     assert table["Jürgen"].tolist() == [1, 2] and np.isnan(table.loc["X", "b"])
 
 
@@ -103,8 +99,8 @@ def test_line_breaks_in_quoted_cells(written, newline, separator):
     ]
     path = written("".join(separator.join(cells) + "\n" for cells in lines))
     table = read_value_table(path)
-    assert table.values.shape == (200, 2) and table.values.columns.tolist() == ["a", "b 2"]
-    assert table.values["b 2"].tolist() == [i % 7 for i in range(200)]
+    assert table.shape == (200, 2) and table.columns.tolist() == ["a", "b 2"]
+    assert table["b 2"].tolist() == [i % 7 for i in range(200)]
     sheet = read_sheet(path, "gene")
     assert sheet.columns.tolist() == ["gene", "about it", "a", "b 2"]
     assert sheet["about it"].iloc[1] == "one two"
@@ -139,4 +135,4 @@ def test_quotation_marks_that_quote_nothing_swallow_no_row(written, stray):
         # Refused with its place, never read with fewer rows.
         assert "line 9" in str(error) or "malformed" in str(error)
     else:
-        assert table.values.shape == (300, 1)
+        assert table.shape == (300, 1)

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +20,7 @@ from adnorm.base.run_lock import NAME
 from adnorm.base.stops import read_stop
 from adnorm.study.reading import read_study
 from builders.fetched import fetch_cohort
+from builders.servers import Quiet, serving
 
 COHORT = {
     "id": "lab",
@@ -84,7 +84,7 @@ def geo(published):
     state = SimpleNamespace(once={}, asked=[], held=None, go=threading.Event())
     state.waits = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self):
             state.asked.append(self.path)
             if self.path == state.held:
@@ -97,20 +97,14 @@ def geo(published):
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_):
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    state.config = {
-        "cohorts": ["lab.yaml"],
-        "results": "out",
-        "geo": {"address": f"http://127.0.0.1:{running.server_port}/geo", "attempts": 1},
-    }
-    yield state
-    state.go.set()
-    running.shutdown()
-    running.server_close()
+    with serving(Handler) as server:
+        state.config = {
+            "cohorts": ["lab.yaml"],
+            "results": "out",
+            "geo": {"address": f"{server.address}/geo", "attempts": 1},
+        }
+        yield state
+        state.go.set()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-# Comparisons of the design as contrasts of one linear model a cohort: genes, set scores, enrichment.
+# Comparisons of the design as contrasts of one linear model per cohort: genes, set scores, enrichment.
 rule effects:
     input:
         left_by("{cohort}/logs/effects"),

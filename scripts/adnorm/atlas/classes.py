@@ -346,12 +346,9 @@ def _differences(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
             sides = [part[part["group"] == g] for g in (first, second)]
             for window in [w[0] for w in WINDOWS]:
                 here = [side[side["window"] == window] for side in sides]
-                shared: dict[str, Any] = {
-                    "question": Question.DIFFERENCE,
-                    "simulated": simulated,
-                    "reference": reference,
-                }
-                shared |= {"drug_class": first, "other_class": second, "window": window}
+                shared: dict[str, Any] = {"simulated": simulated, "reference": reference}
+                shared |= {"question": Question.DIFFERENCE, "window": window}
+                shared |= {"drug_class": first, "other_class": second}
                 if all(map(len, here)):
                     frames.append(_matched(here, (first, second), confidence).assign(**shared))
                 elif any(map(len, here)):
@@ -394,7 +391,7 @@ def _weeks(rows: pd.DataFrame) -> str:
 
 
 def _no_counterpart(usable: pd.DataFrame) -> pd.DataFrame:
-    """Say it where the run has a JAK inhibitor and no biologic, or the other way round."""
+    """Report a run that has a JAK inhibitor and no biologic, or the other way round."""
     rows = []
     for simulated, part in usable.groupby("simulated"):
         missing = {JAK, BIOLOGIC} - set(part["group"])
@@ -403,12 +400,8 @@ def _no_counterpart(usable: pd.DataFrame) -> pd.DataFrame:
             kind = "simulated" if simulated == "yes" else "real"
             reason = f"no {kind} trial of {lacking} in this run has a placebo-adjusted index"
             why = _unavailable(ReasonCode.NO_TRIAL, reason)
-            shared = {
-                "question": Question.DIFFERENCE,
-                "simulated": simulated,
-                "drug_class": JAK,
-            }
-            rows.append(shared | {"other_class": BIOLOGIC} | why)
+            sides = {"drug_class": JAK, "other_class": BIOLOGIC}
+            rows.append({"question": Question.DIFFERENCE, "simulated": simulated} | sides | why)
     return pd.DataFrame(rows)
 
 
@@ -428,11 +421,7 @@ def _unmatched(
 
 
 def _unavailable(code: ReasonCode, reason: str) -> dict[str, str]:
-    return {
-        "status": Status.NOT_AVAILABLE,
-        "reason_code": code,
-        "reason": reason,
-    }
+    return {"status": Status.NOT_AVAILABLE, "reason_code": code, "reason": reason}
 
 
 def _published_rows(published: pd.DataFrame) -> pd.DataFrame:

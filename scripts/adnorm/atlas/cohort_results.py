@@ -12,7 +12,7 @@ from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
 from adnorm.index.means import PatientTable
 from adnorm.index.ratio import Ratio
-from adnorm.study.vocabulary import Analysis, Arm, Interval, ReasonCode, State, Status
+from adnorm.study.vocabulary import Analysis, Arm, Interval, ReasonCode, Status
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,11 @@ class CohortResults:
 
 @dataclass(frozen=True)
 class PatientScores:
-    """Scores of the patients of a cohort, arranged for ratios against one reference.
+    """Scores of the patients of a cohort, arranged for ratios against one reference."""
 
-    Attributes
-    ----------
-    table
-        Of the names that have an index.
-    usable
-        By name: level.
-    refused
-        By name: level, reason_code, reason of the names without an index.
-    """
-
+    #: Of the names that have an index.
     table: PatientTable
+    #: level, reason_code and reason by name, of those with and of those without an index.
     usable: pd.DataFrame
     refused: pd.DataFrame
 
@@ -135,31 +127,18 @@ def interval_columns(ratio: Ratio) -> dict[str, np.ndarray | str]:
     """Estimate, interval and status of a ratio; a number with an unbounded interval is none."""
     bounded = np.isfinite(ratio.lower) & np.isfinite(ratio.upper)
     few = ratio.interval == Interval.FIELLER
+    small = "exploratory: a group has fewer than 6 people; the interval is Fieller's"
     return {
         "estimate": np.where(bounded, ratio.value, np.nan),
         "lower": np.where(bounded, ratio.lower, np.nan),
         "upper": np.where(bounded, ratio.upper, np.nan),
         "standard_error": np.where(bounded, ratio.standard_error, np.nan),
         "interval": ratio.interval,
-        "status": np.where(
-            bounded,
-            Status.EXPLORATORY if few else Status.OK,
-            Status.NOT_AVAILABLE,
-        ),
+        "status": np.where(bounded, Status.EXPLORATORY if few else Status.OK, Status.NOT_AVAILABLE),
         "reason_code": np.where(bounded, "", ReasonCode.DENOM_NOT_ESTIMABLE),
         "reason": np.where(
             bounded,
-            "exploratory: a group has fewer than 6 people; the interval is Fieller's"
-            if few
-            else "",
+            small if few else "",
             "the interval is unbounded: with so few patients the denominator may be 0",
         ),
     }
-
-
-def has_visit(table: PatientTable, arm: str, weeks: list[float]) -> np.ndarray:
-    """Rows of the patients of an arm with lesional samples at all the weeks."""
-    present = table.arm == arm
-    for week in weeks:
-        present = present & table.has(State.LESIONAL, week)
-    return np.flatnonzero(present)

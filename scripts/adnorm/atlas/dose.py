@@ -47,16 +47,8 @@ def dose_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
     """Ask of every drug, visit and name whether the index rises with the dose.
 
     Doses stand on a scale of doublings, placebo one doubling below the lowest dose: 100 and 200 mg
-    are steps 1 and 2, 20, 40 and 80 mg steps 1, 2 and 3.
-
-    Parameters
-    ----------
-    cohort
-        The cohort.
-    settings
-        Section ``index`` of the configuration: bootstrap, confidence.
-    seed
-        Of the resamples and permutations.
+    are steps 1 and 2, 20, 40 and 80 mg steps 1, 2 and 3. Of the settings, bootstrap and confidence
+    are used; resamples and permutations have one seed.
 
     Returns
     -------
@@ -73,7 +65,10 @@ def dose_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
     drugs = cohort.drug_arms().groupby("treatment", sort=True)
     for reference in cohort.references() if len(drugs) else []:
         scored = arrange(cohort, reference)
-        resamples = _resamples(scored, reference, settings, seed)
+        resamples = None
+        if len(scored.usable):
+            denominator = scored.table.baseline_difference(reference)
+            resamples = Resamples(scored.table.strata, denominator, settings.bootstrap, seed)
         for drug, arms in drugs:
             for week in cohort.weeks(list(arms["arm"])):
                 frame = _visit(cohort, scored, resamples, arms, week, settings.confidence, seed)
@@ -92,17 +87,6 @@ def dose_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
     return table.sort_values(
         KEYS, key=lambda c: c.map(order) if c.name == "question" else c, ignore_index=True
     )
-
-
-def _resamples(
-    scored: PatientScores, reference: str, settings: IndexSettings, seed: int
-) -> Resamples | None:
-    """Resample the patients of the cohort; nothing where no name has an index."""
-    if scored.usable.empty:
-        return None
-    strata = np.unique(scored.table.arm, return_inverse=True)[1]
-    denominator = scored.table.baseline_difference(reference)
-    return Resamples(strata, denominator, settings.bootstrap, seed)
 
 
 def _visit(
@@ -132,7 +116,9 @@ def _visit(
         )
         return stack([_none(scored.usable, ReasonCode.TOO_FEW_PAIRS, reason), refused])
     drug_at = _DrugAtVisit(scored.usable, resamples, found, left_out, confidence, seed)
-    return stack([drug_at.trend(), drug_at.doubling(), drug_at.adjacent(), refused])
+    trend = drug_at.slope(Question.TREND, found, jonckheere=True)
+    doubling = drug_at.slope(Question.GAIN_PER_DOUBLING, [arm for arm in found if arm.dose > 0])
+    return stack([trend, doubling, drug_at.adjacent(), refused])
 
 
 def _none(names: pd.DataFrame, code: ReasonCode | None = None, reason: str = "") -> pd.DataFrame:
@@ -181,18 +167,10 @@ class _DrugAtVisit:
     confidence: float
     seed: int
 
-    def trend(self) -> pd.DataFrame:
-        """Slope over all arms, and the tests of order."""
-        return self._slope(Question.TREND, self.arms, jonckheere=True)
-
-    def doubling(self) -> pd.DataFrame:
-        """Slope over the doses without placebo."""
-        return self._slope(Question.GAIN_PER_DOUBLING, [arm for arm in self.arms if arm.dose > 0])
-
     def adjacent(self) -> pd.DataFrame:
         """Each dose against the next lower one."""
         frames = [
-            self._slope(Question.ADJACENT, [low, high], unit=high.step - low.step)
+            self.slope(Question.ADJACENT, [low, high], unit=high.step - low.step)
             for low, high in pairwise(self.arms)
         ]
         adjusted = holm(np.stack([frame["p_value"] for frame in frames]))
@@ -201,9 +179,10 @@ class _DrugAtVisit:
             ignore_index=True,
         )
 
-    def _slope(
+    def slope(
         self, question: Question, arms: list[_Arm], unit: float = 1.0, jonckheere: bool = False
     ) -> pd.DataFrame:
+        """Slope of the index over some arms, and the tests of order."""
         sizes = np.array([len(arm.group.rows) for arm in arms])
         steps = np.array([arm.step for arm in arms])
         centred = steps - np.average(steps, weights=sizes)
@@ -312,7 +291,7 @@ def trend_tests(values: np.ndarray, scores: np.ndarray, rng: np.random.Generator
 
 
 def arrangements(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Ways to hand out the groups to the patients, shape (arrangements, patients).
+    """Ways to assign the groups to the patients, shape (arrangements, patients).
 
     All of them where there are at most 10,000; otherwise the observed one and random ones.
     """

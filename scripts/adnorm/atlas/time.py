@@ -9,7 +9,6 @@ from adnorm.atlas.cohort_results import (
     CohortResults,
     arrange,
     has_number,
-    has_visit,
     interval_columns,
 )
 from adnorm.index.means import FEWEST_PATIENTS, Group, PatientTable
@@ -33,16 +32,8 @@ def time_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
 
     The share is mean(LS_0 − LS_early) / mean(LS_0 − LS_last) over the patients of the arm who have
     all three samples; the disease effect cancels. Patients are resampled (below 6, Fieller). It is
-    asked of week 2, or else of the first visit up to week 4.
-
-    Parameters
-    ----------
-    cohort
-        The cohort.
-    settings
-        Section ``index`` of the configuration: bootstrap, confidence.
-    seed
-        Of the resamples.
+    asked of week 2, or else of the first visit up to week 4. Of the settings, bootstrap and
+    confidence are used.
 
     Returns
     -------
@@ -64,24 +55,23 @@ def time_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
             weeks = sorted(set(rows["week"]))
             early, last = early_week(weeks), weeks[-1]
             table.loc[rows.index, "last_week"] = last
-            place = rows[rows["week"] == (weeks[0] if early is None else early)].set_index("name")
-            index = pd.Series(rows.index, index=pd.MultiIndex.from_frame(rows[["name", "week"]]))
-            where = index[[(name, place["week"].iloc[0]) for name in place.index]].to_numpy()
             if early is not None:
                 table.loc[rows.index, "early_week"] = early
+            place = rows[rows["week"] == (weeks[0] if early is None else early)]
+            scores = pd.Index(place["name"])
             if early is None:
                 reason = (
                     f"the first visit is week {number(weeks[0])}, later than week {LATEST_EARLY:g}"
                 )
-                found = _no_share(place.index, ReasonCode.NO_EARLY_VISIT, reason)
+                found = _no_share(scores, ReasonCode.NO_EARLY_VISIT, reason)
             elif early == last:
                 reason = f"no visit after week {number(early)} to compare it with"
-                found = _no_share(place.index, ReasonCode.ONE_VISIT, reason)
+                found = _no_share(scores, ReasonCode.ONE_VISIT, reason)
             else:
                 at_last = rows[rows["week"] == last].set_index("name")
                 found = _shares(scored.table, names, str(arm), early, last, settings, seed)
-                found = _judge_last(found.reindex(place.index), at_last.loc[place.index])
-            table.loc[where, SHARE] = found[SHARE].to_numpy(dtype=object)
+                found = _judge_last(found.reindex(scores), at_last.loc[scores])
+            table.loc[place.index, SHARE] = found[SHARE].to_numpy(dtype=object)
     numbers = SHARE[:3] + SHARE[4:5] + ["early_week", "last_week"]
     table[numbers] = table[numbers].astype(float)
     keys = ["cohort", "reference", "arm", "level", "name", "week"]
@@ -118,7 +108,9 @@ def _shares(
     seed: int,
 ) -> pd.DataFrame:
     """Share of every name that has scores, over the patients with all three samples."""
-    rows = has_visit(table, arm, [BASELINE, early, last])
+    weeks = (BASELINE, early, last)
+    seen = np.all([table.has(State.LESIONAL, week) for week in weeks], axis=0)
+    rows = np.flatnonzero(seen & (table.arm == arm))
     if len(rows) < FEWEST_PATIENTS:
         reason = (
             f"{len(rows)} patients have lesional samples at baseline, week {number(early)} and "
@@ -126,21 +118,15 @@ def _shares(
         )
         return _no_share(pd.Index(names), ReasonCode.TOO_FEW_PAIRS, reason)
     everyone = np.arange(len(rows))
+    start, skin = (State.LESIONAL, BASELINE), State.LESIONAL
     first, then = (
-        [
-            Group(
-                everyone, table.difference((State.LESIONAL, BASELINE), (State.LESIONAL, week), rows)
-            )
-        ]
-        for week in (early, last)
+        [Group(everyone, table.difference(start, (skin, week), rows))] for week in (early, last)
     )
     resamples = Resamples(np.zeros(len(rows), dtype=int), then, settings.bootstrap, seed)
     ratio = resamples.ratio(first, settings.confidence)
-    found = pd.DataFrame(interval_columns(ratio), index=names).rename(columns={"estimate": "value"})
-    found = found.drop(columns="standard_error").add_prefix("share_")
-    found = (
-        found.rename(columns={"share_value": "share"}).assign(share_pairs=len(rows)).astype(object)
-    )
+    found = pd.DataFrame(interval_columns(ratio), index=names).drop(columns="standard_error")
+    found = found.add_prefix("share_").rename(columns={"share_estimate": "share"})
+    found = found.assign(share_pairs=len(rows)).astype(object)
     unbounded = ~np.isfinite(ratio.fieller_lower)
     found.loc[unbounded] = _no_share(
         found.index[unbounded],

@@ -1,1 +1,1 @@
-"""Comparisons of the design as contrasts of one linear model a cohort."""
+"""Comparisons of the design as contrasts of one linear model per cohort."""

@@ -14,7 +14,7 @@ from adnorm.base.tables import read_table, write_table
 from adnorm.effects.design import FitPlan, plan_fits
 from adnorm.effects.enrichment import enrich_comparisons
 from adnorm.effects.fit import fit_effects
-from adnorm.effects.observations import Observations, read_observations
+from adnorm.effects.observations import Observations, observations_of
 from adnorm.effects.set_effects import fit_set_effects
 from adnorm.study.biopsies import combine_biopsies
 from adnorm.study.comparisons import Comparison
@@ -68,7 +68,8 @@ def compare(
     -------
     What the enrichment rests on: expression, models with their contrasts, effects of genes.
     """
-    data = read_observations(inputs["expression"])
+    expression = inputs["expression"]
+    data = observations_of(read_container(expression), str(expression))
     plans, refused = _plans(data, settings.minimum_pairs)
     if not plans:
         progress("no comparison is supported: the tables have no rows")

@@ -94,7 +94,7 @@ class BlockModel:
         return np.vstack([blocks, group_weights[self.kept_groups]])
 
     def obstacle(self, group_weights: np.ndarray) -> str:
-        """Say why a contrast (weight of each group) cannot be estimated; empty when it can."""
+        """Explain why a contrast (weight of each group) cannot be estimated; empty when it can."""
         labels = self.components[1]
         sums = np.bincount(labels, weights=group_weights)
         unbalanced = np.flatnonzero(np.abs(sums) > 1e-9)

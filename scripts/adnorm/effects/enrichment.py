@@ -81,7 +81,7 @@ def rank_genes(genes: np.ndarray, statistic: np.ndarray, contrast: str) -> pd.Se
 
 
 def arbitrary_order(ranking: pd.Series) -> str:
-    """Say why a ranking has no order that GSEA can rest on; empty when it has one.
+    """Explain why a ranking has too many ties for GSEA; empty when it has not.
 
     Values that were cut off at a floor or rounded give many genes the same statistic.
 
@@ -100,7 +100,7 @@ def arbitrary_order(ranking: pd.Series) -> str:
 
 
 def _why_not(size: int, detected: int, settings: EnrichmentSettings) -> str:
-    """Say why a part is not tested; empty when it is."""
+    """Explain why a part is not tested; empty when it is."""
     if detected > settings.maximum_size:
         return f"{detected} genes measured; at most {settings.maximum_size} are tested"
     if detected < settings.minimum_size:
@@ -213,31 +213,11 @@ def enrich(
     settings: EnrichmentSettings,
     seed: int,
 ) -> pd.DataFrame:
-    """Test all parts of all sets in one comparison.
+    """Test all parts of all sets in one comparison: `ROWS`, sorted by set and part.
 
-    Parameters
-    ----------
-    ranking
-        Moderated t by gene (`rank_genes`).
-    values, genes
-        Log2 expression of the model's samples, and the symbols of its rows; at least the genes of
-        `ranking`.
-    plan, position
-        The model, and which of its comparisons this is.
-    parts
-        What `split_sets` returned.
-    families
-        Family of hypotheses of each set.
-    settings
-        Section ``enrichment`` of the configuration.
-    seed
-        Of GSEA's sampling.
-
-    Returns
-    -------
-    DataFrame
-        `ROWS`, one row for each part, sorted by set and part. Both false discovery rates are over
-        the tested parts of one family in this comparison.
+    `ranking` holds the moderated t by gene (`rank_genes`), `values` the log2 expression of the
+    model's samples with at least those genes, `position` says which of its comparisons this is.
+    Both false discovery rates are over the tested parts of one family in this comparison.
     """
     known = set(ranking.index)
     detected = {key: tuple(g for g in members if g in known) for key, members in parts.items()}

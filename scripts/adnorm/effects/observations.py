@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import progress
 from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
@@ -85,19 +83,14 @@ def effective_library_sizes(counts: np.ndarray, log2: np.ndarray) -> np.ndarray:
     return plain
 
 
-def read_observations(path: Path | str) -> Observations:
-    """Read expression.h5ad and combine biopsies.
+def observations_of(data: AnnData, path: str) -> Observations:
+    """Combine the biopsies of expression.h5ad; `path` is what messages call it.
 
     Raises
     ------
     AdnormError
-        The file is absent, or a value is missing or infinite.
+        A value is missing or infinite, or a sample has no reads.
     """
-    return observations_of(read_container(path), str(path))
-
-
-def observations_of(data: AnnData, path: str) -> Observations:
-    """Combine the biopsies of a container; `path` is what messages call it."""
     matrix = np.asarray(data.X, dtype=float)
     bad = ~np.isfinite(matrix).all(axis=0)
     if bad.any():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NOISE = 1e-9
 COLUMNS = ["contrast", "set", "method", "change", "lower", "upper", "p_value", "fdr", "pairs"]
 COLUMNS += ["effect_size", "family", "status", "reason"]
+_NUMBERS = ["change", "lower", "upper", "p_value", "fdr", "effect_size"]
 
 
 def small_sample_correction(df: int) -> float:
@@ -40,11 +41,6 @@ def small_sample_correction(df: int) -> float:
     return 1.0 - 3.0 / (4.0 * df - 1.0)
 
 
-def _spread(values: np.ndarray) -> np.ndarray:
-    """Sum of squares about the mean of each row."""
-    return ((values - values.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-
-
 def compare_patients(
     first: np.ndarray, second: np.ndarray | None, confidence: float
 ) -> dict[str, np.ndarray]:
@@ -54,21 +50,11 @@ def compare_patients(
     patients respond differently, so late visits vary more than early ones, and the quiet ones would
     lend them their small variance. Each comparison therefore rests on its own patients alone.
 
-    Parameters
-    ----------
-    first, second
-        Shape (sets, patients), see `patient_differences`. ``second`` is ``None`` for a paired
-        comparison.
-    confidence
-        Coverage of the interval.
-
-    Returns
-    -------
-    dict of ndarray, shape (sets,)
-        change, lower, upper, p_value: the paired t-test, or Welch's test of two groups, which
-        allows each its own variance. effect_size: the mean difference divided by the standard
-        deviation between patients (d_z), or by the pooled one of both groups (Hedges' g), with the
-        small-sample correction. Missing where patients do not vary.
+    `first` and `second` (``None`` for a paired comparison) are those of `patient_differences`. By
+    set, missing where patients do not vary: change, lower, upper, p_value of the paired t-test, or
+    of Welch's test of two groups, which allows each its own variance; effect_size, the mean
+    difference divided by the standard deviation between patients (d_z), or by the pooled one of
+    both groups (Hedges' g), with the small-sample correction.
 
     References
     ----------
@@ -80,7 +66,7 @@ def compare_patients(
     if sizes.min() < 2:
         nothing = np.full(len(first), np.nan)
         return dict.fromkeys(("change", "lower", "upper", "p_value", "effect_size"), nothing)
-    squares = np.array([_spread(group) for group in groups])
+    squares = np.array([((g - g.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) for g in groups])
     of_mean = squares / (sizes * (sizes - 1))[:, None]
     freedom = int(sizes.sum()) - len(groups)
     deviation = np.sqrt(squares.sum(axis=0) / freedom)
@@ -107,13 +93,8 @@ def _empty_rows(sets: pd.DataFrame, comparison: Comparison, method: str) -> pd.D
             "contrast": comparison.name,
             "set": sets.index.astype(str),
             "method": method,
-            "change": np.nan,
-            "lower": np.nan,
-            "upper": np.nan,
-            "p_value": np.nan,
-            "fdr": np.nan,
+            **dict.fromkeys(_NUMBERS, np.nan),
             "pairs": comparison.patients,
-            "effect_size": np.nan,
             "family": sets["family"].astype(str).to_numpy(),
             "status": sets["status"].astype(str).to_numpy(),
             "reason": sets["reason"].astype(str).to_numpy(),

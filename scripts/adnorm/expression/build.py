@@ -18,7 +18,7 @@ from adnorm.base.losses import losses_table, tell
 from adnorm.base.stage import Files
 from adnorm.base.tables import write_table
 from adnorm.base.text import counted
-from adnorm.expression.genes import GeneTable, rule_for, to_gene_symbols
+from adnorm.expression.genes import GeneTable, KnownSymbols, rule_for, to_gene_symbols
 from adnorm.expression.library_sizes import (
     Log2Expression,
     normalize,
@@ -35,7 +35,6 @@ from adnorm.expression.quality import (
 from adnorm.expression.scale import Turned, turn
 from adnorm.expression.scale_check import verify_scale
 from adnorm.expression.sources import Measured, Sources, open_sources, reading
-from adnorm.expression.symbols import KnownSymbols
 from adnorm.readers.annotation import IdentifierTable, read_identifier_table
 from adnorm.study.cohort import MeasuredCohort
 from adnorm.study.config import ExpressionSettings, Section
@@ -147,7 +146,7 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
 
 
 def _verified(measured: Measured, sources: Sources, samples: pd.DataFrame) -> tuple[Turned, str]:
-    """Turn the values into a scale that the stage works on, once the declared one is checked.
+    """Check the declared scale, then convert the values to counts, linear or log2 values.
 
     The text says what the check found and the cohort file overrules, if anything.
     """
@@ -174,7 +173,7 @@ def _lane_steps(lanes: dict[str, list[str]]) -> list[tuple[str, int, str]]:
 def _gene_mapping(
     sources: Sources, gene_sets: dict[str, GeneSet], table_path: Path | None, collapse: str
 ) -> partial[GeneTable]:
-    """Gather all that says which gene a row is."""
+    """Gather what maps rows to genes."""
     table = None
     if table_path:
         with reading(table_path, str(table_path)):
@@ -247,7 +246,7 @@ def _all_excluded(excluded: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame
 
 
 def _last_steps(normalized: Log2Expression) -> list[tuple[str, int, str]]:
-    """Say which genes were left out at the end, and what was done to the others."""
+    """List the genes that were left out at the end, and what was done to the others."""
     names, log2 = normalized.undetected, normalized.log2
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     constant = log2.index[(log2.max(axis=1) == log2.min(axis=1)).to_numpy()]
@@ -332,7 +331,7 @@ def _describe_genes(log2: pd.DataFrame, genes: GeneTable, scale: Scale) -> pd.Da
 
 
 def _facts(normalized: Log2Expression, genes: GeneTable, cohort: MeasuredCohort) -> dict[str, Any]:
-    """Say in plain values what was done, and to what."""
+    """Record in plain values what was done, and to what."""
     renamed = genes.renamed_from[genes.renamed_from != ""]
     pairs = sorted(f"{old}>{new}" for new, names in renamed.items() for old in names.split(";"))
     texts = ("disease", "tissue", "assay", "platform", "route", "accession")

@@ -12,7 +12,7 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.logs import progress
 from adnorm.base.text import counted
-from adnorm.readers.tables import no_header
+from adnorm.readers.delimited import no_header
 
 _IN_R = " as R writes it"
 #: Names of lanes: LIBRARY_L001, LIBRARY.lane2, LIBRARY_whatever, LIBRARY.bam, each behind a folder.
@@ -32,7 +32,7 @@ def match_samples(
     excluded: Iterable[str] = (),
     where: str = "table of values",
 ) -> dict[str, str]:
-    """Say which sample each column of a table is.
+    """Find the sample that each column of a table holds.
 
     The names themselves are tried first. If no column carries a sample's name, every raw field of
     the samples (title, description, …) is tried; it must have another value for each sample and
@@ -159,7 +159,7 @@ def _unmatched(
 def _explanation(
     columns: list[str], fields: dict[str, dict[str, str]], excluded: set[str], where: str
 ) -> str:
-    """Say what does not match, by the field that matches best."""
+    """Describe what does not match, by the field that matches best."""
     best = max(fields, key=lambda name: len(set(columns) & set(fields[name])))
     if not set(columns) & set(fields[best]):
         return _nothing_matches(columns, fields, excluded, where)
@@ -212,7 +212,7 @@ def _nothing_matches(
 
 
 def _lanes(columns: list[str], fields: dict[str, dict[str, str]], excluded: set[str]) -> str:
-    """Say the expression that takes the names out of paths and lanes; ``""`` without one."""
+    """Propose an expression that takes the names out of paths and lanes; ``""`` without one."""
     pattern = fitting_pattern(columns, [_needed(lookup, excluded) for lookup in fields.values()])
     if not pattern:
         return ""
@@ -234,7 +234,7 @@ def _tried(fields: dict[str, dict[str, str]], best: str) -> str:
 
 
 def _difference(columns: list[str], samples: list[str], field: str) -> str:
-    """Say the one change that makes every column a sample; ``""`` when there is none."""
+    """Describe the one change that makes every column a sample; ``""`` when there is none."""
     names = f"values of the sample field '{field}'" if field else "sample names"
     for these, those, others, target in (
         ("columns", columns, samples, names),
@@ -254,7 +254,7 @@ def _difference(columns: list[str], samples: list[str], field: str) -> str:
 
 
 def _common_affix(columns: list[str], samples: list[str]) -> str:
-    """Say how all names of one side begin or end when no name of the other does."""
+    """Describe how all names of one side begin or end when no name of the other does."""
     for these, those, others in (("columns", columns, samples), ("samples", samples, columns)):
         front, back = _affixes(those)
         # Leading digits of a number are no prefix: GSM1001 and GSM1002 share "GSM".

@@ -96,7 +96,7 @@ def normalize(
 
 
 def _with_composition(found: Log2Expression, samples: pd.DataFrame) -> Log2Expression:
-    """Say it when values that others normalized look as if a few genes took the reads."""
+    """Add a caution if values that others normalized look as if a few genes took the reads."""
     shift = typical_shift(found.log2, samples)
     if shift is None:
         return found
@@ -111,7 +111,7 @@ def _with_composition(found: Log2Expression, samples: pd.DataFrame) -> Log2Expre
 
 
 def typical_shift(log2: pd.DataFrame, samples: pd.DataFrame) -> tuple[float, int] | None:
-    """Say how far the typical gene lies apart in lesional and non-lesional skin of one patient.
+    """Measure how far the typical gene differs between lesional and non-lesional skin of a patient.
 
     It should be near 0: values that others normalized for library size alone show it where a few
     genes take the reads of lesional skin, and their counts are not there to mend it. It is the mean
@@ -204,7 +204,7 @@ def _from_counts(
 
 
 def samples_required(samples: pd.DataFrame, minimum_samples: int | None) -> int:
-    """Say in how many samples a gene must be seen.
+    """Choose in how many samples a gene must be seen.
 
     Without a number in the configuration: the size of the smallest group of state, arm and visit,
     so that a gene that only one group expresses stays; at least 3, so that one odd sample is not
@@ -247,7 +247,7 @@ def wants_quantile(assay: str, settings: ExpressionSettings) -> bool:
 def normalize_probes(
     values: pd.DataFrame, assay: str, settings: ExpressionSettings
 ) -> pd.DataFrame:
-    """Do what must precede the step from probes to genes: quantile normalization, if asked for.
+    """Quantile normalize probes before they become genes, if the configuration asks for it.
 
     The distribution that arrays share is that of all their probes; which probe then stands for a
     gene depends on it.

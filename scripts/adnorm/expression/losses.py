@@ -30,7 +30,7 @@ _SHOWN = 6
 
 
 def sample_losses(samples: int, excluded: pd.DataFrame, known: Mapping[str, str]) -> list[Loss]:
-    """Say which samples are left out, and why."""
+    """List which samples are left out, and why."""
     total = samples + len(excluded)
     kinds: dict[str, list[str]] = {}
     for name, reason in zip(excluded["sample"], excluded["reason"], strict=True):
@@ -41,19 +41,16 @@ def sample_losses(samples: int, excluded: pd.DataFrame, known: Mapping[str, str]
         else:
             kind = f"samples are excluded by the cohort file: {reason}"
         kinds.setdefault(kind, []).append(str(name))
+    # What the cohort file declares is known to whoever wrote it.
+    above = {kind: 1.0 if "by the cohort file" in kind else 0.05 for kind in kinds}
     return [
-        Loss(kind, len(names), total, listing(names, _SHOWN), above=_above(kind))
+        Loss(kind, len(names), total, listing(names, _SHOWN), above=above[kind])
         for kind, names in kinds.items()
     ]
 
 
-def _above(kind: str) -> float:
-    # What the cohort file declares is known to whoever wrote it.
-    return 1.0 if "by the cohort file" in kind else 0.05
-
-
 def pair_losses(samples: pd.DataFrame) -> list[Loss]:
-    """Say which patients lack the other half of a pair."""
+    """List which patients lack the other half of a pair."""
     ours = samples[samples["state"] != State.HEALTHY]
     people: dict[tuple[str, bool], set[str]] = {}
     for state, week, patient in zip(ours["state"], ours["week"], ours["patient"], strict=True):
@@ -93,7 +90,7 @@ def _patients(what: str, alone: list[str], total: int) -> Loss:
 
 
 def spelling_losses(samples: pd.DataFrame, cohort: MeasuredCohort) -> list[Loss]:
-    """Say which patients stand under several spellings of one id, and how to join them.
+    """List patients whose id is spelt in several ways, and how to join them.
 
     They are never joined silently: 1 and 01 may be people of two centres.
     """

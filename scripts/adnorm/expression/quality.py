@@ -1,4 +1,4 @@
-"""Quality of each sample: what is odd about it is flagged; it goes only by a rule of the config."""
+"""Quality of each sample: odd ones are flagged; only a rule of the configuration excludes them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FEWEST_JUDGED = 6
 
 @dataclass
 class _Flags:
-    """Flags, their reasons, and which samples go."""
+    """Flags, their reasons, and which samples are excluded."""
 
     settings: ExpressionSettings
     flags: dict[str, list[QualityFlag]] = field(default_factory=dict)
@@ -244,7 +244,7 @@ def _flag_libraries(table: pd.DataFrame, flags: _Flags) -> None:
 
 
 def _why_missing(table: pd.DataFrame, scale: str, no_call: str, small: set[str]) -> list[str]:
-    """Say for each sample why a value is missing."""
+    """Explain for each sample why a value is missing."""
     common = []
     if table["library_size"].isna().all():
         common.append(f"library_size: {scale} values hold no reads")
@@ -268,7 +268,7 @@ def _why_missing(table: pd.DataFrame, scale: str, no_call: str, small: set[str])
 
 
 def call_sex(values: pd.DataFrame, scale: str) -> tuple[pd.Series, str]:
-    """Call the sex of each sample, from values before the low-count filter; say why none could be.
+    """Call the sex of each sample from values before the low-count filter, or explain why not.
 
     Female: XIST at least fourfold above the mean of the Y genes (log2), and above the middle gene
     of the sample; male: the reverse. Anything else is "not called", also when XIST or all Y genes
@@ -364,7 +364,7 @@ def principal_components(log2: pd.DataFrame, components: int = COMPONENTS) -> np
 
 
 def pca_deviation(scores: np.ndarray, states: pd.Series) -> np.ndarray:
-    """Say how far each sample lies from the middle of its state in the principal components.
+    """Measure how far each sample lies from the middle of its state in the principal components.
 
     Lesional and healthy skin lie apart by nature, so distances are measured within a state; a state
     of fewer than three samples is measured from the middle of all. Given is the deviation from the

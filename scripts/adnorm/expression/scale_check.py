@@ -8,24 +8,22 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, Problems, nearest
 from adnorm.base.logs import get_logger, progress
 from adnorm.expression.scale import (
+    BASES,
+    EQUAL_SUMS,
     HIGHEST_COUNT,
     HIGHEST_LOG2,
     LOG_COUNTS,
     RATIOS,
     WORDS,
+    Hints,
     Reading,
+    centred_genes,
     counts_behind,
     log2_per_unit,
+    nearly_highest,
     percent,
-    read_scale,
-)
-from adnorm.expression.scale_evidence import (
-    BASES,
-    EQUAL_SUMS,
-    NEARLY_ALL,
-    Hints,
-    centred_genes,
     power_of_ten,
+    read_scale,
     spread,
     whole_behind,
 )
@@ -135,7 +133,7 @@ def verify_scale(
 def _ways_out(
     values: pd.DataFrame, matrix: np.ndarray, scale: Scale, rounded: bool, hints: Hints
 ) -> str:
-    """Say what else may be done: counts of the same file, or the reason of one who knows."""
+    """Describe the other ways: counts of the same file, or a reason why the scale is right."""
     also = ""
     if hints.counts and scale != Scale.COUNTS:
         also = f". Raw counts stand in the same file: better, take them: write {hints.counts}"
@@ -153,7 +151,7 @@ def _ways_out(
 def _contradiction(
     matrix: np.ndarray, scale: Scale, reading: Reading, assay: str, rounded: bool
 ) -> str:
-    """Say how the values contradict the declared scale; empty when they do not."""
+    """Describe how the values contradict the declared scale; empty when they do not."""
     if reading.scale is None:
         return f"; {reading.why}. {reading.instead}"
     if scale == Scale.COUNTS and reading.scale == Scale.LINEAR:
@@ -184,15 +182,13 @@ def _contradiction(
 
 def _within_log2(matrix: np.ndarray, name: Scale) -> bool:
     """Whether values of a logarithm stay within the range of log2 values once they are log2."""
-    highest = np.quantile(matrix[np.isfinite(matrix)], NEARLY_ALL, method="lower")
-    return bool(highest * log2_per_unit(name) <= HIGHEST_LOG2)
+    return nearly_highest(matrix[np.isfinite(matrix)]) * log2_per_unit(name) <= HIGHEST_LOG2
 
 
 def _whole_linear(matrix: np.ndarray, assay: str) -> str:
     """Judge whole numbers that are declared linear: intensities and rounded TPM may be whole."""
-    highest = np.quantile(matrix[np.isfinite(matrix)], NEARLY_ALL, method="lower")
     sums = np.nansum(matrix, axis=0)
-    if highest <= HIGHEST_LOG2 and not power_of_ten(sums):
+    if nearly_highest(matrix[np.isfinite(matrix)]) <= HIGHEST_LOG2 and not power_of_ten(sums):
         return _looks_like(Scale.COUNTS, Scale.LINEAR)
     if assay != Assay.RNA_SEQ:
         return ""
@@ -213,7 +209,7 @@ def _looks_like(other: Scale, scale: Scale, why: str = "", also: str = "") -> st
 
 
 def describe_values(values: pd.DataFrame) -> str:
-    """Say what a matrix looks like: range, quantiles, share of whole numbers."""
+    """Describe a matrix: range, quantiles, share of whole numbers."""
     flat = values.to_numpy(dtype=float).ravel()
     flat = flat[np.isfinite(flat)]
     if not flat.size:

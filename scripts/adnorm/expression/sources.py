@@ -13,13 +13,12 @@ from adnorm.base.errors import AdnormError, AskedForError, Problems, RefusedFile
 from adnorm.base.files import digest_of, read_json
 from adnorm.base.logs import get_logger
 from adnorm.expression.columns import match_samples, sum_lanes
-from adnorm.expression.scale_evidence import Hints, hints_of, hints_of_container, scaled_genes
+from adnorm.expression.scale import Hints, hints_of, hints_of_container, scaled_genes
 from adnorm.readers.annotation import IdentifierTable, read_annotation, read_identifier_table
-from adnorm.readers.delimited import find_layout
+from adnorm.readers.delimited import find_layout, read_sheet, read_value_table
 from adnorm.readers.h5ad import read_notes, read_obs, read_values, refuse_cells
 from adnorm.readers.ncbi_counts import samples_without_counts
 from adnorm.readers.series_matrix import read_series_matrix
-from adnorm.readers.tables import read_sheet, read_value_table
 from adnorm.study.cohort import ExclusionRule, MeasuredCohort
 from adnorm.study.raw_fields import normalised_key
 from adnorm.study.samples import build_sample_sheet
@@ -137,7 +136,7 @@ class Sources:
                 table = read_values(path, source.layer, source.gene_column)
                 return _chosen(table, wanted)
             probes = "annotation" in self.files
-            table = read_value_table(path, source.gene_column, probes).values
+            table = read_value_table(path, source.gene_column, probes)
         if self.route == Route.NCBI_COUNTS:
             return Measured(table[wanted])
         lanes: dict[str, list[str]] = {}
@@ -241,7 +240,7 @@ def _as_written(entry: dict[str, str], cohort: MeasuredCohort) -> str:
 
 @contextmanager
 def reading(path: Path, name: str) -> Iterator[None]:
-    """Let the messages of a reader name the file that a person can mend, not its copy.
+    """Let the messages of a reader name the file that a person can correct, not its copy.
 
     Parameters
     ----------

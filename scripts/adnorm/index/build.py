@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,8 @@ from adnorm.base.errors import AdnormError
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import as_written, read_table, stack, write_table
-from adnorm.effects.observations import read_observations
-from adnorm.index.axis import DiseaseAxis, dependence, disease_axis, published_axis
-from adnorm.index.axis_weights import excluded_genes
+from adnorm.effects.observations import observations_of
+from adnorm.index.axis import DiseaseAxis, dependence, disease_axis, excluded_genes, published_axis
 from adnorm.index.clinic import calibration_table, concordance_table, read_clinic
 from adnorm.index.genes import gene_index, refuse_genes, residual_profile, write_gmt
 from adnorm.index.normalization import COLUMNS, KEYS, label_swap
@@ -46,6 +46,9 @@ from adnorm.study.vocabulary import (
     Status,
 )
 
+if TYPE_CHECKING:
+    from anndata import AnnData
+
 
 class StageSettings(IndexSettings):
     """Section ``index``, and the coverage of a set that section ``scores`` asks for."""
@@ -55,7 +58,7 @@ class StageSettings(IndexSettings):
 
 
 def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> None:
-    """Compute the disease axis, the index of sets and genes, and the way back of patients.
+    """Compute the disease axis, the index of sets and genes, and the responses of patients.
 
     Parameters
     ----------
@@ -75,10 +78,11 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
     AdnormError
         A file is missing or does not fit the others.
     """
-    data = read_observations(inputs["expression"])
+    biopsies = read_container(inputs["expression"])
+    data = observations_of(biopsies, str(inputs["expression"]))
     sets = read_gene_sets(inputs["gene_sets"])
     disease = str(data.facts["disease"])
-    values, names = set_scores(inputs["scores"], inputs["expression"], sets, settings)
+    values, names = set_scores(inputs["scores"], biopsies, sets, settings)
     swaps = {
         reference: label_swap(values, names, data.combined, reference, settings.confidence, disease)
         for reference in (State.NONLESIONAL, State.HEALTHY)
@@ -161,7 +165,7 @@ def follow_patients(
 
 
 def _say_dependence(index: pd.DataFrame, listed: AxisGenes, accession: str) -> pd.DataFrame:
-    """Label the rows of a published list that this cohort helped to make."""
+    """Label the rows of a published list that was made with this cohort."""
     label = dependence(listed, accession)
     rows = (index["level"] == Level.PUBLISHED_AXIS) & index["ni"].notna()
     if not label or not rows.any():
@@ -177,68 +181,48 @@ def _say_dependence(index: pd.DataFrame, listed: AxisGenes, accession: str) -> p
 
 def set_scores(
     scores_file: Path,
-    expression_file: Path,
+    biopsies: AnnData,
     sets: Mapping[str, GeneSet],
     settings: StageSettings,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the z scores of all sets, add those of derived sets, and say which can have an index.
 
-    Parameters
-    ----------
-    scores_file, expression_file
-        scores.h5ad, and expression.h5ad of the same samples, for derived sets.
-
-    Returns
-    -------
-    values : DataFrame, shape (observations, sets)
-        Scores, biopsies averaged; NaN for sets that were not scored.
-    names : DataFrame
-        By set: level, role, family, basis, reason_code and reason; an empty reason code means that
-        it can.
-
-    Raises
-    ------
-    AdnormError
-        The file has no z scores or belongs to other samples.
+    `biopsies` is what expression.h5ad of the same samples holds. The scores have the shape
+    (observations, sets), biopsies averaged, NaN for sets that were not scored. The second table has
+    level, role, family, basis, reason_code and reason by set; an empty reason code means that it
+    can.
     """
-    scores, data = read_container(scores_file), read_container(expression_file)
+    scores = read_container(scores_file)
     if Method.ZSCORE not in scores.layers:
         raise AdnormError(
             f"{scores_file}: the index rests on the score 'zscore', which is not in this file; "
             "add zscore to scores: methods in the configuration"
         )
-    if list(scores.obs_names) != list(data.obs_names):
+    if list(scores.obs_names) != list(biopsies.obs_names):
         raise AdnormError(
             f"{scores_file}: the samples are not those of expression.h5ad; run the scores stage "
             "again"
         )
-    values = pd.DataFrame(
-        np.asarray(scores.layers[Method.ZSCORE], dtype=float),
-        columns=scores.var_names.astype(str),
-    )
+    matrix = np.asarray(scores.layers[Method.ZSCORE], dtype=float)
+    values = pd.DataFrame(matrix, columns=scores.var_names.astype(str))
     facts = scores.var[["role", "family", "direction", "status", "reason"]]
     facts = facts.astype(str).replace("nan", "")
     derived = {rule.name: made for rule in DERIVED if (made := rule.genes_of(sets))}
     if derived:
         # Scored as the scores stage scores the others: every biopsy by itself.
-        genes, log2 = [str(gene) for gene in data.var_names], np.asarray(data.X, dtype=float)
-        coverage = assess_coverage(
-            derived,
-            Platform(frozenset(genes), {}, frozenset()),
-            settings.minimum_genes,
-            settings.minimum_fraction,
-        ).set_index("set")
-        reference = find_reference(log2, data.obs, str(data.uns["adnorm"]["reference"]))
-        known = set(genes)
-        for name, derived_set in derived.items():
+        genes, log2 = list(map(str, biopsies.var_names)), np.asarray(biopsies.X, dtype=float)
+        platform = Platform(frozenset(genes), {}, frozenset())
+        limits = settings.minimum_genes, settings.minimum_fraction
+        coverage = assess_coverage(derived, platform, *limits).set_index("set")
+        reference = find_reference(log2, biopsies.obs, str(biopsies.uns["adnorm"]["reference"]))
+        for name, made in derived.items():
             status, reason = coverage.at[name, "status"], coverage.at[name, "reason"]
-            signs = {gene: sign for gene, sign in derived_set.signs.items() if gene in known}
+            signs = {gene: sign for gene, sign in made.signs.items() if gene in platform.genes}
             scored = z_scores(log2, genes, {name: signs}, reference)[name]
             values[name] = np.nan if status == SetStatus.NOT_SCORED else scored
-            row = derived_set.role, derived_set.family, derived_set.direction, status, reason
-            facts.loc[name] = list(row)
+            facts.loc[name] = [made.role, made.family, made.direction, status, reason]
     values = pd.DataFrame(
-        average_rows(values.to_numpy(), combine_biopsies(data.obs)[1]), columns=values.columns
+        average_rows(values.to_numpy(), combine_biopsies(biopsies.obs)[1]), columns=values.columns
     )
     names = pd.DataFrame(
         [_usable(row["direction"], row["status"], row["reason"]) for _, row in facts.iterrows()],
@@ -248,7 +232,7 @@ def set_scores(
         level=Level.SET,
         role=facts["role"].to_numpy(),
         family=facts["family"].to_numpy(),
-        basis=set_basis(str(data.uns["adnorm"]["disease"])),
+        basis=set_basis(str(biopsies.uns["adnorm"]["disease"])),
     )
     return values, names
 
@@ -265,7 +249,7 @@ def _usable(direction: str, status: str, reason: str) -> tuple[str, str]:
 
 
 def set_basis(disease: str) -> str:
-    """Say where the direction of a set comes from, and which effect it is set against."""
+    """Describe where the direction of a set comes from, and which effect it is compared with."""
     if same_disease(disease, ATOPIC_DERMATITIS):
         return "directions of the gene sets"
     return (

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.files import atomic
-from adnorm.index.axis_weights import first_reason
 from adnorm.index.means import (
     FEWEST_PATIENTS,
     LEAST_RATIO,
@@ -142,20 +141,14 @@ def _visit(change: Group, disease: _Disease, confidence: float) -> dict[str, Any
     known = disease.estimable & np.isfinite(lower)
     ni, lower, upper = (np.where(known, x, np.nan) for x in (decrease / safe, lower, upper))
     vague = (lower <= 0) & (upper >= REVERSED)
-    classes = first_reason(
-        genes,
-        [
-            (~known | vague, GeneClass.NOT_ESTIMABLE),
-            (lower > REVERSED, GeneClass.REVERSED),
-            (upper < 0, GeneClass.WORSENED),
-            (upper < REVERSED, GeneClass.RESIDUAL),
-            (known, GeneClass.PARTIAL),
-        ],
+    classes = np.select(
+        [~known | vague, lower > REVERSED, upper < 0, upper < REVERSED],
+        [GeneClass.NOT_ESTIMABLE, GeneClass.REVERSED, GeneClass.WORSENED, GeneClass.RESIDUAL],
+        default=GeneClass.PARTIAL,
     )
     small = "disease effect too small against its standard error"
-    reasons = first_reason(
-        genes, [(~known, small), (vague, "the interval holds both no change and 75 %")]
-    )
+    both = "the interval holds both no change and 75 %"
+    reasons = np.select([~known, vague], [small, both], default="")
     return shown | {"class": classes, "ni": ni, "lower": lower, "upper": upper, "reason": reasons}
 
 
@@ -190,7 +183,7 @@ def _without_chance(
 
 
 def refuse_genes(table: pd.DataFrame, reason: str) -> pd.DataFrame:
-    """Take the index of all genes back where `reason` says why; without one nothing changes."""
+    """Remove the index of all genes, for a reason; without a reason nothing changes."""
     if not reason:
         return table
     numbers = dict.fromkeys(["ni", "lower", "upper"], np.nan)
@@ -205,7 +198,7 @@ ITERATIONS = 300
 
 
 def shrink_effects(estimate: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shrink effects towards 0 as far as the effects of all genes say: adaptive shrinkage.
+    """Shrink effects towards 0 by adaptive shrinkage, learnt from the effects of all genes.
 
     The prior is a mixture of a point at 0 and centred normal distributions, its weights fitted to
     all genes. Large effects stay where they are; what chance alone would give goes to 0. An effect

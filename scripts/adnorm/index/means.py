@@ -1,4 +1,4 @@
-"""Means of patients by arm, state and visit, and when a difference of them can be divided by."""
+"""Means of patients by arm, state and visit, and whether their difference can be a denominator."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ def judge_denominator(
 
 
 def _too_close(value: float, error: float, least: float, margin: float, confidence: float) -> str:
-    """Say which rule refuses a disease effect."""
+    """Name the rules by which a disease effect is too small."""
     rules = []
     if 0 < error and value < least * error:
         rules.append(f"at least {least:g} standard errors are asked, it is {value / error:.1f}")

@@ -16,26 +16,17 @@ from adnorm.base.errors import AdnormError
 
 @dataclass(frozen=True)
 class Combined:
-    """One combined effect for every row; NaN where fewer than two studies have it.
+    """One combined effect for every row; NaN where fewer than two studies have it."""
 
-    Attributes
-    ----------
-    effect, standard_error, p_value
-        DerSimonian and Laird's, by normal theory; two-sided.
-    lower, upper, hartung_knapp_p_value
-        Hartung and Knapp's.
-    tau2, i2
-        Variance between studies, and its share of the variation, 0 to 1.
-    studies
-        How many studies have it.
-    """
-
+    # DerSimonian and Laird's, by normal theory; the p-value is two-sided.
     effect: np.ndarray
     standard_error: np.ndarray
+    p_value: np.ndarray
+    # Hartung and Knapp's.
     lower: np.ndarray
     upper: np.ndarray
-    p_value: np.ndarray
     hartung_knapp_p_value: np.ndarray
+    # Variance between studies, its share of the variation (0 to 1), and how many studies there are.
     tau2: np.ndarray
     i2: np.ndarray
     studies: np.ndarray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ def normalization_index(
     names: pd.DataFrame | None = None,
     analysis: str = Analysis.PRIMARY,
 ) -> pd.DataFrame:
-    """Say for every arm, visit and name how much of the disease effect is gone.
+    """Compute for every arm, visit and name how much of the disease effect is gone.
 
     NI = mean(LS_0 − LS_t) / D: the numerator over the patients of the arm who have both samples, D
     the mean of lesional − reference before treatment over all arms. 0 is no change, 1 the level of
@@ -161,7 +162,7 @@ def normalization_index(
 
 
 def _free(names: pd.DataFrame) -> np.ndarray:
-    """Names that nothing speaks against yet."""
+    """Names that have no reason code so far."""
     return (names["reason_code"] == "").to_numpy()
 
 
@@ -283,9 +284,7 @@ def _adjust_for_placebo(
         scores.resamples.divisor_error,
         scores.confidence,
     )
-    rows.loc[usable, _ANCOVA] = np.column_stack(
-        [adjusted.value, adjusted.lower, adjusted.upper, adjusted.p_value]
-    )
+    rows.loc[usable, _ANCOVA] = np.column_stack(adjusted)
     if ratio.interval == Interval.FIELLER:
         rows.loc[usable, "dni_reason"] = "exploratory: a group has fewer than 6 people"
 
@@ -297,7 +296,7 @@ def _finish(
     analysis: str,
     settings: IndexSettings,
 ) -> pd.DataFrame:
-    """Join the visits, say of every row its family, and adjust p-values within families."""
+    """Join the visits, add the family of every row, and adjust p-values within families."""
     if not frames:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(frames, ignore_index=True)
@@ -317,8 +316,7 @@ def _finish(
 # ---------------------------------------------------------------- analysis of covariance
 
 
-@dataclass(frozen=True)
-class Adjusted:
+class Adjusted(NamedTuple):
     """Arm − placebo on the scale of the index, shape (names,); NaN where the interval is unbounded.
 
     The p-value is two-sided, of no difference between the arms.
@@ -412,7 +410,7 @@ def label_swap(
     confidence: float,
     disease: str = ATOPIC_DERMATITIS,
 ) -> str:
-    """Say that lesional skin and its reference look exchanged; empty where they do not.
+    """Warn that the labels of lesional and reference skin look exchanged; empty if they do not.
 
     A set brings its direction from outside and is refused where the cohort runs against it. An axis
     that the cohort trained itself, and single genes, have no direction but the one that the labels

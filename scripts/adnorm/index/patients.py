@@ -1,4 +1,4 @@
-"""Each patient's way back: response per visit, with its uncertainty and a description."""
+"""The response of each patient at each visit, with its uncertainty and a description."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from adnorm.index.axis_weights import first_reason
 from adnorm.index.ratio import fieller_interval
 from adnorm.study.comparisons import BASELINE
 from adnorm.study.vocabulary import Analysis, DerivedScore, ReasonCode, State
@@ -46,23 +45,16 @@ RANDOM_EFFECTS = 2
 
 @dataclass(frozen=True)
 class PatientModel:
-    """What the model of one score says about noise and about each patient.
+    """What the model of one score says about noise and about each patient."""
 
-    Attributes
-    ----------
-    noise, df
-        Standard deviation of a biopsy around the patient's own course (NaN if not estimable), and
-        its degrees of freedom: observations − arm-visits − patients, at least 1.
-    decrease
-        Best linear unbiased prediction of the decrease since baseline, shape (observations,);
-        NaN without a mixed model.
-    method, note
-        How it was fitted, and why not by the mixed model.
-    """
-
+    #: Standard deviation of a biopsy around the patient's own course; NaN if not estimable.
     noise: float
+    #: Its degrees of freedom: observations − arm-visits − patients, at least 1.
     df: int
+    #: Best linear unbiased prediction of the decrease since baseline, shape (observations,); NaN
+    #: without a mixed model.
     decrease: np.ndarray
+    #: How it was fitted, and why not by the mixed model.
     method: str
     note: str
 
@@ -85,12 +77,8 @@ def fit_patient_model(
     The mean of every arm and visit is free; each patient deviates by a random intercept and a
     random slope on log(1 + week) (restricted maximum likelihood). Missing visits are taken as
     missing at random; nothing is carried forward. Where the mixed model has too few visits or does
-    not converge, patients become fixed effects: their noise is reported, a prediction is not.
-
-    Parameters
-    ----------
-    values, patient, arm, week
-        Shape (observations,); one observation per patient and visit, baseline is week 0.
+    not converge, patients become fixed effects: their noise is reported, a prediction is not. All
+    arrays have one observation per patient and visit; baseline is week 0.
 
     References
     ----------
@@ -286,7 +274,7 @@ def within_patient_index(
     reference: str,
     model: PatientModel,
     confidence: float,
-) -> dict[str, np.ndarray | list[str]]:
+) -> dict[str, np.ndarray]:
     """Divide each patient's decrease by the patient's own lesional − non-lesional difference.
 
     The ratio rests on three biopsies of one person. It is given only if the own difference at
@@ -310,20 +298,28 @@ def within_patient_index(
         object,
     )
     healthy, noiseless = reference != State.NONLESIONAL, not np.isfinite(noise)
-    reasons = first_reason(
-        len(top),
+    reasons = np.select(
         [
-            (np.full(len(top), healthy), "nobody is his own healthy control"),
-            (np.isnan(top), reason.to_numpy(dtype=object)),
-            (np.isnan(bottom), "no non-lesional sample at baseline"),
-            (np.full(len(top), noiseless), "the noise of a biopsy is not known"),
-            (~(bottom > LEAST_ERRORS * error), small),
-            (np.isnan(lower), "the interval is unbounded: too few samples to know the noise"),
+            np.full(len(top), healthy),
+            np.isnan(top),
+            np.isnan(bottom),
+            np.full(len(top), noiseless),
+            ~(bottom > LEAST_ERRORS * error),
+            np.isnan(lower),
         ],
+        [
+            "nobody is his own healthy control",
+            reason.to_numpy(dtype=object),
+            "no non-lesional sample at baseline",
+            "the noise of a biopsy is not known",
+            small,
+            "the interval is unbounded: too few samples to know the noise",
+        ],
+        default="",
     )
-    given = np.array([text == "" for text in reasons], dtype=bool)
     numbers = {"own_ratio": ratio, "own_lower": lower, "own_upper": upper}
-    return {k: np.where(given, v, np.nan) for k, v in numbers.items()} | {"own_reason": reasons}
+    known = {name: np.where(reasons == "", v, np.nan) for name, v in numbers.items()}
+    return known | {"own_reason": reasons}
 
 
 # ---------------------------------------------------------------- patterns
@@ -363,7 +359,7 @@ def _word(probability: float, lower: float, upper: float) -> str:
 
 
 def describe(words: dict[str, str]) -> str:
-    """Say in one phrase how the parts of the disease stand.
+    """Describe in one phrase the state of each part of the disease.
 
     >>> describe({"itch_core_skin_up": "residual", "barrier_hyperproliferation_up": "reversed"})
     'barrier proliferation reversed, itch residual'

@@ -10,10 +10,10 @@ import pandas as pd
 from adnorm.base.logs import progress
 from adnorm.base.tables import stack
 from adnorm.effects.observations import Observations
-from adnorm.index.axis import DiseaseAxis
-from adnorm.index.axis_weights import Rule, tell_rules
+from adnorm.index.axis import DiseaseAxis, Rule, tell_rules
 from adnorm.index.means import FEWEST_PATIENTS, PatientTable
 from adnorm.index.normalization import COLUMNS, KEYS, normalization_index
+from adnorm.study.biopsies import average_rows
 from adnorm.study.comparisons import BASELINE
 from adnorm.study.config import IndexSettings
 from adnorm.study.vocabulary import (
@@ -84,12 +84,9 @@ class IndexInput:
 def index_table(data: IndexInput) -> pd.DataFrame:
     """Compute the index against every reference, and its sensitivity analyses.
 
-    Returns
-    -------
-    DataFrame
-        Rows of `normalization_index` for the analyses ``primary``; ``completers`` (only patients
-        with all visits; where there are several visits); ``time_matched`` (non-lesional skin of
-        the same visit; where it was taken); ``composition_adjusted`` (exploratory).
+    They are ``completers`` (only patients with all visits; where there are several visits),
+    ``time_matched`` (non-lesional skin of the same visit; where it was taken) and
+    ``composition_adjusted`` (exploratory).
     """
     adjusted, reason = _without_composition(data)
     later = set(data.observations.loc[data.observations["week"] > BASELINE, "state"])
@@ -133,7 +130,7 @@ EXPLAINED = 0.95
 def adjust_for_composition(
     values: pd.DataFrame, observations: pd.DataFrame, composition: pd.DataFrame
 ) -> pd.DataFrame | None:
-    """Take out of each score what composition explains among like biopsies.
+    """Remove from each score what composition explains among biopsies of one group.
 
     The slopes come from biopsies of the same arm, state and visit only, so that the disease and
     the treatment do not shape them. Composition is summarized by its first principal components,
@@ -146,27 +143,24 @@ def adjust_for_composition(
     group = observations.groupby(["arm", "state", "week"], observed=True).ngroup().to_numpy()
     group = np.unique(group, return_inverse=True)[1]
     freedom = len(group) - (group.max(initial=-1) + 1)
-    inner = _centre(composition.to_numpy(dtype=float), group)
+
+    def within_groups(table: np.ndarray) -> np.ndarray:
+        return table - average_rows(table, group)[group]
+
+    inner = within_groups(composition.to_numpy(dtype=float))
     deviation = np.sqrt((inner**2).sum(axis=0) / max(freedom, 1))
     varies = deviation > 1e-9
     most = min(freedom // OBSERVATIONS_PER_COMPONENT, int(varies.sum()))
     if most < 1:
         return None
     scaled = composition.to_numpy(dtype=float)[:, varies] / deviation[varies]
-    _, singular, axes = np.linalg.svd(_centre(scaled, group), full_matrices=False)
+    _, singular, axes = np.linalg.svd(within_groups(scaled), full_matrices=False)
     share = np.cumsum(singular**2) / (singular**2).sum()
     kept = min(most, int(np.searchsorted(share, EXPLAINED)) + 1)
     components = scaled @ axes[:kept].T
-    within = _centre(values.to_numpy(dtype=float), group)
-    slopes = np.linalg.lstsq(_centre(components, group), within, rcond=None)[0]
+    within = within_groups(values.to_numpy(dtype=float))
+    slopes = np.linalg.lstsq(within_groups(components), within, rcond=None)[0]
     return values - components @ slopes
-
-
-def _centre(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Subtract the mean of its group from every row."""
-    totals = np.zeros((group.max() + 1, values.shape[1]))
-    np.add.at(totals, group, values)
-    return values - (totals / np.bincount(group)[:, None])[group]
 
 
 def _without_composition(data: IndexInput) -> tuple[pd.DataFrame | None, str]:
@@ -183,7 +177,7 @@ def _without_composition(data: IndexInput) -> tuple[pd.DataFrame | None, str]:
 
 
 def _share_left(adjusted: pd.DataFrame, primary: pd.DataFrame) -> pd.Series:
-    """Say of every adjusted row how much disease effect the adjustment left."""
+    """Describe for every adjusted row how much disease effect is left."""
     before = adjusted["name"].map(primary.groupby("name")["denominator"].first())
     share = (adjusted["denominator"] / before).map("{:.0%}".format)
     return (
@@ -194,7 +188,7 @@ def _share_left(adjusted: pd.DataFrame, primary: pd.DataFrame) -> pd.Series:
 
 
 def with_composition_genes(data: IndexInput, axes: list[DiseaseAxis]) -> pd.DataFrame:
-    """Compute the index of axes that keep the genes that tell composition."""
+    """Compute the index of axes that keep the genes of cell composition."""
     alone = replace(data, values=data.values.iloc[:, :0], names=data.names.iloc[:0])
     for axis in axes:
         alone = alone.with_axis(axis)
@@ -231,24 +225,13 @@ def percent_improvement(
     """Mean over the trial's own disease genes of 100 × (LS_t − LS_0) / (NL_0 − LS_0).
 
     The percentage of improvement of the literature, for comparison with published figures only.
+    `lesional` holds the trial's own lesional − non-lesional effects at baseline; `select_by` says
+    whether ``fdr`` or ``p_value`` is below 5 % in a disease gene. Unadjusted p-values are the more
+    biased choice.
 
-    Parameters
-    ----------
-    log2, genes, observations
-        The cohort, as in `fit_crossfit_axis`.
-    lesional
-        The trial's own lesional − non-lesional effects at baseline: gene, log2_fold_change,
-        p_value, fdr.
-    select_by
-        ``fdr`` or ``p_value``: which of them is below 5 % in a disease gene. Unadjusted p-values
-        are the more biased choice.
-
-    Returns
-    -------
-    DataFrame
-        arm, week, percent_improvement (NaN with fewer than three patients or no disease gene),
-        genes, pairs, note (how genes were chosen; always says that the figure is circular), lacking
-        (why there is no figure; empty where there is one).
+    One row per arm and week: percent_improvement (NaN with fewer than three patients or no disease
+    gene), genes, pairs, note (how genes were chosen; always says that the figure is circular) and
+    lacking (why there is no figure).
     """
     row = pd.Series(np.arange(len(genes)), index=genes)
     effects = lesional[lesional["gene"].isin(row.index)].sort_values("gene")

@@ -22,7 +22,7 @@ from adnorm.study.config import GeoSettings
 from adnorm.study.vocabulary import Scale
 
 if TYPE_CHECKING:
-    from adnorm.expression.scale_evidence import Hints
+    from adnorm.expression.scale import Hints
     from adnorm.readers.series_matrix import SeriesMatrix
 
 HUMAN = "Homo sapiens"
@@ -68,7 +68,7 @@ class CohortDraft:
     @cached_property
     def hints(self) -> Hints:
         """What the data say of their scale, besides the values."""
-        from adnorm.expression.scale_evidence import hints_of
+        from adnorm.expression.scale import hints_of
 
         return hints_of(self.raw) if self.read_hints is None else self.read_hints()
 
@@ -183,10 +183,10 @@ def _take_table(draft: CohortDraft, accession: str, header: SeriesMatrix, addres
         draft.route = "geo_supplementary"
         draft.source["table"] = (None, "the supplementary table of counts or expression")
         return
-    from adnorm.readers.tables import read_value_table
+    from adnorm.readers.delimited import read_value_table
 
     draft.route = "ncbi_counts"
-    draft.read_values = lambda: read_value_table(counts, probes=True).values
+    draft.read_values = lambda: read_value_table(counts, probes=True)
 
 
 def _lay_out(draft: CohortDraft, path: Path) -> None:
@@ -201,9 +201,9 @@ def _lay_out(draft: CohortDraft, path: Path) -> None:
         )
 
     def read() -> pd.DataFrame:
-        from adnorm.readers.tables import read_value_table
+        from adnorm.readers.delimited import read_value_table
 
-        return read_value_table(path, gene_column).values
+        return read_value_table(path, gene_column)
 
     draft.read_values = read
 
@@ -216,7 +216,7 @@ def draft_of_table(path: Path, sheet: Path) -> CohortDraft:
     AdnormError
         A file is missing or is no table.
     """
-    from adnorm.readers.tables import read_sheet
+    from adnorm.readers.delimited import read_sheet
 
     _must_exist(path, sheet)
     columns = read_sheet(sheet)
@@ -240,7 +240,7 @@ def draft_of_h5ad(path: Path) -> CohortDraft:
     """
     import h5py
 
-    from adnorm.expression.scale_evidence import hints_of_container
+    from adnorm.expression.scale import hints_of_container
     from adnorm.readers.h5ad import RAW, read_counts_layer, read_notes, read_obs, read_values
 
     _must_exist(path)
@@ -379,9 +379,8 @@ def judge_scale(
         Whether they look like expected counts.
     remark : str
     """
-    from adnorm.expression.scale import WORDS, read_scale
+    from adnorm.expression.scale import WORDS, Hints, read_scale
     from adnorm.expression.scale_check import describe_values, verify_scale
-    from adnorm.expression.scale_evidence import Hints
 
     assay = assay or ("microarray" if rows_are_probes(values) else "")
     hints, remark = hints or Hints(), describe_values(values)

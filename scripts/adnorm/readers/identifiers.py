@@ -210,7 +210,7 @@ def type_of(label: str) -> str:
 
 
 def identifier_type(labels: pd.Index | pd.Series, where: str) -> str:
-    """Say of which type the identifiers of a table are: `ENSEMBL`, `ENTREZ`, `SYMBOLS` or `JOINED`.
+    """Find the type of the identifiers of a table: `ENSEMBL`, `ENTREZ`, `SYMBOLS` or `JOINED`.
 
     Refused are identifiers of which fewer than 90 % are of one type, and those of no human genes.
 

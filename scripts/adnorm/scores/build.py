@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from adnorm.base.containers import read_container, write_container
 from adnorm.base.errors import AdnormError, listing
-from adnorm.base.files import atomic
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import write_table
@@ -45,11 +45,9 @@ def build(inputs: Files, outputs: Files, settings: ScoresSettings, seed: int) ->
     AdnormError
         Something is wrong with a gene-set file or with the expression values.
     """
-    import anndata
-
     expression, gene_set_files = inputs["expression"], inputs["gene_sets"]
     sets = read_gene_sets(gene_set_files)
-    data = anndata.read_h5ad(expression)
+    data = read_container(expression)
     values, genes = np.asarray(data.X), [str(gene) for gene in data.var_names]
     check_expression(values, genes, [str(s) for s in data.obs_names], str(expression))
     # Twice the digits of the file: sums over genes and samples must not lose any.
@@ -70,11 +68,8 @@ def build(inputs: Files, outputs: Files, settings: ScoresSettings, seed: int) ->
     write_table(coverage, outputs["coverage"])
     write_table(agreement(scores), outputs["agreement"])
     container = _container(data, sets, coverage, scores, reference, gene_set_files)
-    with (
-        atomic(outputs["scores"]) as temporary,
-        anndata.settings.override(allow_write_nullable_strings=False),
-    ):
-        container.write_h5ad(temporary, compression="gzip")
+    container.strings_to_categoricals()
+    write_container(container, outputs["scores"])
 
 
 def _texts(value: object) -> list[str]:

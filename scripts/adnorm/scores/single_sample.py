@@ -185,7 +185,7 @@ def _run(
         )
     else:
         scorer = gseapy.GSVA(table, members, kcdf="Gaussian", mx_diff=True, **shared)
-    # Half of gseapy's time goes into a table with the members of each set as text, once a sample.
+    # Half of gseapy's time goes into a table with the members of each set as text, once per sample.
     # Only the scores are wanted; tests hold them equal to the table that gseapy would make.
     scorer.to_df = MethodType(_keep_summaries, scorer)
     scorer.run()
@@ -220,7 +220,7 @@ def _fill(
     if dropped or unknown:
         named = listing(names[int(term[1:])] for term in dropped) or "none of those asked"
         raise AdnormError(
-            f"gseapy did not return one finite score a sample for {named}"
+            f"gseapy did not return one finite score per sample for {named}"
             f"{'; it returned sets that were not asked' if unknown else ''}; "
             "the installed gseapy differs from the locked one, renew the environment"
         )
