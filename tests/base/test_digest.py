@@ -16,6 +16,7 @@ from adnorm.base import digest
 def scripts(tmp_path, monkeypatch):
     """A folder of entry scripts with a package of its own, and a way to write into it."""
     monkeypatch.setattr(digest, "SCRIPTS", tmp_path)
+    monkeypatch.setattr(digest, "PACKAGE", tmp_path / "adnorm")
 
     def write(**modules):
         for name, text in modules.items():

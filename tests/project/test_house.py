@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adnorm.base.digest import PACKAGE, imports_of
+from adnorm.base.digest import imports_of
+from adnorm.base.shipped import PACKAGE
 
 ROOT = PACKAGE.parent.parent
 #: What each folder may import of ours, besides itself.

@@ -18,9 +18,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CodeType
 
-PACKAGE = Path(__file__).resolve().parent.parent
+from adnorm.base.shipped import HOME, PACKAGE
+
 #: Entry scripts of the rules.
-SCRIPTS = PACKAGE.parent
+SCRIPTS = HOME / "scripts"
 
 
 def code_digest(script: str) -> str:
@@ -38,7 +39,6 @@ def code_digest(script: str) -> str:
     """
     digest = hashlib.sha256()
     for path in modules_of(SCRIPTS / f"{script}.py"):
-        digest.update(f"{path.relative_to(SCRIPTS).as_posix()}\n".encode())
         digest.update(_read(path)[0])
         # Pages are filled templates; they lie beside the modules that fill them.
         for template in sorted(path.parent.glob("templates/*")):
@@ -110,6 +110,6 @@ def _with_packages(modules: Iterable[str]) -> Iterator[str]:
 
 def _file(module: str) -> Path | None:
     """Find the file of a module or package; what else is imported from them has none."""
-    path = SCRIPTS.joinpath(*module.split("."))
+    path = PACKAGE.parent.joinpath(*module.split("."))
     files = (path / "__init__.py", path.with_suffix(".py"))
     return next((file for file in files if file.is_file()), None)

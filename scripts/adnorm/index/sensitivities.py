@@ -22,12 +22,10 @@ from adnorm.study.vocabulary import (
     Family,
     Level,
     ReasonCode,
+    SetRole,
     State,
     Status,
 )
-
-#: Role of the gene sets that tell cell types.
-COMPOSITION = "composition"
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ def _centre(values: np.ndarray, group: np.ndarray) -> np.ndarray:
 def _without_composition(data: IndexInput) -> tuple[pd.DataFrame | None, str]:
     """Scores without composition, or why there are none."""
     usable = np.isfinite(data.values.to_numpy(dtype=float)).all(axis=0)
-    role = (data.names["role"] == COMPOSITION).to_numpy()
+    role = (data.names["role"] == SetRole.COMPOSITION).to_numpy()
     if not (usable & role).any():
         return None, "no composition set was scored"
     signed = usable & ~role & (data.names["reason_code"] == "").to_numpy()

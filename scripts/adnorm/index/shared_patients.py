@@ -21,8 +21,7 @@ from scipy import stats
 
 from adnorm.base.errors import listing
 from adnorm.base.files import read_json
-from adnorm.study.biopsies import average_rows
-from adnorm.study.comparisons import BASELINE
+from adnorm.study.comparisons import BASELINE, average_rows
 from adnorm.study.diseases import disease_name
 
 if TYPE_CHECKING:

@@ -266,3 +266,121 @@ def list_comparisons(
         *_between_arms(sheet, placebo_arm or None, minimum),
         *_against_healthy(sheet, minimum),
     ]
+
+
+# ---------------------------------------------------------------- biopsies that count as one
+
+
+def combine_biopsies(samples: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Find the biopsies that paired statistics count as one: same patient, state and visit.
+
+    Two biopsies of one patient are not two patients. Log2 values and scores of such biopsies are
+    averaged (`average_rows`), counts are summed (`sum_rows`) before any comparison.
+
+    Parameters
+    ----------
+    samples
+        Canonical sample sheet, one row per biopsy.
+
+    Returns
+    -------
+    combined : DataFrame
+        Columns patient, state, week, arm, biopsies; one row per patient, state and visit, sorted.
+    codes : ndarray of int, shape (samples,)
+        The row of `combined` that each row of `samples` belongs to.
+    """
+    keys = pd.DataFrame(
+        {
+            "patient": samples["patient"].astype(str).to_numpy(),
+            "state": samples["state"].astype(str).to_numpy(),
+            "week": samples["week"].to_numpy(dtype=float),
+        }
+    )
+    groups = keys.groupby(["patient", "state", "week"], sort=True)
+    codes = groups.ngroup().to_numpy()
+    combined = groups.size().rename("biopsies").reset_index()
+    first = pd.Series(np.arange(len(codes))).groupby(codes).first().to_numpy()
+    combined["arm"] = samples["arm"].astype(str).to_numpy()[first]
+    return combined, codes
+
+
+def average_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Average rows of `values` (samples × features) that share a code; missing stays missing."""
+    return sum_rows(values, codes) / np.bincount(codes)[:, None]
+
+
+def sum_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Add up rows of `values` (samples × features) that share a code."""
+    total = np.zeros((codes.max() + 1, values.shape[1]))
+    np.add.at(total, codes, values)
+    return total
+
+
+# ---------------------------------------------------------------- the design of a cohort
+
+
+@dataclass(frozen=True)
+class Design:
+    """Arms × visits × states of one cohort and the comparisons that follow.
+
+    Attributes
+    ----------
+    cells
+        Columns arm, week, state, patients, samples; one row for each combination that exists.
+    comparisons
+        All comparisons that one could ask of such a cohort, supported or not.
+    """
+
+    cells: pd.DataFrame
+    comparisons: list[Comparison]
+
+    @property
+    def supported(self) -> list[Comparison]:
+        """The comparisons that the cohort can answer."""
+        return [c for c in self.comparisons if c.supported]
+
+
+def derive_design(samples: pd.DataFrame, placebo_arm: str | None, minimum_pairs: int) -> Design:
+    """Work out what a cohort can answer.
+
+    Parameters
+    ----------
+    samples
+        Canonical sample sheet (columns patient, arm, treatment, dose_mg, state, week).
+    placebo_arm
+        The arm that the drugs are compared with, or ``None``.
+    minimum_pairs
+        Fewest patients (on each side) that a comparison may rest on; 2 at the least.
+
+    Returns
+    -------
+    Design
+        Cells with patient counts, and every comparison with its reason.
+    """
+    names = samples[["arm", "state", "patient"]].astype(str)
+    cells = (
+        names.assign(week=samples["week"].to_numpy(dtype=float))
+        .groupby(["arm", "week", "state"])["patient"]
+        .agg(patients="nunique", samples="size")
+        .reset_index()
+    )
+    minimum = max(2, int(minimum_pairs))
+    return Design(cells, list_comparisons(samples, placebo_arm, minimum))
+
+
+def design_tables(design: Design) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lay a design out as the tables design.tsv and comparisons.tsv.
+
+    Returns
+    -------
+    cells : DataFrame
+        arm, week, state, patients, samples.
+    comparisons : DataFrame
+        contrast, kind, supported (yes|no), pairs, reason.
+    """
+    rows = [
+        (c.name, c.kind, "yes" if c.supported else "no", c.patients, c.reason)
+        for c in design.comparisons
+    ]
+    columns = ["contrast", "kind", "supported", "pairs", "reason"]
+    return design.cells, pd.DataFrame(rows, columns=columns)

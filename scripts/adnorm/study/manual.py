@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from adnorm.study.cohort import CohortFile
 from adnorm.study.config import RunConfig
-from adnorm.study.gene_lists import GeneSetRow
+from adnorm.study.gene_sets import GeneSetRow
 from adnorm.study.simulation import Simulation
 
 REPOSITORY = Path(__file__).resolve().parents[3]
