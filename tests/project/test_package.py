@@ -95,7 +95,7 @@ def test_the_call_that_the_command_prints_runs_where_there_is_no_clone(
     assert name == "snakemake" and str(installed) in printed[1]
     done = call("-m", "snakemake", *printed, only, cwd=tmp_path, **path)
     assert done.returncode == 0, done.stdout + done.stderr
-    made = sorted(p.name for p in tmp_path.glob("results/demo_jak1/fetch/manifest.json"))
+    made = sorted(p.name for p in tmp_path.glob("results/demo_jak1/demo_jak1/fetch/manifest.json"))
     assert made == (["manifest.json"] if words else [])
 
 

@@ -78,10 +78,7 @@ def spelt_alike(key: str) -> str:
 def matching_columns(raw: pd.DataFrame, key: str) -> list[str]:
     """Return the raw columns that a key may mean: the one of this name, else those spelt alike.
 
-    Returns
-    -------
-    list of str
-        Several only where none has exactly this name and no spelling is nearer than the others.
+    They are several only where no spelling is nearer than the others.
 
     Examples
     --------
