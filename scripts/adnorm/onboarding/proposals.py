@@ -123,7 +123,7 @@ def propose(draft: CohortDraft, identity: str | None = None) -> Proposal:
     if held:
         remark = f"{held}, so the treatment is not none for all: say who got what"
         treatment, dose = Column("treatment", remark=remark, fill=True), None
-    clinic, doubtful = propose_clinic(raw)
+    clinic, doubtful = _propose_clinic(raw)
     columns = [patient, state, treatment, *([dose] if dose else []), week, *clinic]
     scale, source = _values(draft)
     title = draft.texts.get("title")
@@ -311,7 +311,7 @@ _FIELDS = {
 }
 
 
-def propose_clinic(raw: pd.DataFrame) -> tuple[list[Column], dict[str, list[str]]]:
+def _propose_clinic(raw: pd.DataFrame) -> tuple[list[Column], dict[str, list[str]]]:
     """Propose the optional columns; what looks doubtful is left out rather than guessed.
 
     For each that is left out the fields that mention it are returned besides.

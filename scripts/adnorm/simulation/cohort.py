@@ -86,12 +86,12 @@ def simulate_cohort(cohort: PublishedCohort, folder: Path) -> list[tuple[str, st
     log2_level = expected_log2(trial, people, genes, level_rng)
     if trial.writes == Route.GEO_SUPPLEMENTARY:
         counts = draw_counts(log2_level, trial.counts, value_rng)
-        files = write_sequencing(folder, cohort, trial, people, genes.written, counts)
+        files = _write_sequencing(folder, cohort, trial, people, genes.written, counts)
     else:
         probes = draw_probes(genes, trial.array, trial.genes.seed)
         level = nonlesional_levels(genes, trial)
         values = draw_intensities(log2_level, level, probes, trial.array, value_rng)
-        files = write_array(folder, cohort, trial, people, probes, values)
+        files = _write_array(folder, cohort, trial, people, probes, values)
     write_table(planted_truth(trial, people, genes), folder / "truth.tsv")
     return [*files, ("truth", "truth.tsv")]
 
@@ -193,7 +193,7 @@ _TISSUES = {
 }
 
 
-def write_sequencing(
+def _write_sequencing(
     folder: Path,
     cohort: PublishedCohort,
     trial: Simulation,
@@ -210,7 +210,7 @@ def write_sequencing(
     return [("series_matrix", matrix), ("table", table)]
 
 
-def write_array(
+def _write_array(
     folder: Path,
     cohort: PublishedCohort,
     trial: Simulation,

@@ -335,24 +335,7 @@ _OF_SET = {name: GeneSetRow.model_fields[name].default for name in ("label", "ca
 
 
 def read_set_table(path: Path) -> dict[str, GeneSet]:
-    """Read a table of gene sets: one row for each gene of a set.
-
-    Parameters
-    ----------
-    path
-        Tab-separated, one header row; the columns are those of `GeneSetRow`. Lines that open with
-        ``#`` are comments.
-
-    Returns
-    -------
-    dict
-        Sets by name, in the order of the file.
-
-    Raises
-    ------
-    AdnormError
-        Everything that is wrong with the file, with row numbers.
-    """
+    """Read a table of gene sets: one row for each gene of a set, columns as in `GeneSetRow`."""
     (_, header), *lines = table_lines(path)
     problems = Problems(str(path))
     _check_header(header, problems)
@@ -387,7 +370,8 @@ def read_set_table(path: Path) -> dict[str, GeneSet]:
             continue
         _check_set(cells, number, facts, problems)
         if row is not None:
-            members.setdefault(name, {})[symbol] = _gene(row)
+            gene = Gene(**row.model_dump(exclude={"set", *_OF_SET, "note"}))
+            members.setdefault(name, {})[symbol] = gene
     _check_renames(members, problems)
     problems.stop()
     return {
@@ -400,10 +384,6 @@ def read_set_table(path: Path) -> dict[str, GeneSet]:
         )
         for name, genes in members.items()
     }
-
-
-def _gene(row: GeneSetRow) -> Gene:
-    return Gene(**row.model_dump(exclude={"set", *_OF_SET, "note"}))
 
 
 def _check_header(header: list[str], problems: Problems) -> None:
@@ -439,23 +419,28 @@ def _check_set(
             )
 
 
-def _check_renames(members: dict[str, dict[str, Gene]], problems: Problems) -> None:
-    owners: dict[str, set[str]] = {}
-    symbols = {gene.symbol for genes in members.values() for gene in genes.values()}
-    for genes in members.values():
-        for gene in genes.values():
+def _owners(sets: Iterable[tuple[str, Iterable[Gene]]]) -> list[tuple[str, dict[str, str]]]:
+    """List retired symbols, sorted, with the genes that had each, and a set that says so."""
+    owners: dict[str, dict[str, str]] = {}
+    for name, genes in sets:
+        for gene in genes:
             for old in gene.previous_symbols:
-                owners.setdefault(old, set()).add(gene.symbol)
-    for old, approved in sorted(owners.items()):
-        if len(approved) > 1:
+                owners.setdefault(old, {}).setdefault(gene.symbol, name)
+    return sorted(owners.items())
+
+
+def _check_renames(members: dict[str, dict[str, Gene]], problems: Problems) -> None:
+    symbols = {symbol for genes in members.values() for symbol in genes}
+    for old, owners in _owners((name, genes.values()) for name, genes in members.items()):
+        if len(owners) > 1:
             problems.add(
                 f"the previous symbol '{old}' belongs to two genes, "
-                f"{' and '.join(sorted(approved))}; "
+                f"{' and '.join(sorted(owners))}; "
                 "it is ambiguous, remove it from one of them or from both"
             )
         if old in symbols:
             problems.add(
-                f"'{old}' is a previous symbol of {min(approved)} and also a gene of its own; "
+                f"'{old}' is a previous symbol of {min(owners)} and also a gene of its own; "
                 "which one is meant cannot be known, remove one of the two"
             )
 
@@ -531,23 +516,7 @@ def read_gmt(path: Path, known: Collection[str] = ()) -> dict[str, GmtLine]:
     in a table of ours. Mended, and said in the log: lines without a description, weights
     behind a comma, genes and sets that stand twice, empty cells. Published collections also hold
     names of other molecules ("18S rRNA"): no platform has them, so they count as absent genes.
-
-    Parameters
-    ----------
-    path
-        One line for each set.
-    known
-        Symbols that are genes for sure, from the tables of the run.
-
-    Returns
-    -------
-    dict
-        Sets by name, in the order of the file.
-
-    Raises
-    ------
-    AdnormError
-        Everything that is wrong with the file, one sentence a kind, with the first lines.
+    `known` are symbols that are genes for sure, from the tables of the run.
     """
     wrong, mended = _Kinds(), _Kinds()
     rows = [(number, _without_end(fields)) for number, fields in table_lines(path)]
@@ -726,13 +695,9 @@ def previous_symbols(sets: Mapping[str, GeneSet]) -> dict[str, str]:
     AdnormError
         A retired symbol belongs to two genes: which one is meant cannot be known.
     """
-    claims: dict[str, dict[str, str]] = {}
-    for gene_set in sets.values():
-        for gene in gene_set.genes:
-            for old in gene.previous_symbols:
-                claims.setdefault(old, {}).setdefault(gene.symbol, gene_set.name)
+    owned = _owners((gene_set.name, gene_set.genes) for gene_set in sets.values())
     problems = Problems("gene sets: previous_symbols")
-    for old, genes in sorted(claims.items()):
+    for old, genes in owned:
         if len(genes) > 1:
             owners = " and ".join(f"{gene} (set {name})" for gene, name in sorted(genes.items()))
             problems.add(
@@ -740,7 +705,7 @@ def previous_symbols(sets: Mapping[str, GeneSet]) -> dict[str, str]:
                 "remove it from one of them or from both"
             )
     problems.stop()
-    return {old: next(iter(genes)) for old, genes in sorted(claims.items())}
+    return {old: next(iter(genes)) for old, genes in owned}
 
 
 def symbols_digest(sets: Mapping[str, GeneSet]) -> str:
