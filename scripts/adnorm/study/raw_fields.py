@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import SequenceMatcher
 
 import pandas as pd
@@ -252,10 +252,10 @@ def _alike(name: str, other: str) -> bool:
     return SequenceMatcher(None, name.casefold(), other.casefold()).ratio() >= _ALIKE
 
 
-def line_with(column: str, spec: ColumnMapping, source: dict) -> str:
+def line_with(column: str, spec: ColumnMapping, source: Mapping[str, object]) -> str:
     """Write the mapping of a column as it stands, but from another source."""
     rest = {k: v for k, v in spec.as_written().items() if k not in ("from", "from_all")}
-    line = flow({column: source | rest})
+    line = flow({column: {**source, **rest}})
     return line if len(line) <= _LONGEST_LINE else flow({column: source})[:-1] + ", … as it is}"
 
 
