@@ -227,9 +227,8 @@ def _effects(inputs: Path, clock: Clock, model: str) -> pd.DataFrame:
     from adnorm.effects.design import plan_fits
     from adnorm.effects.fit import fit_effects
     from adnorm.effects.observations import Observations, log2_cpm
-    from adnorm.study.biopsies import combine_biopsies, sum_rows
+    from adnorm.study.comparisons import combine_biopsies, derive_design, sum_rows
     from adnorm.study.config import EffectsSettings
-    from adnorm.study.design import derive_design
 
     table, samples = _trial(inputs)
     combined, codes = combine_biopsies(samples)

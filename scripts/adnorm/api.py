@@ -21,11 +21,11 @@ import pandas as pd
 
 from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
-from adnorm.study.biopsies import average_rows, combine_biopsies
+from adnorm.study.comparisons import average_rows, combine_biopsies
 from adnorm.study.config import EffectsSettings, IndexSettings, ScoresSettings
 from adnorm.study.gene_sets import GeneSet
 from adnorm.study.gene_sets import read_gene_sets as _read_gene_sets
-from adnorm.study.vocabulary import Assay, Level, Method, ReasonCode, SetStatus, State
+from adnorm.study.vocabulary import Assay, Level, Method, ReasonCode, SetRole, SetStatus, State
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -200,7 +200,7 @@ def fit_paired_effects(
     from adnorm.effects.design import plan_fits
     from adnorm.effects.fit import fit_effects
     from adnorm.effects.observations import observations_of
-    from adnorm.study.design import derive_design
+    from adnorm.study.comparisons import derive_design
 
     data = data.copy()
     data.obs = _sheet(data.obs)
@@ -384,5 +384,5 @@ def example_trial() -> tuple[AnnData, dict[str, GeneSet]]:
     values = 8 + rng.normal(0, 0.2, (len(rows), len(genes)))
     values[:, :10] += disease[:, None]
     members = tuple(Gene(symbol=gene, direction="up") for gene in genes[:10])
-    itch = GeneSet("itch", "Itch", category="itch", role="primary", genes=members)
+    itch = GeneSet("itch", "Itch", category="itch", role=SetRole.PRIMARY.value, genes=members)
     return anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=genes)), {"itch": itch}

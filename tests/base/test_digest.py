@@ -16,6 +16,7 @@ from adnorm.base import digest
 def scripts(tmp_path, monkeypatch):
     """A folder of entry scripts with a package of its own, and a way to write into it."""
     monkeypatch.setattr(digest, "SCRIPTS", tmp_path)
+    monkeypatch.setattr(digest, "PACKAGE", tmp_path / "adnorm")
 
     def write(**modules):
         for name, text in modules.items():
@@ -33,6 +34,41 @@ def test_digest_ignores_comments_and_sees_code(scripts):
     first = scripts(stage='"""Doc."""\nx = 1\n')
     assert scripts(stage='"""Other doc."""\n# a comment\nx  =  1\n') == first
     assert scripts(stage="x = 2\n") != first
+
+
+def test_digest_sees_constants_below_functions_and_not_the_order_of_sets(scripts):
+    text = """
+        def known(word: str) -> bool:
+            \"\"\"{doc}\"\"\"
+            return word in {words} and word != {other}
+        """
+
+    def written(**words):
+        return scripts(stage=textwrap.dedent(text).format(**words))
+
+    first = written(doc="One.", words="{'a', 'b', 'c'}", other="'d'")
+    assert written(doc="Two.", words="{'c', 'b', 'a'}", other="'d'") == first
+    assert written(doc="One.", words="{'a', 'b'}", other="'d'") != first
+    assert written(doc="One.", words="{'a', 'b', 'c'}", other="1.0") != written(
+        doc="One.", words="{'a', 'b', 'c'}", other="1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "follows"),
+    [
+        ("from adnorm.one import (\n    first,\n    second,\n)", True),
+        ("from adnorm import nothing, one", True),
+        ("import os, adnorm.one as other", True),
+        ("try:\n    import adnorm.one\nexcept ImportError:\n    pass", True),
+        ("if TYPE_CHECKING:\n    x = 1\n\n    import adnorm.one", False),
+        ("if TYPE_CHECKING:\n    x = 1\nelse:\n    import adnorm.one", True),
+        ("# import adnorm.one", False),
+    ],
+)
+def test_digest_finds_every_way_to_import(scripts, line, follows):
+    first = scripts(stage=line, adnorm__one="y = 1\n")
+    assert (scripts(adnorm__one="y = 2\n") != first) == follows
 
 
 def test_digest_follows_the_imports_of_the_script(scripts):

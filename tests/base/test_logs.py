@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from adnorm.base.digest import PACKAGE
+from adnorm.base.shipped import PACKAGE
 
 
 def test_user_errors_print_one_paragraph_and_log_the_traceback(tmp_path):

@@ -15,7 +15,7 @@ from adnorm.figures import theme
 from adnorm.figures.data import COHORT_TABLES, CohortData, DrawingSettings, read_cohort
 from adnorm.figures.names import FIGURES
 from adnorm.study.cohort import DescribedCohort
-from adnorm.study.design import derive_design, design_tables
+from adnorm.study.comparisons import derive_design, design_tables
 from adnorm.study.gene_sets import read_gene_sets
 
 SETS = {

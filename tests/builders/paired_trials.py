@@ -7,8 +7,7 @@ import pandas as pd
 
 from adnorm.effects.design import FitPlan, plan_fits
 from adnorm.effects.observations import Observations
-from adnorm.study.biopsies import combine_biopsies
-from adnorm.study.design import derive_design
+from adnorm.study.comparisons import combine_biopsies, derive_design
 
 
 def trial(patients: int = 6, dropouts: int = 0, healthy: int = 0) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from adnorm.base.yaml_text import read_yaml
-from adnorm.cli import main
+from adnorm.cli import configuration, main
 
 
 def test_a_fine_cohort_is_laid_out_in_a_table(trial, capsys):
@@ -147,8 +148,33 @@ def test_the_check_prints_the_call_that_runs_it(trial, here, repository, capsys,
     if by == "configuration":
         assert words[5:] == ["--configfile", "run.yaml"]
     else:
-        assert yaml.safe_load(words[6].removeprefix("cohorts=")) == [path]
-        assert words[5:] == ["--config", words[6], "results=results/trial"]
+        shipped = ["--configfile", str(repository / "config" / "config.yaml"), "--config"]
+        assert yaml.safe_load(words[8].removeprefix("cohorts=")) == [path]
+        assert words[5:] == [*shipped, words[8], "results=results/trial"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "rest"),
+    [
+        ([], []),
+        (["--config", "seed=2"], ["--config", "seed=2"]),
+        (
+            ["--config", "cohorts=[demo_jak1]"],
+            ["--configfile", "config/config.yaml", "--config", "cohorts=[demo_jak1]"],
+        ),
+    ],
+)
+def test_in_the_clone_the_call_names_what_snakemake_would_not_read_by_itself(
+    repository, monkeypatch, typed, rest
+):
+    monkeypatch.chdir(repository)
+    parser = argparse.ArgumentParser()
+    configuration.add_arguments(parser)
+    chosen = parser.parse_args(typed)
+    config, _ = configuration.read_configuration(chosen)
+    call, report = configuration.snakemake_call(chosen, config, ["demo_jak1"])
+    assert shlex.split(call) == ["snakemake", "--cores", "all", *rest]
+    assert report == "results/demo/report.html"
 
 
 def test_the_check_takes_values_as_the_run_does(trial, here, capsys):

@@ -8,9 +8,7 @@ import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.effects.design import BlockModel, check_rank, patient_differences, plan_fits
-from adnorm.study.biopsies import combine_biopsies
-from adnorm.study.comparisons import Comparison
-from adnorm.study.design import derive_design
+from adnorm.study.comparisons import Comparison, combine_biopsies, derive_design
 
 
 def sheet(*rows: tuple[str, str, str, float]) -> pd.DataFrame:

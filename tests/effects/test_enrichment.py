@@ -23,9 +23,8 @@ from adnorm.effects.enrichment import (
     split_sets,
 )
 from adnorm.effects.fit import adjust_by_family, benjamini_hochberg, fit_unweighted, moderate
-from adnorm.study.biopsies import combine_biopsies
+from adnorm.study.comparisons import combine_biopsies, derive_design
 from adnorm.study.config import EnrichmentSettings
-from adnorm.study.design import derive_design
 from adnorm.study.gene_sets import Gene, GeneSet
 
 SETTINGS = EnrichmentSettings(minimum_size=5, maximum_size=100)

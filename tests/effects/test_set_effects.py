@@ -15,8 +15,7 @@ from adnorm.effects.set_effects import (
     fit_set_effects,
     small_sample_correction,
 )
-from adnorm.study.biopsies import combine_biopsies
-from adnorm.study.design import derive_design
+from adnorm.study.comparisons import combine_biopsies, derive_design
 
 SETS = ["barrier", "housekeeping", "itch", "lost"]
 

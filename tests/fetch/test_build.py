@@ -245,11 +245,6 @@ def test_local_files_with_one_name_are_kept_apart(tmp_path):
     assert (path.parent / files["sheet"]["name"]).read_text() == "sample\na\n"
 
 
-def test_local_needs_its_files(tmp_path):
-    with pytest.raises(AdnormError, match="needs `source: sheet:`"):
-        fetch_cohort(cohort("local", table="x.tsv"), settings("file:x"), tmp_path)
-
-
 def test_proven_files_are_kept_and_missing_ones_fetched(web, tmp_path):
     plan = cohort(accession="GSE12", platform="GPL5")
     path = fetch_cohort(plan, settings(web.address), tmp_path / "out")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import builders.figure_index as trials
-from adnorm.base.digest import PACKAGE
+from adnorm.base.shipped import PACKAGE
 from adnorm.base.tables import read_table, write_table
 from adnorm.figures import build
 from adnorm.figures.data import read_index

@@ -10,8 +10,7 @@ import pytest
 
 from adnorm.effects.design import plan_fits
 from adnorm.effects.enrichment import competitive
-from adnorm.study.biopsies import average_rows, combine_biopsies
-from adnorm.study.design import derive_design
+from adnorm.study.comparisons import average_rows, combine_biopsies, derive_design
 
 HERE = Path(__file__).parent
 

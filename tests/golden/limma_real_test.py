@@ -16,9 +16,8 @@ import pytest
 from adnorm.effects.design import plan_fits
 from adnorm.effects.fit import fit_effects
 from adnorm.effects.observations import Observations
-from adnorm.study.biopsies import average_rows, combine_biopsies
+from adnorm.study.comparisons import average_rows, combine_biopsies, derive_design
 from adnorm.study.config import EffectsSettings
-from adnorm.study.design import derive_design
 
 
 def read_series(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

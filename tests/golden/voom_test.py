@@ -15,8 +15,7 @@ import pytest
 
 from adnorm.effects.design import plan_fits
 from adnorm.effects.fit import fit_voom, moderate
-from adnorm.study.biopsies import combine_biopsies, sum_rows
-from adnorm.study.design import derive_design
+from adnorm.study.comparisons import combine_biopsies, derive_design, sum_rows
 
 HERE = Path(__file__).parent
 CONTRASTS = ["lesional-nonlesional@0", "change:drug@4", "residual:drug@4", "change:drug-placebo@4"]

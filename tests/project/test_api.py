@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import adnorm
-from adnorm.base.digest import PACKAGE
+from adnorm.base.shipped import PACKAGE
 from adnorm.study.gene_sets import Gene
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adnorm.base.digest import PACKAGE, imports_of
+from adnorm.base.digest import imports_of
+from adnorm.base.shipped import PACKAGE
 
 ROOT = PACKAGE.parent.parent
 #: What each folder may import of ours, besides itself.
@@ -88,17 +89,45 @@ def test_rules_and_entry_scripts_are_small(pattern, limit):
     assert not {str(p): n for p, n in lengths.items() if n > limit}
 
 
-def test_importing_the_package_is_light():
-    """Planning a run imports these modules; no stage's library may come along."""
-    code = (
-        "import sys, adnorm, adnorm.study.reading, adnorm.figures.names, adnorm.cli;"
-        "heavy = {'scanpy', 'anndata', 'gseapy', 'seaborn', 'matplotlib', 'polars', 'pylimma'};"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
+def loaded_by(code: str) -> set[str]:
+    """Top names of the modules that a new Python has loaded after some code."""
+    code += "\nprint('loaded:', *{name.split('.')[0] for name in sys.modules})"
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True
+        [sys.executable, "-c", f"import sys\n{code}"],
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        check=True,
     )
-    assert run.stdout.strip() == "[]"
+    return set(run.stdout.partition("loaded:")[2].split())
+
+
+def test_importing_the_package_is_light():
+    heavy = {"scanpy", "anndata", "gseapy", "seaborn", "matplotlib", "polars", "pylimma"}
+    assert not heavy & loaded_by("import adnorm, adnorm.cli")
+
+
+def test_planning_loads_no_library_of_a_stage():
+    """What the workflow imports, and all that it reads of the shipped configurations."""
+    files = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
+    lines = [
+        found[0]
+        for file in files
+        for found in re.finditer(
+            r"^from adnorm[\w.]* import (?:\([^)]*\)|.*)", file.read_text(), re.M
+        )
+    ]
+    assert len(lines) > 8
+    shipped = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "config").glob("*.yaml"))
+    read = f"""
+from pathlib import Path
+from adnorm.base.yaml_text import read_yaml
+for name in {shipped}:
+    read_study(read_yaml(Path({str(ROOT)!r}, name)), Path({str(ROOT)!r}))
+code_digest("index")
+"""
+    heavy = {"pandas", "numpy", "scipy", "matplotlib", "h5py", "requests"}
+    assert not heavy & loaded_by("\n".join([*lines, read]))
 
 
 # ---------------------------------------------------------------- twins

@@ -21,7 +21,7 @@ from adnorm.base.yaml_text import read_yaml
 from adnorm.index.training_cohorts import COLUMNS, find_training_cohorts
 from adnorm.readers.series_matrix import read_series_matrix
 from adnorm.study.cohort import MeasuredCohort
-from adnorm.study.design import derive_design
+from adnorm.study.comparisons import derive_design
 from adnorm.study.diseases import ATOPIC_DERMATITIS
 from adnorm.study.reading import read_cohort, read_study
 from adnorm.study.samples import build_sample_sheet

@@ -16,7 +16,7 @@ from scipy import sparse
 import builders.series as public
 from adnorm.base.tables import read_table
 from adnorm.base.yaml_text import read_yaml
-from adnorm.study.design import derive_design
+from adnorm.study.comparisons import derive_design
 from adnorm.study.reading import read_cohort
 from builders.expression_stage import GENE_SETS, express
 from builders.fetched import fetch_cohort

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.base.digest import PACKAGE
 from adnorm.base.errors import AdnormError
+from adnorm.base.shipped import PACKAGE
 from adnorm.scores import single_sample
 from adnorm.scores.single_sample import (
     agreement,

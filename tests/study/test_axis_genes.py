@@ -49,6 +49,8 @@ def test_all_faults_of_a_list_are_named_at_once(tmp_path):
         ("symbol\tdirection\nA\tup\n", "column 'gene' is missing"),
         ("gene\tdirection\twieght\nA\tup\t1\n", "'wieght' is unknown; did you mean 'weight'"),
         ("gene\tdirection\n", "the list has no gene"),
+        ("gene\tdirection\tgene\nA\tup\tB\n", "column 'gene' stands 2 times"),
+        ("gene\tdirection\n# Ewald\nA\tup\tdown\n", "line 3: 3 fields, but the header names 2"),
     ],
 )
 def test_a_table_of_another_shape_is_refused(tmp_path, text, message):

@@ -6,8 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
-from adnorm.study.design import derive_design, design_tables
+from adnorm.study.comparisons import (
+    average_rows,
+    combine_biopsies,
+    derive_design,
+    design_tables,
+    sum_rows,
+)
 from adnorm.study.samples import build_sample_sheet
 from builders.cohorts import raw_trial, trial_cohort
 

@@ -114,30 +114,14 @@ def read_studies(config: dict[str, Any], where: str) -> tuple[list[Study], list[
 def snakemake_call(
     chosen: argparse.Namespace, config: dict[str, Any], cohorts: list[str]
 ) -> tuple[str, str]:
-    """Write the call that runs what was checked.
+    """Write the call that runs the cohorts that were checked, and where its report belongs."""
+    from adnorm.study.reading import locate
 
-    Parameters
-    ----------
-    chosen
-        What was typed.
-    config
-        The configuration.
-    cohorts
-        Ids of the cohorts.
-
-    Returns
-    -------
-    call : str
-    report : str
-        Where its report belongs.
-    """
-    words = ["snakemake", "--cores", "all"]
+    words, typed = ["snakemake", "--cores", "all"], list(chosen.config)
     results = config.get("results", "results")
-    if Path("Snakefile").resolve() != HOME / "Snakefile":
+    elsewhere = Path("Snakefile").resolve() != HOME / "Snakefile"
+    if elsewhere:
         words[1:1] = ["-s", str(HOME / "Snakefile")]
-    if chosen.configfile:
-        words += ["--configfile", str(chosen.configfile)]
-    typed = list(chosen.config)
     if chosen.cohorts:
         typed = [item for item in typed if not item.startswith("cohorts=")]
         typed.append(f"cohorts={json.dumps(config['cohorts'])}")
@@ -145,6 +129,9 @@ def snakemake_call(
             # The results of the shipped configuration are those of the demo.
             results = f"results/{cohorts[0] if len(cohorts) == 1 else 'mine'}"
             typed.append(f"results={results}")
+    # By itself Snakemake reads the shipped configuration only in the clone, and not beside cohorts.
+    if chosen.configfile or elsewhere or any(item.startswith("cohorts=") for item in typed):
+        words += ["--configfile", str(chosen.configfile or locate(SHIPPED, HOME))]
     if typed:
         words += ["--config", *typed]
     return shlex.join(words), shlex.quote(f"{results}/report.html")

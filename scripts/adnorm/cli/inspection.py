@@ -35,7 +35,7 @@ from adnorm.study.cohort import (
     Treatment,
 )
 from adnorm.study.config import RunConfig
-from adnorm.study.reading import ANY_SHEET, locate, sound_part
+from adnorm.study.reading import ANY_SHEET, located, sound_part
 from adnorm.study.validation import check, find_faults
 from adnorm.study.vocabulary import Method, Route
 
@@ -248,11 +248,9 @@ def _asked_of_configuration(config: RunConfig) -> list[str]:
 def problems_behind(unread: list[str], config: dict[str, Any]) -> list[str]:
     """Find what else is wrong with cohorts whose files are refused."""
     try:
-        settings = check(RunConfig, config, "")
+        settings = located(check(RunConfig, config, ""), HOME)
     except AdnormError:
         return []
-    sets = tuple(str(locate(path, HOME)) for path in settings.gene_sets)
-    settings = settings.model_copy(update={"gene_sets": sets})
     problems = []
     for name in unread:
         named, path = configuration.cohort_path(name, config)

@@ -16,10 +16,8 @@ from adnorm.effects.enrichment import enrich_comparisons
 from adnorm.effects.fit import fit_effects
 from adnorm.effects.observations import Observations, observations_of
 from adnorm.effects.set_effects import fit_set_effects
-from adnorm.study.biopsies import combine_biopsies
-from adnorm.study.comparisons import Comparison
+from adnorm.study.comparisons import Comparison, combine_biopsies, derive_design
 from adnorm.study.config import EffectsSettings, EnrichmentSettings
-from adnorm.study.design import derive_design
 from adnorm.study.gene_sets import read_gene_sets
 
 

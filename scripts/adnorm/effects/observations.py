@@ -10,7 +10,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import progress
-from adnorm.study.biopsies import average_rows, combine_biopsies, sum_rows
+from adnorm.study.comparisons import average_rows, combine_biopsies, sum_rows
 
 if TYPE_CHECKING:
     from anndata import AnnData

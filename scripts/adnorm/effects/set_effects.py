@@ -10,8 +10,7 @@ from scipy import stats
 
 from adnorm.effects.design import FitPlan, patient_differences
 from adnorm.effects.fit import adjust_by_family
-from adnorm.study.biopsies import average_rows
-from adnorm.study.comparisons import Comparison
+from adnorm.study.comparisons import Comparison, average_rows
 from adnorm.study.vocabulary import Method, SetStatus
 
 if TYPE_CHECKING:

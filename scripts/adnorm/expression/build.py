@@ -12,6 +12,7 @@ import pandas as pd
 
 from adnorm.base.containers import write_container
 from adnorm.base.errors import AdnormError
+from adnorm.base.files import check_digest
 from adnorm.base.inflate import allowing
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.losses import losses_table, tell
@@ -37,10 +38,9 @@ from adnorm.expression.scale_check import verify_scale
 from adnorm.expression.sources import Measured, Sources, open_sources, reading
 from adnorm.readers.annotation import IdentifierTable, read_identifier_table
 from adnorm.study.cohort import MeasuredCohort
+from adnorm.study.comparisons import derive_design, design_tables
 from adnorm.study.config import ExpressionSettings, Section
-from adnorm.study.design import derive_design, design_tables
 from adnorm.study.gene_sets import GeneSet, previous_symbols, read_gene_sets
-from adnorm.study.pinned import check_pinned_table
 from adnorm.study.vocabulary import Route, Scale
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
     cohort, rules = settings.cohort, settings.expression
     assay, table_path = cohort.assay, next(iter(inputs.get("identifiers", ())), None)
     if table_path:
-        check_pinned_table(table_path, str(table_path), settings.identifiers_sha256)
+        pinned = settings.identifiers_sha256
+        check_digest(table_path, str(table_path), pinned, "identifiers: sha256")
     sources = open_sources(inputs["manifest"], cohort)
     samples, excluded = sources.sample_sheet()
     progress(f"sample sheet: {counted(len(samples), 'sample')}, {len(excluded)} excluded")

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from adnorm.base.errors import AdnormError, RefusedFileError, listing
-from adnorm.base.files import remove_leftovers, write_json
+from adnorm.base.errors import AdnormError, Problems, RefusedFileError, listing, nearest
+from adnorm.base.files import not_pinned, remove_leftovers, write_json
 from adnorm.base.inflate import allowing
 from adnorm.base.logs import progress
 from adnorm.base.stage import Files
-from adnorm.fetch.content import BrokenContentError, check_accession
+from adnorm.fetch.content import H5AD, BrokenContentError, Expected, check_accession
 from adnorm.fetch.download import (
     AbsentFileError,
+    Obtain,
     RemoteFile,
+    distinct,
     fetch_file,
     is_remote,
     name_of,
+    named_files,
 )
 from adnorm.fetch.geo import ncbi_counts_route, series_matrix_route, supplementary_route
-from adnorm.fetch.local import h5ad_route, local_route
 from adnorm.fetch.proof import (
     MANIFEST,
     Entry,
@@ -29,9 +32,26 @@ from adnorm.fetch.proof import (
 )
 from adnorm.study.cohort import PublishedCohort
 from adnorm.study.config import GeoSettings
-from adnorm.study.pinned import check_pinned
 from adnorm.study.validation import Section
 from adnorm.study.vocabulary import Route
+
+
+def local_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+    """Bring the table, the sample sheet and, if named, an annotation of a lab."""
+    for file in distinct(named_files(cohort.source, "table", "sheet", "annotation")):
+        obtain(file)
+
+
+def h5ad_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+    """Bring the .h5ad of a lab, which must not be compressed once more."""
+    table = cohort.source.table or ""
+    if table.endswith(".gz"):
+        raise AdnormError(
+            f"cohort {cohort.id}: source: table: {table} is compressed; an .h5ad is compressed "
+            "inside: unpack it (gunzip) and name the .h5ad"
+        )
+    obtain(RemoteFile.named("table", table, Expected(H5AD)))
+
 
 #: What brings the files of a cohort, by its `route:`.
 ROUTES = {
@@ -105,10 +125,29 @@ def fetch_cohort(cohort: PublishedCohort, settings: GeoSettings, folder: Path) -
     with allowing(cohort.source.model_dump()):
         entries = _fetch(cohort, settings, folder, proven)
     entries = sorted(entries, key=lambda entry: (entry["role"], entry["name"]))
-    check_pinned([dict(entry) for entry in entries], pinned, f"cohort {cohort.id}")
+    _check_pinned(entries, pinned, f"cohort {cohort.id}")
     manifest = folder / MANIFEST
     write_json({"cohort": cohort.id, "route": cohort.route, "files": entries}, manifest)
     return manifest
+
+
+def _check_pinned(entries: Sequence[Entry], pinned: Mapping[str, str], where: str) -> None:
+    """Compare files with the digests that the cohort file pins, by role or file name."""
+    problems = Problems(where)
+    for key, expected in sorted(pinned.items()):
+        files = [entry for entry in entries if key in (entry["role"], entry["name"])]
+        if not files:
+            known = sorted({name for entry in entries for name in (entry["role"], entry["name"])})
+            problems.add(
+                f"source: sha256: no file of this cohort has the role or name '{key}'"
+                f"{nearest(key, known)}; it has {listing(known)}"
+            )
+        for entry in files:
+            if entry["sha256"] != expected:
+                mend = "run `adnorm lock`, which shows what changed and pins it"
+                other = not_pinned(entry["source"], entry["sha256"], expected, mend)
+                problems.add(f"source: sha256: {key}: {other}")
+    problems.stop()
 
 
 def _fetch(

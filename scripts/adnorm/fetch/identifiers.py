@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adnorm.base.files import check_digest
 from adnorm.base.stage import Files
 from adnorm.fetch.download import fetch_file
 from adnorm.study.config import GeoSettings
-from adnorm.study.pinned import check_pinned_table
 from adnorm.study.validation import Section
 
 
@@ -27,4 +27,4 @@ def build(inputs: Files, outputs: Files, settings: TableSettings, seed: int) -> 
 def fetch_table(source: str, settings: GeoSettings, target: Path, sha256: str | None) -> None:
     """Bring a table under a name; `None` as its digest takes any bytes."""
     fetch_file(source, target, settings)
-    check_pinned_table(target, source, sha256)
+    check_digest(target, source, sha256, "identifiers: sha256")

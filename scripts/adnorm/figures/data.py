@@ -27,7 +27,7 @@ from adnorm.study.config import (
     Section,
 )
 from adnorm.study.gene_sets import read_gene_sets
-from adnorm.study.vocabulary import Direction, Method, SetCategory, State
+from adnorm.study.vocabulary import Direction, Method, SetCategory, SetRole, State
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -50,9 +50,9 @@ CATEGORIES = {
     "th17_th22": "Immune signalling",
     "th1_ifn": "Immune signalling",
     "jak_stat": "Immune signalling",
-    "composition": "Cell composition",
+    SetCategory.COMPOSITION: "Cell composition",
     "safety_context": "Context for safety",
-    "control": "Controls",
+    SetCategory.CONTROL: "Controls",
     SetCategory.OWN: "Added sets",
 }
 #: Scoring methods, the one that figures prefer first, with the unit of their scores.
@@ -231,7 +231,7 @@ class FigureData(ABC):
         sets["signed"] = ~sets["direction"].isin([Direction.UNSIGNED, ""])
         known = list(CATEGORIES)
         order = sets["category"].map(lambda c: known.index(c) if c in known else len(known))
-        primary = (sets["role"] != "primary").astype(int)
+        primary = (sets["role"] != SetRole.PRIMARY).astype(int)
         ranks = pd.DataFrame({"order": order, "category": sets["category"], "primary": primary})
         return sets.loc[ranks.sort_values(list(ranks.columns), kind="stable").index]
 
@@ -244,7 +244,8 @@ class FigureData(ABC):
     def controls(self) -> set[str]:
         """Sets that no disease or drug should move; they do not choose the limits of colours."""
         sets = self.sets
-        return set(sets.index[(sets["category"] == "control") | (sets["role"] == "control")])
+        named = (sets["category"] == SetCategory.CONTROL) | (sets["role"] == SetRole.CONTROL)
+        return set(sets.index[named])
 
     def heading(self, category: str) -> str:
         """Write a category for people."""

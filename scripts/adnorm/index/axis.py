@@ -30,7 +30,7 @@ from adnorm.study.comparisons import BASELINE
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import same_disease
 from adnorm.study.gene_sets import GeneSet
-from adnorm.study.vocabulary import Arm, AxisSource, DerivedScore, Level, ReasonCode, State
+from adnorm.study.vocabulary import Arm, AxisSource, DerivedScore, Level, ReasonCode, SetRole, State
 
 COLUMNS = [
     *("gene", "weight", "effect", "lower", "upper", "p_value", "fdr", "tau2", "i2", "cohorts"),
@@ -64,7 +64,7 @@ def excluded_genes(sets: Mapping[str, GeneSet]) -> dict[str, str]:
     """Genes that follow depth, site or cell composition of a biopsy: symbol → the reason."""
     found: dict[str, list[str]] = {}
     for name, gene_set in sets.items():
-        if gene_set.role == "composition":
+        if gene_set.role == SetRole.COMPOSITION:
             for gene in gene_set.genes:
                 found.setdefault(gene.symbol, []).append(name)
     return {gene: f"composition: in {', '.join(names)}" for gene, names in sorted(found.items())}

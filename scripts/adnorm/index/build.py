@@ -30,7 +30,7 @@ from adnorm.index.training_cohorts import CONTRAST
 from adnorm.scores.coverage import Platform, assess_coverage
 from adnorm.scores.zscore import find_reference, z_scores
 from adnorm.study.axis_genes import AxisGenes, read_axis_genes
-from adnorm.study.biopsies import average_rows, combine_biopsies
+from adnorm.study.comparisons import average_rows, combine_biopsies
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.gene_sets import DERIVED, GeneSet, previous_symbols, read_gene_sets

@@ -13,8 +13,7 @@ from adnorm.effects.observations import Observations
 from adnorm.index.axis import DiseaseAxis, Rule, tell_rules
 from adnorm.index.means import FEWEST_PATIENTS, PatientTable
 from adnorm.index.normalization import COLUMNS, KEYS, normalization_index
-from adnorm.study.biopsies import average_rows
-from adnorm.study.comparisons import BASELINE
+from adnorm.study.comparisons import BASELINE, average_rows
 from adnorm.study.config import IndexSettings
 from adnorm.study.vocabulary import (
     Analysis,
@@ -22,12 +21,10 @@ from adnorm.study.vocabulary import (
     Family,
     Level,
     ReasonCode,
+    SetRole,
     State,
     Status,
 )
-
-#: Role of the gene sets that tell cell types.
-COMPOSITION = "composition"
 
 
 @dataclass(frozen=True)
@@ -166,7 +163,7 @@ def adjust_for_composition(
 def _without_composition(data: IndexInput) -> tuple[pd.DataFrame | None, str]:
     """Scores without composition, or why there are none."""
     usable = np.isfinite(data.values.to_numpy(dtype=float)).all(axis=0)
-    role = (data.names["role"] == COMPOSITION).to_numpy()
+    role = (data.names["role"] == SetRole.COMPOSITION).to_numpy()
     if not (usable & role).any():
         return None, "no composition set was scored"
     signed = usable & ~role & (data.names["reason_code"] == "").to_numpy()

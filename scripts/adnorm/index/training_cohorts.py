@@ -28,8 +28,7 @@ from adnorm.base.logs import progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import read_table, write_table
 from adnorm.base.text import counted
-from adnorm.study.biopsies import average_rows
-from adnorm.study.comparisons import BASELINE, number
+from adnorm.study.comparisons import BASELINE, average_rows, number
 from adnorm.study.diseases import ATOPIC_DERMATITIS, disease_name, lookalikes, same_disease
 from adnorm.study.vocabulary import ComparisonKind
 

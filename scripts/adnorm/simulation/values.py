@@ -11,7 +11,7 @@ from adnorm.base.errors import AdnormError
 from adnorm.simulation.patients import OTHER, Enrolled
 from adnorm.study.gene_sets import GeneSet
 from adnorm.study.simulation import ArrayPlan, CountPlan, GenePlan, Simulation, Variation
-from adnorm.study.vocabulary import Direction, Route, State
+from adnorm.study.vocabulary import Direction, Route, SetCategory, SetRole, State
 
 #: Expressed in women only, and in men only.
 FEMALE_GENES = ("XIST",)
@@ -19,10 +19,10 @@ MALE_GENES = ("DDX3Y", "EIF1AY", "KDM5D", "RPS4Y1", "USP9Y", "UTY", "ZFY")
 #: Columns of the gene-set table with published lesional − nonlesional log2 fold changes.
 PUBLISHED = ("madad_log2_fold_change", "gse193309_log2_fold_change")
 #: Categories whose genes do not follow the disease.
-STEADY = ("control", "composition")
+STEADY = (SetCategory.CONTROL, SetCategory.COMPOSITION)
 
 _SIGNS: dict[str, int] = {Direction.UP: 1, Direction.DOWN: -1}
-_ROLES = ("primary", "secondary")
+_ROLES: list[str] = [SetRole.PRIMARY, SetRole.SECONDARY]
 
 
 @dataclass(frozen=True)
@@ -293,7 +293,7 @@ def expected_log2(
     values -= healthy[:, None] * (trial.field_defect * genes.effect)
     # Steady genes are the yardsticks of quality control; they vary, but little.
     values += _random_effects(
-        people, sex_gene | (genes.programme == "control"), trial.variation, rng
+        people, sex_gene | (genes.programme == SetCategory.CONTROL), trial.variation, rng
     )
     female = (people.people["sex"] == "female").to_numpy()[people.biopsies["person"]]
     for column in np.flatnonzero(sex_gene):

@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
-from adnorm.base.tables import read_table
 from adnorm.study.diseases import ATOPIC_DERMATITIS, disease_name
+from adnorm.study.gene_sets import table_lines
 
 SIGNS = {"up": 1.0, "down": -1.0}
 REQUIRED, OPTIONAL = ("gene", "direction"), ("weight", "trained_on", "disease")
@@ -63,53 +61,60 @@ def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
     path = Path(path)
     if not path.is_file():
         raise AdnormError(f"{path}: this file does not exist; name a table of genes, or null")
-    table = read_table(path)
+    (_, header), *lines = table_lines(path)
     problems = Problems(str(path))
     known = [*REQUIRED, *OPTIONAL]
     for column in REQUIRED:
-        if column not in table:
+        if column not in header:
             problems.add(
-                f"column '{column}' is missing{nearest(column, table.columns)}; found "
-                f"{listing(table.columns)}"
+                f"column '{column}' is missing{nearest(column, header)}; found {listing(header)}"
             )
-    for column in table.columns.difference(known):
+    for column in sorted(set(header) - set(known)):
         problems.add(
             f"column '{column}' is unknown{nearest(column, known)}; columns are {listing(known)}"
         )
+    for column in sorted({column for column in header if header.count(column) > 1}):
+        problems.add(f"column '{column}' stands {header.count(column)} times; keep one")
     if path.stem in set(taken):
         problems.add(f"the name '{path.stem}' belongs to another score; rename the file")
     problems.stop()
-    if table.empty:
+    if not lines:
         problems.add("the list has no gene; give one row a gene")
-    text = table.reindex(columns=known).astype(object)
-    text = text.where(text.notna(), "").astype(str).apply(lambda column: column.str.strip())
     weights: dict[str, float] = {}
     trained: set[str] = set()
-    for line, row in enumerate(text.itertuples(index=False), 2):
-        if not row.gene:
+    diseases: list[str] = []
+    for line, fields in lines:
+        if len(fields) > len(header):
+            problems.add(f"line {line}: {len(fields)} fields, but the header names {len(header)}")
+            continue
+        cells = ("" if field == "NA" else field for field in fields)
+        row = dict.fromkeys(known, "") | dict(zip(header, cells, strict=False))
+        gene, direction = row["gene"], row["direction"]
+        if not gene:
             problems.add(f"line {line}: gene is empty; write its approved symbol")
-        elif row.gene in weights:
-            problems.add(f"line {line}: gene '{row.gene}' stands in the list twice; keep one row")
-        if row.direction not in SIGNS:
+        elif gene in weights:
+            problems.add(f"line {line}: gene '{gene}' stands in the list twice; keep one row")
+        if direction not in SIGNS:
             problems.add(
-                f"line {line}: direction '{row.direction}' is neither up nor down"
-                f"{nearest(row.direction, SIGNS)}; say how the gene moves in lesional skin"
+                f"line {line}: direction '{direction}' is neither up nor down"
+                f"{nearest(direction, SIGNS)}; say how the gene moves in lesional skin"
             )
-        size = _size(row.weight) if "weight" in table else 1.0
+        size = _size(row["weight"]) if "weight" in header else 1.0
         if not (0 < size < math.inf):
             problems.add(
-                f"line {line}: weight '{row.weight}' is no number above 0; the column direction "
+                f"line {line}: weight '{row['weight']}' is no number above 0; the column direction "
                 "gives the sign, and without the column weight all genes weigh 1"
             )
-        weights[row.gene] = size * SIGNS.get(row.direction, 1.0)
-        for accession in filter(None, re.split(r"[;\s]+", row.trained_on)):
+        weights[gene] = size * SIGNS.get(direction, 1.0)
+        for accession in filter(None, re.split(r"[;\s]+", row["trained_on"])):
             if not ACCESSION.fullmatch(accession):
                 problems.add(
                     f"line {line}: trained_on '{accession}' is no accession; write for example "
                     "GSE58558, several joined by a semicolon"
                 )
             trained.add(accession)
-    diseases = list(dict.fromkeys(filter(None, text["disease"])))
+        if row["disease"] and row["disease"] not in diseases:
+            diseases.append(row["disease"])
     if len(set(map(disease_name, diseases))) > 1:
         problems.add(
             f"column 'disease' names {listing(diseases)}; a list belongs to one disease: make a "
@@ -121,5 +126,7 @@ def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
 
 
 def _size(text: str) -> float:
-    value = pd.to_numeric(text, errors="coerce")
-    return float(value) if pd.notna(value) else math.nan
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,4 +1,4 @@
-"""Every question that one could ask of a trial, and whether this cohort can answer it."""
+"""What a cohort is and can answer: its design, and every question that one could ask of a trial."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from adnorm.study.vocabulary import Arm, ComparisonKind, State
+
 #: A design group: arm, state, week.
 DesignGroup = tuple[str, str, float]
-HEALTHY_ARM, UNTREATED_ARM = "healthy", "untreated"
 BASELINE = 0.0
+LESIONAL, NONLESIONAL, HEALTHY = (state.value for state in State)
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,7 @@ class Comparison:
     name
         The sentence-like name of the contrast, for example ``change:ruxolitinib@12``.
     kind
-        ``lesional-nonlesional``, ``change``, ``residual``, ``change-difference``,
-        ``lesional-healthy``, ``nonlesional-healthy`` or ``residual-healthy``.
+        A `ComparisonKind`.
     terms
         Weight of the mean of each design group; the weights add up to 0.
     paired
@@ -47,6 +48,73 @@ class Comparison:
     reason: str
 
 
+@dataclass(frozen=True)
+class Design:
+    """Arms × visits × states of one cohort and the comparisons that follow.
+
+    Attributes
+    ----------
+    cells
+        Columns arm, week, state, patients, samples; one row for each combination that exists.
+    comparisons
+        All comparisons that one could ask of such a cohort, supported or not, in a fixed order.
+    """
+
+    cells: pd.DataFrame
+    comparisons: list[Comparison]
+
+    @property
+    def supported(self) -> list[Comparison]:
+        """The comparisons that the cohort can answer."""
+        return [c for c in self.comparisons if c.supported]
+
+
+def derive_design(samples: pd.DataFrame, placebo_arm: str | None, minimum_pairs: int) -> Design:
+    """Work out what a cohort can answer.
+
+    Parameters
+    ----------
+    samples
+        Canonical sample sheet (columns patient, arm, treatment, dose_mg, state, week).
+    placebo_arm
+        The arm that the drugs are compared with, or ``None``.
+    minimum_pairs
+        Fewest patients (on each side) that a comparison may rest on; 2 at the least.
+
+    Returns
+    -------
+    Design
+        Cells with patient counts, and every comparison with its reason.
+    """
+    sheet = _Sheet(samples, max(2, int(minimum_pairs)))
+    cells = sheet.frame.groupby(["arm", "week", "state"])["patient"]
+    comparisons = [
+        *_disease(sheet),
+        *_changes(sheet),
+        *_between_arms(sheet, placebo_arm or None),
+        *_against_healthy(sheet),
+    ]
+    return Design(cells.agg(patients="nunique", samples="size").reset_index(), comparisons)
+
+
+def design_tables(design: Design) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lay a design out as the tables design.tsv and comparisons.tsv.
+
+    Returns
+    -------
+    cells : DataFrame
+        arm, week, state, patients, samples.
+    comparisons : DataFrame
+        contrast, kind, supported (yes|no), pairs, reason.
+    """
+    rows = [
+        (c.name, c.kind, "yes" if c.supported else "no", c.patients, c.reason)
+        for c in design.comparisons
+    ]
+    columns = ["contrast", "kind", "supported", "pairs", "reason"]
+    return design.cells, pd.DataFrame(rows, columns=columns)
+
+
 def number(value: float) -> str:
     """Write a week or a dose without needless decimals.
 
@@ -61,10 +129,10 @@ def number(value: float) -> str:
 class _Sheet:
     """Answers who has what, for one sample sheet."""
 
-    def __init__(self, samples: pd.DataFrame) -> None:
+    def __init__(self, samples: pd.DataFrame, minimum: int) -> None:
         columns = ["patient", "arm", "state"]
         frame = samples[columns].astype(str).assign(week=samples["week"].to_numpy(dtype=float))
-        self.frame = frame
+        self.frame, self.minimum = frame, minimum
         self.who: dict[DesignGroup, set[str]] = {}
         for row in frame.to_dict("records"):
             self.who.setdefault((row["arm"], row["state"], row["week"]), set()).add(row["patient"])
@@ -74,13 +142,18 @@ class _Sheet:
             for arm, group in doses.groupby("arm")
         }
 
-    def patients(self, arm: str, state: str, week: float) -> set[str]:
-        return self.who.get((arm, state, week), set())
+    def patients(self, *groups: DesignGroup) -> int:
+        """Count those who have samples in every group."""
+        return len(set.intersection(*(self.who.get(group, set()) for group in groups)))
+
+    def states(self) -> set[str]:
+        """States of skin that were sampled at baseline."""
+        return {state for _, state, week in self.who if week == BASELINE}
 
     @property
     def arms(self) -> list[str]:
         """Arms of patients, by treatment and rising dose."""
-        arms = {arm for arm, _, _ in self.who} - {HEALTHY_ARM}
+        arms = {arm for arm, _, _ in self.who} - {Arm.HEALTHY}
         return sorted(
             arms, key=lambda arm: (self.doses[arm][0], np.nan_to_num(self.doses[arm][1]), arm)
         )
@@ -92,177 +165,202 @@ class _Sheet:
         )
 
 
-def _judge(
-    name: str, kind: str, terms: dict[DesignGroup, float], pairs: int, minimum: int, what: str
+def _comparison(
+    name: str,
+    kind: ComparisonKind,
+    reason: str,
+    patients: int = 0,
+    terms: dict[DesignGroup, float] | None = None,
 ) -> Comparison:
-    supported = pairs >= minimum
-    reason = (
-        f"{pairs} {what}" if supported else f"only {pairs} {what}; at least {minimum} are asked"
-    )
-    paired = not kind.endswith("healthy")
-    return Comparison(name, kind, terms if supported else {}, paired, pairs, supported, reason)
+    """Write a comparison, with terms if the cohort can answer it."""
+    paired, supported = not kind.endswith("healthy"), terms is not None
+    return Comparison(name, kind.value, terms or {}, paired, patients, supported, reason)
 
 
-def _refuse(name: str, kind: str, reason: str) -> Comparison:
-    return Comparison(name, kind, {}, not kind.endswith("healthy"), 0, False, reason)
+def _paired(
+    sheet: _Sheet,
+    name: str,
+    kind: ComparisonKind,
+    terms: dict[DesignGroup, float],
+    what: str,
+    pairs: int | None = None,
+) -> Comparison:
+    """Compare groups within patients: those who are in all of them count, if no number is given."""
+    pairs = sheet.patients(*terms) if pairs is None else pairs
+    if pairs < sheet.minimum:
+        reason = f"only {pairs} {what}; at least {sheet.minimum} are asked"
+        return _comparison(name, kind, reason, pairs)
+    return _comparison(name, kind, f"{pairs} {what}", pairs, terms)
 
 
-def _disease(sheet: _Sheet, minimum: int) -> Iterator[Comparison]:
+def _disease(sheet: _Sheet) -> Iterator[Comparison]:
     """Lesional against non-lesional skin at baseline, and at later visits within an arm."""
-    name, kind = f"lesional-nonlesional@{number(BASELINE)}", "lesional-nonlesional"
-    pairs = {
-        arm: len(
-            sheet.patients(arm, "lesional", BASELINE) & sheet.patients(arm, "nonlesional", BASELINE)
-        )
-        for arm in sheet.arms
-    }
-    total = sum(pairs.values())
-    states = {state for _, state, week in sheet.who if week == BASELINE}
-    missing = [s for s in ("lesional", "nonlesional") if s not in states]
+    kind = ComparisonKind.LESIONAL_NONLESIONAL
+    name = f"{kind}@{number(BASELINE)}"
+    missing = [s for s in (LESIONAL, NONLESIONAL) if s not in sheet.states()]
     if missing:
-        yield _refuse(name, kind, f"no {' and no '.join(missing)} samples at baseline")
+        yield _comparison(name, kind, f"no {' and no '.join(missing)} samples at baseline")
     else:
+        both = {
+            arm: sheet.patients((arm, LESIONAL, BASELINE), (arm, NONLESIONAL, BASELINE))
+            for arm in sheet.arms
+        }
+        total = sum(both.values())
         # Weighted by pairs, so that with complete data it is the mean over all patients.
-        terms: dict[DesignGroup, float] = {}
-        for arm, count in pairs.items():
-            if count:
-                terms[arm, "lesional", BASELINE] = count / total
-                terms[arm, "nonlesional", BASELINE] = -count / total
-        yield _judge(name, kind, terms, total, minimum, "patients with both at baseline")
+        terms = {
+            (arm, state, BASELINE): sign * count / total
+            for arm, count in both.items()
+            for state, sign in ((LESIONAL, 1), (NONLESIONAL, -1))
+            if count
+        }
+        yield _paired(sheet, name, kind, terms, "patients with both at baseline", total)
     for arm in sheet.arms:
-        for week in sheet.weeks("nonlesional", arm):
-            both = sheet.patients(arm, "lesional", week) & sheet.patients(arm, "nonlesional", week)
-            yield _judge(
-                f"{kind}:{arm}@{number(week)}",
-                kind,
-                {(arm, "lesional", week): 1.0, (arm, "nonlesional", week): -1.0},
-                len(both),
-                minimum,
-                f"patients with both at week {number(week)}",
-            )
+        for week in sheet.weeks(NONLESIONAL, arm):
+            terms = {(arm, LESIONAL, week): 1.0, (arm, NONLESIONAL, week): -1.0}
+            what = f"patients with both at week {number(week)}"
+            yield _paired(sheet, f"{kind}:{arm}@{number(week)}", kind, terms, what)
 
 
-def _change(sheet: _Sheet, arm: str, week: float) -> tuple[dict[DesignGroup, float], int]:
-    both = sheet.patients(arm, "lesional", week) & sheet.patients(arm, "lesional", BASELINE)
-    return {(arm, "lesional", week): 1.0, (arm, "lesional", BASELINE): -1.0}, len(both)
+def _change(arm: str, week: float) -> dict[DesignGroup, float]:
+    return {(arm, LESIONAL, week): 1.0, (arm, LESIONAL, BASELINE): -1.0}
 
 
-def _changes(sheet: _Sheet, minimum: int) -> Iterator[Comparison]:
+def _changes(sheet: _Sheet) -> Iterator[Comparison]:
     """Change of lesional skin from baseline, and what is left against non-lesional skin."""
-    if not sheet.weeks("lesional"):
-        reason = "no lesional samples after baseline"
-        yield _refuse("change", "change", reason)
-        yield _refuse("residual", "residual", reason)
+    change, residual = ComparisonKind.CHANGE, ComparisonKind.RESIDUAL
+    if not sheet.weeks(LESIONAL):
+        for kind in (change, residual):
+            yield _comparison(kind.value, kind, "no lesional samples after baseline")
     for arm in sheet.arms:
-        for week in sheet.weeks("lesional", arm):
+        for week in sheet.weeks(LESIONAL, arm):
             when = number(week)
-            terms, pairs = _change(sheet, arm, week)
             what = f"patients with lesional samples at baseline and week {when}"
-            yield _judge(f"change:{arm}@{when}", "change", terms, pairs, minimum, what)
-            name = f"residual:{arm}@{when}"
-            if not any(s == "nonlesional" and w == BASELINE for _, s, w in sheet.who):
-                yield _refuse(name, "residual", "no nonlesional samples at baseline")
+            yield _paired(sheet, f"{change}:{arm}@{when}", change, _change(arm, week), what)
+            name = f"{residual}:{arm}@{when}"
+            if NONLESIONAL not in sheet.states():
+                yield _comparison(name, residual, "no nonlesional samples at baseline")
                 continue
-            both = sheet.patients(arm, "lesional", week) & sheet.patients(
-                arm, "nonlesional", BASELINE
-            )
-            terms = {(arm, "lesional", week): 1.0, (arm, "nonlesional", BASELINE): -1.0}
+            terms = {(arm, LESIONAL, week): 1.0, (arm, NONLESIONAL, BASELINE): -1.0}
             what = f"patients with lesional at week {when} and nonlesional at baseline"
-            yield _judge(name, "residual", terms, len(both), minimum, what)
+            yield _paired(sheet, name, residual, terms, what)
 
 
-def _difference(sheet: _Sheet, first: str, second: str, week: float, minimum: int) -> Comparison:
-    name = f"change:{first}-{second}@{number(week)}"
-    (plus, n_first), (minus, n_second) = _change(sheet, first, week), _change(sheet, second, week)
-    terms = plus | {cell: -weight for cell, weight in minus.items()}
-    if min(n_first, n_second) < minimum:
-        reason = f"{n_first} pairs against {n_second}; at least {minimum} in each arm are asked"
-        return Comparison(name, "change-difference", {}, True, n_first + n_second, False, reason)
-    reason = f"{n_first} pairs of {first} against {n_second} of {second}"
-    return Comparison(name, "change-difference", terms, True, n_first + n_second, True, reason)
+def _difference(sheet: _Sheet, first: str, second: str, week: float) -> Comparison:
+    name, kind = f"change:{first}-{second}@{number(week)}", ComparisonKind.CHANGE_DIFFERENCE
+    plus, minus = _change(first, week), _change(second, week)
+    ours, others = sheet.patients(*plus), sheet.patients(*minus)
+    if min(ours, others) < sheet.minimum:
+        reason = f"{ours} pairs against {others}; at least {sheet.minimum} in each arm are asked"
+        return _comparison(name, kind, reason, ours + others)
+    terms = plus | {group: -weight for group, weight in minus.items()}
+    reason = f"{ours} pairs of {first} against {others} of {second}"
+    return _comparison(name, kind, reason, ours + others, terms)
 
 
-def _between_arms(sheet: _Sheet, placebo_arm: str | None, minimum: int) -> Iterator[Comparison]:
+def _between_arms(sheet: _Sheet, placebo_arm: str | None) -> Iterator[Comparison]:
     """Drug against placebo, and each dose against the next lower one of the same drug."""
-    kind = "change-difference"
-    drugs = [a for a in sheet.arms if a not in (placebo_arm, UNTREATED_ARM)]
+    kind = ComparisonKind.CHANGE_DIFFERENCE
+    drugs = [a for a in sheet.arms if a not in (placebo_arm, Arm.UNTREATED)]
     for arm in drugs:
-        for week in sheet.weeks("lesional", arm):
+        for week in sheet.weeks(LESIONAL, arm):
+            name = f"change:{arm}-{placebo_arm or 'placebo'}@{number(week)}"
             if placebo_arm is None:
-                name = f"change:{arm}-placebo@{number(week)}"
-                yield _refuse(name, kind, "the cohort has no placebo arm")
-            elif week not in sheet.weeks("lesional", placebo_arm):
-                name = f"change:{arm}-{placebo_arm}@{number(week)}"
+                yield _comparison(name, kind, "the cohort has no placebo arm")
+            elif week not in sheet.weeks(LESIONAL, placebo_arm):
                 reason = f"{placebo_arm} has no lesional samples at week {number(week)}"
-                yield _refuse(name, kind, reason)
+                yield _comparison(name, kind, reason)
             else:
-                yield _difference(sheet, arm, placebo_arm, week, minimum)
-    for low, high in _adjacent_doses(sheet, drugs):
-        for week in sheet.weeks("lesional", high):
-            if week in sheet.weeks("lesional", low):
-                yield _difference(sheet, high, low, week, minimum)
-
-
-def _adjacent_doses(sheet: _Sheet, arms: list[str]) -> list[tuple[str, str]]:
-    """Pairs of arms of one treatment at neighbouring doses, lower dose first."""
+                yield _difference(sheet, arm, placebo_arm, week)
     doses: dict[str, list[tuple[float, str]]] = {}
-    for arm in arms:
+    for arm in drugs:
         treatment, dose = sheet.doses[arm]
         if not np.isnan(dose):
             doses.setdefault(treatment, []).append((dose, arm))
-    ordered = [sorted(found) for _, found in sorted(doses.items())]
-    return [(low[1], high[1]) for found in ordered for low, high in pairwise(found)]
+    for _, found in sorted(doses.items()):
+        for (_, low), (_, high) in pairwise(sorted(found)):
+            for week in sheet.weeks(LESIONAL, high):
+                if week in sheet.weeks(LESIONAL, low):
+                    yield _difference(sheet, high, low, week)
 
 
-def _against_healthy(sheet: _Sheet, minimum: int) -> Iterator[Comparison]:
+def _against_healthy(sheet: _Sheet) -> Iterator[Comparison]:
     """Patients against healthy people: between patients, so without blocks."""
-    healthy = sheet.patients(HEALTHY_ARM, "healthy", BASELINE)
-    for state in ("lesional", "nonlesional"):
-        kind = f"{state}-healthy"
+    group = (Arm.HEALTHY.value, HEALTHY, BASELINE)
+    healthy = sheet.patients(group)
+
+    def compared(
+        name: str, kind: ComparisonKind, terms: dict[DesignGroup, float], ours: int, state: str
+    ) -> Comparison:
+        what = f"{ours} patients with {state} samples against {healthy} healthy people"
+        if min(ours, healthy) < sheet.minimum:
+            what += f"; at least {sheet.minimum} on each side are asked"
+            return _comparison(name, kind, what, ours + healthy)
+        return _comparison(name, kind, what, ours + healthy, terms | {group: -1.0})
+
+    for state, kind in (
+        (LESIONAL, ComparisonKind.LESIONAL_HEALTHY),
+        (NONLESIONAL, ComparisonKind.NONLESIONAL_HEALTHY),
+    ):
         name = f"{kind}@{number(BASELINE)}"
-        counts = {a: len(sheet.patients(a, state, BASELINE)) for a in sheet.arms}
+        counts = {arm: sheet.patients((arm, state, BASELINE)) for arm in sheet.arms}
         total = sum(counts.values())
         if not healthy or not total:
-            lacking = "healthy" if not healthy else state
-            yield _refuse(name, kind, f"no {lacking} samples at baseline")
+            lacking = state if healthy else HEALTHY
+            yield _comparison(name, kind, f"no {lacking} samples at baseline")
             continue
-        terms = {(a, state, BASELINE): n / total for a, n in counts.items() if n}
-        terms[HEALTHY_ARM, "healthy", BASELINE] = -1.0
-        yield _two_groups(name, kind, terms, total, len(healthy), state, minimum)
+        terms = {(arm, state, BASELINE): n / total for arm, n in counts.items() if n}
+        yield compared(name, kind, terms, total, state)
+    kind = ComparisonKind.RESIDUAL_HEALTHY
     for arm in sheet.arms if healthy else []:
-        for week in sheet.weeks("lesional", arm):
-            terms = {(arm, "lesional", week): 1.0, (HEALTHY_ARM, "healthy", BASELINE): -1.0}
-            found = len(sheet.patients(arm, "lesional", week))
-            name = f"residual-healthy:{arm}@{number(week)}"
-            yield _two_groups(
-                name, "residual-healthy", terms, found, len(healthy), "lesional", minimum
-            )
+        for week in sheet.weeks(LESIONAL, arm):
+            ours = sheet.patients((arm, LESIONAL, week))
+            name = f"{kind}:{arm}@{number(week)}"
+            yield compared(name, kind, {(arm, LESIONAL, week): 1.0}, ours, LESIONAL)
 
 
-def _two_groups(
-    name: str,
-    kind: str,
-    terms: dict[DesignGroup, float],
-    ours: int,
-    healthy: int,
-    state: str,
-    minimum: int,
-) -> Comparison:
-    what = f"{ours} patients with {state} samples against {healthy} healthy people"
-    if min(ours, healthy) < minimum:
-        reason = f"{what}; at least {minimum} on each side are asked"
-        return Comparison(name, kind, {}, False, ours + healthy, False, reason)
-    return Comparison(name, kind, terms, False, ours + healthy, True, what)
+# ---------------------------------------------------------------- biopsies that count as one
 
 
-def list_comparisons(
-    samples: pd.DataFrame, placebo_arm: str | None, minimum: int
-) -> list[Comparison]:
-    """List all comparisons of a sheet, supported or not, in a fixed order."""
-    sheet = _Sheet(samples)
-    return [
-        *_disease(sheet, minimum),
-        *_changes(sheet, minimum),
-        *_between_arms(sheet, placebo_arm or None, minimum),
-        *_against_healthy(sheet, minimum),
-    ]
+def combine_biopsies(samples: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Find the biopsies that paired statistics count as one: same patient, state and visit.
+
+    Two biopsies of one patient are not two patients. Log2 values and scores of such biopsies are
+    averaged (`average_rows`), counts are summed (`sum_rows`) before any comparison.
+
+    Parameters
+    ----------
+    samples
+        Canonical sample sheet, one row per biopsy.
+
+    Returns
+    -------
+    combined : DataFrame
+        Columns patient, state, week, arm, biopsies; one row per patient, state and visit, sorted.
+    codes : ndarray of int, shape (samples,)
+        The row of `combined` that each row of `samples` belongs to.
+    """
+    keys = pd.DataFrame(
+        {
+            "patient": samples["patient"].astype(str).to_numpy(),
+            "state": samples["state"].astype(str).to_numpy(),
+            "week": samples["week"].to_numpy(dtype=float),
+        }
+    )
+    groups = keys.groupby(["patient", "state", "week"], sort=True)
+    codes = groups.ngroup().to_numpy()
+    combined = groups.size().rename("biopsies").reset_index()
+    first = pd.Series(np.arange(len(codes))).groupby(codes).first().to_numpy()
+    combined["arm"] = samples["arm"].astype(str).to_numpy()[first]
+    return combined, codes
+
+
+def average_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Average rows of `values` (samples × features) that share a code; missing stays missing."""
+    return sum_rows(values, codes) / np.bincount(codes)[:, None]
+
+
+def sum_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Add up rows of `values` (samples × features) that share a code."""
+    total = np.zeros((codes.max() + 1, values.shape[1]))
+    np.add.at(total, codes, values)
+    return total

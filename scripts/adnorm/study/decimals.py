@@ -208,13 +208,9 @@ def cut_numbers(
 
 
 def _number_within(cell: str, start: int, end: int) -> tuple[str, str, bool, str]:
-    """Find a number in a cell: the whole of it, what the pattern takes, and what is before.
+    """Find a number in a cell: the whole, what the pattern takes, a doubtful dash, the word before.
 
-    Returns
-    -------
-    (whole, taken, dash, before)
-        Whether a dash stands between a letter and the number, which may be a minus or not, and
-        the word before it.
+    A dash between a letter and the number may be a minus or not.
     """
     part = cell[start:end]
     start += len(part) - len(part.lstrip())

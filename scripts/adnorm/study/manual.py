@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from adnorm.study.cohort import CohortFile
 from adnorm.study.config import RunConfig
-from adnorm.study.gene_lists import GeneSetRow
+from adnorm.study.gene_sets import GeneSetRow
 from adnorm.study.simulation import Simulation
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -127,7 +127,7 @@ class _Dumper(yaml.SafeDumper):
         return not (isinstance(data, dict) and "properties" in data)
 
 
-def _flow_when_short(dumper: _Dumper, data: list) -> yaml.Node:
+def _flow_when_short(dumper: _Dumper, data: list[Any]) -> yaml.Node:
     plain = all(not isinstance(value, dict | list) for value in data)
     return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
 
@@ -209,7 +209,7 @@ def _escaped(text: str) -> str:
 def renewed(text: str) -> str:
     """Put fresh tables between the ``<!-- keys: NAME -->`` and ``<!-- end -->`` markers."""
 
-    def table(match: re.Match) -> str:
+    def table(match: re.Match[str]) -> str:
         write = key_table if match[2] == "keys" else column_table
         return f"{match[1]}\n{write(match[3])}\n{match[4]}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -62,7 +63,7 @@ def own_person(raw: pd.DataFrame, spec: ColumnMapping, nobody: Iterable[str] = (
     if not best or spec.from_all or spec.pattern is not None:
         return ""
     rest = {k: v for k, v in spec.as_written().items() if k not in ("from", "missing")}
-    line: dict = {"from": [*spec.keys, best[0]]}
+    line: dict[str, Any] = {"from": [*spec.keys, best[0]]}
     if nobody or rest.get("values"):
         line |= {"pattern": "(?P<value>.+)"}
         line |= {"values": rest.pop("values", {}) | dict.fromkeys(nobody)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import SequenceMatcher
 
 import pandas as pd
@@ -78,10 +78,7 @@ def spelt_alike(key: str) -> str:
 def matching_columns(raw: pd.DataFrame, key: str) -> list[str]:
     """Return the raw columns that a key may mean: the one of this name, else those spelt alike.
 
-    Returns
-    -------
-    list of str
-        Several only where none has exactly this name and no spelling is nearer than the others.
+    They are several only where no spelling is nearer than the others.
 
     Examples
     --------
@@ -255,10 +252,10 @@ def _alike(name: str, other: str) -> bool:
     return SequenceMatcher(None, name.casefold(), other.casefold()).ratio() >= _ALIKE
 
 
-def line_with(column: str, spec: ColumnMapping, source: dict) -> str:
+def line_with(column: str, spec: ColumnMapping, source: Mapping[str, object]) -> str:
     """Write the mapping of a column as it stands, but from another source."""
     rest = {k: v for k, v in spec.as_written().items() if k not in ("from", "from_all")}
-    line = flow({column: source | rest})
+    line = flow({column: {**source, **rest}})
     return line if len(line) <= _LONGEST_LINE else flow({column: source})[:-1] + ", … as it is}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.yaml_text import read_yaml
+from adnorm.study.axis_genes import read_axis_genes
 from adnorm.study.cohort import (
     NO_TREATMENT,
     NUMBERS,
@@ -406,9 +407,6 @@ def _check_files(config: RunConfig, problems: Problems) -> str:
     except AdnormError as error:
         problems.add(f"gene_sets: {error}")
     if config.index.axis_genes:
-        # It needs pandas, which planning can do without.
-        from adnorm.study.axis_genes import read_axis_genes
-
         try:
             read_axis_genes(config.index.axis_genes)
         except AdnormError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,10 +31,9 @@ from adnorm.study.raw_fields import (
     number_advice,
     raw_values,
 )
-from adnorm.study.vocabulary import Arm, State
+from adnorm.study.vocabulary import Arm, Sex, State
 
-STATES = (State.LESIONAL, State.NONLESIONAL, State.HEALTHY)
-SEXES = ("female", "male")
+STATES, SEXES = tuple(State), (Sex.FEMALE, Sex.MALE)
 #: Smallest and largest value of what the clinic measures.
 RANGES = {"easi": (0, 72), "scorad": (0, 103), "itch_nrs": (0, 10), "age": (0, 120)}
 OPTIONAL = ("easi", "scorad", "itch_nrs", "responder", "batch", "sex", "age", "site")
@@ -122,15 +121,7 @@ def _check_unique(raw: pd.DataFrame, problems: Problems) -> None:
 def _canonical_columns(
     raw: pd.DataFrame, cohort: MeasuredCohort, where: str, problems: Problems
 ) -> tuple[pd.DataFrame, set[str]]:
-    """Apply every mapping of the cohort file; numbers become numbers here.
-
-    Returns
-    -------
-    sheet : DataFrame
-        The canonical columns.
-    unmapped : set of str
-        Columns with a problem of their own, noted already.
-    """
+    """Apply every mapping; give the canonical columns, and those with a problem noted already."""
     rules = cohort.samples.by_column
     sheet, unmapped = pd.DataFrame(index=raw.index), set()
     for column in (*REQUIRED, "dose_mg", *OPTIONAL):
@@ -249,20 +240,17 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
             dose = known_arms["dose_mg"].dropna()
             sheet.loc[rows.index, "treatment"] = treatment
             sheet.loc[rows.index, "dose_mg"] = dose.iloc[0] if len(dose) else float("nan")
-        if len(set(rows["state"]) & {"healthy"}) and len(set(rows["state"])) > 1:
+        if State.HEALTHY in set(rows["state"]) and rows["state"].nunique() > 1:
             problems.add(
                 f"patient '{patient}' has healthy and diseased samples ({listing(rows.index, 6)}); "
                 f"one of the two states is wrong, or two people share an id"
             )
     for arms, people in several.items():
         names = sheet.index[sheet["patient"].isin(people)]
-        who = f"patient '{people[0]}' is"
-        if len(people) > 1:
-            who = f"{len(people)} patients ({listing(people, 6)}) are"
         problems.add(
-            f"{who} in several arms: {listing(arms)} (samples {listing(names, 6)}). An arm belongs "
-            f"to a patient: map what baseline samples say (such as 'none') to `{OF_PATIENT}`, or "
-            f"split the patient id"
+            f"{_who(people, 'is', 'are')} in several arms: {listing(arms)} (samples "
+            f"{listing(names, 6)}). An arm belongs to a patient: map what baseline "
+            f"samples say (such as 'none') to `{OF_PATIENT}`, or split the patient id"
         )
     sheet["arm"] = [
         _arm_name(treatment, dose, is_healthy)
@@ -272,6 +260,16 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
     ]
     classes = {name: treatment.drug_class for name, treatment in cohort.treatments.items()}
     sheet["drug_class"] = sheet["treatment"].map(classes).fillna(NO_TREATMENT)
+
+
+def _who(people: Sequence[str], one: str, many: str) -> str:
+    if len(people) == 1:
+        return f"patient '{people[0]}' {one}"
+    return f"{len(people)} patients ({listing(people, 6)}) {many}"
+
+
+def _weeks(weeks: Iterable[float]) -> str:
+    return listing([number(week) for week in sorted(set(weeks))])
 
 
 def _arm_name(treatment: str, dose: float, healthy: bool) -> str:
@@ -303,13 +301,7 @@ def _excluded_table(reasons: pd.Series) -> pd.DataFrame:
 def _excluded_samples(
     raw: pd.DataFrame, rules: Sequence[ExclusionRule], problems: Problems
 ) -> pd.Series:
-    """Apply the `exclude:` rules of a cohort file.
-
-    Returns
-    -------
-    Series of str
-        The reason for each excluded sample, indexed by sample.
-    """
+    """Apply the `exclude:` rules of a cohort file: sample → the reason why it is left out."""
     reasons: dict[str, str] = {}
     for position, rule in enumerate(rules, 1):
         hit = _exclude_hits(raw, rule, f"exclude: rule {position}", problems)
@@ -378,10 +370,10 @@ def _check_visits(
     reference = cohort.reference
     baseline = sheet[sheet["week"] == BASELINE]
     if baseline.empty:
-        weeks = listing([number(w) for w in sorted(set(sheet["week"]))])
         problems.add(
             f"samples: week: no sample is at baseline (week 0), to which every visit is compared; "
-            f"the weeks of the samples: {weeks}. Map the visit before treatment to 0"
+            f"the weeks of the samples: {_weeks(sheet['week'])}. Map the visit before treatment to "
+            f"0"
         )
         return
     if reference is not None and not (baseline["state"] == reference).any():
@@ -394,10 +386,9 @@ def _check_visits(
         )
     for arm, rows in sheet.groupby("arm", sort=True):
         if not (rows["week"] == BASELINE).any():
-            weeks = listing([number(w) for w in sorted(set(rows["week"]))])
             problems.add(
-                f"arm '{arm}' has samples at weeks {weeks} but none at baseline (week 0); check "
-                f"the mapping of samples: week"
+                f"arm '{arm}' has samples at weeks {_weeks(rows['week'])} but none at baseline "
+                f"(week 0); check the mapping of samples: week"
             )
     _check_two_baselines(sheet, raw, cohort, problems)
     mapping = cohort.samples.patient
@@ -412,7 +403,7 @@ def _check_early_visits(
     early = sheet.index[sheet["week"] < BASELINE]
     if not len(early):
         return
-    weeks = listing([number(week) for week in sorted(set(sheet.loc[early, "week"]))])
+    weeks = _weeks(sheet.loc[early, "week"])
     finding = (
         f"samples: week: {len(early)} samples have a week below 0 ({weeks}; first: {early[0]}). "
         f"Baseline is week 0, and everything is compared with it"
@@ -473,12 +464,8 @@ def _check_two_baselines(
             advice = (
                 f"leave the earlier one out, below `exclude:`: `- {_leaving_out(left_out, spec)}`"
             )
-        who = (
-            f"patient '{people[0]}' has"
-            if len(people) == 1
-            else f"{len(people)} patients ({listing(people, 6)}) have"
-        )
         problems.add(
-            f"{who} two baselines: {listing(kinds)} of the key '{key}' are all week 0 (samples "
-            f"{listing(rows.index, 6)}); {advice}, or map it to its week if it is a later visit"
+            f"{_who(people, 'has', 'have')} two baselines: {listing(kinds)} of the key '{key}' "
+            f"are all week 0 (samples {listing(rows.index, 6)}); {advice}, or map it to "
+            f"its week if it is a later visit"
         )

@@ -226,9 +226,11 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
     return value
 
 
-def _gathered(kind: type[BaseModel], found: list[Any]) -> dict[tuple[Any, ...], list[dict]]:
+def _gathered(
+    kind: type[BaseModel], found: list[Any]
+) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
     """Bring errors together by the place that a person would mend."""
-    places: dict[tuple[Any, ...], list[dict]] = {}
+    places: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for error in found:
         path = tuple(error["loc"])
         if path and path[-1] == "[key]":
@@ -254,7 +256,7 @@ def _gathered(kind: type[BaseModel], found: list[Any]) -> dict[tuple[Any, ...], 
     return places
 
 
-def _meant(place: _Place, instance: Mapping[str, Any], errors: list[dict]) -> list[str]:
+def _meant(place: _Place, instance: Mapping[str, Any], errors: list[dict[str, Any]]) -> list[str]:
     """List the known keys that unknown ones were probably meant for."""
     unknown = [key for error in errors for key in error.get("unknown", ())]
     absent = [key for key in place.keys if key not in instance] if unknown else []
@@ -402,7 +404,7 @@ _BOUNDS = {
 }
 
 
-def _sentence(place: _Place, error: dict) -> str:
+def _sentence(place: _Place, error: dict[str, Any]) -> str:
     """Turn what pydantic found into a sentence that says what to do."""
     if "unknown" in error:
         known = place.keys

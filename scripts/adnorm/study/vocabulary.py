@@ -99,10 +99,25 @@ class Family(StrEnum):
     NONE = "none"
 
 
-class SetCategory(StrEnum):
-    """Category of sets that a file gives no category: those of a GMT, and a user's own."""
+class SetRole(StrEnum):
+    """What a gene set serves for."""
 
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    CONTEXT = "context"
+    #: Cells, not regulation.
+    COMPOSITION = "composition"
+    #: Must not move.
+    CONTROL = "control"
+
+
+class SetCategory(StrEnum):
+    """Categories of gene sets that are treated otherwise than the rest; a file may name any."""
+
+    #: Of sets that a file gives no category: those of a GMT, and a user's own.
     OWN = "own"
+    COMPOSITION = "composition"
+    CONTROL = "control"
 
 
 class DrugFamily(StrEnum):

@@ -22,7 +22,7 @@ from adnorm.figures.names import TITLES
 from adnorm.figures.page.html import write_page
 from adnorm.figures.page.methods import REFERENCES, methods_values, versions
 from adnorm.figures.quality import flag_words
-from adnorm.study.vocabulary import ComparisonKind
+from adnorm.study.vocabulary import ComparisonKind, SetRole
 
 #: Figures that stand on the page itself; the report has all of them.
 SHOWN = ("set_changes", "patients", "genes_itch", "genes_barrier")
@@ -176,7 +176,7 @@ def warnings(data: CohortData) -> list[str]:
 def _moved_controls(data: CohortData) -> tuple[list[str], int]:
     """List control sets that change, strongest first, and count the changes that were tested."""
     sets = data.sets
-    controls = sets.index[(sets["role"] == "control") & (sets.index != NO_ALARM)]
+    controls = sets.index[(sets["role"] == SetRole.CONTROL) & (sets.index != NO_ALARM)]
     kinds = {c.contrast: c.kind for c in supported_columns(data)}
     effects = data.shown_effects(list(kinds))
     rows = effects[effects["set"].isin(controls) & effects["change"].notna()]
