@@ -106,6 +106,44 @@ def test_a_setting_reruns_its_stage_and_what_follows(planned):
     assert not {"fetch", "expression", "scores", "effects", "figures"} & rules
 
 
+#: An added file by what it holds: its text, and whether expression runs again.
+ADDED = {
+    "genes that our sets name": ("mine\tx\tIL31\tIL13\tFLG\tFLG2\tKRT16\n", False),
+    "names that our sets call retired": ("mine\tx\tLOR\tIL8\tIL13\tFLG\n", False),
+    "another spelling": ("mine\tx\til13\tKrt16\tFLG\tIL31\n", True),
+}
+
+
+@pytest.mark.parametrize(("content", "expressed"), ADDED.values(), ids=list(ADDED))
+def test_an_added_set_reruns_scores_and_what_follows(planned, finished, content, expressed):
+    (finished / "more.gmt").write_text(content)
+    rules = planned(gene_sets=["sets.tsv", "more.gmt"])
+    assert {"scores", "effects", "figures", "index", "index_figures", "atlas"} <= rules
+    assert "fetch" not in rules and ("expression" in rules) == expressed
+
+
+@pytest.mark.parametrize("kind", ["names that our sets call retired", "another spelling"])
+def test_a_set_added_later_gives_what_it_gives_from_the_start(
+    finished, snakemake, configure, tmp_path, kind
+):
+    first = yaml.safe_load((finished / "run.yaml").read_text())
+    made = {}
+    for order in ("later", "at once"):
+        folder = tmp_path / order
+        shutil.copytree(finished, folder, ignore=shutil.ignore_patterns("published"))
+        if order == "at once":
+            shutil.rmtree(folder / "out")
+            shutil.rmtree(folder / ".snakemake")
+        (folder / "more.gmt").write_text(ADDED[kind][0])
+        configure(folder, first | {"gene_sets": ["sets.tsv", "more.gmt"]})
+        snakemake(folder, "--configfile", "run.yaml")
+        files = (path for path in (folder / "out").rglob("*") if path.is_file())
+        results = (path for path in files if not {"logs", "fetch"} & {*path.parts})
+        made[order] = {str(p.relative_to(folder)): p.read_bytes() for p in results}
+    assert len(made["later"]) > 60 and made["later"].keys() == made["at once"].keys()
+    assert [n for n, content in made["later"].items() if made["at once"][n] != content] == []
+
+
 def test_values_of_the_command_line_have_the_type_of_their_key(planned):
     typed = ["geo={attempts: 5}", "index={bootstrap: 2000}", "identifiers={table: null}"]
     assert planned(None, "--config", *typed) == set()
