@@ -381,9 +381,9 @@ def test_half_of_the_genes_of_the_sets_is_a_warning(trial):
 
 
 def test_added_sets_that_the_table_lacks_are_a_warning_too(trial):
-    mouse = trial.folder / "mouse.gmt"
-    mouse.write_text("strange\tx\tTrp53\tKrt16b\tFlgb\n")
-    trial.config = {"gene_sets": [str(trial.repository / GENE_SETS), str(mouse)]}
+    strange = trial.folder / "strange.gmt"
+    strange.write_text("strange\tx\tNOWHERE1\tNOWHERE2\tNOWHERE3\n")
+    trial.config = {"gene_sets": [str(trial.repository / GENE_SETS), str(strange)]}
     found = trial.fine()
     assert found.tables["losses"].empty
     assert len(found.warnings) == 2 and "3 of 3 genes that the added gene sets" in found.warnings[0]

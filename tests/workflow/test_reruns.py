@@ -18,6 +18,8 @@ from builders.fetched import fetch_cohort
 SMALL = "demo_reference_array"
 #: What shows a cohort, and what lists all of them.
 SHOWN = {"figures", "cohorts", "finished"}
+#: Folders of results that hold no table of a stage between the files and the index.
+NO_STAGE = {"fetch", "figures", "atlas", "logs"}
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +128,9 @@ def test_an_added_set_reruns_scores_and_what_follows(planned, finished, content,
 def test_a_set_added_later_gives_what_it_gives_from_the_start(
     finished, snakemake, configure, tmp_path, kind
 ):
+    """Figures draw these tables and compute nothing."""
     first = yaml.safe_load((finished / "run.yaml").read_text())
+    targets = [f"out/{SMALL}/{name}.tsv" for name in ("index/index", "effects/enrichment")]
     made = {}
     for order in ("later", "at once"):
         folder = tmp_path / order
@@ -136,11 +140,11 @@ def test_a_set_added_later_gives_what_it_gives_from_the_start(
             shutil.rmtree(folder / ".snakemake")
         (folder / "more.gmt").write_text(ADDED[kind][0])
         configure(folder, first | {"gene_sets": ["sets.tsv", "more.gmt"]})
-        snakemake(folder, "--configfile", "run.yaml")
+        snakemake(folder, *targets, "--configfile", "run.yaml")
         files = (path for path in (folder / "out").rglob("*") if path.is_file())
-        results = (path for path in files if not {"logs", "fetch"} & {*path.parts})
+        results = (path for path in files if not NO_STAGE & {*path.parts})
         made[order] = {str(p.relative_to(folder)): p.read_bytes() for p in results}
-    assert len(made["later"]) > 60 and made["later"].keys() == made["at once"].keys()
+    assert len(made["later"]) > 20 and made["later"].keys() == made["at once"].keys()
     assert [n for n, content in made["later"].items() if made["at once"][n] != content] == []
 
 
