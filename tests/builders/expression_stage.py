@@ -64,7 +64,16 @@ def expression_outputs(folder):
 
 
 def express(
-    manifest, cohort, gene_sets, folder, identifiers=None, *, pinned=None, minimum_pairs=3, **rules
+    manifest,
+    cohort,
+    gene_sets,
+    folder,
+    identifiers=None,
+    *,
+    pinned=None,
+    symbols=None,
+    minimum_pairs=3,
+    **rules,
 ):
     """Run the stage; `rules` change defaults of the section `expression`.
 
@@ -80,6 +89,7 @@ def express(
         expression=ExpressionSettings(**rules),
         minimum_pairs=minimum_pairs,
         identifiers_sha256=pinned,
+        symbols=symbols,
     )
     inputs = {
         "manifest": Path(manifest),

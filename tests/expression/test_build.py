@@ -20,6 +20,7 @@ import scanpy as sc
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
 from adnorm.expression.library_sizes import tmm_factors
+from adnorm.study.gene_sets import SetSymbols, read_gene_sets
 from adnorm.study.reading import read_cohort
 from builders.expression_stage import GENE_SETS, SAMPLES, express, small_cohort, write_manifest
 
@@ -56,10 +57,10 @@ def local_cohort(folder, **changes):
     return cohort, counts
 
 
-def run_local(folder, repository, cohort, outdir="out", **rules):
+def run_local(folder, repository, cohort, outdir="out", added=(), **rules):
     files = {"table": "counts.csv", "sheet": "sheet.csv"}
     manifest = write_manifest(folder, "own", "local", files)
-    return express(manifest, cohort, [repository / GENE_SETS], folder / outdir, **rules)
+    return express(manifest, cohort, [repository / GENE_SETS, *added], folder / outdir, **rules)
 
 
 @pytest.fixture
@@ -721,3 +722,51 @@ def test_annotation_of_another_platform(bench):
         file.write("ID\tGene symbol\nILMN_1\tFLG\nILMN_2\tKRT16\n")
     bench.write()
     bench.stops("knows only 0 of 4 probes", "another platform")
+
+
+# ---------------------------------------------------------------- gene sets beside ours
+
+HEAD = "set\tsymbol\tdirection\tprevious_symbols\n"
+
+
+def written_with(folder, repository, outdir, *added):
+    """The bytes of all results with added files, and the digest of what they were read by."""
+    cohort, _ = local_cohort(folder)
+    outputs = run_local(folder, repository, cohort, outdir, added)
+    symbols = SetSymbols.of(read_gene_sets([repository / GENE_SETS, *added])).digest
+    return {name: path.read_bytes() for name, path in outputs.items()}, symbols
+
+
+@pytest.mark.parametrize(
+    ("content", "changes"),
+    [
+        ("mine\tx\tFLG\tKRT16\tIL4R\n", ()),
+        ("mine\tx\tLOR\tIL8\tC9orf26\n", ()),
+        # The platform has no such genes: nothing but the digest, which does not know the platform.
+        ("mine\tx\tFLG\tNOWHERE1\n", ()),
+        ("mine\tx\tflg\tkrt16\n", ()),
+        ("mine\tx\tFLG\tGene3\n", ("identifiers", "expression")),
+        ("mine\tx\tFLG\tSEPT2\n", ("identifiers", "expression")),
+        (f"{HEAD}mine\tTRUE4\tup\tGENE4\n", ("identifiers", "expression")),
+    ],
+    ids=["known", "retired", "new", "lower case", "spelling", "family", "previous"],
+)
+def test_added_sets_change_nothing_unless_their_digest_does(tmp_path, repository, content, changes):
+    added = tmp_path / ("mine.tsv" if content.startswith("set") else "mine.gmt")
+    added.write_text(content)
+    alone, of_alone = written_with(tmp_path, repository, "alone")
+    both, of_both = written_with(tmp_path, repository, "both", added)
+    assert tuple(name for name in both if both[name] != alone[name]) == changes
+    assert of_both != of_alone if changes else True
+
+
+def test_gene_sets_that_change_during_a_run_are_refused(tmp_path, repository):
+    cohort, _ = local_cohort(tmp_path)
+    added = tmp_path / "mine.gmt"
+    added.write_text("mine\tx\tFLG\tNOWHERE1\n")
+    planned = SetSymbols.of(read_gene_sets([repository / GENE_SETS, added])).digest
+    run_local(tmp_path, repository, cohort, "first", [added], symbols=planned)
+    added.write_text("mine\tx\tFLG\tNOWHERE2\n")
+    with pytest.raises(AdnormError, match="gene-set files changed during the run"):
+        run_local(tmp_path, repository, cohort, "second", [added], symbols=planned)
+    assert not list((tmp_path / "second").glob("*"))

@@ -14,8 +14,8 @@ from adnorm.base.logs import get_logger
 from adnorm.base.losses import Loss, losses_table, tell
 from adnorm.cli.check import as_json, as_text
 from adnorm.cli.inspection import inspect_cohort
-from adnorm.expression.losses import set_losses
-from adnorm.study.gene_sets import read_gene_sets
+from adnorm.expression.losses import judged_losses
+from adnorm.study.gene_sets import SetSymbols, read_gene_sets
 from adnorm.study.people import find_spellings, joining_line, spelling
 from adnorm.study.reading import read_study
 from builders.cohorts import mapping_of
@@ -372,14 +372,24 @@ def test_half_of_the_genes_of_the_sets_is_a_warning(trial):
     assert any("genes that the gene sets ask for are not in the table" in w for w in found.warnings)
 
 
+def test_added_sets_that_the_table_lacks_are_a_warning_too(trial):
+    strange = trial.folder / "strange.gmt"
+    strange.write_text("strange\tx\tNOWHERE1\tNOWHERE2\tNOWHERE3\n")
+    trial.config = {"gene_sets": [str(trial.repository / GENE_SETS), str(strange)]}
+    found = trial.fine()
+    assert found.tables["losses"].empty
+    assert len(found.warnings) == 2 and "3 of 3 genes that the added gene sets" in found.warnings[0]
+
+
 def test_a_small_panel_is_accepted_with_a_warning(repository):
     sets = read_gene_sets([repository / GENE_SETS])
     members = [gene.symbol for gene in sets["itch_core_skin_up"].scored][:4]
-    losses = set_losses(sets, pd.Index(members), "t")
+    judging = SetSymbols.of(sets).judging
+    losses = judged_losses(judging, pd.Index(members), "t")
     assert [loss.warns for loss in losses] == [True, True]
     strange = [f"contig{i}x" for i in range(2000)]
     with pytest.raises(AdnormError, match=r"4 of the 697 genes .* 42 of 47 sets cannot be scored"):
-        set_losses(sets, pd.Index([*members, *strange]), "t")
+        judged_losses(judging, pd.Index([*members, *strange]), "t")
 
 
 # ---------------------------------------------------------------- check stops where a run stops

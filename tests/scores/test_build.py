@@ -121,6 +121,20 @@ def test_flagged_sets_are_scored_and_unscored_sets_are_empty(outputs):
         assert np.isfinite(layer[:, ~missing]).all()
 
 
+def test_what_the_platform_lacks_of_added_sets_is_a_warning(tmp_path, files, caplog):
+    """The stage expression tells it of the first table alone, so that one more set reruns less."""
+    caplog.set_level("INFO", logger="adnorm")
+    more = tmp_path / "lacking.gmt"
+    more.write_text("strange\tx\tMOUSE1\tMOUSE2\nfew\tx\tMOUSE1\tLOW1\tGENE041\n")
+    run(tmp_path, [*files, more], methods=("zscore",))
+    told = [(r.levelname, r.getMessage()) for r in caplog.records if "added gene" in r.message]
+    assert [level for level, _ in told] == ["INFO", "WARNING"]
+    # LOW1 is in the table, if without expression; ABSENT1 is of the first table.
+    assert told[0][1].startswith("2 of 23 genes that the added gene sets ask for are not in")
+    assert "'MOUSE1', 'MOUSE2';" in told[0][1]
+    assert told[1][1].startswith("1 of 3 added gene sets have no two genes in the table (33 %)")
+
+
 def test_no_nullable_strings_reach_the_file(outputs):
     encodings = []
     with h5py.File(outputs["scores"]) as file:

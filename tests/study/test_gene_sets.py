@@ -6,12 +6,13 @@ import gzip
 import logging
 import re
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.logs import get_logger
-from adnorm.study.gene_sets import Gene, GeneSet, previous_symbols, read_gene_sets
+from adnorm.study.gene_sets import Gene, GeneSet, SetSymbols, previous_symbols, read_gene_sets
 from adnorm.study.vocabulary import SetRole
 
 
@@ -223,6 +224,64 @@ def test_sets_of_a_second_table_are_a_family_of_their_own(ours, repository, tmp_
     assert {name: both[name].family for name in ours} == {n: s.family for n, s in ours.items()}
     assert {s.family for s in ours.values()} == {"primary", "curated"}
     assert read_gene_sets([table])["mine"].family == "primary"
+
+
+# ---------------------------------------------------------------- what a platform is read by
+
+#: An added file by what it holds: its name and text, and whether a platform is read as before.
+ADDED = {
+    "genes that our table names": ("m.gmt", "mine\tx\tIL31\tFLG\n", True),
+    "names that our table calls retired": ("m.gmt", "mine\tx\tIL8\tLOR\tFLG\n", True),
+    "our genes with words of their own": (
+        "m.tsv",
+        "set\tlabel\tsymbol\tdirection\tprevious_symbols\nmine\tM\tIL33\tdown\tC9orf26\n",
+        True,
+    ),
+    "a new gene": ("m.gmt", "mine\tx\tIL31\tZZZ3\n", False),
+    "another spelling": ("m.gmt", "mine\tx\tIL31\tflg\n", False),
+    "a new retired name": (
+        "m.tsv",
+        "set\tsymbol\tdirection\tprevious_symbols\nmine\tFLG\tup\tPFLG\n",
+        False,
+    ),
+    "a newer name": (
+        "m.tsv",
+        "set\tsymbol\tdirection\tprevious_symbols\nmine\tFLGX\tup\tFLG\n",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "same"), ADDED.values(), ids=list(ADDED))
+def test_what_a_platform_is_read_by(ours, repository, tmp_path, name, content, same):
+    added, shipped = tmp_path / name, repository / "config" / "gene_sets" / "adnorm.tsv"
+    added.write_text(content)
+    alone, both = SetSymbols.of(ours), SetSymbols.of(read_gene_sets([shipped, added]))
+    assert (both == alone) == (both.digest == alone.digest) == same
+    if added.suffix == ".gmt":
+        turned = SetSymbols.of(read_gene_sets([added, shipped]))
+        assert turned.digest == both.digest
+
+
+def test_a_platform_is_judged_by_the_first_table_or_the_first_file(ours, repository, tmp_path):
+    one, two = tmp_path / "one.gmt", tmp_path / "two.gmt"
+    one.write_text("one\tx\tIL31\tFLG\n")
+    two.write_text("two\tx\tIL31\tFLG\n")
+    shipped = repository / "config" / "gene_sets" / "adnorm.tsv"
+    judging = [SetSymbols.of(read_gene_sets(f)).judging for f in ([one, shipped], [one, two])]
+    assert list(judging[0]) == list(ours) and list(judging[1]) == ["one"]
+
+
+def test_every_part_of_what_is_taken_from_sets_counts():
+    first = SetSymbols(frozenset("AB"), {"X": "A"}, {"s": frozenset("A")})
+    others = [
+        replace(first, approved=frozenset("A")),
+        replace(first, previous={"X": "B"}),
+        replace(first, judging={"s": frozenset("AB")}),
+        replace(first, judging={"t": frozenset("A")}),
+        replace(first, judging={"s": frozenset("A"), "t": frozenset()}),
+    ]
+    assert len({first.digest, *(other.digest for other in others)}) == 6
 
 
 # ---------------------------------------------------------------- GMT files as people have them

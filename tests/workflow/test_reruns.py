@@ -18,6 +18,8 @@ from builders.fetched import fetch_cohort
 SMALL = "demo_reference_array"
 #: What shows a cohort, and what lists all of them.
 SHOWN = {"figures", "cohorts", "finished"}
+#: Folders of results that hold no table of a stage between the files and the index.
+NO_STAGE = {"fetch", "figures", "atlas", "logs"}
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,46 @@ def test_a_setting_reruns_its_stage_and_what_follows(planned):
     rules = planned(index={"bootstrap": 300})
     assert {"index", "index_figures", "atlas"} <= rules
     assert not {"fetch", "expression", "scores", "effects", "figures"} & rules
+
+
+#: An added file by what it holds: its text, and whether expression runs again.
+ADDED = {
+    "genes that our sets name": ("mine\tx\tIL31\tIL13\tFLG\tFLG2\tKRT16\n", False),
+    "names that our sets call retired": ("mine\tx\tLOR\tIL8\tIL13\tFLG\n", False),
+    "another spelling": ("mine\tx\til13\tKrt16\tFLG\tIL31\n", True),
+}
+
+
+@pytest.mark.parametrize(("content", "expressed"), ADDED.values(), ids=list(ADDED))
+def test_an_added_set_reruns_scores_and_what_follows(planned, finished, content, expressed):
+    (finished / "more.gmt").write_text(content)
+    rules = planned(gene_sets=["sets.tsv", "more.gmt"])
+    assert {"scores", "effects", "figures", "index", "index_figures", "atlas"} <= rules
+    assert "fetch" not in rules and ("expression" in rules) == expressed
+
+
+@pytest.mark.parametrize("kind", ["names that our sets call retired", "another spelling"])
+def test_a_set_added_later_gives_what_it_gives_from_the_start(
+    finished, snakemake, configure, tmp_path, kind
+):
+    """Figures draw these tables and compute nothing."""
+    first = yaml.safe_load((finished / "run.yaml").read_text())
+    targets = [f"out/{SMALL}/{name}.tsv" for name in ("index/index", "effects/enrichment")]
+    made = {}
+    for order in ("later", "at once"):
+        folder = tmp_path / order
+        shutil.copytree(finished, folder, ignore=shutil.ignore_patterns("published"))
+        if order == "at once":
+            shutil.rmtree(folder / "out")
+            shutil.rmtree(folder / ".snakemake")
+        (folder / "more.gmt").write_text(ADDED[kind][0])
+        configure(folder, first | {"gene_sets": ["sets.tsv", "more.gmt"]})
+        snakemake(folder, *targets, "--configfile", "run.yaml")
+        files = (path for path in (folder / "out").rglob("*") if path.is_file())
+        results = (path for path in files if not NO_STAGE & {*path.parts})
+        made[order] = {str(p.relative_to(folder)): p.read_bytes() for p in results}
+    assert len(made["later"]) > 20 and made["later"].keys() == made["at once"].keys()
+    assert [n for n, content in made["later"].items() if made["at once"][n] != content] == []
 
 
 def test_values_of_the_command_line_have_the_type_of_their_key(planned):

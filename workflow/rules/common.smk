@@ -81,12 +81,13 @@ def expression_settings(wildcards):
         "expression": SETTINGS["expression"],
         "minimum_pairs": SETTINGS["effects"]["minimum_pairs"],
         "identifiers_sha256": SETTINGS["identifiers"]["sha256"],
+        "symbols": STUDY.symbols,
     }
 
 
-def manner(**settings):
-    """Settings that change no result: what asks for the input is not compared by Snakemake."""
-    return lambda wildcards, input: harmless(settings)
+def uncompared(**values):
+    """What alone reruns nothing: Snakemake does not compare what asks for the input."""
+    return lambda wildcards, input: harmless(values)
 
 
 def fetch_inputs(wildcards):

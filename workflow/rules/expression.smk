@@ -4,7 +4,6 @@ rule expression:
         left_by("{cohort}/logs/expression"),
         manifest="<results>/{cohort}/fetch/manifest.json",
         identifiers=IDENTIFIERS,
-        gene_sets=SETTINGS["gene_sets"],
     output:
         samples="<results>/{cohort}/expression/samples.tsv",
         excluded="<results>/{cohort}/expression/excluded.tsv",
@@ -25,6 +24,8 @@ rule expression:
         "../../envs/adnorm.yaml"
     params:
         settings=expression_settings,
+        # What is taken from them stands in the settings as a digest.
+        files=uncompared(gene_sets=SETTINGS["gene_sets"]),
         code=code_digest("expression"),
     message:
         "{wildcards.cohort}: expression"

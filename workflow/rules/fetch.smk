@@ -13,7 +13,7 @@ rule fetch:
         "../../envs/adnorm.yaml"
     params:
         settings=fetch_settings,
-        manner=manner(geo=WORKING["geo"]),
+        manner=uncompared(geo=WORKING["geo"]),
         code=code_digest("fetch"),
     message:
         "{wildcards.cohort}: fetching the files"
@@ -39,7 +39,7 @@ rule fetch_identifiers:
                 "geo": DECIDING["geo"],
             }
         ),
-        manner=manner(geo=WORKING["geo"]),
+        manner=uncompared(geo=WORKING["geo"]),
         code=code_digest("fetch_identifiers"),
     message:
         "fetching the identifier table {wildcards.file}"

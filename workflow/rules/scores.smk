@@ -20,7 +20,7 @@ rule scores:
     threads: SETTINGS["scores"]["threads"]
     params:
         settings=harmless(DECIDING["scores"]),
-        manner=manner(**WORKING["scores"]),
+        manner=uncompared(**WORKING["scores"]),
         code=code_digest("scores"),
     message:
         "{wildcards.cohort}: gene-set scores"

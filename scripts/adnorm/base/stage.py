@@ -57,7 +57,8 @@ def run(
     ----------
     job
         Snakemake's object of the job: ``input``, ``output``, ``params`` (``settings``; ``manner``,
-        which is settings that change no result; and, where the stage draws random numbers,
+        which is settings that change no result; ``files``, which are inputs too, but those of which
+        a setting says what the result depends on; and, where the stage draws random numbers,
         ``seed``), ``log``, ``wildcards``. Only named inputs are handed to the stage.
     stage
         Name of the stage, for messages.
@@ -80,7 +81,7 @@ def run(
         inputs = {
             name: _paths(finished(value) if name in joins else value)
             for name, value in job.input.items()
-        }
+        } | {name: _paths(value) for name, value in original(job.params.get("files", {})).items()}
         outputs = {name: _paths(value) for name, value in job.output.items()}
         values = original(job.params.get("settings", {}))
         for key, value in original(job.params.get("manner", {})).items():

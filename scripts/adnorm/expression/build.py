@@ -26,7 +26,12 @@ from adnorm.expression.library_sizes import (
     normalize_probes,
     wants_quantile,
 )
-from adnorm.expression.losses import pair_losses, sample_losses, set_losses, spelling_losses
+from adnorm.expression.losses import (
+    judged_losses,
+    pair_losses,
+    sample_losses,
+    spelling_losses,
+)
 from adnorm.expression.quality import (
     assess_quality,
     below_library_limit,
@@ -40,7 +45,7 @@ from adnorm.readers.annotation import IdentifierTable, read_identifier_table
 from adnorm.study.cohort import MeasuredCohort
 from adnorm.study.comparisons import derive_design, design_tables
 from adnorm.study.config import ExpressionSettings, Section
-from adnorm.study.gene_sets import GeneSet, previous_symbols, read_gene_sets
+from adnorm.study.gene_sets import SetSymbols, read_gene_sets
 from adnorm.study.vocabulary import Route, Scale
 
 if TYPE_CHECKING:
@@ -56,6 +61,8 @@ class StageSettings(Section):
     minimum_pairs: int
     #: The digest that is pinned for the identifier table, if one is.
     identifiers_sha256: str | None = None
+    #: Digest of what is taken from the gene sets, as the run was planned with; see `SetSymbols`.
+    symbols: str | None = None
 
 
 def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> None:
@@ -95,9 +102,12 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
     progress(f"values: {counted(rows, 'row')} × {counted(columns, 'sample')}")
     turned, overruled = _verified(measured, sources, samples)
     values, scale = turned.values, turned.scale
-    gene_sets = read_gene_sets(inputs["gene_sets"])
+    in_sets = SetSymbols.of(read_gene_sets(inputs["gene_sets"]))
+    if settings.symbols not in (None, in_sets.digest):
+        # The digest is all that a later call compares.
+        raise AdnormError("the gene-set files changed during the run; call it once more")
     collapse = rule_for(scale, assay, rules.collapse)
-    map_genes = _gene_mapping(sources, gene_sets, table_path, collapse)
+    map_genes = _gene_mapping(sources, in_sets, table_path, collapse)
     genes = map_genes(normalize_probes(values, assay, rules))
     progress(f"identifiers: {counted(len(genes.values), 'gene')}")
     quality, normalized = _normalize_and_assess(genes, samples, cohort, scale, rules)
@@ -117,7 +127,7 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
         *spelling_losses(kept, cohort),
         *pair_losses(kept),
         *genes.losses,
-        *set_losses(gene_sets, genes.values.index, sources.values_name),
+        *judged_losses(in_sets.judging, genes.values.index, sources.values_name),
     ]
     tell(losses)
     design, comparisons = design_tables(
@@ -172,7 +182,7 @@ def _lane_steps(lanes: dict[str, list[str]]) -> list[tuple[str, int, str]]:
 
 
 def _gene_mapping(
-    sources: Sources, gene_sets: dict[str, GeneSet], table_path: Path | None, collapse: str
+    sources: Sources, in_sets: SetSymbols, table_path: Path | None, collapse: str
 ) -> partial[GeneTable]:
     """Gather what maps rows to genes."""
     table = None
@@ -184,7 +194,7 @@ def _gene_mapping(
     return partial(
         to_gene_symbols,
         where=sources.values_name,
-        known=known_symbols(gene_sets, table or ncbi),
+        known=known_symbols(in_sets, table or ncbi),
         annotation=sources.annotation(),
         ensembl=dict(table.ensembl) if table else None,
         entrez=entrez if table or ncbi else None,
@@ -192,11 +202,11 @@ def _gene_mapping(
     )
 
 
-def known_symbols(sets: dict[str, GeneSet], table: IdentifierTable | None) -> KnownSymbols:
+def known_symbols(sets: SetSymbols, table: IdentifierTable | None) -> KnownSymbols:
     """Join what the gene sets and the identifier table know about symbols."""
     return KnownSymbols(
-        in_sets=frozenset(gene.symbol for s in sets.values() for gene in s.genes),
-        curated=previous_symbols(sets),
+        in_sets=sets.approved,
+        curated=sets.previous,
         approved=frozenset(table.approved) if table else frozenset(),
         previous=dict(table.previous) if table else {},
         ambiguous=dict(table.ambiguous) if table else {},

@@ -10,7 +10,7 @@ from adnorm.base.errors import AdnormError, listing
 from adnorm.base.losses import Loss
 from adnorm.study.cohort import MeasuredCohort
 from adnorm.study.comparisons import BASELINE
-from adnorm.study.gene_sets import GeneSet
+from adnorm.study.gene_sets import FEWEST_GENES, set_losses
 from adnorm.study.people import describe, find_spellings, joining_line
 from adnorm.study.vocabulary import State
 
@@ -18,14 +18,10 @@ from adnorm.study.vocabulary import State
 _MANY_PATIENTS = 0.2
 #: Two biopsies for each patient are common; three and more mostly mean that people were merged.
 _MANY_AVERAGED = 0.6
-#: Platforms lack some genes of any set; beyond this share a person must know.
-_MANY_GENES = 0.2
 #: Below this share of the genes that the sets ask for, the rows are no human transcriptome …
 _FEWEST_FOUND = 0.05
 #: … if they are that many, and the sets ask for so many that the share means something.
 _TRANSCRIPTOME, _MANY_IN_SETS = 1000, 100
-#: A score needs so many genes of a set.
-_SCORED = 2
 _SHOWN = 6
 
 
@@ -107,7 +103,7 @@ def spelling_losses(samples: pd.DataFrame, cohort: MeasuredCohort) -> list[Loss]
     return [Loss(what, count, samples["patient"].nunique(), detail, advice, above=0.0)]
 
 
-def set_losses(sets: Mapping[str, GeneSet], genes: pd.Index, where: str) -> list[Loss]:
+def judged_losses(sets: Mapping[str, frozenset[str]], genes: pd.Index, where: str) -> list[Loss]:
     """Say how many genes of the gene sets the table lacks.
 
     A table as long as a transcriptome that has hardly any is refused: these are no human genes.
@@ -116,36 +112,24 @@ def set_losses(sets: Mapping[str, GeneSet], genes: pd.Index, where: str) -> list
     Parameters
     ----------
     sets
-        Gene sets by name.
+        `SetSymbols.judging`.
     genes
         Approved symbols of the table, before genes without expression are removed.
     where
         The table, for messages.
     """
     here = frozenset(map(str, genes))
-    members = {name: {gene.symbol for gene in s.scored} for name, s in sets.items()}
-    in_sets = set().union(*members.values())
+    in_sets = frozenset().union(*sets.values())
     found = in_sets & here
-    empty = [name for name, symbols in members.items() if len(symbols & here) < _SCORED]
+    empty = sum(len(symbols & here) < FEWEST_GENES for symbols in sets.values())
     few = len(found) < _FEWEST_FOUND * len(in_sets) and len(in_sets) >= _MANY_IN_SETS
-    if len(here) >= _TRANSCRIPTOME and (few or len(empty) == len(members)):
+    if len(here) >= _TRANSCRIPTOME and (few or empty == len(sets)):
         raise AdnormError(
             f"{where}: {len(found)} of the {len(in_sets)} genes that the gene sets ask for are "
-            f"among the {len(here)} genes of the table, and {len(empty)} of {len(members)} sets "
+            f"among the {len(here)} genes of the table, and {empty} of {len(sets)} sets "
             f"cannot be scored. The table has {listing(sorted(here)[:_SHOWN])}; the sets ask for "
             f"{listing(sorted(in_sets)[:_SHOWN])}. adnorm needs human gene symbols, Ensembl or "
             "Entrez gene ids; if another column of the table holds them, name it (source: "
             "gene_column:), or mend the gene sets (gene_sets:)"
         )
-    losses = [
-        Loss(
-            "genes that the gene sets ask for are not in the table",
-            len(in_sets) - len(found),
-            len(in_sets),
-            listing(sorted(in_sets - found), _SHOWN),
-            "the sets with the fewest genes are in the table of coverage",
-            _MANY_GENES,
-        ),
-        Loss("gene sets have no two genes in the table", len(empty), len(sets), listing(empty, 6)),
-    ]
-    return [loss for loss in losses if loss.lost]
+    return set_losses(sets, here)

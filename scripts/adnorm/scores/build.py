@@ -12,13 +12,19 @@ import pandas as pd
 from adnorm.base.containers import read_container, write_container
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import get_logger, progress
+from adnorm.base.losses import tell
 from adnorm.base.stage import Files
 from adnorm.base.tables import write_table
 from adnorm.scores.coverage import Platform, assess_coverage, outdated_symbols
 from adnorm.scores.single_sample import agreement, check_expression, score_sets
 from adnorm.scores.zscore import Reference, find_reference
 from adnorm.study.config import ScoresSettings
-from adnorm.study.gene_sets import GeneSet, read_gene_sets
+from adnorm.study.gene_sets import (
+    GeneSet,
+    read_gene_sets,
+    scored_symbols,
+    set_losses,
+)
 from adnorm.study.vocabulary import Method, SetStatus
 
 if TYPE_CHECKING:
@@ -96,6 +102,9 @@ def _cover_sets(
             new,
             new,
         )
+    # Of the other sets the stage expression has told what the platform lacks.
+    added = scored_symbols({name: s for name, s in sets.items() if not s.judging})
+    tell(set_losses(added, platform.genes | platform.undetected, "added gene sets"))
     coverage = assess_coverage(sets, platform, settings.minimum_genes, settings.minimum_fraction)
     for status, sentence in (
         (SetStatus.LOW_COVERAGE, "scored, but flagged for low coverage"),

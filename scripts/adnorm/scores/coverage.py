@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from adnorm.study.gene_sets import GeneSet
+from adnorm.study.gene_sets import FEWEST_GENES, GeneSet
 from adnorm.study.vocabulary import SetStatus
-
-#: A score of one gene is that gene, not a programme.
-FEWEST_GENES = 2
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections import Counter
@@ -15,11 +16,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, Va
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.logs import get_logger
+from adnorm.base.losses import Loss
 from adnorm.study.validation import Section
 from adnorm.study.vocabulary import DerivedScore, Direction, Family, SetCategory, SetRole
 
 #: Sets that the definition of a derived one names.
 ITCH, TH2 = "itch_core_skin_up", "th2"
+#: A score of one gene is that gene, not a programme.
+FEWEST_GENES = 2
+#: Platforms lack some genes of any set; beyond this share a person must know.
+_MANY_GENES = 0.2
+_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,9 @@ class GeneSet:
         Members in the order of the file.
     added
         Whether it comes from a GMT file or from a table after the first one.
+    judging
+        Whether platforms are judged by it: it comes from the first table or, where no file is a
+        table, from the first file.
     """
 
     name: str
@@ -78,6 +88,7 @@ class GeneSet:
     role: str
     genes: tuple[Gene, ...]
     added: bool = False
+    judging: bool = False
 
     @property
     def signed(self) -> bool:
@@ -644,6 +655,7 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
     files = [Path(path) for path in paths]
     # The first table is the curated one; whatever a user puts beside it is added.
     curated = next((path for path in files if path.suffix.lower() == ".tsv"), None)
+    judging = curated or next(iter(files), None)
     tables = {path: read_set_table(path) for path in files if path.suffix.lower() == ".tsv"}
     # What a table calls a gene is one where a GMT file may lack its descriptions, too.
     genes = [gene for read in tables.values() for s in read.values() for gene in s.genes]
@@ -662,7 +674,7 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
                     "rename one of the two"
                 )
                 continue
-            sets[name] = replace(gene_set, added=path != curated)
+            sets[name] = replace(gene_set, added=path != curated, judging=path == judging)
             origin[name] = str(path)
     problems.stop()
     return _bring_up_to_date(sets, previous_symbols(sets), origin)
@@ -708,16 +720,6 @@ def previous_symbols(sets: Mapping[str, GeneSet]) -> dict[str, str]:
     return {old: next(iter(genes)) for old, genes in owned}
 
 
-def symbols_digest(sets: Mapping[str, GeneSet]) -> str:
-    """Digest the symbols, retired ones too, that sets name: what reading a platform depends on.
-
-    A set of genes that other sets name already does not change it.
-    """
-    symbols = sorted({gene.symbol for gene_set in sets.values() for gene in gene_set.genes})
-    words = "\n".join([*symbols, "", *(f"{a}>{b}" for a, b in previous_symbols(sets).items())])
-    return hashlib.sha256(words.encode()).hexdigest()[:12]
-
-
 def _bring_up_to_date(
     sets: dict[str, GeneSet], renames: dict[str, str], origin: dict[str, str]
 ) -> dict[str, GeneSet]:
@@ -746,3 +748,80 @@ def _bring_up_to_date(
     if touched:
         get_logger().info("retired symbols of %d gene sets brought up to date", touched)
     return current
+
+
+# ---------------------------------------------------------------- sets and platforms
+
+
+@dataclass(frozen=True)
+class SetSymbols:
+    """All that reading a platform takes from gene sets.
+
+    Its digest stands for the files in the parameters of the stage expression: as long as it stays,
+    a set more or less cannot change what that stage makes.
+
+    Attributes
+    ----------
+    approved
+        Symbols that a set names.
+    previous
+        Retired symbol → approved symbol.
+    judging
+        Scored symbols of the sets that platforms are judged by, set by set.
+    """
+
+    approved: frozenset[str]
+    previous: Mapping[str, str]
+    judging: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, sets: Mapping[str, GeneSet]) -> SetSymbols:
+        """Take them from the sets of a run."""
+        approved = frozenset(gene.symbol for s in sets.values() for gene in s.genes)
+        judging = {name: s for name, s in sets.items() if s.judging}
+        return cls(approved, previous_symbols(sets), scored_symbols(judging))
+
+    @property
+    def digest(self) -> str:
+        """Another one wherever any part is another one."""
+        judging = {name: sorted(genes) for name, genes in self.judging.items()}
+        parts = [sorted(self.approved), sorted(self.previous.items()), list(judging.items())]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def scored_symbols(sets: Mapping[str, GeneSet]) -> dict[str, frozenset[str]]:
+    """Return the symbols that the score of each set uses."""
+    return {name: frozenset(gene.symbol for gene in s.scored) for name, s in sets.items()}
+
+
+def set_losses(
+    sets: Mapping[str, frozenset[str]], genes: frozenset[str], whose: str = "gene sets"
+) -> list[Loss]:
+    """Say how many genes of gene sets a table lacks.
+
+    Parameters
+    ----------
+    sets
+        Symbols that are scored, by set.
+    genes
+        Approved symbols of the table, before genes without expression are removed.
+    whose
+        What to call the sets.
+    """
+    asked = frozenset().union(*sets.values())
+    absent = sorted(asked - genes)
+    empty = [name for name, symbols in sets.items() if len(symbols & genes) < FEWEST_GENES]
+    losses = [
+        Loss(
+            f"genes that the {whose} ask for are not in the table",
+            len(absent),
+            len(asked),
+            listing(absent, _SHOWN),
+            "the sets with the fewest genes are in the table of coverage",
+            _MANY_GENES,
+        ),
+        Loss(
+            f"{whose} have no two genes in the table", len(empty), len(sets), listing(empty, _SHOWN)
+        ),
+    ]
+    return [loss for loss in losses if loss.lost]

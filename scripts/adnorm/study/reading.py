@@ -22,7 +22,7 @@ from adnorm.study.cohort import (
     SampleMappings,
 )
 from adnorm.study.config import RunConfig
-from adnorm.study.gene_sets import read_gene_sets, symbols_digest
+from adnorm.study.gene_sets import SetSymbols, read_gene_sets
 from adnorm.study.validation import Faults, check, find_faults, with_types
 from adnorm.study.vocabulary import Arm, Assay, Route, Scale
 
@@ -69,7 +69,7 @@ class Study:
     files
         Where each cohort file lies.
     symbols
-        Digest of the symbols that the gene sets name (see `symbols_digest`).
+        Digest of what the stage expression takes from the gene sets (see `SetSymbols`).
     """
 
     config: RunConfig
@@ -403,7 +403,7 @@ def _check_files(config: RunConfig, problems: Problems) -> str:
     """Read the small files that a configuration names; the digest of the symbols of its sets."""
     symbols = ""
     try:
-        symbols = symbols_digest(read_gene_sets(config.gene_sets))
+        symbols = SetSymbols.of(read_gene_sets(config.gene_sets)).digest
     except AdnormError as error:
         problems.add(f"gene_sets: {error}")
     if config.index.axis_genes:
