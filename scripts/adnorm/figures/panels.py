@@ -12,14 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MultipleLocator
 
+from adnorm.figures.sheet import text_width
 from adnorm.figures.theme import DASHED, INK, NORMAL, shorten
 
 #: Values beyond these leave the panel; the table has them.
 FARTHEST = (-1.5, 2.5)
-#: Steps of the placing of names: a limit in seconds would give other bytes on a busy machine.
-STEPS = 200
-#: Pixels of a square that points share as an obstacle.
-SQUARE = 8
+#: Distances in points at which a name is tried, and the least that needs a lead.
+DISTANCES, NO_LEAD = (0.5, 4.0, 8.0, 13.0, 19.0, 26.0, 34.0), 3.0
+#: A name rather covers one point than stands six points (1/72 inch) farther; radius of a point.
+COST_OF_DISTANCE, MARKER = 0.16, 1.5
 ZERO_ONE_NOTE = "Solid line: 0, no change since baseline; dashed: 1, the level of {skin} skin."
 
 
@@ -70,9 +71,11 @@ def name_points(
     others: np.ndarray,
     colour: str,
     ring: float = 3.0,
-    beside: bool = False,
 ) -> list[str]:
-    """Write names beside points, off one another and off the other points where there is room.
+    """Write names beside points: off one another, near, and over as few other points as possible.
+
+    adjustText was tried: its springs push names far from their points, along leads that cross
+    others, and take a second for two panels.
 
     Parameters
     ----------
@@ -81,68 +84,54 @@ def name_points(
     points
         x, y (data) and name.
     others
-        All points (data), one a row.
+        All points (data), one per row.
     colour
         Of names and leads.
     ring
         Radius in points that names keep off the points they belong to.
-    beside
-        Start right of the points: good for many names, whose right side is free; else on them.
 
     Returns
     -------
     list of str
         Names that had no place.
     """
-    if not points:
-        return []
-    # Imported here: most figures have no names beside points.
-    from adjustText import adjust_text
-
-    edge = [withStroke(linewidth=1.8, foreground="white")]
-    style: dict[str, Any] = {"size": 6.5, "color": colour, "zorder": 6, "path_effects": edge}
-    texts = [axes.text(x, y, name, ha="center", va="center", **style) for x, y, name in points]
-    places = np.array([point[:2] for point in points], dtype=float)
-    renderer = axes.figure.canvas.get_renderer()
-    pixels = ring * axes.figure.dpi / 72
-    if beside:
-        # Many names find their places from there in fewer steps than from on their points.
-        for text, (x, y) in zip(texts, axes.transData.transform(places), strict=True):
-            start = x + text.get_window_extent(renderer).width / 2 + 1.5 * pixels, y + 4
-            text.set_position(axes.transData.inverted().transform(start))
-    turn = np.linspace(0, 2 * np.pi, 6, endpoint=False)
-    circle = np.column_stack([np.cos(turn), np.sin(turn)]) * pixels
-    around = axes.transData.transform(places)[:, None, :] + circle
-    crowd = np.vstack([axes.transData.transform(others), around.reshape(-1, 2)])
-    # One point of each small square is as good an obstacle as all that lie in it.
-    crowd = np.unique((crowd / SQUARE).round(), axis=0) * SQUARE
-    crowd = axes.transData.inverted().transform(crowd)
-    _, leads = adjust_text(
-        texts,
-        *crowd.T,
-        target_x=places[:, 0],
-        target_y=places[:, 1],
-        ax=axes,
-        # A name may stay where it starts beside its point.
-        avoid_self=not beside,
-        iter_lim=STEPS,
-        expand=(1.2, 1.5),
-        force_text=(0.5, 0.8),
-        force_static=(1.0, 1.5),
-        force_pull=(0.01, 0.01) if beside else (0.03, 0.03),
-        max_move=40,
-        force_explode=(0, 0) if beside else (0.5, 1.5),
-        explode_radius=60,
-        min_arrow_len=9,
-        arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkB": ring, "zorder": 5},
-    )
-    taken, homeless = [], []
-    for text in texts:
-        box = text.get_window_extent(renderer)
-        if any(box.overlaps(other) for other in taken):
-            homeless.append(text)
-        else:
-            taken.append(box)
-    for artist in [*(lead for lead in leads if lead.patchA in homeless), *homeless]:
-        artist.remove()
-    return [text.get_text() for text in homeless]
+    look: dict[str, Any] = {"size": 6.5, "color": colour, "zorder": 6, "ha": "center"}
+    look |= {"va": "center", "path_effects": [withStroke(linewidth=1.8, foreground="white")]}
+    lead = {"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 0, "shrinkB": ring}
+    # Everything in points (1/72 inch) from the corner of the page.
+    scale = 72 / axes.figure.dpi
+    crowd = axes.transData.transform(others) * scale
+    places = axes.transData.transform([point[:2] for point in points] or np.empty((0, 2))) * scale
+    edges = axes.bbox.get_points() * scale
+    turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    ways = np.tile(np.column_stack([np.cos(turns), np.sin(turns)]), (len(DISTANCES), 1))
+    gaps = np.repeat(DISTANCES, len(turns))[:, None]
+    along = np.linspace(0.1, 0.9, 9)[:, None]
+    # Names keep off the rings of the others, and off the names that stand already.
+    taken = [(place - ring, place + ring) for place in places]
+    homeless = []
+    for (x, y, name), place in zip(points, places, strict=True):
+        half = np.array([72 * text_width([name], 6.5) / 2 + 1, 4.0])
+        shifts = ways * (half + gaps + ring)
+        low, high = place + shifts - half, place + shifts + half
+        free = ((low >= edges[0]) & (high <= edges[1])).all(axis=1)
+        crossed = np.zeros(len(shifts))
+        leads = place + shifts[:, None] * along
+        for below, above in taken:
+            free &= ~((low < above) & (high > below)).all(axis=1)
+            own = (below <= place).all() and (above >= place).all()
+            inside = (leads > below) & (leads < above)
+            crossed += 0 if own else inside.all(axis=2).any(axis=1)
+        if not free.any():
+            homeless.append(name)
+            continue
+        covered = (crowd > low[:, None] - MARKER) & (crowd < high[:, None] + MARKER)
+        cost = covered.all(axis=2).sum(axis=1) + 8 * crossed + COST_OF_DISTANCE * gaps[:, 0]
+        best = int(np.where(free, cost, np.inf).argmin())
+        taken.append((low[best], high[best]))
+        arrow = lead if gaps[best, 0] > NO_LEAD else None
+        # Names that follow keep off this lead as off points.
+        crowd = np.vstack([crowd, *([leads[best]] if arrow else [])])
+        offset = {"xytext": tuple(shifts[best]), "textcoords": "offset points"}
+        axes.annotate(name, (x, y), arrowprops=arrow, **offset, **look)
+    return homeless

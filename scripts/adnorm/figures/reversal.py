@@ -132,7 +132,7 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, reference: str) -> None:
     axes.plot(*named[places].to_numpy().T, "o", ms=4.4, mfc="none", mec=INK, mew=0.7, zorder=5)
     points = list(named[[*places, "gene"]].itertuples(index=False, name=None))
     others = table.loc[table["class"] != GeneClass.NOT_ESTIMABLE, places].to_numpy()
-    name_points(axes, points, others, INK, beside=True)
+    name_points(axes, points, others, INK)
     for name in reversed(CLASSES):
         colour, marker = CLASSES[name]
         rows = table[table["class"] == name]
