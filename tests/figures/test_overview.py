@@ -7,8 +7,7 @@ import shutil
 
 from adnorm.base.tables import read_table
 from adnorm.figures.data import read_cohort
-from adnorm.figures.page.methods import methods_text
-from adnorm.figures.page.overview import placebo_note, warnings, write_overview
+from adnorm.figures.page.overview import methods_text, placebo_note, warnings, write_overview
 from adnorm.study.config import EffectsSettings
 from builders.figure_cohorts import TRIAL, make_cohort
 

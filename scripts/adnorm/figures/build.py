@@ -16,14 +16,15 @@ from matplotlib.figure import Figure
 
 from adnorm.base.logs import progress
 from adnorm.base.text import counted
-from adnorm.figures.atlas_data import AtlasData, read_atlas
 from adnorm.figures.changes import draw_enrichment, draw_gene_changes, draw_set_changes
 from adnorm.figures.concordance import draw_concordance
 from adnorm.figures.courses import draw_dose_response, draw_time_courses
 from adnorm.figures.data import (
+    AtlasData,
     CohortData,
     DrawingSettings,
     IndexData,
+    read_atlas,
     read_cohort,
     read_index,
 )

@@ -15,24 +15,26 @@ from adnorm.figures.data import CohortData
 from adnorm.figures.heatmap import Blocks, annotated_heatmap, effect_order, runs
 from adnorm.figures.labels import (
     DIRECTION_NOTE,
-    DISEASE_KINDS,
-    KINDS,
     SIGNED_BAR,
     coverage_notes,
-    empty_note,
-    in_words,
-    later_title,
-    n_text,
     set_label,
     signed_note,
-    split_arms,
-    split_contrast,
 )
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import HEADING, Sheet, lines_of, message_sheet, text_width, wrap_words
 from adnorm.figures.theme import ALERT, FAINT, INK, STATES, limit_of, shorten
-from adnorm.study.vocabulary import ComparisonKind, Direction, State
+from adnorm.study.vocabulary import Arm, ComparisonKind, Direction, State
 
+KINDS: dict[str, str] = {
+    ComparisonKind.LESIONAL_NONLESIONAL: "lesional − nonlesional",
+    ComparisonKind.LESIONAL_HEALTHY: "lesional − healthy",
+    ComparisonKind.NONLESIONAL_HEALTHY: "nonlesional − healthy",
+    ComparisonKind.CHANGE: "Change from baseline",
+    ComparisonKind.CHANGE_DIFFERENCE: "Difference of changes",
+    ComparisonKind.RESIDUAL: "Remaining difference from nonlesional",
+    ComparisonKind.RESIDUAL_HEALTHY: "Remaining difference from healthy",
+}
+DISEASE_KINDS = tuple(KINDS)[:3]
 CHANGE_KINDS = (*DISEASE_KINDS, ComparisonKind.CHANGE, ComparisonKind.CHANGE_DIFFERENCE)
 ENRICHED_KINDS = (*CHANGE_KINDS, ComparisonKind.RESIDUAL, ComparisonKind.RESIDUAL_HEALTHY)
 HEAD = ["contrast", "kind", "group", "week"]
@@ -47,6 +49,102 @@ ENRICHMENT_COLUMNS = [
     *(*HEAD, "set", "part", "label", "nes", "fdr", "camera_direction", "camera_fdr", "mark"),
     *("size", "reason"),
 ]
+
+
+# ---------------------------------------------------------------- comparisons in words
+
+
+def split_contrast(name: str) -> tuple[str, float]:
+    """Split the name of a contrast into what changes and when.
+
+    Examples
+    --------
+    >>> split_contrast("change:gusacitinib 40 mg-placebo@4")
+    ('gusacitinib 40 mg-placebo', 4.0)
+    >>> split_contrast("lesional-nonlesional@0")
+    ('lesional-nonlesional', 0.0)
+    """
+    head, _, week = name.rpartition("@")
+    return head.partition(":")[2] or head, float(week)
+
+
+def split_arms(group: str, arms: list[str]) -> tuple[str, str]:
+    """Split the heading of a difference into its two arms, whose names may hold hyphens.
+
+    Examples
+    --------
+    >>> split_arms("anti-IL13-placebo", ["placebo", "anti-IL13"])
+    ('anti-IL13', 'placebo')
+    >>> split_arms("placebo", ["placebo"])
+    ('placebo', '')
+    """
+    for first in arms:
+        second = group.removeprefix(f"{first}-")
+        if second != group and second in arms:
+            return first, second
+    return group, ""
+
+
+def in_words(contrast: str, kind: str, arms: list[str], week: bool = True) -> str:
+    """Write a comparison for people.
+
+    Examples
+    --------
+    >>> in_words("change:a-placebo@4", "change-difference", ["placebo", "a"])
+    'Difference of changes: a − placebo, week 4'
+    >>> in_words("lesional-nonlesional@0", "lesional-nonlesional", ["a"])
+    'Disease: lesional − nonlesional, baseline'
+    >>> in_words("lesional-nonlesional:a@4", "lesional-nonlesional", ["a"], week=False)
+    'Under treatment: lesional − nonlesional, a'
+    >>> in_words("residual", "residual", ["a"])
+    'Remaining difference from nonlesional'
+    """
+    title = KINDS.get(kind, kind)
+    if "@" not in contrast:
+        return title
+    group, when = split_contrast(contrast)
+    first, second = split_arms(group, [*arms, "placebo"])
+    arm = f"{first} − {second}" if second else first
+    if kind not in DISEASE_KINDS:
+        text = f"{title}: {arm}"
+    elif ":" in contrast:
+        text = f"{later_title([arm])}, {arm}"
+    else:
+        text = f"Disease: {title}"
+    return f"{text}, {f'week {when:g}' if when else 'baseline'}" if week else text
+
+
+def later_title(arms: list[str]) -> str:
+    """Name the comparisons of lesional and nonlesional skin after baseline."""
+    treated = any(arm != Arm.UNTREATED for arm in arms)
+    return f"{'Under treatment' if treated else 'Later visits'}: lesional − nonlesional"
+
+
+def n_text(data: CohortData, contrast: str, kind: str, n: int) -> str:
+    """Write how many patients a comparison rests on, both numbers where two groups are compared.
+
+    ``9`` patients who have both, ``9 v 3`` patients against healthy people, ``13+11`` patients of
+    two arms.
+    """
+    group, week = split_contrast(contrast)
+    sampled = data.sampled
+
+    def people(state: str, when: float, arm: str = "") -> set[str]:
+        return sampled.get((state, when, arm), set())
+
+    if kind.endswith(State.HEALTHY):
+        state = State.NONLESIONAL if kind.startswith(State.NONLESIONAL) else State.LESIONAL
+        patients = people(state, week, group if ":" in contrast else "")
+        sides, join = (len(patients), len(people(State.HEALTHY, 0, Arm.HEALTHY))), " v "
+    elif kind == ComparisonKind.CHANGE_DIFFERENCE:
+        both = split_arms(group, data.arms)
+        sides = tuple(
+            len(people(State.LESIONAL, week, arm) & people(State.LESIONAL, 0, arm)) for arm in both
+        )
+        join = "+"
+    else:
+        return str(n)
+    return join.join(map(str, sides)) if sum(sides) == n else str(n)
 
 
 # ---------------------------------------------------------------- comparisons as columns
@@ -220,6 +318,11 @@ def draw_gene_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
         for g in some
     ]
     return sheet.figure, pd.concat([table, pd.DataFrame(absent)]).reindex(columns=GENE_COLUMNS)
+
+
+def empty_note(names: list[str], what: str) -> list[str]:
+    """Write one note that lists names, or none."""
+    return [f"{what} ({len(names)}): {', '.join(names)}"] if names else []
 
 
 def missing_notes(data: CohortData, missing: dict[str, list[str]]) -> list[str]:

@@ -14,8 +14,7 @@ from adnorm.base.text import counted
 from adnorm.figures.data import IndexData
 from adnorm.figures.labels import interval_text, score_label
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import wrapped
-from adnorm.figures.sheet import Sheet, message_sheet
+from adnorm.figures.sheet import Sheet, message_sheet, wrapped
 from adnorm.figures.theme import INK
 from adnorm.study.vocabulary import Arm, DerivedScore, State
 

@@ -14,8 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted
-from adnorm.figures.atlas_data import AtlasData
-from adnorm.figures.data import TOPICS, IndexData, known_reference
+from adnorm.figures.data import TOPICS, AtlasData, IndexData, known_reference
 from adnorm.figures.labels import (
     DERIVED,
     grouped_by,
@@ -25,15 +24,16 @@ from adnorm.figures.labels import (
     why_no_index,
 )
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import (
+from adnorm.figures.sheet import (
     ZERO_ONE_NOTE,
+    Sheet,
     ends_inside,
+    message_sheet,
     range_of,
     week_ticks,
     wrapped,
     zero_and_one,
 )
-from adnorm.figures.sheet import Sheet, message_sheet
 from adnorm.figures.theme import FAINT, week_colours, week_markers
 from adnorm.study.vocabulary import Analysis, Arm, Statistic
 

@@ -10,12 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from adnorm.base.text import counted
-from adnorm.figures.atlas_data import AtlasData
-from adnorm.figures.data import REFERENCES
+from adnorm.figures.data import REFERENCES, AtlasData
 from adnorm.figures.labels import reason_of, score_label, without_doi
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import range_of, zero_and_one
-from adnorm.figures.sheet import Sheet, fit_words, message_sheet, text_width
+from adnorm.figures.sheet import Sheet, fit_words, message_sheet, range_of, text_width, zero_and_one
 from adnorm.figures.theme import FAINT, INK, shorten
 from adnorm.study.vocabulary import (
     Arm,

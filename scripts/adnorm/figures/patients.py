@@ -12,16 +12,17 @@ from adnorm.base.text import counted, typeset
 from adnorm.figures.data import CohortData, IndexData, known_reference
 from adnorm.figures.labels import coverage_notes, score_label, signed_note, why_no_index
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import (
+from adnorm.figures.sheet import (
     FARTHEST,
     ZERO_ONE_NOTE,
+    Sheet,
     draw_bold,
+    message_sheet,
     range_of,
     week_ticks,
     wrapped,
     zero_and_one,
 )
-from adnorm.figures.sheet import Sheet, message_sheet
 from adnorm.figures.theme import FAINT, INK, STATES
 from adnorm.study.vocabulary import ComparisonKind, State
 

@@ -16,8 +16,7 @@ from adnorm.figures.data import MOST_ADDED, CohortData
 from adnorm.figures.heatmap import ROW, lines_of_blocks
 from adnorm.figures.labels import set_label
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import name_points
-from adnorm.figures.sheet import Sheet, message_sheet, text_width
+from adnorm.figures.sheet import Sheet, message_sheet, name_points, text_width
 from adnorm.figures.theme import (
     ALERT,
     DASHED,

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 from adnorm.figures.data import IndexData, known_reference
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import name_points
-from adnorm.figures.sheet import Sheet, message_sheet
+from adnorm.figures.sheet import Sheet, message_sheet, name_points
 from adnorm.figures.theme import DASHED, FAINT, INK, split_arm
 from adnorm.study.vocabulary import Arm, ComparisonKind, GeneClass
 

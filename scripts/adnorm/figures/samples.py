@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted
-from adnorm.figures.changes import CHANGE_KINDS, list_columns, missing_notes
+from adnorm.figures.changes import CHANGE_KINDS, empty_note, list_columns, missing_notes
 from adnorm.figures.data import CohortData
 from adnorm.figures.heatmap import (
     DIRECTIONS,
@@ -25,7 +25,6 @@ from adnorm.figures.labels import (
     DIRECTION_NOTE,
     SIGNED_BAR,
     coverage_notes,
-    empty_note,
     set_label,
     signed_note,
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adnorm.figures.panels import name_points
-from adnorm.figures.sheet import Sheet
+from adnorm.figures.sheet import Sheet, name_points
 
 
 def test_names_have_places_inside_the_panel_and_off_the_points():
