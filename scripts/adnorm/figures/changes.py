@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted
-from adnorm.figures.data import CohortData
+from adnorm.figures.data import CohortData, rows_of
 from adnorm.figures.heatmap import Blocks, annotated_heatmap, effect_order, runs
 from adnorm.figures.labels import (
     DIRECTION_NOTE,
@@ -37,6 +37,7 @@ KINDS: dict[str, str] = {
 DISEASE_KINDS = tuple(KINDS)[:3]
 CHANGE_KINDS = (*DISEASE_KINDS, ComparisonKind.CHANGE, ComparisonKind.CHANGE_DIFFERENCE)
 ENRICHED_KINDS = (*CHANGE_KINDS, ComparisonKind.RESIDUAL, ComparisonKind.RESIDUAL_HEALTHY)
+SIGNS: dict[str, str] = {Direction.UP: " ▲", Direction.DOWN: " ▼"}
 HEAD = ["contrast", "kind", "group", "week"]
 SET_COLUMNS = [
     *(*HEAD, "set", "label", "change", "lower", "upper", "fdr", "mark", "pairs"),
@@ -135,16 +136,17 @@ def n_text(data: CohortData, contrast: str, kind: str, n: int) -> str:
     if kind.endswith(State.HEALTHY):
         state = State.NONLESIONAL if kind.startswith(State.NONLESIONAL) else State.LESIONAL
         patients = people(state, week, group if ":" in contrast else "")
-        sides, join = (len(patients), len(people(State.HEALTHY, 0, Arm.HEALTHY))), " v "
+        first, second = len(patients), len(people(State.HEALTHY, 0, Arm.HEALTHY))
+        join = " v "
     elif kind == ComparisonKind.CHANGE_DIFFERENCE:
         both = split_arms(group, data.arms)
-        sides = tuple(
+        first, second = (
             len(people(State.LESIONAL, week, arm) & people(State.LESIONAL, 0, arm)) for arm in both
         )
         join = "+"
     else:
         return str(n)
-    return join.join(map(str, sides)) if sum(sides) == n else str(n)
+    return f"{first}{join}{second}" if first + second == n else str(n)
 
 
 # ---------------------------------------------------------------- comparisons as columns
@@ -176,7 +178,7 @@ class Column:
 def list_columns(data: CohortData, kinds: tuple[str, ...]) -> list[Column]:
     """List the comparisons of some kinds, in their order, as columns; unsupported changes too."""
     found = []
-    for row in data.tables["comparisons"].itertuples(index=False):
+    for row in rows_of(data.tables["comparisons"]):
         if row.kind not in kinds or "@" not in row.contrast:
             continue
         group, week = split_contrast(row.contrast)
@@ -191,7 +193,7 @@ def list_columns(data: CohortData, kinds: tuple[str, ...]) -> list[Column]:
         found.append(Column(row.contrast, row.kind, group, week, supported, n, text, reason))
     arms = data.arms
 
-    def key(column: Column) -> tuple:
+    def key(column: Column) -> tuple[Any, ...]:
         first, second = split_arms(column.group, arms)
         rank = [arms.index(a) if a in arms else len(arms) for a in (second, first)]
         kind = kinds.index(column.kind)
@@ -286,7 +288,8 @@ def draw_gene_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
         return _impossible(data, "gene_changes", GENE_COLUMNS, reason)
     first = effects[effects["contrast"] == next(c.contrast for c in columns if c.supported)]
     disease = first.set_index("gene")["log2_fold_change"]
-    blocks, home = [], {}
+    blocks: list[tuple[str, list[str]]] = []
+    home: dict[str, str] = {}
     for gene_set in sets:
         own = [g.symbol for g in gene_set.scored if g.symbol not in home]
         home |= dict.fromkeys(own, gene_set.name)
@@ -353,7 +356,7 @@ def draw_enrichment(data: CohortData) -> tuple[Figure, pd.DataFrame]:
 
     def label(row: str) -> str:
         name, part = row.split("\t")
-        sign = {Direction.UP: " ▲", Direction.DOWN: " ▼"}.get(part, "")
+        sign = SIGNS.get(part, "")
         return f"{set_label(data, name)}{sign}"
 
     # Camera ranks the added sets: it does not overstate those whose genes move together.
@@ -388,7 +391,7 @@ def _untested_notes(table: pd.DataFrame, label: Callable[[str], str]) -> list[st
     """Say why rows are grey in every comparison."""
     empty = table.groupby("row", sort=False).filter(lambda rows: rows["nes"].isna().all())
     reasons = empty.drop_duplicates("row").set_index("row")["reason"]
-    lines = [f"{label(row)}: {reason}" for row, reason in reasons.items() if reason]
+    lines = [f"{label(str(row))}: {reason}" for row, reason in reasons.items() if reason]
     if len(lines) > 4:
         more = f"and {len(lines) - 1} more; every reason is in the table of this figure."
         lines = [lines[0], more]

@@ -15,7 +15,7 @@ from adnorm.figures.data import IndexData
 from adnorm.figures.labels import interval_text, score_label
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import Sheet, message_sheet, wrapped
-from adnorm.figures.theme import INK
+from adnorm.figures.theme import INK, Style
 from adnorm.study.vocabulary import Arm, DerivedScore, State
 
 COLUMNS = [
@@ -155,7 +155,7 @@ def _why_not(data: IndexData) -> str:
 def _draw_panel(axes: Axes, data: IndexData, panel: _Panel, arms: list[str]) -> None:
     for arm in arms:
         own = panel.points[panel.points["arm"] == arm]
-        style = {"ms": 4, "mec": "white", "mew": 0.4, "color": data.arm_colours[arm]}
+        style: Style = {"ms": 4, "mec": "white", "mew": 0.4, "color": data.arm_colours[arm]}
         axes.plot(own["x"], own["y"], "o", **style)
     when = "at baseline"
     if panel.question == CHANGE:

@@ -7,6 +7,7 @@ panels are drawn by matplotlib.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted
-from adnorm.figures.data import TOPICS, AtlasData, IndexData, known_reference
+from adnorm.figures.data import TOPICS, AtlasData, IndexData, known_reference, rows_of, sorted_by
 from adnorm.figures.labels import (
     DERIVED,
     grouped_by,
@@ -34,7 +35,7 @@ from adnorm.figures.sheet import (
     wrapped,
     zero_and_one,
 )
-from adnorm.figures.theme import FAINT, week_colours, week_markers
+from adnorm.figures.theme import FAINT, Style, week_colours, week_markers
 from adnorm.study.vocabulary import Analysis, Arm, Statistic
 
 TIME_COLUMNS = [
@@ -48,6 +49,8 @@ DOSE_COLUMNS = [
 #: Inches of a panel and of the gaps, and panels side by side.
 PANEL, GAP, ACROSS = (1.72, 1.3), (0.22, 0.55), 4
 DOSE_PANEL, DOSE_GAP = (1.5, 1.2), (0.2, 0.2)
+#: Marker or colour of each visit.
+Looks = Mapping[float, str]
 TREND, DOUBLING = "trend", "gain_per_doubling"
 #: Columns of the atlas with each measure.
 MEASURES: dict[str, list[str]] = {
@@ -116,12 +119,8 @@ def _time_names(data: IndexData, present: set[str]) -> list[str]:
 
 
 def _time_table(data: IndexData, index: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    ranks = {"name": names, "arm": data.arms}
-    rows = index.sort_values(
-        ["name", "arm", "week"],
-        key=lambda c: c.map(ranks[c.name].index) if c.name in ranks else c,
-        ignore_index=True,
-    )
+    orders = {"name": names, "arm": data.arms}
+    rows = sorted_by(index, ["name", "arm", "week"], orders).reset_index(drop=True)
     beyond = (rows["dni_lower"] > 0) | (rows["dni_upper"] < 0)
     rows["beyond_placebo"] = np.where(rows["dni"].isna(), "", np.where(beyond, "yes", "no"))
     rows.loc[rows["lower"].isna() | rows["upper"].isna(), "ni"] = np.nan
@@ -147,7 +146,7 @@ def _draw_arms(axes: Axes, data: IndexData, rows: pd.DataFrame, arms: list[str])
 
 def _arm_label(known: pd.DataFrame, arm: str) -> str:
     visits = known[known["arm"] == arm].drop_duplicates("week").sort_values("week")
-    counts = ", ".join(f"{int(row.pairs)} at wk {row.week:g}" for row in visits.itertuples())
+    counts = ", ".join(f"{int(row.pairs)} at wk {row.week:g}" for row in rows_of(visits))
     return f"{arm}\n(n = {counts})" if counts else f"{arm} (no index)"
 
 
@@ -191,8 +190,9 @@ def draw_dose_response(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     dose = data.tables["dose"]
     chosen = data.time[["cohort", "reference"]].drop_duplicates()
     dose = dose[dose["name"].isin(data.primary)].merge(chosen, on=["cohort", "reference"])
+    drugs = dose[["cohort", "drug"]].drop_duplicates().itertuples(index=False, name=None)
     tables = [
-        _dose_table(data, rows, *key) for key, rows in dose.groupby(["cohort", "drug"], sort=False)
+        _dose_table(data, dose[(dose["cohort"] == c) & (dose["drug"] == d)], c, d) for c, d in drugs
     ]
     several = [table for table in tables if (table["drawn"] == "arm").any()]
     single = [_refusal(table) for table in tables if not (table["drawn"] == "arm").any()]
@@ -260,7 +260,12 @@ def _refusal(table: pd.DataFrame) -> str:
 
 
 def _draw_drug(
-    sheet: Sheet, data: AtlasData, table: pd.DataFrame, markers: dict, shades: dict, y: float
+    sheet: Sheet,
+    data: AtlasData,
+    table: pd.DataFrame,
+    markers: Mapping[float, str],
+    shades: Mapping[float, str],
+    y: float,
 ) -> tuple[float, float]:
     """Draw one drug: NI above, dNI below, a column a score; return lower and right edge."""
     cohort, drug = table["cohort"].iloc[0], table["drug"].iloc[0]
@@ -295,7 +300,11 @@ def _draw_drug(
 
 
 def _draw_points(
-    axes: Axes, data: AtlasData, rows: pd.DataFrame, markers: dict, shades: dict
+    axes: Axes,
+    data: AtlasData,
+    rows: pd.DataFrame,
+    markers: Mapping[float, str],
+    shades: Mapping[float, str],
 ) -> None:
     weeks = sorted(set(rows["week"]))
     for position, week in enumerate(weeks):
@@ -304,7 +313,7 @@ def _draw_points(
         colours = [data.colours[key] for key in zip(own["cohort"], own["arm"], strict=True)]
         axes.plot(x, own["value"], color=shades[week], lw=1.0, zorder=1)
         axes.vlines(x, own["lower"], own["upper"], colors=colours, lw=1.0, zorder=2)
-        style = {"s": 16, "marker": markers[week], "zorder": 3, "linewidths": 0.7}
+        style: Style = {"s": 16, "marker": markers[week], "zorder": 3, "linewidths": 0.7}
         axes.scatter(x, own["value"], c=colours, edgecolors=[shades[week]] * len(own), **style)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,6 +98,11 @@ class DrawingSettings(Section):
     cohorts: dict[str, AtlasCohort] = {}
 
 
+def rows_of(table: pd.DataFrame) -> Iterable[Any]:
+    """Give the rows with their columns as attributes, of types that only the files know."""
+    return table.itertuples(index=False)
+
+
 def classes_of(sheet: pd.DataFrame) -> dict[str, str]:
     """List the drug class of every arm of a sample sheet; empty where none is known."""
     if "drug_class" not in sheet:
@@ -110,6 +115,18 @@ def known_reference(rows: pd.DataFrame, column: str) -> str:
     """Choose the reference to draw: nonlesional skin where there is any number, else healthy."""
     known = set(rows.loc[rows[column].notna(), "reference"])
     return next((reference for reference in REFERENCES if reference in known), "")
+
+
+def sorted_by(
+    table: pd.DataFrame, keys: Sequence[str], orders: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Sort rows by some columns, those of `orders` in the order of their values there."""
+    ranks = {column: {v: i for i, v in enumerate(values)} for column, values in orders.items()}
+
+    def key(column: pd.Series) -> pd.Series:
+        return column.map(ranks[str(column.name)]) if column.name in ranks else column
+
+    return table.sort_values(list(keys), key=key, kind="stable")
 
 
 @dataclass
@@ -172,12 +189,8 @@ class FigureData(ABC):
     def in_order(self, sheet: pd.DataFrame) -> pd.DataFrame:
         """Bring rows of samples into display order; excluded samples may have other arms."""
         arms = order_arms(sheet["arm"].astype(str), self.placebo)
-        ranks = {"state": list(STATE_ORDER), "arm": arms}
-        return sheet.sort_values(
-            ["state", "arm", "week", "patient", "sample"],
-            key=lambda c: c.map(ranks[c.name].index) if c.name in ranks else c,
-            kind="stable",
-        )
+        orders: dict[str, Sequence[str]] = {"state": STATE_ORDER, "arm": arms}
+        return sorted_by(sheet, ["state", "arm", "week", "patient", "sample"], orders)
 
     @property
     def flagged(self) -> int:
@@ -231,7 +244,7 @@ class FigureData(ABC):
         for column in ("label", "category", "role", "direction", "status", "reason"):
             values = var[column].astype(object) if column in var else pd.Series("", index=var.index)
             sets[column] = values.where(values.notna(), "").astype(str).to_numpy()
-        sets["label"] = sets["label"].where(sets["label"] != "", sets.index)
+        sets["label"] = sets["label"].where(sets["label"] != "", sets.index.to_series())
         sets["signed"] = ~sets["direction"].isin([Direction.UNSIGNED, ""])
         known = list(CATEGORIES)
         order = sets["category"].map(lambda c: known.index(c) if c in known else len(known))
@@ -406,6 +419,8 @@ def read_cohort(inputs: Mapping[str, Any], settings: DrawingSettings) -> CohortD
     AdnormError
         A file is missing, or scores and expression are of different samples.
     """
+    cohort = settings.cohort
+    assert cohort is not None
     expression, scores = (read_container(inputs[name]) for name in ("expression", "scores"))
     if sorted(expression.obs_names) != sorted(scores.obs_names):
         odd = sorted(set(expression.obs_names) ^ set(scores.obs_names))
@@ -414,7 +429,7 @@ def read_cohort(inputs: Mapping[str, Any], settings: DrawingSettings) -> CohortD
             f"{listing(odd)}); run the scores stage again"
         )
     data = CohortData(
-        facts=dict(expression.uns["adnorm"]) | {"title": settings.cohort.title},
+        facts=dict(expression.uns["adnorm"]) | {"title": cohort.title},
         tables={name: read_table(inputs[name]) for name in COHORT_TABLES},
         gene_sets=read_gene_sets(inputs["gene_sets"]),
         settings=settings,
@@ -514,7 +529,8 @@ class AtlasData(FigureData):
         time = self.tables["time"]
         if "disease" not in time:
             return {}
-        return time.drop_duplicates("cohort").set_index("cohort")["disease"].to_dict()
+        first = time.drop_duplicates("cohort")
+        return dict(zip(first["cohort"], first["disease"], strict=True))
 
     @cached_property
     def colours(self) -> dict[tuple[str, str], str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, takewhile
@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from adnorm.base.text import counted, typeset
-from adnorm.figures.data import REFERENCES, AtlasData, FigureData
+from adnorm.figures.data import REFERENCES, AtlasData, FigureData, rows_of, sorted_by
 from adnorm.figures.labels import (
     DERIVED,
     SHORT,
@@ -39,7 +39,7 @@ from adnorm.figures.labels import (
 )
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import HEADING, Sheet, fit_words, lines_of, message_sheet, text_width
-from adnorm.figures.theme import FAINT, MISSING, readable_ink, shorten
+from adnorm.figures.theme import FAINT, MISSING, Style, readable_ink, shorten
 from adnorm.study.vocabulary import (
     Analysis,
     Arm,
@@ -62,6 +62,10 @@ MEASURES = (Statistic.NI, Statistic.DNI)
 PRIMARY = "Primary family"
 #: Headings with the names of the scores below them.
 ScoreBlocks = list[tuple[str, list[str]]]
+#: What a column stands for: reference, measure, arm and week, or cohort, arm and week.
+Key = tuple[Any, ...]
+#: One line of a table.
+Row = Mapping[Any, Any]
 
 #: Where the colours end: 0 and 1 stand at a quarter and at three quarters of the scale.
 LOWEST, HIGHEST = -0.5, 1.5
@@ -130,7 +134,7 @@ class IndexTable:
     why_not: str = ""
 
     @property
-    def columns(self) -> list[tuple]:
+    def columns(self) -> list[Key]:
         """Keys (reference, measure, arm, week) in display order."""
         keys = self.table[COLUMN_KEYS].drop_duplicates()
         return list(keys.itertuples(index=False, name=None))
@@ -141,7 +145,7 @@ class IndexTable:
         return list(dict.fromkeys(column[0] for column in self.columns))
 
     @property
-    def patients(self) -> dict[tuple, str]:
+    def patients(self) -> dict[Key, str]:
         """How many patients stand behind each column."""
         first = self.table.drop_duplicates(COLUMN_KEYS)
         return {
@@ -169,7 +173,7 @@ def list_index(data: FigureData) -> IndexTable:
         return IndexTable(table, why_not=_all_missing(table))
     absent = table["reason_code"] == ReasonCode.NO_REFERENCE
     refused = table[absent].drop_duplicates("reference").sort_values("reference")
-    notes += [f"Not shown against {r.reference} skin: {r.reason}." for r in refused.itertuples()]
+    notes += [f"Not shown against {r.reference} skin: {r.reason}." for r in rows_of(refused)]
     table = table[~table["reference"].isin(refused["reference"])]
     if data.placebo:
         table, without_placebo = _drop_empty_differences(table)
@@ -213,7 +217,7 @@ def _rank(data: FigureData, name: str) -> float:
     if name == DerivedScore.GLOBAL:
         return -1.0
     if name in data.sets.index:
-        return float(data.sets.index.get_loc(name))
+        return float(data.sets.index.tolist().index(name))
     # Lists of disease genes stand among the disease signatures, whatever their name is.
     category = DERIVED[name][1] if name in DERIVED else "madad_core"
     alike = np.flatnonzero(data.sets["category"] == category)
@@ -279,12 +283,8 @@ def _values(data: FigureData, index: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_order(data: FigureData, table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    known = {"reference": REFERENCES, "measure": MEASURES, "arm": data.arms, "set": names}
-    ranks = {column: {v: i for i, v in enumerate(values)} for column, values in known.items()}
-    table = table.sort_values(
-        KEYS, key=lambda c: c.map(ranks[c.name]) if c.name in ranks else c, kind="stable"
-    )
-    return table[COLUMNS].reset_index(drop=True)
+    orders = {"reference": REFERENCES, "measure": MEASURES, "arm": data.arms, "set": names}
+    return sorted_by(table, KEYS, orders)[COLUMNS].reset_index(drop=True)
 
 
 def _drop_empty_differences(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -293,7 +293,7 @@ def _drop_empty_differences(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str
     empty = (table["measure"] == Statistic.DNI) & ~known
     why = table[empty & (table["reason_code"] == ReasonCode.NO_PLACEBO)]
     places = why.drop_duplicates(["arm", "week"])
-    parts = [f"{row.arm} week {row.week:g}: {row.reason}" for row in places.itertuples()]
+    parts = [f"{row.arm} week {row.week:g}: {row.reason}" for row in rows_of(places)]
     return table[~empty], [f"No dNI: {'; '.join(parts)}."] if parts else []
 
 
@@ -307,16 +307,14 @@ def basis_notes(index: pd.DataFrame, labels: dict[str, str]) -> list[str]:
     rows = index.assign(basis=index["basis"].astype(object).fillna("").astype(str))
     rows = rows[(rows["basis"] != "") & rows["set"].isin(list(labels))]
     on_axis = rows["level"].isin([Level.GLOBAL, Level.PUBLISHED_AXIS])
-    notes = [
-        f"{labels[r.set]}: {r.basis}." for r in rows[on_axis].drop_duplicates("set").itertuples()
-    ]
+    notes = [f"{labels[r.set]}: {r.basis}." for r in rows_of(rows[on_axis].drop_duplicates("set"))]
     elsewhere = rows.loc[~on_axis & rows["basis"].str.contains(", against "), "basis"]
     return [*notes, *(f"Gene sets: {basis}." for basis in dict.fromkeys(elsewhere))]
 
 
 def _missing_at_visit(table: pd.DataFrame) -> list[str]:
     visits = table[table["lost"] > 0].drop_duplicates(["arm", "week"])
-    gone = [f"{row.arm} week {row.week:g}: {row.lost}" for row in visits.itertuples()]
+    gone = [f"{row.arm} week {row.week:g}: {row.lost}" for row in rows_of(visits)]
     return [f"Patients without the visit's lesional sample: {'; '.join(gone)}."] if gone else []
 
 
@@ -329,7 +327,7 @@ def _all_missing(table: pd.DataFrame) -> str:
             parts.append(f"against {reference} skin: {absent.iloc[0]}")
             continue
         counts = rows.drop_duplicates("set")["reason_code"].value_counts(sort=True)
-        words = [f"{reason_of(code)} in {n}" for code, n in counts.items()]
+        words = [f"{reason_of(str(code))} in {n}" for code, n in counts.items()]
         together = ", ".join(words).replace("effect", "disease effect")
         parts.append(f"against {reference} skin: {together} of {counts.sum()} scores")
     return f"no score of this cohort has an index; {'; '.join(parts)}"
@@ -376,7 +374,8 @@ def _who(kind: str, some: pd.DataFrame, own: pd.DataFrame) -> str:
     """
     visits = set(zip(own["arm"], own["week"], strict=True))
     groups: dict[tuple[str, str], list[str]] = {}
-    for (label, reason), rows in some.groupby(["label", "reason"], sort=False):
+    for keys, rows in some.groupby(["label", "reason"], sort=False):
+        label, reason = map(str, keys)
         where = dict.fromkeys(zip(rows["arm"], rows["week"], strict=True))
         place = "" if set(where) == visits else ", ".join(f"{a} week {w:g}" for a, w in where)
         groups.setdefault((place, reason.removeprefix(f"{kind}: ")), []).append(label)
@@ -459,7 +458,7 @@ def draw_normalization(data: FigureData) -> tuple[Figure, pd.DataFrame]:
     return sheet.figure, shown.table[COLUMNS]
 
 
-def _cohort_places(columns: list[tuple]) -> Places:
+def _cohort_places(columns: list[Key]) -> Places:
     """Equal columns, with wider gaps between larger blocks."""
     size = float(np.clip(4.0 / len(columns), NARROWEST, WIDEST))
     x, places = 0.0, []
@@ -472,7 +471,7 @@ def _cohort_places(columns: list[tuple]) -> Places:
 
 
 def _cohort_header(
-    sheet: Sheet, data: FigureData, shown: IndexTable, columns: list, places: Places, y: float
+    sheet: Sheet, data: FigureData, shown: IndexTable, columns: list[Key], places: Places, y: float
 ) -> float:
     titles = {
         Statistic.NI: "Normalization index (NI)",
@@ -594,7 +593,7 @@ def _atlas_table(time: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
     return table.reset_index(drop=True).reindex(columns=ATLAS_COLUMNS)
 
 
-def _atlas_places(columns: list[tuple]) -> Places:
+def _atlas_places(columns: list[Key]) -> Places:
     """Columns are wider where a cohort or an arm has few, so that their names fit."""
     visits = Counter(column[:2] for column in columns)
     size = Counter(column[0] for column in columns)
@@ -608,7 +607,7 @@ def _atlas_places(columns: list[tuple]) -> Places:
 
 
 def _atlas_header(
-    sheet: Sheet, data: AtlasData, table: pd.DataFrame, columns: list, places: Places
+    sheet: Sheet, data: AtlasData, table: pd.DataFrame, columns: list[Key], places: Places
 ) -> float:
     references = table.drop_duplicates("cohort").set_index("cohort")["reference"]
     tops = []
@@ -637,9 +636,9 @@ def _draw_published(sheet: Sheet, published: pd.DataFrame, y: float) -> float:
     axes.set(xlim=(0, 1), ylim=(len(published), 0))
     axes.set_axis_off()
     plate = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
-    inside = {"size": 6, "ha": "center", "va": "center", "in_layout": False, "bbox": plate}
-    edge = {"edgecolor": "#FFFFFF", "hatch": HATCH, "lw": 0.8, "in_layout": False}
-    for position, row in enumerate(published.itertuples(index=False)):
+    inside: Style = {"size": 6, "ha": "center", "va": "center", "in_layout": False, "bbox": plate}
+    edge: Style = {"edgecolor": "#FFFFFF", "hatch": HATCH, "lw": 0.8, "in_layout": False}
+    for position, row in enumerate(rows_of(published)):
         known = np.isfinite(row.value)
         colour = tile_colour(row.value, row.value, row.value) if known else to_rgb(MISSING)
         with mpl.rc_context({"hatch.linewidth": 0.7}):
@@ -678,7 +677,7 @@ class Look(NamedTuple):
     interval: bool
 
 
-def _spans(columns: list[tuple], places: Places, depth: int) -> list[tuple[tuple, float, float]]:
+def _spans(columns: list[Key], places: Places, depth: int) -> list[tuple[Key, float, float]]:
     """Blocks of columns that share their first parts: the parts, left and right edge."""
     found = []
     for key, some in groupby(range(len(columns)), key=lambda i: columns[i][:depth]):
@@ -716,16 +715,16 @@ def _draw_tiles(
     y: float,
     blocks: ScoreBlocks,
     labels: dict[str, str],
-    columns: list[tuple],
+    columns: list[Key],
     places: Places,
-    rows: dict[tuple, dict],
+    rows: Mapping[Any, Row],
     look: Look,
 ) -> float:
     """Draw scores × columns with the labels of the rows; return the lower edge."""
     height = sum(look.heading + look.row * len(names) for _, names in blocks)
     axes = sheet.mesh_axes(y, places[-1][1], height)
     below = 0.0
-    boxes: list[tuple[tuple, Any]] = []
+    boxes: list[tuple[tuple[float, ...], Any]] = []
     for heading, names in blocks:
         middle = y + below + look.heading / 2 + 0.005
         sheet.text(0, middle, heading, size=7.5, weight="bold", va="center")
@@ -740,7 +739,7 @@ def _draw_tiles(
                 boxes.append(((x, below, right, below + look.row), colour))
             below += look.row
     corners = [[(a, b), (c, b), (c, d), (a, d)] for (a, b, c, d), _ in boxes]
-    style = {"edgecolors": "white", "linewidths": 0.9, "zorder": 1}
+    style: Style = {"edgecolors": "white", "linewidths": 0.9, "zorder": 1}
     filled = PolyCollection(corners, facecolors=[colour for _, colour in boxes], **style)
     # What lies inside the panel need not be measured to find the size of the page.
     filled.set_in_layout(False)
@@ -748,10 +747,10 @@ def _draw_tiles(
     return y + height
 
 
-def _joined(rows: list[dict], columns: list[tuple], shared: int) -> list[tuple[int, int]]:
+def _joined(rows: list[Row], columns: list[Key], shared: int) -> list[tuple[int, int]]:
     """Start and end of tiles; neighbours without a number for one reason make one."""
 
-    def tile(i: int) -> tuple:
+    def tile(i: int) -> Key:
         lacking = np.isnan(rows[i]["value"])
         return (columns[i][:shared], rows[i]["reason_code"]) if lacking else (i,)
 
@@ -760,11 +759,17 @@ def _joined(rows: list[dict], columns: list[tuple], shared: int) -> list[tuple[i
 
 
 def _write_tile(
-    axes: Axes, row: dict, x: float, right: float, below: float, several: bool, look: Look
+    axes: Axes,
+    row: Mapping[Any, Any],
+    x: float,
+    right: float,
+    below: float,
+    several: bool,
+    look: Look,
 ) -> Any:
     """Write an index and its interval, or why there is none; return the colour of the tile."""
     middle = (x + right) / 2
-    style: dict[str, Any] = {"ha": "center", "va": "center", "in_layout": False}
+    style: Style = {"ha": "center", "va": "center", "in_layout": False}
     if np.isnan(row["value"]):
         text = reason_of(row["reason_code"])
         size = 5.5 if look.interval else 5.2
@@ -780,7 +785,7 @@ def _write_tile(
     style["color"] = readable_ink(colour)
     if look.interval and row["status"] == Status.EXPLORATORY:
         style["style"] = "italic"
-    number = {"weight": "bold" if bold else "normal", "size": 7 if look.interval else 6.3}
+    number: Style = {"weight": "bold" if bold else "normal", "size": 7 if look.interval else 6.3}
     at = 0.34 if look.interval else 0.5
     axes.text(middle, below + look.row * at, digits(row["value"]), **number, **style)
     if look.interval:

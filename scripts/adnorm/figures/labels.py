@@ -125,10 +125,10 @@ def coverage_notes(data: FigureData, names: list[str]) -> list[str]:
     """Write why sets carry a dagger."""
     sets = data.sets.loc[names]
     counts = data.tables["coverage"].set_index("set")
+    low = sets.loc[sets["status"] != "ok", "label"].to_frame().join(counts[["found", "asked"]])
     parts = [
-        f"{shorten(row['label'], MOST_LETTERS)} "
-        f"{counts.loc[name, 'found']}/{counts.loc[name, 'asked']}"
-        for name, row in sets[sets["status"] != "ok"].iterrows()
+        f"{shorten(label, MOST_LETTERS)} {found}/{asked}"
+        for label, found, asked in low.itertuples(index=False, name=None)
     ]
     if not parts:
         return []

@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted, typeset
-from adnorm.figures.data import CohortData, IndexData, known_reference
+from adnorm.figures.data import CohortData, IndexData, known_reference, rows_of, sorted_by
 from adnorm.figures.labels import coverage_notes, score_label, signed_note, why_no_index
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import (
@@ -23,7 +23,7 @@ from adnorm.figures.sheet import (
     wrapped,
     zero_and_one,
 )
-from adnorm.figures.theme import FAINT, INK, STATES
+from adnorm.figures.theme import FAINT, INK, STATES, Style
 from adnorm.study.vocabulary import ComparisonKind, State
 
 SCORE_COLUMNS = ["set", "arm", "patient", "state", "week", "score", "biopsies", "reason"]
@@ -108,10 +108,10 @@ def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
 
 def _score_table(data: CohortData, sets: list[str]) -> pd.DataFrame:
     keys = ["arm", "patient", "state", "week"]
-    scores = data.score_values()
+    scores = data.score_values().T
     frames = []
     for name in sets:
-        grouped = data.samples[keys].assign(score=scores.loc[name]).groupby(keys)["score"]
+        grouped = data.samples[keys].assign(score=scores[name]).groupby(keys)["score"]
         means = grouped.agg(score="mean", biopsies="size").reset_index()
         frames.append(means.assign(set=name, reason=""))
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=SCORE_COLUMNS)
@@ -155,9 +155,9 @@ def _draw_weeks(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.Series) 
     lesional = rows[rows["state"] == State.LESIONAL]
     # One line per patient. seaborn's lineplot would draw the same lines, but its estimates, which
     # these do without, make it ten times as slow.
-    style = {"color": colour, "lw": 0.7, "alpha": 0.55, "marker": "o", "ms": 1.8, "mew": 1}
+    style: Style = {"color": colour, "lw": 0.7, "alpha": 0.55, "marker": "o", "ms": 1.8, "mew": 1}
     for _, own in lesional.dropna(subset="score").sort_values("week").groupby("patient"):
-        axes.plot("week", "score", data=own, **style)
+        axes.plot(own["week"], own["score"], **style)
     visits = lesional.groupby("week")["score"]
     mean = visits.mean()[visits.count() >= FEWEST]
     draw_bold(axes, mean.index, mean)
@@ -246,13 +246,9 @@ def _response_table(known: pd.DataFrame, names: list[str], arms: list[str]) -> p
     median = visits.agg(response="median", n="size").reset_index()
     median = median[median["n"] >= FEWEST].assign(line=MEDIAN, patient="")
     table = pd.concat([lines, median], ignore_index=True)
-    order = {"name": names, "arm": arms, "line": [PATIENT, MEDIAN]}
-    table = table.sort_values(
-        ["name", "arm", "line", "patient", "week"],
-        key=lambda c: c.map(order[c.name].index) if c.name in order else c,
-        ignore_index=True,
-    )
-    return table.assign(reason="").reindex(columns=RESPONSE_COLUMNS)
+    orders = {"name": names, "arm": arms, "line": [PATIENT, MEDIAN]}
+    table = sorted_by(table, ["name", "arm", "line", "patient", "week"], orders)
+    return table.assign(reason="").reset_index(drop=True).reindex(columns=RESPONSE_COLUMNS)
 
 
 def _unanswered(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -285,6 +281,6 @@ def _response_notes(table: pd.DataFrame, lacking: pd.DataFrame, reference: str) 
         count = counted(outside, "value")
         notes.append(f"{count} below {low} or above {high} leave the panels; the table has them.")
     if len(lacking):
-        parts = [f"{row.label}: {row.reason}" for row in lacking.itertuples()]
+        parts = [f"{row.label}: {row.reason}" for row in rows_of(lacking)]
         notes.append(typeset(f"No response: {'; '.join(parts)}."))
     return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter
 
 from adnorm.base.text import counted, per_cent
-from adnorm.figures.data import MOST_ADDED, CohortData
+from adnorm.figures.data import MOST_ADDED, CohortData, rows_of
 from adnorm.figures.heatmap import ROW, lines_of_blocks
 from adnorm.figures.labels import set_label
 from adnorm.figures.names import TITLES
@@ -23,6 +24,7 @@ from adnorm.figures.theme import (
     FAINT,
     INK,
     STATES,
+    Style,
     short_names,
     shorten,
     week_markers,
@@ -68,7 +70,7 @@ def _scatter(
     of columns whose colours and shapes are fixed for all figures.
     """
     known = places[["x", "y"]].notna().all(axis=1)
-    points = axes.scatter("x", "y", c=colours[known], data=places[known], **style)
+    points = axes.scatter(places["x"][known], places["y"][known], c=colours[known], **style)
     forms = {shape: MarkerStyle(shape) for shape in shapes.unique()}
     paths = {
         shape: form.get_path().transformed(form.get_transform()) for shape, form in forms.items()
@@ -80,7 +82,7 @@ def _ring(axes: Axes, points: pd.DataFrame, others: pd.DataFrame) -> list[str]:
     """Ring points (x, y, name) and name them if they are few; return names without a place."""
     axes.autoscale_view()
     many = len(points) > MOST_NAMES
-    ring = {"ms": 6.5, "mew": 0.5} if many else {"ms": 9, "mew": 1.1}
+    ring: Style = {"ms": 6.5, "mew": 0.5} if many else {"ms": 9, "mew": 1.1}
     for x, y in points[["x", "y"]].to_numpy(dtype=float):
         axes.plot(x, y, "o", mfc="none", mec=ALERT, zorder=5, clip_on=False, **ring)
     if many:
@@ -105,7 +107,7 @@ def draw_pca(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     table["reason"] = ""
     sheet = Sheet(TITLES["pca"], data.facts, f"{data.n}; each point is one sample", -0.6)
     markers = week_markers(table["week"])
-    fields: dict[str, dict] = {"state": STATES}
+    fields: dict[str, Mapping[Any, str]] = {"state": STATES}
     if len([arm for arm in data.arms if arm != "healthy"]) > 1:
         fields["arm"] = data.arm_colours
     elif len(data.week_colours) > 1:
@@ -296,9 +298,9 @@ def _quality_notes(table: pd.DataFrame, missing: list[str]) -> list[str]:
     ]
     if len(flagged) > 8:
         flags = flagged["flags"].str.split(";").explode().value_counts().sort_index()
-        counts = ", ".join(f"{flag_words(name)} {count}" for name, count in flags.items())
+        counts = ", ".join(f"{flag_words(str(name))} {count}" for name, count in flags.items())
         return [*notes, f"{len(flagged)} samples are flagged ({counts}): see the table."]
-    for row in flagged.itertuples(index=False):
+    for row in rows_of(flagged):
         gone = " (excluded)" if row.excluded == "yes" else ""
         notes.append(f"{row.sample}{gone}: {row.reason or flag_words(row.flags)}")
     return notes
@@ -371,5 +373,5 @@ def _draw_bars(axes: Axes, table: pd.DataFrame, places: dict[str, int]) -> None:
     start = shares.cumsum(axis=1) - shares
     middles = [place + 0.5 for place in places.values()]
     for part, (colour, _) in PARTS.items():
-        style = {"height": 0.72, "color": colour, "linewidth": 0}
+        style: Style = {"height": 0.72, "color": colour, "linewidth": 0}
         axes.barh(middles, shares[part], left=start[part], **style)

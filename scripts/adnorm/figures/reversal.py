@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from adnorm.figures.data import IndexData, known_reference
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import Sheet, message_sheet, name_points
-from adnorm.figures.theme import DASHED, FAINT, INK, split_arm
+from adnorm.figures.theme import DASHED, FAINT, INK, Style, split_arm
 from adnorm.study.vocabulary import Arm, ComparisonKind, GeneClass
 
 COLUMNS = [
@@ -137,7 +137,7 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, reference: str) -> None:
         rows = table[table["class"] == name]
         unclear = name == GeneClass.NOT_ESTIMABLE
         # Thousands of points would make an SVG that browsers open slowly.
-        style = {"mew": 0, "alpha": 0.8, "rasterized": True, "color": colour}
+        style: Style = {"mew": 0, "alpha": 0.8, "rasterized": True, "color": colour}
         style |= {"ms": 2.5, "zorder": 1} if unclear else {"ms": 3.2, "zorder": 2}
         axes.plot(rows["disease_effect"], rows["change"], marker, **style)
     ends = np.array(axes.get_xlim())

@@ -30,7 +30,7 @@ from adnorm.figures.labels import (
 )
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import HEADING, Sheet, lines_of, message_sheet, text_width, wrap_words
-from adnorm.figures.theme import FAINT, STATES, limit_of, short_names, shorten
+from adnorm.figures.theme import FAINT, STATES, Style, limit_of, short_names, shorten
 
 SAMPLE_COLUMNS = ["sample", "patient", "state", "arm", "week"]
 GENE_COLUMNS = ["set", "gene", "direction", *SAMPLE_COLUMNS, "log2_expression", "z", "reason"]
@@ -171,8 +171,8 @@ def draw_sets_samples(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     sheet.colour_bar(x, below, limit, data.unit[:1].upper() + data.unit[1:], note)
     notes = [signed_note(data, names), *left_out, *_name_note(data), *coverage_notes(data, names)]
     sheet.notes(end + 0.12, width - left, notes)
-    long = scores.rename_axis(index="set", columns="sample").stack(future_stack=True)
-    table = long.rename("score").reset_index()
+    table = scores.rename_axis(index="set", columns="sample").reset_index()
+    table = table.melt("set", value_name="score")
     table = table.join(data.samples[SAMPLE_COLUMNS[1:]], on="sample")
     table = table.join(data.sets[["status", "reason"]], on="set")
     return sheet.figure, data.by_set(table)[SET_COLUMNS]
@@ -217,10 +217,10 @@ def _draw_matrix(
     return end + 0.06 + text_width(names, 5.5)
 
 
-def _varying(data: CohortData) -> dict[str, Mapping]:
+def _varying(data: CohortData) -> dict[str, Mapping[Any, str]]:
     """Colours of the fields that differ between samples; the others need no track."""
     present = set(data.samples["state"])
-    fields: dict[str, Mapping] = {
+    fields: dict[str, Mapping[Any, str]] = {
         "state": {s: c for s, c in STATES.items() if s in present},
         "arm": data.arm_colours,
         "week": data.week_colours,
@@ -228,7 +228,7 @@ def _varying(data: CohortData) -> dict[str, Mapping]:
     return {name: colours for name, colours in fields.items() if len(colours) > 1}
 
 
-def _draw_groups(sheet: Sheet, arms: list, size: float) -> float:
+def _draw_groups(sheet: Sheet, arms: list[tuple[Any, int, int]], size: float) -> float:
     """Write state and arm above their samples, upright if there is room; return the lower edge."""
     texts = []
     for (state, arm), a, b in arms:
@@ -248,13 +248,13 @@ def _draw_groups(sheet: Sheet, arms: list, size: float) -> float:
     return y
 
 
-def _draw_counts(sheet: Sheet, visits: list, size: float, y: float) -> float:
+def _draw_counts(sheet: Sheet, visits: list[tuple[Any, int, int]], size: float, y: float) -> float:
     """Write week and n above each group, upright if there is room; return the lower edge."""
     texts = [(f"wk {week:g}", f"n={b - a}", a, b) for (_, _, week), a, b in visits]
     fits = all(text_width([w, n], 6) < (b - a) * size - 0.02 for w, n, a, b in texts)
     flat = [f"{week}  {n}" for week, n, _, _ in texts]
     height = 0.25 if fits else text_width(flat, 6) + 0.12
-    style: dict[str, Any] = {"size": 6, "color": FAINT, "ha": "center", "va": "bottom"}
+    style: Style = {"size": 6, "color": FAINT, "ha": "center", "va": "bottom"}
     style |= {"rotation": 0 if fits else 90, "linespacing": 1.15}
     for (week, n, a, b), line in zip(texts, flat, strict=True):
         text = f"{week}\n{n}" if fits else line

@@ -26,13 +26,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MultipleLocator
+from numpy.typing import ArrayLike
 
-from adnorm.figures.theme import ALERT, DASHED, DPI, FAINT, INK, NORMAL, diverging, shorten
+from adnorm.figures.theme import ALERT, DASHED, DPI, FAINT, INK, NORMAL, Style, diverging, shorten
 
 #: Inches from one line of notes to the next.
 LINE = 0.1333
 #: Style of texts above the columns of a heatmap.
-HEADING: dict[str, Any] = {"ha": "center", "va": "baseline", "linespacing": 1.15}
+HEADING: Style = {"ha": "center", "va": "baseline", "linespacing": 1.15}
 #: Values beyond these leave the panel; the table has them.
 FARTHEST = (-1.5, 2.5)
 #: Distances in points at which a name is tried, and the least that needs a lead.
@@ -106,7 +107,9 @@ class Sheet:
         Where the title starts.
     """
 
-    def __init__(self, title: str, facts: Mapping, subtitle: str, left: float = 0.0) -> None:
+    def __init__(
+        self, title: str, facts: Mapping[str, Any], subtitle: str, left: float = 0.0
+    ) -> None:
         # At the resolution of the PNG, so that what is measured is what is drawn; no window or
         # global state knows of it.
         self.figure = Figure(figsize=(10, 10), dpi=DPI)
@@ -184,7 +187,7 @@ class Sheet:
             if markers is None:
                 handles.append(Patch(facecolor=colour, edgecolor="#00000055", lw=0.4, label=label))
             else:
-                style = {"color": colour, "linestyle": "", "label": label, "markersize": 5}
+                style: Style = {"color": colour, "linestyle": "", "label": label, "markersize": 5}
                 handles.append(Line2D([], [], marker=markers[label], **style))
         drawn = self.figure.legend(
             handles=handles,
@@ -210,7 +213,7 @@ class Sheet:
         bar = self.figure.colorbar(mappable, cax=axes, orientation="horizontal")
         bar.set_ticks([-limit, 0, limit], labels=[f"≤ −{limit:g}", "0", f"≥ {limit:g}"])
         for side, tick in zip(("left", "center", "right"), axes.get_xticklabels(), strict=True):
-            tick.set_horizontalalignment(side)
+            tick.set(ha=side)
         bar.outline.set_linewidth(0.4)
         axes.tick_params(labelsize=6.5, length=2)
         end = top + 0.38
@@ -229,7 +232,7 @@ class Sheet:
             y += LINE * len(lines) + 0.03
 
 
-def message_sheet(title: str, facts: Mapping, reason: str) -> Figure:
+def message_sheet(title: str, facts: Mapping[str, Any], reason: str) -> Figure:
     """Make the figure that stands where nothing can be drawn, and says why."""
     sheet = Sheet(title, facts, "nothing to draw")
     box = sheet.axes(0, 0, 6.5, 1.5)
@@ -273,7 +276,7 @@ def week_ticks(axes: Axes, weeks: Iterable[float]) -> None:
     axes.set_xticks(ordered, [f"{week:g}" for week in ordered])
 
 
-def draw_bold(axes: Axes, x: Sequence[float], y: Sequence[float]) -> None:
+def draw_bold(axes: Axes, x: ArrayLike, y: ArrayLike) -> None:
     """Draw the mean or median over the thin lines of patients."""
     axes.plot(x, y, color="white", lw=3.6, zorder=4)
     axes.plot(x, y, color=INK, lw=1.9, marker="o", ms=3.4, zorder=5)
@@ -314,7 +317,7 @@ def name_points(
     list of str
         Names that had no place.
     """
-    look: dict[str, Any] = {"size": 6.5, "color": colour, "zorder": 6, "ha": "center"}
+    look: Style = {"size": 6.5, "color": colour, "zorder": 6, "ha": "center"}
     look |= {"va": "center", "path_effects": [withStroke(linewidth=1.8, foreground="white")]}
     lead = {"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 0, "shrinkB": ring}
     # Everything in points (1/72 inch) from the corner of the page.
@@ -351,6 +354,6 @@ def name_points(
         arrow = lead if gaps[best, 0] > NO_LEAD else None
         # Names that follow keep off this lead as off points.
         crowd = np.vstack([crowd, *([leads[best]] if arrow else [])])
-        offset = {"xytext": tuple(shifts[best]), "textcoords": "offset points"}
-        axes.annotate(name, (x, y), arrowprops=arrow, **offset, **look)
+        look |= {"xytext": tuple(shifts[best]), "textcoords": "offset points"}
+        axes.annotate(name, (x, y), arrowprops=arrow, **look)
     return homeless

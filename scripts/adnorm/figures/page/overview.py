@@ -19,7 +19,7 @@ from adnorm import __version__
 from adnorm.base.losses import percent
 from adnorm.base.text import counted, per_cent
 from adnorm.figures.changes import in_words, mark, n_notes, star_text, supported_columns
-from adnorm.figures.data import MOST_ADDED, STATE_ORDER, CohortData
+from adnorm.figures.data import MOST_ADDED, STATE_ORDER, CohortData, rows_of
 from adnorm.figures.labels import digits, interval_text, signed_note
 from adnorm.figures.names import TITLES
 from adnorm.figures.page import fill, write_page
@@ -98,7 +98,8 @@ def write_overview(data: CohortData, path: Path) -> None:
 
 
 def _rows(table: pd.DataFrame) -> Rows:
-    return table.astype(object).where(table.notna(), "").to_dict("records")
+    plain = table.astype(object).where(table.notna(), "")
+    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
 
 
 def _embedded(folder: Path) -> Rows:
@@ -118,7 +119,9 @@ def _embedded(folder: Path) -> Rows:
 def _results(data: CohortData) -> dict[str, Any]:
     """Lay out the itch and barrier sets: one row a comparison, one column a set."""
     columns = supported_columns(data)
-    known = data.shown_effects([c.contrast for c in columns]).set_index(["contrast", "set"])
+    effects = data.shown_effects([c.contrast for c in columns])
+    effects = effects[effects["set"].isin(data.topic_sets)]
+    known = {(row.contrast, row.set): _result(row, data) for row in rows_of(effects)}
     rows = []
     for column in columns:
         row = {
@@ -127,20 +130,19 @@ def _results(data: CohortData) -> dict[str, Any]:
             "pairs": column.n_text,
         }
         for name in data.topic_sets:
-            key = (column.contrast, name)
-            row[name] = _result(known.loc[key], data) if key in known.index else ""
+            row[name] = known.get((column.contrast, name), "")
         rows.append(row)
     titles = {"what": "Comparison", "week": "#Week", "pairs": "#Patients"}
     titles |= {name: f"#{data.sets.loc[name, 'label']}" for name in data.topic_sets}
     return {"rows": rows, "titles": titles}
 
 
-def _result(row: pd.Series, data: CohortData) -> str:
-    if not np.isfinite(row["change"]):
-        return f"not available: {row['reason']}"
-    flag = "" if data.sets.loc[row.name[1], "status"] == "ok" else "†"
-    estimate, _, interval = interval_text(*row[["change", "lower", "upper"]], "+").partition(" ")
-    parts = [interval, mark(row["fdr"], data.fdr), flag]
+def _result(row: Any, data: CohortData) -> str:
+    if not np.isfinite(row.change):
+        return f"not available: {row.reason}"
+    flag = "" if data.sets.loc[row.set, "status"] == "ok" else "†"
+    estimate, _, interval = interval_text(row.change, row.lower, row.upper, "+").partition(" ")
+    parts = [interval, mark(row.fdr, data.fdr), flag]
     # A narrow page breaks the line before the interval, not within it.
     return f"{estimate} {' '.join(filter(None, parts)).replace(' ', chr(0xA0))}"
 
@@ -211,7 +213,7 @@ def _moved_controls(data: CohortData) -> tuple[list[str], int]:
     texts = [
         f"{sets.loc[row.set, 'label']} {digits(row.change, '+')} "
         f"({in_words(row.contrast, kinds[row.contrast], data.arms)})"
-        for row in moved.itertuples(index=False)
+        for row in rows_of(moved)
     ]
     return texts, len(rows)
 
@@ -289,8 +291,8 @@ def _coverage(data: CohortData) -> dict[str, Any]:
 def _agreement(table: pd.DataFrame) -> str:
     if table.empty or table["spearman"].isna().all():
         return ""
-    middle = table.groupby(["method_a", "method_b"])["spearman"].median()
-    pairs = [f"{a} and {b} {value:.2f}" for (a, b), value in middle.items()]
+    middle = table.groupby(["method_a", "method_b"], as_index=False)[["spearman"]].median()
+    pairs = [f"{row.method_a} and {row.method_b} {row.spearman:.2f}" for row in rows_of(middle)]
     return (
         f"Agreement of the scores (median Spearman correlation over the sets): {'; '.join(pairs)}."
     )
