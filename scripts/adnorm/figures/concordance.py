@@ -1,4 +1,4 @@
-"""Do scores of the skin move with the clinic? One point a patient, and how responders share out."""
+"""Do scores of the skin move with the clinic? One point per patient, and how responders share out."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def draw_concordance(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     people = pd.concat([panel.points for panel in panels])
     arms = [arm for arm in data.arms if arm in set(people["arm"])]
     count = counted(people["patient"].nunique(), "patient")
-    sheet = Sheet(title, data.facts, f"{count}; one point a patient", left=-0.6)
+    sheet = Sheet(title, data.facts, f"{count}; one point per patient", left=-0.6)
     across = len(panels) + (len(shares) > 0)
     grid = sheet.panels(1, across, (SIDE, SIDE), (GAP, 0), y=0.45)[0]
     for axes, panel in zip(grid, panels, strict=False):

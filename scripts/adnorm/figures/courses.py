@@ -181,7 +181,7 @@ def _time_notes(table: pd.DataFrame, shown: list[str], reference: str) -> list[s
 
 
 def draw_dose_response(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
-    """Draw index and difference to placebo by dose, one block a drug, one line a visit.
+    """Draw index and difference to placebo by dose, one block per drug, one line per visit.
 
     The table has one row for each point, and for the trend and the gain per doubling at each
     visit; one row with the reason for a drug without a trend.
@@ -267,7 +267,7 @@ def _draw_drug(
     shades: Mapping[float, str],
     y: float,
 ) -> tuple[float, float]:
-    """Draw one drug: NI above, dNI below, a column a score; return lower and right edge."""
+    """Draw one drug: NI above, dNI below, a column per score; return lower and right edge."""
     cohort, drug = table["cohort"].iloc[0], table["drug"].iloc[0]
     points = table[(table["drawn"] == "arm") & table["value"].notna() & table["lower"].notna()]
     names = [name for name in data.primary if name in set(points["name"])]

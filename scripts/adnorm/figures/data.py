@@ -545,7 +545,7 @@ class AtlasData(FigureData):
 
     @cached_property
     def time(self) -> pd.DataFrame:
-        """time.tsv against one reference a cohort, with treatment, class and dose of every arm."""
+        """time.tsv against one reference per cohort, with treatment, class and dose of every arm."""
         time = self.tables["time"]
         time = time[time["cohort"].isin(self.sheets)]
         references = {c: known_reference(rows, "ni") for c, rows in time.groupby("cohort")}

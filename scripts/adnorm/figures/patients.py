@@ -47,7 +47,7 @@ def _title_row(line: np.ndarray, arms: list[str], letters: int, pad: float) -> N
 
 
 def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw small multiples, arms × sets: a line a patient, the mean bold, normal skin as a band.
+    """Draw small multiples, arms × sets: a line per patient, the mean bold, normal skin as a band.
 
     Without visits after baseline the lines join nonlesional and lesional skin of a patient.
     Biopsies of one visit are averaged.
@@ -188,7 +188,7 @@ def _draw_states(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
-    """Draw scores × arms: a line a patient, from 0 at baseline, and the median of the arm.
+    """Draw scores × arms: a line per patient, from 0 at baseline, and the median of the arm.
 
     Scores without a response stand in the table with the reason.
     """

@@ -66,7 +66,7 @@ def _scatter(
 ) -> None:
     """Draw points (x, y) in their order, each of its own colour and shape.
 
-    seaborn's scatterplot does the same, but takes half a second a panel to find levels and scales
+    seaborn's scatterplot does the same, but takes half a second per panel to find levels and scales
     of columns whose colours and shapes are fixed for all figures.
     """
     known = places[["x", "y"]].notna().all(axis=1)
@@ -95,7 +95,7 @@ def _ring(axes: Axes, points: pd.DataFrame, others: pd.DataFrame) -> list[str]:
 
 
 def draw_pca(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw the first two principal components, coloured by state and by arm; a row a sample."""
+    """Draw the first two principal components, coloured by state and by arm; one row per sample."""
     samples = data.samples
     scores = np.asarray(data.expression.obsm.get("X_pca", np.zeros((len(samples), 0))))
     table = samples.reset_index(names="sample").rename(columns={"qc_flags": "flags"})
@@ -241,7 +241,7 @@ def _draw_quality(
     title: str,
     words: tuple[str, ...],
 ) -> None:
-    """Draw one point a sample; ring and name those flagged for the value of this panel."""
+    """Draw one point per sample; ring and name those flagged for the value of this panel."""
     places = table.assign(x=np.arange(len(table), dtype=float), y=values)
     shapes = table["excluded"].map({"no": "o", "yes": "X"})
     _scatter(axes, places, table["state"].map(STATES), shapes, s=12, lw=0)
@@ -310,7 +310,7 @@ def _quality_notes(table: pd.DataFrame, missing: list[str]) -> list[str]:
 
 
 def draw_coverage(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw one bar a set: found, found by an older symbol, not detected, absent.
+    """Draw one bar per set: found, found by an older symbol, not detected, absent.
 
     Hundreds of added sets are only counted; the table has them too.
     """

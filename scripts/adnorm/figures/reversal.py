@@ -36,7 +36,7 @@ LEAST_SPAN = 1.0
 
 
 def draw_reversal(data: IndexData) -> tuple[Figure, pd.DataFrame]:
-    """Draw change under treatment against disease effect, one point a gene.
+    """Draw change under treatment against disease effect, one point per gene.
 
     The highest dose of every drug and placebo, each at its last visit. The table has one row for
     each gene and panel.
@@ -66,7 +66,7 @@ def draw_reversal(data: IndexData) -> tuple[Figure, pd.DataFrame]:
         axis: _limits(both[column])
         for axis, column in (("xlim", "disease_effect"), ("ylim", "change"))
     }
-    subtitle = "one point a gene; log2 differences; n = patients"
+    subtitle = "one point per gene; log2 differences; n = patients"
     sheet = Sheet(title, data.facts, subtitle, left=-0.55)
     grid = sheet.panels(1, len(tables), (SIDE, SIDE), (GAP, 0), y=0.2)[0]
     for position, (axes, table) in enumerate(zip(grid, tables, strict=True)):

@@ -35,7 +35,7 @@ from adnorm.figures.theme import FAINT, STATES, Style, limit_of, short_names, sh
 SAMPLE_COLUMNS = ["sample", "patient", "state", "arm", "week"]
 GENE_COLUMNS = ["set", "gene", "direction", *SAMPLE_COLUMNS, "log2_expression", "z", "reason"]
 SET_COLUMNS = ["set", *SAMPLE_COLUMNS, "score", "status", "reason"]
-COLUMN_NOTE = "one column a sample, n = samples of a group"
+COLUMN_NOTE = "one column per sample, n = samples of a group"
 #: Limit of the colours of genes, in standard deviations.
 GENE_LIMIT = 2.5
 #: Beyond this many samples their names cannot be read.

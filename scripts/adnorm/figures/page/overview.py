@@ -117,7 +117,7 @@ def _embedded(folder: Path) -> Rows:
 
 
 def _results(data: CohortData) -> dict[str, Any]:
-    """Lay out the itch and barrier sets: one row a comparison, one column a set."""
+    """Lay out the itch and barrier sets: one row per comparison, one column per set."""
     columns = supported_columns(data)
     effects = data.shown_effects([c.contrast for c in columns])
     effects = effects[effects["set"].isin(data.topic_sets)]
