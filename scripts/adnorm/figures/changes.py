@@ -21,7 +21,7 @@ from adnorm.figures.labels import (
     signed_note,
 )
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import HEADING, Sheet, lines_of, message_sheet, text_width, wrap_words
+from adnorm.figures.sheet import HEADING, Sheet, lines_of, nothing_to_draw, text_width, wrap_words
 from adnorm.figures.theme import ALERT, FAINT, INK, STATES, limit_of, shorten
 from adnorm.study.vocabulary import Arm, ComparisonKind, Direction, State
 
@@ -430,9 +430,7 @@ def _impossible(
     data: CohortData, name: str, columns: list[str], reason: str = ""
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the reason, and give a table with the same reason."""
-    reason = reason or data.why_no()
-    table = pd.DataFrame([{"reason": reason}]).reindex(columns=columns)
-    return message_sheet(TITLES[name], data.facts, reason), table
+    return nothing_to_draw(TITLES[name], data.facts, reason or data.why_no(), columns)
 
 
 def _sheet(

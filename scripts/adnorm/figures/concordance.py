@@ -1,4 +1,4 @@
-"""Do scores of the skin move with the clinic? One point per patient, and how responders share out."""
+"""Do scores of the skin move with the clinic? One point per patient; shares of responders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from adnorm.base.text import counted
 from adnorm.figures.data import IndexData
 from adnorm.figures.labels import interval_text, score_label
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import Sheet, message_sheet, wrapped
+from adnorm.figures.sheet import Sheet, nothing_to_draw, wrapped
 from adnorm.figures.theme import INK, Style
 from adnorm.study.vocabulary import Arm, DerivedScore, State
 
@@ -69,9 +69,7 @@ def draw_concordance(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     title = TITLES["concordance"]
     panels = _panels(data)
     if not panels:
-        reason = _why_not(data)
-        empty = pd.DataFrame([{"reason": reason}]).reindex(columns=COLUMNS)
-        return message_sheet(title, data.facts, reason), empty
+        return nothing_to_draw(title, data.facts, _why_not(data), COLUMNS)
     shares, why = _shares(data)
     people = pd.concat([panel.points for panel in panels])
     arms = [arm for arm in data.arms if arm in set(people["arm"])]

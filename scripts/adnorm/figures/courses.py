@@ -29,7 +29,7 @@ from adnorm.figures.sheet import (
     ZERO_ONE_NOTE,
     Sheet,
     ends_inside,
-    message_sheet,
+    nothing_to_draw,
     range_of,
     week_ticks,
     wrapped,
@@ -74,11 +74,8 @@ def draw_time_courses(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     index = index.assign(label=[score_label(data, name) for name in index["name"]])
     reference = known_reference(index, "ni")
     if not reference:
-        reason = why_no_index(data, index)
-        table = index.assign(beyond_placebo="")
-        table = table if len(table) else pd.DataFrame([{"reason": reason}])
-        figure = message_sheet(title, data.facts, reason)
-        return figure, table.reindex(columns=TIME_COLUMNS).reset_index(drop=True)
+        reason, table = why_no_index(data, index), index.assign(beyond_placebo="")
+        return nothing_to_draw(title, data.facts, reason, TIME_COLUMNS, table)
     table = _time_table(data, index[index["reference"] == reference], names)
     known = table[table["ni"].notna()]
     shown = [name for name in names if name in set(known["name"])]
@@ -198,10 +195,8 @@ def draw_dose_response(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     single = [_refusal(table) for table in tables if not (table["drawn"] == "arm").any()]
     if not several:
         reason = "; ".join(single) or "no drug of this run has visits after baseline"
-        table = (
-            pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"reason": [reason]})
-        )
-        return message_sheet(title, data.facts, reason), table.reindex(columns=DOSE_COLUMNS)
+        refused = pd.concat(tables) if tables else None
+        return nothing_to_draw(title, data.facts, reason, DOSE_COLUMNS, refused)
     subtitle = f"{counted(len(several), 'drug')}; bars are {data.confidence} intervals"
     sheet = Sheet(title, data.facts, subtitle, left=-0.5)
     weeks = sorted({week for table in several for week in table["week"]})

@@ -103,6 +103,12 @@ def rows_of(table: pd.DataFrame) -> Iterable[Any]:
     return table.itertuples(index=False)
 
 
+def _texts(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Some columns as texts, empty where something is missing."""
+    found = table.reindex(columns=columns).astype(object)
+    return found.where(found.notna(), "").astype(str).set_axis(table.index.astype(str))
+
+
 def classes_of(sheet: pd.DataFrame) -> dict[str, str]:
     """List the drug class of every arm of a sample sheet; empty where none is known."""
     if "drug_class" not in sheet:
@@ -178,10 +184,7 @@ class FigureData(ABC):
     def samples(self) -> pd.DataFrame:
         """Canonical sheet in display order: state, arm, week, patient; index sample."""
         obs = self.observations
-        sheet = pd.DataFrame(index=obs.index.astype(str))
-        for column in ("state", "arm", "patient", "sex", "qc_flags"):
-            values = obs[column] if column in obs else pd.Series("", index=obs.index)
-            sheet[column] = values.astype(object).where(values.notna(), "").astype(str).to_numpy()
+        sheet = _texts(obs, ["state", "arm", "patient", "sex", "qc_flags"])
         sheet["week"] = obs["week"].to_numpy(dtype=float)
         sheet["row"] = np.arange(len(obs))
         return self.in_order(sheet.assign(sample=sheet.index)).drop(columns="sample")
@@ -239,11 +242,8 @@ class FigureData(ABC):
     @cached_property
     def sets(self) -> pd.DataFrame:
         """Sets in display order: label, category, direction, status, reason; index set."""
-        var = self.described
-        sets = pd.DataFrame(index=var.index.astype(str))
-        for column in ("label", "category", "role", "direction", "status", "reason"):
-            values = var[column].astype(object) if column in var else pd.Series("", index=var.index)
-            sets[column] = values.where(values.notna(), "").astype(str).to_numpy()
+        columns = ["label", "category", "role", "direction", "status", "reason"]
+        sets = _texts(self.described, columns)
         sets["label"] = sets["label"].where(sets["label"] != "", sets.index.to_series())
         sets["signed"] = ~sets["direction"].isin([Direction.UNSIGNED, ""])
         known = list(CATEGORIES)
@@ -254,8 +254,7 @@ class FigureData(ABC):
 
     def by_set(self, table: pd.DataFrame) -> pd.DataFrame:
         """Bring rows of sets into display order."""
-        order = {name: i for i, name in enumerate(self.sets.index)}
-        return table.sort_values("set", key=lambda s: s.map(order), kind="stable")
+        return sorted_by(table, ["set"], {"set": list(self.sets.index)})
 
     @property
     def controls(self) -> set[str]:
@@ -545,7 +544,7 @@ class AtlasData(FigureData):
 
     @cached_property
     def time(self) -> pd.DataFrame:
-        """time.tsv against one reference per cohort, with treatment, class and dose of every arm."""
+        """time.tsv against one reference per cohort, with treatment, class and dose of the arms."""
         time = self.tables["time"]
         time = time[time["cohort"].isin(self.sheets)]
         references = {c: known_reference(rows, "ni") for c, rows in time.groupby("cohort")}
@@ -585,14 +584,10 @@ class AtlasData(FigureData):
         rows["share"] = rows["value"].where(rows["unit"] != "percent", rows["value"] / 100)
         numbered, others = rows[rows["value"].notna()], rows[rows["value"].isna()]
         keys = ["drug", "drug_class", "measure", "source", "reason"]
-        joined = others.groupby(keys, sort=False)["weeks"].agg(lambda weeks: _joined(weeks))
+        joined = others.groupby(keys, sort=False)["weeks"].agg(lambda w: ", ".join(filter(None, w)))
         rows = pd.concat([numbered, joined.reset_index()], ignore_index=True)
         when = [f", week{'s' if ',' in w else ''} {w}" if w else "" for w in rows["weeks"]]
         return rows.assign(label=rows["drug"] + when).reindex(columns=["label", "share", *keys])
-
-
-def _joined(weeks: pd.Series) -> str:
-    return ", ".join(filter(None, weeks))
 
 
 def read_atlas(inputs: Mapping[str, Any], settings: DrawingSettings) -> AtlasData:

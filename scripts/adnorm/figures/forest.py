@@ -13,7 +13,14 @@ from adnorm.base.text import counted
 from adnorm.figures.data import REFERENCES, AtlasData, rows_of
 from adnorm.figures.labels import reason_of, score_label, without_doi
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import Sheet, fit_words, message_sheet, range_of, text_width, zero_and_one
+from adnorm.figures.sheet import (
+    Sheet,
+    fit_words,
+    nothing_to_draw,
+    range_of,
+    text_width,
+    zero_and_one,
+)
 from adnorm.figures.theme import FAINT, INK, Style, shorten
 from adnorm.study.vocabulary import (
     Arm,
@@ -63,8 +70,7 @@ def draw_forest(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     if computed["value"].isna().all():
         reason = "no treated arm of this run has an index over visits"
         why = pd.DataFrame([{"reason": reason}])
-        both = pd.concat([why, table], ignore_index=True).reindex(columns=COLUMNS)
-        return message_sheet(title, data.facts, reason), both
+        return nothing_to_draw(title, data.facts, reason, COLUMNS, pd.concat([why, table]))
     names = [name for name in data.primary if name in set(table["name"])]
     first = table.drop_duplicates("row")
     texts = dict(zip(first["row"], first["text"], strict=True))

@@ -38,7 +38,7 @@ from adnorm.figures.labels import (
     without_doi,
 )
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import HEADING, Sheet, fit_words, lines_of, message_sheet, text_width
+from adnorm.figures.sheet import HEADING, Sheet, fit_words, lines_of, nothing_to_draw, text_width
 from adnorm.figures.theme import FAINT, MISSING, Style, readable_ink, shorten
 from adnorm.study.vocabulary import (
     Analysis,
@@ -168,7 +168,8 @@ def list_index(data: FigureData) -> IndexTable:
     labels = block_labels(data, blocks)
     table = _values(data, index[index["set"].isin(labels)])
     table["label"] = table["set"].map(labels)
-    table = _in_order(data, table, list(labels))
+    orders = {"reference": REFERENCES, "measure": MEASURES, "arm": data.arms, "set": list(labels)}
+    table = sorted_by(table, KEYS, orders)[COLUMNS].reset_index(drop=True)
     if table["value"].isna().all():
         return IndexTable(table, why_not=_all_missing(table))
     absent = table["reason_code"] == ReasonCode.NO_REFERENCE
@@ -280,11 +281,6 @@ def _values(data: FigureData, index: pd.DataFrame) -> pd.DataFrame:
     apart = (table["lower"] > 0) | (table["upper"] < 0)
     table["excludes_0"] = np.where(known, np.where(apart, "yes", "no"), "")
     return table
-
-
-def _in_order(data: FigureData, table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    orders = {"reference": REFERENCES, "measure": MEASURES, "arm": data.arms, "set": names}
-    return sorted_by(table, KEYS, orders)[COLUMNS].reset_index(drop=True)
 
 
 def _drop_empty_differences(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -433,9 +429,8 @@ def draw_normalization(data: FigureData) -> tuple[Figure, pd.DataFrame]:
     """
     shown = list_index(data)
     if shown.why_not:
-        table = shown.table if len(shown.table) else pd.DataFrame([{"reason": shown.why_not}])
-        figure = message_sheet(TITLES["normalization"], data.facts, shown.why_not)
-        return figure, table.reindex(columns=COLUMNS)
+        title = TITLES["normalization"]
+        return nothing_to_draw(title, data.facts, shown.why_not, COLUMNS, shown.table)
     left = -text_width(shown.labels.values(), 7) - 0.14
     scores = counted(len(shown.labels), "score")
     subtitle = f"{scores}; {data.confidence} confidence intervals; n = patients"
@@ -543,8 +538,8 @@ def draw_normalization_atlas(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     published = published.reindex(columns=ATLAS_COLUMNS)
     if time["ni"].notna().sum() == 0:
         reason = "no cohort of this run has an index over visits"
-        table = pd.concat([pd.DataFrame([{"reason": reason}]), published], ignore_index=True)
-        return message_sheet(title, data.facts, reason), table.reindex(columns=ATLAS_COLUMNS)
+        table = pd.concat([pd.DataFrame([{"reason": reason}]), published])
+        return nothing_to_draw(title, data.facts, reason, ATLAS_COLUMNS, table)
     blocks, notes = score_blocks(data, time)
     labels = block_labels(data, blocks)
     table = _atlas_table(time[time["set"].isin(labels)], labels)
@@ -722,7 +717,9 @@ def _draw_tiles(
 ) -> float:
     """Draw scores × columns with the labels of the rows; return the lower edge."""
     height = sum(look.heading + look.row * len(names) for _, names in blocks)
-    axes = sheet.mesh_axes(y, places[-1][1], height)
+    axes = sheet.axes(0, y, places[-1][1], height)
+    axes.set(xlim=(0, places[-1][1]), ylim=(height, 0))
+    axes.set_axis_off()
     below = 0.0
     boxes: list[tuple[tuple[float, ...], Any]] = []
     for heading, names in blocks:

@@ -17,7 +17,7 @@ from adnorm.figures.sheet import (
     ZERO_ONE_NOTE,
     Sheet,
     draw_bold,
-    message_sheet,
+    nothing_to_draw,
     range_of,
     week_ticks,
     wrapped,
@@ -62,8 +62,7 @@ def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
         if usable:
             reason = data.why_no(ComparisonKind.CHANGE)
             reason += "; no patient has lesional and nonlesional skin"
-        empty = pd.DataFrame([{"reason": reason}]).reindex(columns=SCORE_COLUMNS)
-        return message_sheet(title, data.facts, reason), empty
+        return nothing_to_draw(title, data.facts, reason, SCORE_COLUMNS)
     wanted = [data.facts.get("reference", ""), State.NONLESIONAL, State.HEALTHY]
     reference = next((state for state in wanted if state in set(table["state"])), "")
     arms = [arm for arm in data.arms if arm in set(lesional["arm"])]
@@ -200,9 +199,8 @@ def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     reference = known_reference(rows, "response")
     if not reference:
         reason = why_no_index(data, rows)
-        empty = _unanswered(rows, names) if len(rows) else pd.DataFrame([{"reason": reason}])
-        figure = message_sheet(title, data.facts, reason)
-        return figure, empty.reindex(columns=RESPONSE_COLUMNS)
+        table = _unanswered(rows, names)
+        return nothing_to_draw(title, data.facts, reason, RESPONSE_COLUMNS, table)
     rows = rows[rows["reference"] == reference]
     known = rows[rows["response"].notna()]
     shown = [name for name in names if name in set(known["name"])]

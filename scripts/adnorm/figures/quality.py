@@ -17,7 +17,7 @@ from adnorm.figures.data import MOST_ADDED, CohortData, rows_of
 from adnorm.figures.heatmap import ROW, lines_of_blocks
 from adnorm.figures.labels import set_label
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import Sheet, message_sheet, name_points, text_width
+from adnorm.figures.sheet import Sheet, name_points, nothing_to_draw, text_width
 from adnorm.figures.theme import (
     ALERT,
     DASHED,
@@ -101,8 +101,8 @@ def draw_pca(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     table = samples.reset_index(names="sample").rename(columns={"qc_flags": "flags"})
     if scores.shape[1] < 2:
         reason = f"principal components need at least 3 samples and 3 genes; there are {data.n}"
-        figure = message_sheet(TITLES["pca"], data.facts, reason)
-        return figure, table.assign(reason=reason).reindex(columns=PCA_COLUMNS)
+        table = table.assign(reason=reason)
+        return nothing_to_draw(TITLES["pca"], data.facts, reason, PCA_COLUMNS, table)
     table[["pc1", "pc2"]] = scores[samples["row"].to_numpy(), :2]
     table["reason"] = ""
     sheet = Sheet(TITLES["pca"], data.facts, f"{data.n}; each point is one sample", -0.6)
@@ -178,8 +178,7 @@ def draw_quality(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     missing = _left_out(table, [column for column, _, _ in drawn])
     if not drawn:
         reason = "; ".join(missing) or "no value was computed for this cohort"
-        figure = message_sheet(TITLES["quality"], data.facts, reason)
-        return figure, table.reindex(columns=QUALITY_COLUMNS)
+        return nothing_to_draw(TITLES["quality"], data.facts, reason, QUALITY_COLUMNS, table)
     across, down = min(len(drawn), 2), (len(drawn) + 1) // 2
     grid = sheet.panels(down, across, PANEL, (0.9, 0.62), y=0.2).ravel()
     for axes, (panel, values) in zip(grid, drawn.items(), strict=False):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from adnorm.figures.data import IndexData, known_reference
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import Sheet, message_sheet, name_points
+from adnorm.figures.sheet import Sheet, name_points, nothing_to_draw
 from adnorm.figures.theme import DASHED, FAINT, INK, Style, split_arm
 from adnorm.study.vocabulary import Arm, ComparisonKind, GeneClass
 
@@ -46,9 +46,7 @@ def draw_reversal(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     classed = genes[genes["class"] != GeneClass.NOT_ESTIMABLE]
     reference = known_reference(classed, "denominator") or known_reference(genes, "denominator")
     if not reference:
-        reason = _why_not(data)
-        empty = pd.DataFrame([{"reason": reason}]).reindex(columns=COLUMNS)
-        return message_sheet(title, data.facts, reason), empty
+        return nothing_to_draw(title, data.facts, _why_not(data), COLUMNS)
     genes = genes[genes["reference"] == reference]
     last = genes.groupby("arm")["week"].max()
     topics = {

@@ -29,7 +29,7 @@ from adnorm.figures.labels import (
     signed_note,
 )
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import HEADING, Sheet, lines_of, message_sheet, text_width, wrap_words
+from adnorm.figures.sheet import HEADING, Sheet, lines_of, nothing_to_draw, text_width, wrap_words
 from adnorm.figures.theme import FAINT, STATES, Style, limit_of, short_names, shorten
 
 SAMPLE_COLUMNS = ["sample", "patient", "state", "arm", "week"]
@@ -45,19 +45,9 @@ MOST_NAMED = 60
 # ---------------------------------------------------------------- genes × samples
 
 
-def draw_genes_itch(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw the genes of the itch sets in every sample."""
-    return draw_genes(data, "genes_itch", "itch")
-
-
-def draw_genes_barrier(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw the genes of the barrier sets in every sample."""
-    return draw_genes(data, "genes_barrier", "barrier")
-
-
-def draw_genes(data: CohortData, name: str, topic: str) -> tuple[Figure, pd.DataFrame]:
-    """Draw genes × samples; genes without a row stand in the table, with the reason."""
-    sets = data.heatmap_sets(topic)
+def draw_genes(data: CohortData, topic: str) -> tuple[Figure, pd.DataFrame]:
+    """Draw genes of itch or barrier × samples; the table says why a gene has no row."""
+    title, sets = TITLES[f"genes_{topic}"], data.heatmap_sets(topic)
     directions = {g.symbol: g.direction for s in sets for g in s.scored}
     values = data.gene_values(list(directions))
     scaled = scale_rows(values)
@@ -79,10 +69,10 @@ def draw_genes(data: CohortData, name: str, topic: str) -> tuple[Figure, pd.Data
     table = _gene_table(data, home, values, scaled, directions, missing)
     if values.empty:
         reason = f"none of the {len(directions)} genes of these sets was measured or detected"
-        return message_sheet(TITLES[name], data.facts, reason), table
+        return nothing_to_draw(title, data.facts, reason, GENE_COLUMNS, table)
     width = _width(values.shape[1])
     subtitle = f"{data.n}; {counted(len(values), 'gene')}; {COLUMN_NOTE}"
-    sheet = Sheet(TITLES[name], data.facts, subtitle, left=-0.85)
+    sheet = Sheet(title, data.facts, subtitle, left=-0.85)
     end = _draw_matrix(
         sheet, data, scaled, blocks, width, GENE_LIMIT, direction=directions.__getitem__
     )

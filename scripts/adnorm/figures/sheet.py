@@ -140,13 +140,6 @@ class Sheet:
         left, bottom = self._at(x, y + height)
         return self.figure.add_axes((left, bottom, width / across, height / down))
 
-    def mesh_axes(self, y: float, width: float, height: float) -> Axes:
-        """Make axes without a frame below x = 0, one unit an inch, y downwards."""
-        axes = self.axes(0, y, width, height)
-        axes.set(xlim=(0, width), ylim=(height, 0))
-        axes.set_axis_off()
-        return axes
-
     def panels(
         self,
         rows: int,
@@ -232,15 +225,23 @@ class Sheet:
             y += LINE * len(lines) + 0.03
 
 
-def message_sheet(title: str, facts: Mapping[str, Any], reason: str) -> Figure:
-    """Make the figure that stands where nothing can be drawn, and says why."""
+def nothing_to_draw(
+    title: str,
+    facts: Mapping[str, Any],
+    reason: str,
+    columns: Sequence[str],
+    table: pd.DataFrame | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """Make the figure that stands where nothing can be drawn, and a table that says why, too."""
     sheet = Sheet(title, facts, "nothing to draw")
     box = sheet.axes(0, 0, 6.5, 1.5)
     box.set(xticks=[], yticks=[], facecolor="#F5F5F5")
     box.spines[:].set_visible(False)
     lines = textwrap.fill(f"Not shown: {reason}.", 74)
     sheet.text(3.25, 0.75, lines, size=9, ha="center", va="center", linespacing=1.5)
-    return sheet.figure
+    if table is None or table.empty:
+        table = pd.DataFrame([{"reason": reason}])
+    return sheet.figure, table.reindex(columns=list(columns)).reset_index(drop=True)
 
 
 # ---------------------------------------------------------------- small panels

@@ -22,7 +22,7 @@ from adnorm.figures.changes import in_words, mark, n_notes, star_text, supported
 from adnorm.figures.data import MOST_ADDED, STATE_ORDER, CohortData, rows_of
 from adnorm.figures.labels import digits, interval_text, signed_note
 from adnorm.figures.names import TITLES
-from adnorm.figures.page import fill, write_page
+from adnorm.figures.page import write_page
 from adnorm.figures.quality import flag_words
 from adnorm.study.vocabulary import ComparisonKind
 
@@ -342,11 +342,6 @@ def methods_values(data: CohortData) -> dict[str, Any]:
         "per_cent": per_cent,
         "cite": Citations(),
     }
-
-
-def methods_text(data: CohortData) -> str:
-    """Write the methods paragraph alone, as HTML."""
-    return fill("methods.html", **methods_values(data))
 
 
 def versions() -> list[tuple[str, str]]:
