@@ -44,13 +44,10 @@ test: $(VENV)/development ## everything that tests need, then the tests
 coverage: $(VENV)/development ## the tests once more, with the lines of the package that none of them runs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term:skip-covered --cov-report=html:results/coverage
 
-# Packages whose types hold; without names, mypy checks all of them (pyproject.toml).
-TYPED = atlas base cli effects expression fetch index onboarding readers scores simulation study
-
 lint: $(VENV)/development ## formatting, lint and types of Python and Snakemake files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --follow-imports=silent scripts/*.py scripts/adnorm/*.py $(TYPED:%=scripts/adnorm/%)
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 

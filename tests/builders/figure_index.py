@@ -13,9 +13,8 @@ from adnorm.atlas.cohort_results import CohortResults
 from adnorm.atlas.dose import dose_table
 from adnorm.atlas.time import time_table
 from adnorm.base.tables import read_table, write_table
-from adnorm.figures.atlas_data import AtlasData, read_atlas
 from adnorm.figures.build import ATLAS
-from adnorm.figures.data import AtlasCohort, DrawingSettings
+from adnorm.figures.data import AtlasCohort, AtlasData, DrawingSettings, read_atlas
 from adnorm.figures.theme import RC
 from adnorm.index.build import follow_patients
 from adnorm.index.genes import gene_index

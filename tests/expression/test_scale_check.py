@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from adnorm.base.errors import AdnormError
 from adnorm.expression.scale import round_counts
 from adnorm.expression.scale_check import verify_scale
-from adnorm.figures.page.methods import declared_scale
+from adnorm.figures.page.overview import declared_scale
 from adnorm.study.vocabulary import Scale
 from builders.scale_values import (
     ARRAY,

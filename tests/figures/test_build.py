@@ -139,7 +139,7 @@ def test_job_writes_three_files_a_figure_and_the_same_bytes_again(repository, tm
 def test_what_draws_is_imported_without_what_only_some_figures_need():
     code = (
         "import sys, adnorm.figures.build;"
-        "late = {'seaborn', 'scanpy', 'anndata', 'scipy', 'polars', 'adjustText', 'jinja2'};"
+        "late = {'seaborn', 'scanpy', 'anndata', 'scipy', 'polars', 'jinja2'};"
         "print(sorted(late & set(sys.modules)))"
     )
     run = subprocess.run(

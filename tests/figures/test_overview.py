@@ -7,10 +7,19 @@ import shutil
 
 from adnorm.base.tables import read_table
 from adnorm.figures.data import read_cohort
-from adnorm.figures.page.methods import methods_text
-from adnorm.figures.page.overview import placebo_note, warnings, write_overview
+from adnorm.figures.page import fill
+from adnorm.figures.page.overview import (
+    methods_values,
+    placebo_note,
+    warnings,
+    write_overview,
+)
 from adnorm.study.config import EffectsSettings
 from builders.figure_cohorts import TRIAL, make_cohort
+
+
+def written_methods(inputs, settings):
+    return fill("methods.html", **methods_values(read_cohort(inputs, settings)))
 
 
 def test_page_is_self_contained_and_escaped(cohorts_drawn):
@@ -73,16 +82,16 @@ def test_page_shows_results_with_interval_patients_and_reasons(cohorts_drawn):
 
 def test_methods_follow_what_was_done(cohorts_drawn):
     inputs, settings, _ = cohorts_drawn["trial"]
-    text = methods_text(read_cohort(inputs, settings))
+    text = written_methods(inputs, settings)
     assert "limma-voom" in text and "voom" in text
     effects = EffectsSettings(count_model="log2", confidence=0.9)
     other = settings.model_copy(update={"effects": effects})
-    text = methods_text(read_cohort(inputs, other))
+    text = written_methods(inputs, other)
     assert "limma-voom" not in text
     assert "90 % confidence" in " ".join(text.split())
     effects = EffectsSettings(confidence=0.975)
     other = settings.model_copy(update={"effects": effects})
-    assert "97.5 % confidence" in " ".join(methods_text(read_cohort(inputs, other)).split())
+    assert "97.5 % confidence" in " ".join(written_methods(inputs, other).split())
 
 
 def still(cohort) -> None:

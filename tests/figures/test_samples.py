@@ -51,7 +51,7 @@ def test_a_set_that_does_not_exist_stops(cohorts_drawn):
     figures = FiguresSettings(heatmap_sets=HeatmapSets(itch=["itch_core"]))
     wrong = settings.model_copy(update={"figures": figures})
     with pytest.raises(AdnormError, match=r"'itch_core'.*did you mean 'itch_core_skin_up'"):
-        draw_genes(read_cohort(inputs, wrong), "genes_itch", "itch")
+        draw_genes(read_cohort(inputs, wrong), "itch")
 
 
 def test_scores_without_any_value(tmp_path):
@@ -68,7 +68,7 @@ def test_scores_without_any_value(tmp_path):
 
 def test_a_field_with_one_value_has_no_strip_and_no_legend(tmp_path):
     plan = {"arms": {"untreated": 5}, "visits": [0.0], "states": ["lesional"]}
-    figure, _ = draw_genes(read_cohort(*make_cohort(tmp_path, **plan)), "genes_itch", "itch")
+    figure, _ = draw_genes(read_cohort(*make_cohort(tmp_path, **plan)), "itch")
     shown = texts(figure)
     assert not {"state", "arm", "week"} & set(shown)
     assert "▲" in shown and "▼" not in [t for t in shown if len(t) == 1]

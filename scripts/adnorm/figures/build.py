@@ -7,6 +7,7 @@ of their own, so that those of a cohort do not wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,14 +17,15 @@ from matplotlib.figure import Figure
 
 from adnorm.base.logs import progress
 from adnorm.base.text import counted
-from adnorm.figures.atlas_data import AtlasData, read_atlas
 from adnorm.figures.changes import draw_enrichment, draw_gene_changes, draw_set_changes
 from adnorm.figures.concordance import draw_concordance
 from adnorm.figures.courses import draw_dose_response, draw_time_courses
 from adnorm.figures.data import (
+    AtlasData,
     CohortData,
     DrawingSettings,
     IndexData,
+    read_atlas,
     read_cohort,
     read_index,
 )
@@ -33,7 +35,7 @@ from adnorm.figures.page.overview import write_overview
 from adnorm.figures.patients import draw_patients, draw_trajectories
 from adnorm.figures.quality import draw_coverage, draw_pca, draw_quality
 from adnorm.figures.reversal import draw_reversal
-from adnorm.figures.samples import draw_genes_barrier, draw_genes_itch, draw_sets_samples
+from adnorm.figures.samples import draw_genes, draw_sets_samples
 from adnorm.figures.theme import RC, savefig
 
 _Data = TypeVar("_Data")
@@ -41,8 +43,8 @@ _Data = TypeVar("_Data")
 Drawers = Mapping[str, Callable[[_Data], tuple[Figure, pd.DataFrame]]]
 
 COHORT: Drawers[CohortData] = {
-    "genes_itch": draw_genes_itch,
-    "genes_barrier": draw_genes_barrier,
+    "genes_itch": partial(draw_genes, topic="itch"),
+    "genes_barrier": partial(draw_genes, topic="barrier"),
     "sets_samples": draw_sets_samples,
     "set_changes": draw_set_changes,
     "gene_changes": draw_gene_changes,

@@ -11,30 +11,33 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted
-from adnorm.figures.data import CohortData
+from adnorm.figures.data import CohortData, rows_of
 from adnorm.figures.heatmap import Blocks, annotated_heatmap, effect_order, runs
 from adnorm.figures.labels import (
     DIRECTION_NOTE,
-    DISEASE_KINDS,
-    KINDS,
     SIGNED_BAR,
     coverage_notes,
-    empty_note,
-    in_words,
-    later_title,
-    n_text,
     set_label,
     signed_note,
-    split_arms,
-    split_contrast,
 )
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import HEADING, Sheet, lines_of, message_sheet, text_width, wrap_words
+from adnorm.figures.sheet import HEADING, Sheet, lines_of, nothing_to_draw, text_width, wrap_words
 from adnorm.figures.theme import ALERT, FAINT, INK, STATES, limit_of, shorten
-from adnorm.study.vocabulary import ComparisonKind, Direction, State
+from adnorm.study.vocabulary import Arm, ComparisonKind, Direction, State
 
+KINDS: dict[str, str] = {
+    ComparisonKind.LESIONAL_NONLESIONAL: "lesional − nonlesional",
+    ComparisonKind.LESIONAL_HEALTHY: "lesional − healthy",
+    ComparisonKind.NONLESIONAL_HEALTHY: "nonlesional − healthy",
+    ComparisonKind.CHANGE: "Change from baseline",
+    ComparisonKind.CHANGE_DIFFERENCE: "Difference of changes",
+    ComparisonKind.RESIDUAL: "Remaining difference from nonlesional",
+    ComparisonKind.RESIDUAL_HEALTHY: "Remaining difference from healthy",
+}
+DISEASE_KINDS = tuple(KINDS)[:3]
 CHANGE_KINDS = (*DISEASE_KINDS, ComparisonKind.CHANGE, ComparisonKind.CHANGE_DIFFERENCE)
 ENRICHED_KINDS = (*CHANGE_KINDS, ComparisonKind.RESIDUAL, ComparisonKind.RESIDUAL_HEALTHY)
+SIGNS: dict[str, str] = {Direction.UP: " ▲", Direction.DOWN: " ▼"}
 HEAD = ["contrast", "kind", "group", "week"]
 SET_COLUMNS = [
     *(*HEAD, "set", "label", "change", "lower", "upper", "fdr", "mark", "pairs"),
@@ -47,6 +50,103 @@ ENRICHMENT_COLUMNS = [
     *(*HEAD, "set", "part", "label", "nes", "fdr", "camera_direction", "camera_fdr", "mark"),
     *("size", "reason"),
 ]
+
+
+# ---------------------------------------------------------------- comparisons in words
+
+
+def split_contrast(name: str) -> tuple[str, float]:
+    """Split the name of a contrast into what changes and when.
+
+    Examples
+    --------
+    >>> split_contrast("change:gusacitinib 40 mg-placebo@4")
+    ('gusacitinib 40 mg-placebo', 4.0)
+    >>> split_contrast("lesional-nonlesional@0")
+    ('lesional-nonlesional', 0.0)
+    """
+    head, _, week = name.rpartition("@")
+    return head.partition(":")[2] or head, float(week)
+
+
+def split_arms(group: str, arms: list[str]) -> tuple[str, str]:
+    """Split the heading of a difference into its two arms, whose names may hold hyphens.
+
+    Examples
+    --------
+    >>> split_arms("anti-IL13-placebo", ["placebo", "anti-IL13"])
+    ('anti-IL13', 'placebo')
+    >>> split_arms("placebo", ["placebo"])
+    ('placebo', '')
+    """
+    for first in arms:
+        second = group.removeprefix(f"{first}-")
+        if second != group and second in arms:
+            return first, second
+    return group, ""
+
+
+def in_words(contrast: str, kind: str, arms: list[str], week: bool = True) -> str:
+    """Write a comparison for people.
+
+    Examples
+    --------
+    >>> in_words("change:a-placebo@4", "change-difference", ["placebo", "a"])
+    'Difference of changes: a − placebo, week 4'
+    >>> in_words("lesional-nonlesional@0", "lesional-nonlesional", ["a"])
+    'Disease: lesional − nonlesional, baseline'
+    >>> in_words("lesional-nonlesional:a@4", "lesional-nonlesional", ["a"], week=False)
+    'Under treatment: lesional − nonlesional, a'
+    >>> in_words("residual", "residual", ["a"])
+    'Remaining difference from nonlesional'
+    """
+    title = KINDS.get(kind, kind)
+    if "@" not in contrast:
+        return title
+    group, when = split_contrast(contrast)
+    first, second = split_arms(group, [*arms, "placebo"])
+    arm = f"{first} − {second}" if second else first
+    if kind not in DISEASE_KINDS:
+        text = f"{title}: {arm}"
+    elif ":" in contrast:
+        text = f"{later_title([arm])}, {arm}"
+    else:
+        text = f"Disease: {title}"
+    return f"{text}, {f'week {when:g}' if when else 'baseline'}" if week else text
+
+
+def later_title(arms: list[str]) -> str:
+    """Name the comparisons of lesional and nonlesional skin after baseline."""
+    treated = any(arm != Arm.UNTREATED for arm in arms)
+    return f"{'Under treatment' if treated else 'Later visits'}: lesional − nonlesional"
+
+
+def n_text(data: CohortData, contrast: str, kind: str, n: int) -> str:
+    """Write how many patients a comparison rests on, both numbers where two groups are compared.
+
+    ``9`` patients who have both, ``9 v 3`` patients against healthy people, ``13+11`` patients of
+    two arms.
+    """
+    group, week = split_contrast(contrast)
+    sampled = data.sampled
+
+    def people(state: str, when: float, arm: str = "") -> set[str]:
+        return sampled.get((state, when, arm), set())
+
+    if kind.endswith(State.HEALTHY):
+        state = State.NONLESIONAL if kind.startswith(State.NONLESIONAL) else State.LESIONAL
+        patients = people(state, week, group if ":" in contrast else "")
+        first, second = len(patients), len(people(State.HEALTHY, 0, Arm.HEALTHY))
+        join = " v "
+    elif kind == ComparisonKind.CHANGE_DIFFERENCE:
+        both = split_arms(group, data.arms)
+        first, second = (
+            len(people(State.LESIONAL, week, arm) & people(State.LESIONAL, 0, arm)) for arm in both
+        )
+        join = "+"
+    else:
+        return str(n)
+    return f"{first}{join}{second}" if first + second == n else str(n)
 
 
 # ---------------------------------------------------------------- comparisons as columns
@@ -78,7 +178,7 @@ class Column:
 def list_columns(data: CohortData, kinds: tuple[str, ...]) -> list[Column]:
     """List the comparisons of some kinds, in their order, as columns; unsupported changes too."""
     found = []
-    for row in data.tables["comparisons"].itertuples(index=False):
+    for row in rows_of(data.tables["comparisons"]):
         if row.kind not in kinds or "@" not in row.contrast:
             continue
         group, week = split_contrast(row.contrast)
@@ -93,7 +193,7 @@ def list_columns(data: CohortData, kinds: tuple[str, ...]) -> list[Column]:
         found.append(Column(row.contrast, row.kind, group, week, supported, n, text, reason))
     arms = data.arms
 
-    def key(column: Column) -> tuple:
+    def key(column: Column) -> tuple[Any, ...]:
         first, second = split_arms(column.group, arms)
         rank = [arms.index(a) if a in arms else len(arms) for a in (second, first)]
         kind = kinds.index(column.kind)
@@ -188,7 +288,8 @@ def draw_gene_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
         return _impossible(data, "gene_changes", GENE_COLUMNS, reason)
     first = effects[effects["contrast"] == next(c.contrast for c in columns if c.supported)]
     disease = first.set_index("gene")["log2_fold_change"]
-    blocks, home = [], {}
+    blocks: list[tuple[str, list[str]]] = []
+    home: dict[str, str] = {}
     for gene_set in sets:
         own = [g.symbol for g in gene_set.scored if g.symbol not in home]
         home |= dict.fromkeys(own, gene_set.name)
@@ -222,6 +323,11 @@ def draw_gene_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     return sheet.figure, pd.concat([table, pd.DataFrame(absent)]).reindex(columns=GENE_COLUMNS)
 
 
+def empty_note(names: list[str], what: str) -> list[str]:
+    """Write one note that lists names, or none."""
+    return [f"{what} ({len(names)}): {', '.join(names)}"] if names else []
+
+
 def missing_notes(data: CohortData, missing: dict[str, list[str]]) -> list[str]:
     """List the genes that have no row, by what they are."""
     return [
@@ -250,7 +356,7 @@ def draw_enrichment(data: CohortData) -> tuple[Figure, pd.DataFrame]:
 
     def label(row: str) -> str:
         name, part = row.split("\t")
-        sign = {Direction.UP: " ▲", Direction.DOWN: " ▼"}.get(part, "")
+        sign = SIGNS.get(part, "")
         return f"{set_label(data, name)}{sign}"
 
     # Camera ranks the added sets: it does not overstate those whose genes move together.
@@ -285,7 +391,7 @@ def _untested_notes(table: pd.DataFrame, label: Callable[[str], str]) -> list[st
     """Say why rows are grey in every comparison."""
     empty = table.groupby("row", sort=False).filter(lambda rows: rows["nes"].isna().all())
     reasons = empty.drop_duplicates("row").set_index("row")["reason"]
-    lines = [f"{label(row)}: {reason}" for row, reason in reasons.items() if reason]
+    lines = [f"{label(str(row))}: {reason}" for row, reason in reasons.items() if reason]
     if len(lines) > 4:
         more = f"and {len(lines) - 1} more; every reason is in the table of this figure."
         lines = [lines[0], more]
@@ -324,9 +430,7 @@ def _impossible(
     data: CohortData, name: str, columns: list[str], reason: str = ""
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the reason, and give a table with the same reason."""
-    reason = reason or data.why_no()
-    table = pd.DataFrame([{"reason": reason}]).reindex(columns=columns)
-    return message_sheet(TITLES[name], data.facts, reason), table
+    return nothing_to_draw(TITLES[name], data.facts, reason or data.why_no(), columns)
 
 
 def _sheet(

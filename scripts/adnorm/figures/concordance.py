@@ -1,4 +1,4 @@
-"""Do scores of the skin move with the clinic? One point a patient, and how responders share out."""
+"""Do scores of the skin move with the clinic? One point per patient; shares of responders."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from adnorm.base.text import counted
 from adnorm.figures.data import IndexData
 from adnorm.figures.labels import interval_text, score_label
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import wrapped
-from adnorm.figures.sheet import Sheet, message_sheet
-from adnorm.figures.theme import INK
+from adnorm.figures.sheet import Sheet, nothing_to_draw, wrapped
+from adnorm.figures.theme import INK, Style
 from adnorm.study.vocabulary import Arm, DerivedScore, State
 
 COLUMNS = [
@@ -70,14 +69,12 @@ def draw_concordance(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     title = TITLES["concordance"]
     panels = _panels(data)
     if not panels:
-        reason = _why_not(data)
-        empty = pd.DataFrame([{"reason": reason}]).reindex(columns=COLUMNS)
-        return message_sheet(title, data.facts, reason), empty
+        return nothing_to_draw(title, data.facts, _why_not(data), COLUMNS)
     shares, why = _shares(data)
     people = pd.concat([panel.points for panel in panels])
     arms = [arm for arm in data.arms if arm in set(people["arm"])]
     count = counted(people["patient"].nunique(), "patient")
-    sheet = Sheet(title, data.facts, f"{count}; one point a patient", left=-0.6)
+    sheet = Sheet(title, data.facts, f"{count}; one point per patient", left=-0.6)
     across = len(panels) + (len(shares) > 0)
     grid = sheet.panels(1, across, (SIDE, SIDE), (GAP, 0), y=0.45)[0]
     for axes, panel in zip(grid, panels, strict=False):
@@ -156,7 +153,7 @@ def _why_not(data: IndexData) -> str:
 def _draw_panel(axes: Axes, data: IndexData, panel: _Panel, arms: list[str]) -> None:
     for arm in arms:
         own = panel.points[panel.points["arm"] == arm]
-        style = {"ms": 4, "mec": "white", "mew": 0.4, "color": data.arm_colours[arm]}
+        style: Style = {"ms": 4, "mec": "white", "mew": 0.4, "color": data.arm_colours[arm]}
         axes.plot(own["x"], own["y"], "o", **style)
     when = "at baseline"
     if panel.question == CHANGE:

@@ -7,6 +7,7 @@ panels are drawn by matplotlib.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted
-from adnorm.figures.atlas_data import AtlasData
-from adnorm.figures.data import TOPICS, IndexData, known_reference
+from adnorm.figures.data import TOPICS, AtlasData, IndexData, known_reference, rows_of, sorted_by
 from adnorm.figures.labels import (
     DERIVED,
     grouped_by,
@@ -25,16 +25,17 @@ from adnorm.figures.labels import (
     why_no_index,
 )
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import (
+from adnorm.figures.sheet import (
     ZERO_ONE_NOTE,
+    Sheet,
     ends_inside,
+    nothing_to_draw,
     range_of,
     week_ticks,
     wrapped,
     zero_and_one,
 )
-from adnorm.figures.sheet import Sheet, message_sheet
-from adnorm.figures.theme import FAINT, week_colours, week_markers
+from adnorm.figures.theme import FAINT, Style, week_colours, week_markers
 from adnorm.study.vocabulary import Analysis, Arm, Statistic
 
 TIME_COLUMNS = [
@@ -48,6 +49,8 @@ DOSE_COLUMNS = [
 #: Inches of a panel and of the gaps, and panels side by side.
 PANEL, GAP, ACROSS = (1.72, 1.3), (0.22, 0.55), 4
 DOSE_PANEL, DOSE_GAP = (1.5, 1.2), (0.2, 0.2)
+#: Marker or colour of each visit.
+Looks = Mapping[float, str]
 TREND, DOUBLING = "trend", "gain_per_doubling"
 #: Columns of the atlas with each measure.
 MEASURES: dict[str, list[str]] = {
@@ -71,11 +74,8 @@ def draw_time_courses(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     index = index.assign(label=[score_label(data, name) for name in index["name"]])
     reference = known_reference(index, "ni")
     if not reference:
-        reason = why_no_index(data, index)
-        table = index.assign(beyond_placebo="")
-        table = table if len(table) else pd.DataFrame([{"reason": reason}])
-        figure = message_sheet(title, data.facts, reason)
-        return figure, table.reindex(columns=TIME_COLUMNS).reset_index(drop=True)
+        reason, table = why_no_index(data, index), index.assign(beyond_placebo="")
+        return nothing_to_draw(title, data.facts, reason, TIME_COLUMNS, table)
     table = _time_table(data, index[index["reference"] == reference], names)
     known = table[table["ni"].notna()]
     shown = [name for name in names if name in set(known["name"])]
@@ -116,12 +116,8 @@ def _time_names(data: IndexData, present: set[str]) -> list[str]:
 
 
 def _time_table(data: IndexData, index: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    ranks = {"name": names, "arm": data.arms}
-    rows = index.sort_values(
-        ["name", "arm", "week"],
-        key=lambda c: c.map(ranks[c.name].index) if c.name in ranks else c,
-        ignore_index=True,
-    )
+    orders = {"name": names, "arm": data.arms}
+    rows = sorted_by(index, ["name", "arm", "week"], orders).reset_index(drop=True)
     beyond = (rows["dni_lower"] > 0) | (rows["dni_upper"] < 0)
     rows["beyond_placebo"] = np.where(rows["dni"].isna(), "", np.where(beyond, "yes", "no"))
     rows.loc[rows["lower"].isna() | rows["upper"].isna(), "ni"] = np.nan
@@ -147,7 +143,7 @@ def _draw_arms(axes: Axes, data: IndexData, rows: pd.DataFrame, arms: list[str])
 
 def _arm_label(known: pd.DataFrame, arm: str) -> str:
     visits = known[known["arm"] == arm].drop_duplicates("week").sort_values("week")
-    counts = ", ".join(f"{int(row.pairs)} at wk {row.week:g}" for row in visits.itertuples())
+    counts = ", ".join(f"{int(row.pairs)} at wk {row.week:g}" for row in rows_of(visits))
     return f"{arm}\n(n = {counts})" if counts else f"{arm} (no index)"
 
 
@@ -182,7 +178,7 @@ def _time_notes(table: pd.DataFrame, shown: list[str], reference: str) -> list[s
 
 
 def draw_dose_response(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
-    """Draw index and difference to placebo by dose, one block a drug, one line a visit.
+    """Draw index and difference to placebo by dose, one block per drug, one line per visit.
 
     The table has one row for each point, and for the trend and the gain per doubling at each
     visit; one row with the reason for a drug without a trend.
@@ -191,17 +187,16 @@ def draw_dose_response(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     dose = data.tables["dose"]
     chosen = data.time[["cohort", "reference"]].drop_duplicates()
     dose = dose[dose["name"].isin(data.primary)].merge(chosen, on=["cohort", "reference"])
+    drugs = dose[["cohort", "drug"]].drop_duplicates().itertuples(index=False, name=None)
     tables = [
-        _dose_table(data, rows, *key) for key, rows in dose.groupby(["cohort", "drug"], sort=False)
+        _dose_table(data, dose[(dose["cohort"] == c) & (dose["drug"] == d)], c, d) for c, d in drugs
     ]
     several = [table for table in tables if (table["drawn"] == "arm").any()]
     single = [_refusal(table) for table in tables if not (table["drawn"] == "arm").any()]
     if not several:
         reason = "; ".join(single) or "no drug of this run has visits after baseline"
-        table = (
-            pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"reason": [reason]})
-        )
-        return message_sheet(title, data.facts, reason), table.reindex(columns=DOSE_COLUMNS)
+        refused = pd.concat(tables) if tables else None
+        return nothing_to_draw(title, data.facts, reason, DOSE_COLUMNS, refused)
     subtitle = f"{counted(len(several), 'drug')}; bars are {data.confidence} intervals"
     sheet = Sheet(title, data.facts, subtitle, left=-0.5)
     weeks = sorted({week for table in several for week in table["week"]})
@@ -260,9 +255,14 @@ def _refusal(table: pd.DataFrame) -> str:
 
 
 def _draw_drug(
-    sheet: Sheet, data: AtlasData, table: pd.DataFrame, markers: dict, shades: dict, y: float
+    sheet: Sheet,
+    data: AtlasData,
+    table: pd.DataFrame,
+    markers: Mapping[float, str],
+    shades: Mapping[float, str],
+    y: float,
 ) -> tuple[float, float]:
-    """Draw one drug: NI above, dNI below, a column a score; return lower and right edge."""
+    """Draw one drug: NI above, dNI below, a column per score; return lower and right edge."""
     cohort, drug = table["cohort"].iloc[0], table["drug"].iloc[0]
     points = table[(table["drawn"] == "arm") & table["value"].notna() & table["lower"].notna()]
     names = [name for name in data.primary if name in set(points["name"])]
@@ -295,7 +295,11 @@ def _draw_drug(
 
 
 def _draw_points(
-    axes: Axes, data: AtlasData, rows: pd.DataFrame, markers: dict, shades: dict
+    axes: Axes,
+    data: AtlasData,
+    rows: pd.DataFrame,
+    markers: Mapping[float, str],
+    shades: Mapping[float, str],
 ) -> None:
     weeks = sorted(set(rows["week"]))
     for position, week in enumerate(weeks):
@@ -304,7 +308,7 @@ def _draw_points(
         colours = [data.colours[key] for key in zip(own["cohort"], own["arm"], strict=True)]
         axes.plot(x, own["value"], color=shades[week], lw=1.0, zorder=1)
         axes.vlines(x, own["lower"], own["upper"], colors=colours, lw=1.0, zorder=2)
-        style = {"s": 16, "marker": markers[week], "zorder": 3, "linewidths": 0.7}
+        style: Style = {"s": 16, "marker": markers[week], "zorder": 3, "linewidths": 0.7}
         axes.scatter(x, own["value"], c=colours, edgecolors=[shades[week]] * len(own), **style)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.files import read_json
 from adnorm.base.tables import read_table
-from adnorm.base.text import per_cent
+from adnorm.base.text import counted, per_cent
 from adnorm.figures.theme import arm_colours, order_arms, week_colours
 from adnorm.study.cohort import DescribedCohort
 from adnorm.study.config import (
@@ -26,6 +27,7 @@ from adnorm.study.config import (
     ScoresSettings,
     Section,
 )
+from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.gene_sets import read_gene_sets
 from adnorm.study.vocabulary import Direction, Method, SetCategory, SetRole, State
 
@@ -72,6 +74,8 @@ INDEX_TABLES = (
     *("trajectories", "concordance", "calibration"),
 )
 
+ATLAS_TABLES = ("dose", "time", "classes")
+
 
 class AtlasCohort(Section):
     """What figures over all cohorts ask of a cohort file."""
@@ -94,6 +98,17 @@ class DrawingSettings(Section):
     cohorts: dict[str, AtlasCohort] = {}
 
 
+def rows_of(table: pd.DataFrame) -> Iterable[Any]:
+    """Give the rows with their columns as attributes, of types that only the files know."""
+    return table.itertuples(index=False)
+
+
+def _texts(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Some columns as texts, empty where something is missing."""
+    found = table.reindex(columns=columns).astype(object)
+    return found.where(found.notna(), "").astype(str).set_axis(table.index.astype(str))
+
+
 def classes_of(sheet: pd.DataFrame) -> dict[str, str]:
     """List the drug class of every arm of a sample sheet; empty where none is known."""
     if "drug_class" not in sheet:
@@ -106,6 +121,18 @@ def known_reference(rows: pd.DataFrame, column: str) -> str:
     """Choose the reference to draw: nonlesional skin where there is any number, else healthy."""
     known = set(rows.loc[rows[column].notna(), "reference"])
     return next((reference for reference in REFERENCES if reference in known), "")
+
+
+def sorted_by(
+    table: pd.DataFrame, keys: Sequence[str], orders: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Sort rows by some columns, those of `orders` in the order of their values there."""
+    ranks = {column: {v: i for i, v in enumerate(values)} for column, values in orders.items()}
+
+    def key(column: pd.Series) -> pd.Series:
+        return column.map(ranks[str(column.name)]) if column.name in ranks else column
+
+    return table.sort_values(list(keys), key=key, kind="stable")
 
 
 @dataclass
@@ -157,10 +184,7 @@ class FigureData(ABC):
     def samples(self) -> pd.DataFrame:
         """Canonical sheet in display order: state, arm, week, patient; index sample."""
         obs = self.observations
-        sheet = pd.DataFrame(index=obs.index.astype(str))
-        for column in ("state", "arm", "patient", "sex", "qc_flags"):
-            values = obs[column] if column in obs else pd.Series("", index=obs.index)
-            sheet[column] = values.astype(object).where(values.notna(), "").astype(str).to_numpy()
+        sheet = _texts(obs, ["state", "arm", "patient", "sex", "qc_flags"])
         sheet["week"] = obs["week"].to_numpy(dtype=float)
         sheet["row"] = np.arange(len(obs))
         return self.in_order(sheet.assign(sample=sheet.index)).drop(columns="sample")
@@ -168,12 +192,8 @@ class FigureData(ABC):
     def in_order(self, sheet: pd.DataFrame) -> pd.DataFrame:
         """Bring rows of samples into display order; excluded samples may have other arms."""
         arms = order_arms(sheet["arm"].astype(str), self.placebo)
-        ranks = {"state": list(STATE_ORDER), "arm": arms}
-        return sheet.sort_values(
-            ["state", "arm", "week", "patient", "sample"],
-            key=lambda c: c.map(ranks[c.name].index) if c.name in ranks else c,
-            kind="stable",
-        )
+        orders: dict[str, Sequence[str]] = {"state": STATE_ORDER, "arm": arms}
+        return sorted_by(sheet, ["state", "arm", "week", "patient", "sample"], orders)
 
     @property
     def flagged(self) -> int:
@@ -222,12 +242,9 @@ class FigureData(ABC):
     @cached_property
     def sets(self) -> pd.DataFrame:
         """Sets in display order: label, category, direction, status, reason; index set."""
-        var = self.described
-        sets = pd.DataFrame(index=var.index.astype(str))
-        for column in ("label", "category", "role", "direction", "status", "reason"):
-            values = var[column].astype(object) if column in var else pd.Series("", index=var.index)
-            sets[column] = values.where(values.notna(), "").astype(str).to_numpy()
-        sets["label"] = sets["label"].where(sets["label"] != "", sets.index)
+        columns = ["label", "category", "role", "direction", "status", "reason"]
+        sets = _texts(self.described, columns)
+        sets["label"] = sets["label"].where(sets["label"] != "", sets.index.to_series())
         sets["signed"] = ~sets["direction"].isin([Direction.UNSIGNED, ""])
         known = list(CATEGORIES)
         order = sets["category"].map(lambda c: known.index(c) if c in known else len(known))
@@ -237,8 +254,7 @@ class FigureData(ABC):
 
     def by_set(self, table: pd.DataFrame) -> pd.DataFrame:
         """Bring rows of sets into display order."""
-        order = {name: i for i, name in enumerate(self.sets.index)}
-        return table.sort_values("set", key=lambda s: s.map(order), kind="stable")
+        return sorted_by(table, ["set"], {"set": list(self.sets.index)})
 
     @property
     def controls(self) -> set[str]:
@@ -403,6 +419,8 @@ def read_cohort(inputs: Mapping[str, Any], settings: DrawingSettings) -> CohortD
     AdnormError
         A file is missing, or scores and expression are of different samples.
     """
+    cohort = settings.cohort
+    assert cohort is not None
     expression, scores = (read_container(inputs[name]) for name in ("expression", "scores"))
     if sorted(expression.obs_names) != sorted(scores.obs_names):
         odd = sorted(set(expression.obs_names) ^ set(scores.obs_names))
@@ -411,7 +429,7 @@ def read_cohort(inputs: Mapping[str, Any], settings: DrawingSettings) -> CohortD
             f"{listing(odd)}); run the scores stage again"
         )
     data = CohortData(
-        facts=dict(expression.uns["adnorm"]) | {"title": settings.cohort.title},
+        facts=dict(expression.uns["adnorm"]) | {"title": cohort.title},
         tables={name: read_table(inputs[name]) for name in COHORT_TABLES},
         gene_sets=read_gene_sets(inputs["gene_sets"]),
         settings=settings,
@@ -464,3 +482,124 @@ def read_index(inputs: Mapping[str, Any], settings: DrawingSettings) -> IndexDat
     data = IndexData(facts, tables, read_gene_sets(inputs["gene_sets"]), settings)
     data.note_quality()
     return data
+
+
+# ---------------------------------------------------------------- all cohorts of a run
+
+
+@dataclass
+class AtlasData(FigureData):
+    """Tables over all cohorts (`ATLAS_TABLES`), and samples.tsv by cohort; facts of the run."""
+
+    sheets: dict[str, pd.DataFrame]
+
+    @cached_property
+    def observations(self) -> pd.DataFrame:
+        """Samples of all cohorts."""
+        return pd.concat([sheet.set_index("sample") for sheet in self.sheets.values()])
+
+    @cached_property
+    def described(self) -> pd.DataFrame:
+        """The gene sets; what single cohorts lack of them stands in their own figures."""
+        return describe_sets(self.gene_sets).assign(status="ok", reason="")
+
+    def placebo_of(self, cohort: str) -> str:
+        """Name the placebo arm of a cohort; empty without one."""
+        return self.settings.cohorts[cohort].placebo_arm or ""
+
+    def simulated(self, cohort: str) -> bool:
+        """Whether no patient stands behind a cohort."""
+        return self.settings.cohorts[cohort].route == "simulated"
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the run has simulated cohorts and real ones."""
+        return len({self.simulated(cohort) for cohort in self.sheets}) > 1
+
+    def name(self, cohort: str) -> str:
+        """Write a cohort; one that is simulated or of another disease among others says so."""
+        remarks = ["simulated"] if self.mixed and self.simulated(cohort) else []
+        disease = self.diseases.get(cohort, ATOPIC_DERMATITIS)
+        remarks += [] if same_disease(disease, ATOPIC_DERMATITIS) else [disease]
+        return f"{cohort} ({', '.join(remarks)})" if remarks else cohort
+
+    @cached_property
+    def diseases(self) -> dict[str, str]:
+        """Disease by cohort, of those that have a table over time."""
+        time = self.tables["time"]
+        if "disease" not in time:
+            return {}
+        first = time.drop_duplicates("cohort")
+        return dict(zip(first["cohort"], first["disease"], strict=True))
+
+    @cached_property
+    def colours(self) -> dict[tuple[str, str], str]:
+        """Colour by cohort and arm, the same as in the figures of the cohort."""
+        return {
+            (cohort, arm): colour
+            for cohort, sheet in self.sheets.items()
+            for arm, colour in arm_colours(
+                sheet["arm"], self.placebo_of(cohort), classes_of(sheet)
+            ).items()
+        }
+
+    @cached_property
+    def time(self) -> pd.DataFrame:
+        """time.tsv against one reference per cohort, with treatment, class and dose of the arms."""
+        time = self.tables["time"]
+        time = time[time["cohort"].isin(self.sheets)]
+        references = {c: known_reference(rows, "ni") for c, rows in time.groupby("cohort")}
+        chosen = time["cohort"].map(references)
+        # A cohort without any number is shown against the reference that most cohorts have.
+        time = time[time["reference"] == chosen.where(chosen != "", REFERENCES[0])]
+        arms, order = [], []
+        for cohort, sheet in sorted(self.sheets.items()):
+            order += [(cohort, arm) for arm in order_arms(sheet["arm"], self.placebo_of(cohort))]
+            of_arms = sheet[["arm", "treatment", "drug_class", "dose_mg"]].drop_duplicates("arm")
+            arms.append(of_arms.assign(cohort=cohort))
+        time = time.merge(pd.concat(arms), on=["cohort", "arm"], how="left")
+        place = {key: i for i, key in enumerate(order)}
+        time["place"] = [place[key] for key in zip(time["cohort"], time["arm"], strict=True)]
+        time.loc[time["lower"].isna() | time["upper"].isna(), "ni"] = float("nan")
+        texts = ["reason_code", "reason"]
+        time[texts] = time[texts].fillna("")
+        return time.sort_values(["place", "week"], kind="stable", ignore_index=True)
+
+    @property
+    def absent_note(self) -> list[str]:
+        """Name the cohorts that no table of the atlas holds: one visit, or nothing to compare."""
+        absent = sorted(set(self.sheets) - set(self.tables["time"]["cohort"]))
+        return [f"Without a visit after baseline: {', '.join(absent)}."] if absent else []
+
+    @cached_property
+    def published(self) -> pd.DataFrame:
+        """Published results: label, share (1 = 100 %), measure, source, reason, drug_class.
+
+        Results without a number are joined over their weeks.
+        """
+        classes = self.tables["classes"]
+        rows = classes[classes["question"] == "published"].copy()
+        words = ["drug", "dose", "weeks", "measure", "unit", "source", "reason"]
+        rows[words] = rows[words].astype(object).where(rows[words].notna(), "").astype(str)
+        rows["drug"] = (rows["drug"] + " " + rows["dose"]).str.strip()
+        rows["share"] = rows["value"].where(rows["unit"] != "percent", rows["value"] / 100)
+        numbered, others = rows[rows["value"].notna()], rows[rows["value"].isna()]
+        keys = ["drug", "drug_class", "measure", "source", "reason"]
+        joined = others.groupby(keys, sort=False)["weeks"].agg(lambda w: ", ".join(filter(None, w)))
+        rows = pd.concat([numbered, joined.reset_index()], ignore_index=True)
+        when = [f", week{'s' if ',' in w else ''} {w}" if w else "" for w in rows["weeks"]]
+        return rows.assign(label=rows["drug"] + when).reindex(columns=["label", "share", *keys])
+
+
+def read_atlas(inputs: Mapping[str, Any], settings: DrawingSettings) -> AtlasData:
+    """Read `ATLAS_TABLES`, ``gene_sets`` and ``samples`` (each in the folder of its cohort)."""
+    sheets = {Path(path).parents[1].name: read_table(path) for path in inputs["samples"]}
+    simulated = [settings.cohorts[name].route == "simulated" for name in sheets]
+    facts = {
+        "title": "All cohorts of this run",
+        "cohort": counted(len(sheets), "cohort"),
+        "simulated": all(simulated),
+        "quality": "" if all(simulated) or not any(simulated) else "some cohorts are simulated",
+    }
+    tables = {name: read_table(inputs[name]) for name in ATLAS_TABLES}
+    return AtlasData(facts, tables, read_gene_sets(inputs["gene_sets"]), settings, sheets)

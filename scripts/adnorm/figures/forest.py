@@ -10,13 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from adnorm.base.text import counted
-from adnorm.figures.atlas_data import AtlasData
-from adnorm.figures.data import REFERENCES
+from adnorm.figures.data import REFERENCES, AtlasData, rows_of
 from adnorm.figures.labels import reason_of, score_label, without_doi
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import range_of, zero_and_one
-from adnorm.figures.sheet import Sheet, fit_words, message_sheet, text_width
-from adnorm.figures.theme import FAINT, INK, shorten
+from adnorm.figures.sheet import (
+    Sheet,
+    fit_words,
+    nothing_to_draw,
+    range_of,
+    text_width,
+    zero_and_one,
+)
+from adnorm.figures.theme import FAINT, INK, Style, shorten
 from adnorm.study.vocabulary import (
     Arm,
     DerivedScore,
@@ -36,6 +41,8 @@ COLUMNS = [
     *("value", "lower", "upper", "pairs", "trials", "source", "short", "reason"),
 ]
 UNMATCHED = "other weeks only"
+#: Middle of every row in inches.
+Places = dict[int, float]
 #: Inches of a row, and of a panel and the gap beside it.
 ROW, PANEL, GAP = 0.165, 1.5, 0.16
 TOP = 0.32
@@ -63,11 +70,11 @@ def draw_forest(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     if computed["value"].isna().all():
         reason = "no treated arm of this run has an index over visits"
         why = pd.DataFrame([{"reason": reason}])
-        both = pd.concat([why, table], ignore_index=True).reindex(columns=COLUMNS)
-        return message_sheet(title, data.facts, reason), both
+        return nothing_to_draw(title, data.facts, reason, COLUMNS, pd.concat([why, table]))
     names = [name for name in data.primary if name in set(table["name"])]
-    texts = table.drop_duplicates("row").set_index("row")["text"]
-    left = -text_width(texts, 7) - 0.14
+    first = table.drop_duplicates("row")
+    texts = dict(zip(first["row"], first["text"], strict=True))
+    left = -text_width(texts.values(), 7) - 0.14
     cohorts = computed.loc[computed["drawn"] == ARM, "cohort"].nunique()
     subtitle = (
         f"{counted(cohorts, 'cohort')} with treated arms; bars are {data.confidence} intervals"
@@ -101,12 +108,13 @@ def draw_forest(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     return sheet.figure, table
 
 
-def _places(table: pd.DataFrame) -> tuple[dict[int, float], dict[str, float], float]:
+def _places(table: pd.DataFrame) -> tuple[Places, dict[str, float], float]:
     """Middle of every row and heading in inches, and where the last row ends."""
-    places: dict[int, float] = {}
+    places: Places = {}
     headings: dict[str, float] = {}
     y = 0.0
-    for row, block in table.drop_duplicates("row").set_index("row")["block"].items():
+    first = table.drop_duplicates("row")
+    for row, block in zip(first["row"], first["block"], strict=True):
         if block not in headings:
             headings[block] = y + 0.06 + ROW / 2
             y += 0.06 + ROW
@@ -116,20 +124,20 @@ def _places(table: pd.DataFrame) -> tuple[dict[int, float], dict[str, float], fl
 
 
 def _draw_rows(
-    axes: Axes, data: AtlasData, rows: pd.DataFrame, places: dict, limits: tuple
+    axes: Axes, data: AtlasData, rows: pd.DataFrame, places: Places, limits: tuple[float, float]
 ) -> None:
-    for row in rows.itertuples(index=False):
+    for row in rows_of(rows):
         y = places[row.row]
         if pd.isna(row.value):
             if row.drawn != PUBLISHED:
-                style = {"size": 5.5, "color": FAINT, "va": "center", "in_layout": False}
-                axes.text(0.04, y, row.short, **style)
+                words: Style = {"size": 5.5, "color": FAINT, "va": "center", "in_layout": False}
+                axes.text(0.04, y, row.short, **words)
             continue
         kind = NI if row.measure == NI else row.drawn
         colour = data.colours.get((row.cohort, row.arm), INK)
         if pd.notna(row.lower):
             axes.plot([row.lower, row.upper], [y, y], color=colour, lw=1.2, zorder=2)
-        style = {
+        style: Style = {
             "ms": SIZES[kind],
             "mfc": colour if kind in (ARM, CLASS) else "white",
             "mec": FAINT if kind == PUBLISHED else colour,
@@ -139,20 +147,20 @@ def _draw_rows(
         axes.plot(np.clip(row.value, *limits), y, KINDS[kind][0], **style)
 
 
-def _hatch(axes: Axes, places: list[float], limits: tuple) -> None:
+def _hatch(axes: Axes, places: list[float], limits: tuple[float, float]) -> None:
     """Hatch the rows of published results."""
     corner = (limits[0], places[0] - ROW / 2)
     size = (limits[1] - limits[0], places[-1] - places[0] + ROW)
-    style = {"facecolor": "white", "edgecolor": "#DDDDDD", "hatch": "////", "lw": 0}
+    style: Style = {"facecolor": "white", "edgecolor": "#DDDDDD", "hatch": "////", "lw": 0}
     with mpl.rc_context({"hatch.linewidth": 0.5}):
         axes.add_patch(Rectangle(corner, *size, zorder=0.5, in_layout=False, **style))
 
 
-def _write_measures(sheet: Sheet, table: pd.DataFrame, places: dict) -> None:
+def _write_measures(sheet: Sheet, table: pd.DataFrame, places: Places) -> None:
     """Say beside every published result what was measured, and where it stands."""
     plate = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
     style = {"size": 5.6, "color": FAINT, "va": "center", "bbox": plate}
-    for row in table[table["drawn"] == PUBLISHED].drop_duplicates("row").itertuples(index=False):
+    for row in rows_of(table[table["drawn"] == PUBLISHED].drop_duplicates("row")):
         text = shorten(f"{row.measure}; {without_doi(row.source)}", MOST_LETTERS)
         sheet.text(PANEL + GAP + 0.06, TOP + places[row.row], text, **style)
 
@@ -227,7 +235,7 @@ def forest_rows(data: AtlasData) -> pd.DataFrame:
     return table
 
 
-def _class_rank(drug_class: str) -> tuple:
+def _class_rank(drug_class: str) -> tuple[bool, str]:
     """JAK inhibitors first, then by name."""
     return (drug_family(drug_class) != DrugFamily.JAK_INHIBITOR, drug_class)
 

@@ -18,7 +18,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.patheffects import withStroke
 
 from adnorm.figures.sheet import Sheet
-from adnorm.figures.theme import FAINT, INK, diverging, readable_ink
+from adnorm.figures.theme import FAINT, INK, Style, diverging, readable_ink
 from adnorm.study.vocabulary import Direction
 
 #: Inches of a row, and of a track with the gap below it.
@@ -121,7 +121,8 @@ def annotated_heatmap(
     names = [None if line.heading else line.text for line in lines]
     matrix = values.reindex(names).to_numpy(dtype=float)
     axes = sheet.axes(0, y, width, ROW * len(lines))
-    colours, look = diverging(), {"cbar": False, "xticklabels": False, "yticklabels": False}
+    colours = diverging()
+    look: Style = {"cbar": False, "xticklabels": False, "yticklabels": False}
     # A mesh of thousands of vector cells makes an SVG that browsers open slowly.
     look |= {"cmap": colours, "vmin": -limit, "vmax": limit, "rasterized": True}
     sns.heatmap(matrix, ax=axes, **look)
@@ -147,11 +148,11 @@ def annotated_heatmap(
 def _write_marks(axes: Axes, marks: np.ndarray, colours: np.ndarray, outlined: bool) -> None:
     """Write the marks that are there; seaborn would make a text for every empty cell, too."""
     # What lies inside the mesh need not be measured to find the size of the page.
-    look: dict[str, Any] = {"ha": "center", "va": "center_baseline", "in_layout": False}
+    look: Style = {"ha": "center", "va": "center_baseline", "in_layout": False}
     if outlined:
         look["path_effects"] = [withStroke(linewidth=1.6, foreground="white")]
     for row, column in np.argwhere(marks != ""):
-        ink = INK if outlined else readable_ink(colours[row, column, :3])
+        ink = INK if outlined else readable_ink(tuple(colours[row, column, :3]))
         place = (column + 0.5, row + 0.5, marks[row, column])
         axes.text(*place, color=ink, size=6.5 if outlined else 6, **look)
 
@@ -168,7 +169,8 @@ def draw_tracks(
     """
     if not tracks:
         return y
-    codes, palette = [], []
+    codes: list[list[int]] = []
+    palette: list[str] = []
     for values, colours in tracks.values():
         known = {key: len(palette) + i for i, key in enumerate(colours)}
         codes.append([known[value] for value in values])
@@ -177,7 +179,7 @@ def draw_tracks(
     axes.set(xticks=[], yticks=[], ylim=(len(tracks), 0))
     axes.spines[:].set_visible(False)
     # Not by seaborn, which draws the whole figure to see whether labels overlap.
-    style = {"cmap": ListedColormap(palette), "vmin": -0.5, "vmax": len(palette) - 0.5}
+    style: Style = {"cmap": ListedColormap(palette), "vmin": -0.5, "vmax": len(palette) - 0.5}
     axes.pcolormesh(np.array(codes), rasterized=True, **style)
     for position, name in enumerate(tracks):
         # The gap of the last track is the place of the mesh below.
@@ -225,7 +227,7 @@ def effect_order(
     ['C', 'B', 'A', 'D']
     """
 
-    def key(gene: str) -> tuple:
+    def key(gene: str) -> tuple[bool, bool, float, str]:
         down = directions.get(gene) == Direction.DOWN
         effect = float(effects.get(gene, 0.0))
         return (gene not in effects.index, down, effect if down else -effect, gene)

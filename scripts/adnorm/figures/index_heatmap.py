@@ -1,15 +1,19 @@
 """The normalization index as a heatmap: of one cohort, and of all cohorts of a run.
 
 A tile is coloured by its value and paled by its interval, holds a number and its interval, and
-joins its neighbours where all lack a number for one reason. seaborn's heatmap maps one value to one
+joins its neighbours where all lack a number for one reason. Nothing is computed but whether an
+interval excludes 0. seaborn's heatmap maps one value to one
 colour in cells of one size, so these tiles are drawn by hand, and their jobs do without its import.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -22,24 +26,46 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, to_r
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from adnorm.base.text import counted
-from adnorm.figures.atlas_data import AtlasData
-from adnorm.figures.data import FigureData
-from adnorm.figures.index_table import (
-    COLUMN_KEYS,
-    COLUMNS,
-    IndexTable,
-    ScoreBlocks,
-    block_labels,
-    list_index,
-    reason_notes,
-    score_blocks,
+from adnorm.base.text import counted, typeset
+from adnorm.figures.data import REFERENCES, AtlasData, FigureData, rows_of, sorted_by
+from adnorm.figures.labels import (
+    DERIVED,
+    SHORT,
+    digits,
+    reason_of,
+    score_label,
+    set_label,
+    without_doi,
 )
-from adnorm.figures.labels import digits, reason_of, without_doi
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import HEADING, Sheet, fit_words, lines_of, message_sheet, text_width
-from adnorm.figures.theme import FAINT, MISSING, readable_ink, shorten
-from adnorm.study.vocabulary import Arm, Statistic, Status
+from adnorm.figures.sheet import HEADING, Sheet, fit_words, lines_of, nothing_to_draw, text_width
+from adnorm.figures.theme import FAINT, MISSING, Style, readable_ink, shorten
+from adnorm.study.vocabulary import (
+    Analysis,
+    Arm,
+    ComparisonKind,
+    DerivedScore,
+    Family,
+    Level,
+    ReasonCode,
+    Statistic,
+    Status,
+)
+
+COLUMN_KEYS = ["reference", "measure", "arm", "week"]
+KEYS = [*COLUMN_KEYS, "set"]
+COLUMNS = [
+    *(*KEYS, "label", "value", "lower", "upper", "excludes_0", "p_value", "fdr", "pairs"),
+    *("placebo_pairs", "lost", "status", "reason_code", "reason"),
+]
+MEASURES = (Statistic.NI, Statistic.DNI)
+PRIMARY = "Primary family"
+#: Headings with the names of the scores below them.
+ScoreBlocks = list[tuple[str, list[str]]]
+#: What a column stands for: reference, measure, arm and week, or cohort, arm and week.
+Key = tuple[Any, ...]
+#: One line of a table.
+Row = Mapping[Any, Any]
 
 #: Where the colours end: 0 and 1 stand at a quarter and at three quarters of the scale.
 LOWEST, HIGHEST = -0.5, 1.5
@@ -92,6 +118,307 @@ def tile_colour(value: float, lower: float, upper: float) -> tuple[float, float,
     return red, green, blue
 
 
+# ---------------------------------------------------------------- what one cohort shows
+
+
+@dataclass
+class IndexTable:
+    """What the normalization heatmap shows, and what it does not and why."""
+
+    #: One row for each score and column (`COLUMNS`).
+    table: pd.DataFrame
+    blocks: ScoreBlocks = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    #: Why nothing can be drawn; empty if something can.
+    why_not: str = ""
+
+    @property
+    def columns(self) -> list[Key]:
+        """Keys (reference, measure, arm, week) in display order."""
+        keys = self.table[COLUMN_KEYS].drop_duplicates()
+        return list(keys.itertuples(index=False, name=None))
+
+    @property
+    def references(self) -> list[str]:
+        """References in display order."""
+        return list(dict.fromkeys(column[0] for column in self.columns))
+
+    @property
+    def patients(self) -> dict[Key, str]:
+        """How many patients stand behind each column."""
+        first = self.table.drop_duplicates(COLUMN_KEYS)
+        return {
+            tuple(row[:4]): f"n={row.pairs}"
+            if row.measure == Statistic.NI
+            else f"{row.pairs} v {row.placebo_pairs}"
+            for row in first[[*COLUMN_KEYS, "pairs", "placebo_pairs"]].itertuples(index=False)
+        }
+
+
+def list_index(data: FigureData) -> IndexTable:
+    """Choose rows and columns of the heatmap and list its values from index.tsv."""
+    index = data.tables["index"]
+    index = index[index["analysis"] == Analysis.PRIMARY].rename(columns={"name": "set"})
+    if index.empty:
+        why = data.why_no(ComparisonKind.CHANGE)
+        needed = "an index needs lesional skin before and after treatment"
+        return IndexTable(pd.DataFrame(columns=COLUMNS), why_not=f"{needed}; {why}")
+    blocks, notes = score_blocks(data, index)
+    labels = block_labels(data, blocks)
+    table = _values(data, index[index["set"].isin(labels)])
+    table["label"] = table["set"].map(labels)
+    orders = {"reference": REFERENCES, "measure": MEASURES, "arm": data.arms, "set": list(labels)}
+    table = sorted_by(table, KEYS, orders)[COLUMNS].reset_index(drop=True)
+    if table["value"].isna().all():
+        return IndexTable(table, why_not=_all_missing(table))
+    absent = table["reason_code"] == ReasonCode.NO_REFERENCE
+    refused = table[absent].drop_duplicates("reference").sort_values("reference")
+    notes += [f"Not shown against {r.reference} skin: {r.reason}." for r in rows_of(refused)]
+    table = table[~table["reference"].isin(refused["reference"])]
+    if data.placebo:
+        table, without_placebo = _drop_empty_differences(table)
+        notes += without_placebo
+    else:
+        notes.append("No placebo arm: the index is uncontrolled.")
+    table = table.reset_index(drop=True)
+    notes = [*basis_notes(index, labels), *notes, *_missing_at_visit(table)]
+    return IndexTable(table, blocks, labels, notes)
+
+
+# ---------------------------------------------------------------- its rows
+
+
+def score_blocks(data: FigureData, index: pd.DataFrame) -> tuple[ScoreBlocks, list[str]]:
+    """Order the scores: the primary family, then signed sets by category; say what is left out."""
+    sets, present = data.sets, set(index["set"])
+    signed = set(sets.index[sets["signed"]]) & present
+    kept = signed & set(data.shown_sets(index)[0])
+    names = {name for name in DERIVED if name in present} | kept
+    names |= set(index.loc[index["level"] == Level.PUBLISHED_AXIS, "set"])
+    primary = set(index.loc[index["family"] == Family.PRIMARY, "set"])
+    blocks: dict[str, list[str]] = {}
+    for name in sorted(names, key=lambda n: (n not in primary, _rank(data, n), n)):
+        category = DERIVED[name][1] if name in DERIVED else sets["category"].get(name, "residual")
+        heading = PRIMARY if name in primary else data.heading(category)
+        blocks.setdefault(heading, []).append(name)
+    notes = []
+    if directionless := len(present & set(sets.index)) - len(signed):
+        notes.append(
+            f"Not shown, because no way back is defined: {counted(directionless, 'set')} "
+            "without a direction (such as composition and controls)."
+        )
+    if left := len(signed - kept):
+        notes.append(f"Not shown: {counted(left, 'added set')}; all are in index.tsv.")
+    return list(blocks.items()), notes
+
+
+def _rank(data: FigureData, name: str) -> float:
+    """Where a score stands: the axis first, scores that are no sets before those of their kind."""
+    if name == DerivedScore.GLOBAL:
+        return -1.0
+    if name in data.sets.index:
+        return float(data.sets.index.tolist().index(name))
+    # Lists of disease genes stand among the disease signatures, whatever their name is.
+    category = DERIVED[name][1] if name in DERIVED else "madad_core"
+    alike = np.flatnonzero(data.sets["category"] == category)
+    last = 0 if name in DERIVED else len(data.sets)
+    return (alike[0] if alike.size else last) - 0.5
+
+
+def block_labels(data: FigureData, blocks: ScoreBlocks) -> dict[str, str]:
+    """Write the names of scores beside their rows, in the order of the rows."""
+    labels = {}
+    for heading, names in blocks:
+        for name in names:
+            label = score_label(data, name)
+            # Among sets of many categories the category says what the label is about.
+            if heading != PRIMARY and name in data.sets.index:
+                label = set_label(data, name).removesuffix(" †")
+            elif heading != PRIMARY and name in DERIVED:
+                label = label.rpartition(": ")[2]
+                label = label[:1].upper() + label[1:]
+            labels[name] = label
+    return labels
+
+
+# ---------------------------------------------------------------- its values
+
+
+def _values(data: FigureData, index: pd.DataFrame) -> pd.DataFrame:
+    """List index and placebo-adjusted index as rows of one table."""
+    texts = ["status", "reason_code", "reason", "dni_reason"]
+    index = index.assign(**{c: index[c].astype(object).fillna("").astype(str) for c in texts})
+    own = index.assign(measure=Statistic.NI.value, value=index["ni"])
+    drugs = index[~index["arm"].isin([data.placebo, Arm.UNTREATED])]
+    drugs = drugs if data.placebo else drugs.iloc[:0]
+    usable = drugs["ni"].notna()
+    differ = drugs.assign(
+        measure=Statistic.DNI.value,
+        value=drugs["dni"],
+        lower=drugs["dni_lower"],
+        upper=drugs["dni_upper"],
+        # The tests in the table are those of the index itself.
+        p_value=np.nan,
+        fdr=np.nan,
+        reason_code=drugs["reason_code"].where(~usable, ReasonCode.NO_PLACEBO.value),
+        reason=drugs["dni_reason"].where(usable & (drugs["dni_reason"] != ""), drugs["reason"]),
+    )
+    table = pd.concat([own, differ] if len(differ) else [own], ignore_index=True)
+    table = table.astype(dict.fromkeys(("value", "lower", "upper"), float))
+    counts = ["pairs", "placebo_pairs", "lost"]
+    table[counts] = table[counts].astype(float).fillna(0).astype(int)
+    unbounded = table["value"].notna() & (table["lower"].isna() | table["upper"].isna())
+    table.loc[unbounded, ["value", "lower", "upper"]] = np.nan
+    table.loc[unbounded, "reason_code"] = ReasonCode.UNBOUNDED.value
+    table.loc[unbounded, "reason"] = "the interval is unbounded"
+    known = table["value"].notna()
+    table.loc[known, "reason_code"] = ""
+    exploratory = table["status"] == Status.EXPLORATORY
+    exploratory |= table["reason"].str.startswith(Status.EXPLORATORY)
+    usage = np.where(exploratory, Status.EXPLORATORY.value, Status.OK.value)
+    table["status"] = np.where(known, usage, Status.NOT_AVAILABLE.value)
+    apart = (table["lower"] > 0) | (table["upper"] < 0)
+    table["excludes_0"] = np.where(known, np.where(apart, "yes", "no"), "")
+    return table
+
+
+def _drop_empty_differences(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out visits whose placebo cannot be compared, and say why."""
+    known = table.groupby(COLUMN_KEYS)["value"].transform("count") > 0
+    empty = (table["measure"] == Statistic.DNI) & ~known
+    why = table[empty & (table["reason_code"] == ReasonCode.NO_PLACEBO)]
+    places = why.drop_duplicates(["arm", "week"])
+    parts = [f"{row.arm} week {row.week:g}: {row.reason}" for row in rows_of(places)]
+    return table[~empty], [f"No dNI: {'; '.join(parts)}."] if parts else []
+
+
+# ---------------------------------------------------------------- its notes
+
+
+def basis_notes(index: pd.DataFrame, labels: dict[str, str]) -> list[str]:
+    """Say whose axis the scores on an axis stand on, and when sets are of another disease."""
+    if "basis" not in index:
+        return []
+    rows = index.assign(basis=index["basis"].astype(object).fillna("").astype(str))
+    rows = rows[(rows["basis"] != "") & rows["set"].isin(list(labels))]
+    on_axis = rows["level"].isin([Level.GLOBAL, Level.PUBLISHED_AXIS])
+    notes = [f"{labels[r.set]}: {r.basis}." for r in rows_of(rows[on_axis].drop_duplicates("set"))]
+    elsewhere = rows.loc[~on_axis & rows["basis"].str.contains(", against "), "basis"]
+    return [*notes, *(f"Gene sets: {basis}." for basis in dict.fromkeys(elsewhere))]
+
+
+def _missing_at_visit(table: pd.DataFrame) -> list[str]:
+    visits = table[table["lost"] > 0].drop_duplicates(["arm", "week"])
+    gone = [f"{row.arm} week {row.week:g}: {row.lost}" for row in rows_of(visits)]
+    return [f"Patients without the visit's lesional sample: {'; '.join(gone)}."] if gone else []
+
+
+def _all_missing(table: pd.DataFrame) -> str:
+    """Say in one sentence why no score of a cohort has an index."""
+    parts = []
+    for reference, rows in table[table["measure"] == Statistic.NI].groupby("reference", sort=False):
+        absent = rows.loc[rows["reason_code"] == ReasonCode.NO_REFERENCE, "reason"]
+        if len(absent):
+            parts.append(f"against {reference} skin: {absent.iloc[0]}")
+            continue
+        counts = rows.drop_duplicates("set")["reason_code"].value_counts(sort=True)
+        words = [f"{reason_of(str(code))} in {n}" for code, n in counts.items()]
+        together = ", ".join(words).replace("effect", "disease effect")
+        parts.append(f"against {reference} skin: {together} of {counts.sum()} scores")
+    return f"no score of this cohort has an index; {'; '.join(parts)}"
+
+
+#: What a rule asks stands once; by how much each score misses it is in the table.
+_MEASURED = re.compile(r"(?<= asked), it is −?\d[\d.]*(?:e[-+]\d+)?(?=;|$)")
+_NUMBER = re.compile(r"−?\d[\d.,]*(?:e[-+]\d+)?")
+
+
+def reason_notes(shown: IndexTable) -> list[str]:
+    """Write why tiles are grey or exploratory; scores that share a reason stand together.
+
+    One note for each kind of reason; one for each reference where their reasons differ.
+    """
+    table = shown.table.copy()
+    reasons = table["reason"].map(typeset).str.replace(_MEASURED, "", regex=True)
+    kinds = table["reason_code"].map(SHORT).fillna(table["reason_code"])
+    exploratory = table["status"] == Status.EXPLORATORY
+    table = table.assign(
+        reason=reasons,
+        # Sentences that differ in more than their numbers share few words.
+        rule=reasons.str.replace(_NUMBER, "…", regex=True),
+        kind=kinds.mask(exploratory, Status.EXPLORATORY.value),
+    )
+    notes: dict[tuple[str, str], list[str]] = {}
+    for kind in [*SHORT.values(), Status.EXPLORATORY.value]:
+        for reference in shown.references:
+            own = table[table["reference"] == reference]
+            for _, alike in own[own["kind"] == kind].groupby("rule", sort=False):
+                notes.setdefault((kind, _who(kind, alike, own)), []).append(reference)
+    written = []
+    for (kind, who), references in notes.items():
+        alone = len(shown.references) == 1 or len(references) > 1
+        against = "" if alone else f", against {references[0]} skin"
+        written.append(f"{kind.capitalize()}{against}{who}.")
+    return written
+
+
+def _who(kind: str, some: pd.DataFrame, own: pd.DataFrame) -> str:
+    """The common words of one kind of reason, then every score with what is its own.
+
+    `some` are the rows of this kind, `own` all rows against the same reference.
+    """
+    visits = set(zip(own["arm"], own["week"], strict=True))
+    groups: dict[tuple[str, str], list[str]] = {}
+    for keys, rows in some.groupby(["label", "reason"], sort=False):
+        label, reason = map(str, keys)
+        where = dict.fromkeys(zip(rows["arm"], rows["week"], strict=True))
+        place = "" if set(where) == visits else ", ".join(f"{a} week {w:g}" for a, w in where)
+        groups.setdefault((place, reason.removeprefix(f"{kind}: ")), []).append(label)
+    numbered = set(own.loc[own["value"].notna(), "label"])
+    everything = numbered | set(some["label"])
+    head, tail = _shared([reason for _, reason in groups])
+    items = []
+    for (place, reason), labels in groups.items():
+        who = ", ".join(labels)
+        if len(labels) > 1 and set(labels) == everything:
+            who = "all scores" if everything == set(own["label"]) else "all other scores"
+        who = f"{who} ({place})" if place else who
+        middle = reason[len(head) : len(reason) - len(tail)].strip()
+        between = " " if head or tail else ": "
+        items.append(f"{who}{between}{middle}" if len(groups) > 1 else who)
+    common = f" ({head}…{tail})" if head or tail else ""
+    if len(groups) == 1:
+        common = f" ({next(iter(groups))[1]})"
+    return f"{common}: {'; '.join(items)}"
+
+
+def _shared(reasons: list[str]) -> tuple[str, str]:
+    """Words that different sentences begin and end with, with the space beside them.
+
+    Examples
+    --------
+    >>> _shared(["7 of 28 (25 %) found; 5 are asked", "3 of 7 (42 %) found; 5 are asked"])
+    ('', ' found; 5 are asked')
+    >>> _shared(["the effect is 0.2 (9 patients)", "the effect is 0.3 (9 patients)"])
+    ('the effect is ', ' (9 patients)')
+    """
+    if len(set(reasons)) < 2:
+        return "", ""
+    words = [reason.split(" ") for reason in reasons]
+    # A number belongs to what differs, even if all begin with the same one.
+    head = list(takewhile(lambda w: not any(map(str.isdigit, w)), _same(words)))
+    tail = _same([w[len(head) :][::-1] for w in words])[::-1]
+    while sum(w.count(")") - w.count("(") for w in tail) > 0:
+        tail = tail[1:]
+    return "".join(f"{w} " for w in head), "".join(f" {w}" for w in tail)
+
+
+def _same(words: Iterable[list[str]]) -> list[Any]:
+    columns = zip(*words, strict=False)
+    return [column[0] for column in takewhile(lambda c: len(set(c)) == 1, columns)]
+
+
 # ---------------------------------------------------------------- one cohort
 
 
@@ -102,9 +429,8 @@ def draw_normalization(data: FigureData) -> tuple[Figure, pd.DataFrame]:
     """
     shown = list_index(data)
     if shown.why_not:
-        table = shown.table if len(shown.table) else pd.DataFrame([{"reason": shown.why_not}])
-        figure = message_sheet(TITLES["normalization"], data.facts, shown.why_not)
-        return figure, table.reindex(columns=COLUMNS)
+        title = TITLES["normalization"]
+        return nothing_to_draw(title, data.facts, shown.why_not, COLUMNS, shown.table)
     left = -text_width(shown.labels.values(), 7) - 0.14
     scores = counted(len(shown.labels), "score")
     subtitle = f"{scores}; {data.confidence} confidence intervals; n = patients"
@@ -127,7 +453,7 @@ def draw_normalization(data: FigureData) -> tuple[Figure, pd.DataFrame]:
     return sheet.figure, shown.table[COLUMNS]
 
 
-def _cohort_places(columns: list[tuple]) -> Places:
+def _cohort_places(columns: list[Key]) -> Places:
     """Equal columns, with wider gaps between larger blocks."""
     size = float(np.clip(4.0 / len(columns), NARROWEST, WIDEST))
     x, places = 0.0, []
@@ -140,7 +466,7 @@ def _cohort_places(columns: list[tuple]) -> Places:
 
 
 def _cohort_header(
-    sheet: Sheet, data: FigureData, shown: IndexTable, columns: list, places: Places, y: float
+    sheet: Sheet, data: FigureData, shown: IndexTable, columns: list[Key], places: Places, y: float
 ) -> float:
     titles = {
         Statistic.NI: "Normalization index (NI)",
@@ -212,8 +538,8 @@ def draw_normalization_atlas(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     published = published.reindex(columns=ATLAS_COLUMNS)
     if time["ni"].notna().sum() == 0:
         reason = "no cohort of this run has an index over visits"
-        table = pd.concat([pd.DataFrame([{"reason": reason}]), published], ignore_index=True)
-        return message_sheet(title, data.facts, reason), table.reindex(columns=ATLAS_COLUMNS)
+        table = pd.concat([pd.DataFrame([{"reason": reason}]), published])
+        return nothing_to_draw(title, data.facts, reason, ATLAS_COLUMNS, table)
     blocks, notes = score_blocks(data, time)
     labels = block_labels(data, blocks)
     table = _atlas_table(time[time["set"].isin(labels)], labels)
@@ -262,7 +588,7 @@ def _atlas_table(time: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
     return table.reset_index(drop=True).reindex(columns=ATLAS_COLUMNS)
 
 
-def _atlas_places(columns: list[tuple]) -> Places:
+def _atlas_places(columns: list[Key]) -> Places:
     """Columns are wider where a cohort or an arm has few, so that their names fit."""
     visits = Counter(column[:2] for column in columns)
     size = Counter(column[0] for column in columns)
@@ -276,7 +602,7 @@ def _atlas_places(columns: list[tuple]) -> Places:
 
 
 def _atlas_header(
-    sheet: Sheet, data: AtlasData, table: pd.DataFrame, columns: list, places: Places
+    sheet: Sheet, data: AtlasData, table: pd.DataFrame, columns: list[Key], places: Places
 ) -> float:
     references = table.drop_duplicates("cohort").set_index("cohort")["reference"]
     tops = []
@@ -305,9 +631,9 @@ def _draw_published(sheet: Sheet, published: pd.DataFrame, y: float) -> float:
     axes.set(xlim=(0, 1), ylim=(len(published), 0))
     axes.set_axis_off()
     plate = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
-    inside = {"size": 6, "ha": "center", "va": "center", "in_layout": False, "bbox": plate}
-    edge = {"edgecolor": "#FFFFFF", "hatch": HATCH, "lw": 0.8, "in_layout": False}
-    for position, row in enumerate(published.itertuples(index=False)):
+    inside: Style = {"size": 6, "ha": "center", "va": "center", "in_layout": False, "bbox": plate}
+    edge: Style = {"edgecolor": "#FFFFFF", "hatch": HATCH, "lw": 0.8, "in_layout": False}
+    for position, row in enumerate(rows_of(published)):
         known = np.isfinite(row.value)
         colour = tile_colour(row.value, row.value, row.value) if known else to_rgb(MISSING)
         with mpl.rc_context({"hatch.linewidth": 0.7}):
@@ -346,7 +672,7 @@ class Look(NamedTuple):
     interval: bool
 
 
-def _spans(columns: list[tuple], places: Places, depth: int) -> list[tuple[tuple, float, float]]:
+def _spans(columns: list[Key], places: Places, depth: int) -> list[tuple[Key, float, float]]:
     """Blocks of columns that share their first parts: the parts, left and right edge."""
     found = []
     for key, some in groupby(range(len(columns)), key=lambda i: columns[i][:depth]):
@@ -384,16 +710,18 @@ def _draw_tiles(
     y: float,
     blocks: ScoreBlocks,
     labels: dict[str, str],
-    columns: list[tuple],
+    columns: list[Key],
     places: Places,
-    rows: dict[tuple, dict],
+    rows: Mapping[Any, Row],
     look: Look,
 ) -> float:
     """Draw scores × columns with the labels of the rows; return the lower edge."""
     height = sum(look.heading + look.row * len(names) for _, names in blocks)
-    axes = sheet.mesh_axes(y, places[-1][1], height)
+    axes = sheet.axes(0, y, places[-1][1], height)
+    axes.set(xlim=(0, places[-1][1]), ylim=(height, 0))
+    axes.set_axis_off()
     below = 0.0
-    boxes: list[tuple[tuple, Any]] = []
+    boxes: list[tuple[tuple[float, ...], Any]] = []
     for heading, names in blocks:
         middle = y + below + look.heading / 2 + 0.005
         sheet.text(0, middle, heading, size=7.5, weight="bold", va="center")
@@ -408,7 +736,7 @@ def _draw_tiles(
                 boxes.append(((x, below, right, below + look.row), colour))
             below += look.row
     corners = [[(a, b), (c, b), (c, d), (a, d)] for (a, b, c, d), _ in boxes]
-    style = {"edgecolors": "white", "linewidths": 0.9, "zorder": 1}
+    style: Style = {"edgecolors": "white", "linewidths": 0.9, "zorder": 1}
     filled = PolyCollection(corners, facecolors=[colour for _, colour in boxes], **style)
     # What lies inside the panel need not be measured to find the size of the page.
     filled.set_in_layout(False)
@@ -416,10 +744,10 @@ def _draw_tiles(
     return y + height
 
 
-def _joined(rows: list[dict], columns: list[tuple], shared: int) -> list[tuple[int, int]]:
+def _joined(rows: list[Row], columns: list[Key], shared: int) -> list[tuple[int, int]]:
     """Start and end of tiles; neighbours without a number for one reason make one."""
 
-    def tile(i: int) -> tuple:
+    def tile(i: int) -> Key:
         lacking = np.isnan(rows[i]["value"])
         return (columns[i][:shared], rows[i]["reason_code"]) if lacking else (i,)
 
@@ -428,11 +756,17 @@ def _joined(rows: list[dict], columns: list[tuple], shared: int) -> list[tuple[i
 
 
 def _write_tile(
-    axes: Axes, row: dict, x: float, right: float, below: float, several: bool, look: Look
+    axes: Axes,
+    row: Mapping[Any, Any],
+    x: float,
+    right: float,
+    below: float,
+    several: bool,
+    look: Look,
 ) -> Any:
     """Write an index and its interval, or why there is none; return the colour of the tile."""
     middle = (x + right) / 2
-    style: dict[str, Any] = {"ha": "center", "va": "center", "in_layout": False}
+    style: Style = {"ha": "center", "va": "center", "in_layout": False}
     if np.isnan(row["value"]):
         text = reason_of(row["reason_code"])
         size = 5.5 if look.interval else 5.2
@@ -448,7 +782,7 @@ def _write_tile(
     style["color"] = readable_ink(colour)
     if look.interval and row["status"] == Status.EXPLORATORY:
         style["style"] = "italic"
-    number = {"weight": "bold" if bold else "normal", "size": 7 if look.interval else 6.3}
+    number: Style = {"weight": "bold" if bold else "normal", "size": 7 if look.interval else 6.3}
     at = 0.34 if look.interval else 0.5
     axes.text(middle, below + look.row * at, digits(row["value"]), **number, **style)
     if look.interval:

@@ -10,10 +10,10 @@ import pandas as pd
 
 from adnorm.base.text import typeset
 from adnorm.figures.theme import shorten
-from adnorm.study.vocabulary import Arm, ComparisonKind, DerivedScore, ReasonCode, State
+from adnorm.study.vocabulary import ComparisonKind, DerivedScore, ReasonCode
 
 if TYPE_CHECKING:
-    from adnorm.figures.data import CohortData, FigureData
+    from adnorm.figures.data import FigureData
 
 DIRECTION_NOTE = "▲▼ direction expected in lesional skin of atopic dermatitis."
 #: Stands at the colour bar, where a reader asks what red means.
@@ -36,16 +36,6 @@ SHORT: dict[str, str] = {
     ReasonCode.UNBOUNDED: "interval unbounded",
     ReasonCode.OTHER_DISEASE: "another disease",
 }
-KINDS: dict[str, str] = {
-    ComparisonKind.LESIONAL_NONLESIONAL: "lesional − nonlesional",
-    ComparisonKind.LESIONAL_HEALTHY: "lesional − healthy",
-    ComparisonKind.NONLESIONAL_HEALTHY: "nonlesional − healthy",
-    ComparisonKind.CHANGE: "Change from baseline",
-    ComparisonKind.CHANGE_DIFFERENCE: "Difference of changes",
-    ComparisonKind.RESIDUAL: "Remaining difference from nonlesional",
-    ComparisonKind.RESIDUAL_HEALTHY: "Remaining difference from healthy",
-}
-DISEASE_KINDS = tuple(KINDS)[:3]
 
 
 # ---------------------------------------------------------------- numbers
@@ -77,11 +67,6 @@ def interval_text(value: float, lower: float, upper: float, sign: str = "") -> s
 def reason_of(code: str) -> str:
     """Write a reason code in the words that stand in place of a number."""
     return SHORT.get(code, "not available")
-
-
-def empty_note(names: list[str], what: str) -> list[str]:
-    """Write one note that lists names, or none."""
-    return [f"{what} ({len(names)}): {', '.join(names)}"] if names else []
 
 
 def without_doi(source: str) -> str:
@@ -140,10 +125,10 @@ def coverage_notes(data: FigureData, names: list[str]) -> list[str]:
     """Write why sets carry a dagger."""
     sets = data.sets.loc[names]
     counts = data.tables["coverage"].set_index("set")
+    low = sets.loc[sets["status"] != "ok", "label"].to_frame().join(counts[["found", "asked"]])
     parts = [
-        f"{shorten(row['label'], MOST_LETTERS)} "
-        f"{counts.loc[name, 'found']}/{counts.loc[name, 'asked']}"
-        for name, row in sets[sets["status"] != "ok"].iterrows()
+        f"{shorten(label, MOST_LETTERS)} {found}/{asked}"
+        for label, found, asked in low.itertuples(index=False, name=None)
     ]
     if not parts:
         return []
@@ -181,99 +166,3 @@ def grouped_by(keys: Iterable[str], values: Iterable[str]) -> dict[str, list[str
     for key, value in zip(keys, values, strict=True):
         found.setdefault(key, []).append(value)
     return found
-
-
-# ---------------------------------------------------------------- comparisons
-
-
-def split_contrast(name: str) -> tuple[str, float]:
-    """Split the name of a contrast into what changes and when.
-
-    Examples
-    --------
-    >>> split_contrast("change:gusacitinib 40 mg-placebo@4")
-    ('gusacitinib 40 mg-placebo', 4.0)
-    >>> split_contrast("lesional-nonlesional@0")
-    ('lesional-nonlesional', 0.0)
-    """
-    head, _, week = name.rpartition("@")
-    return head.partition(":")[2] or head, float(week)
-
-
-def split_arms(group: str, arms: list[str]) -> tuple[str, str]:
-    """Split the heading of a difference into its two arms, whose names may hold hyphens.
-
-    Examples
-    --------
-    >>> split_arms("anti-IL13-placebo", ["placebo", "anti-IL13"])
-    ('anti-IL13', 'placebo')
-    >>> split_arms("placebo", ["placebo"])
-    ('placebo', '')
-    """
-    for first in arms:
-        second = group.removeprefix(f"{first}-")
-        if second != group and second in arms:
-            return first, second
-    return group, ""
-
-
-def in_words(contrast: str, kind: str, arms: list[str], week: bool = True) -> str:
-    """Write a comparison for people.
-
-    Examples
-    --------
-    >>> in_words("change:a-placebo@4", "change-difference", ["placebo", "a"])
-    'Difference of changes: a − placebo, week 4'
-    >>> in_words("lesional-nonlesional@0", "lesional-nonlesional", ["a"])
-    'Disease: lesional − nonlesional, baseline'
-    >>> in_words("lesional-nonlesional:a@4", "lesional-nonlesional", ["a"], week=False)
-    'Under treatment: lesional − nonlesional, a'
-    >>> in_words("residual", "residual", ["a"])
-    'Remaining difference from nonlesional'
-    """
-    title = KINDS.get(kind, kind)
-    if "@" not in contrast:
-        return title
-    group, when = split_contrast(contrast)
-    first, second = split_arms(group, [*arms, "placebo"])
-    arm = f"{first} − {second}" if second else first
-    if kind not in DISEASE_KINDS:
-        text = f"{title}: {arm}"
-    elif ":" in contrast:
-        text = f"{later_title([arm])}, {arm}"
-    else:
-        text = f"Disease: {title}"
-    return f"{text}, {f'week {when:g}' if when else 'baseline'}" if week else text
-
-
-def later_title(arms: list[str]) -> str:
-    """Name the comparisons of lesional and nonlesional skin after baseline."""
-    treated = any(arm != Arm.UNTREATED for arm in arms)
-    return f"{'Under treatment' if treated else 'Later visits'}: lesional − nonlesional"
-
-
-def n_text(data: CohortData, contrast: str, kind: str, n: int) -> str:
-    """Write how many patients a comparison rests on, both numbers where two groups are compared.
-
-    ``9`` patients who have both, ``9 v 3`` patients against healthy people, ``13+11`` patients of
-    two arms.
-    """
-    group, week = split_contrast(contrast)
-    sampled = data.sampled
-
-    def people(state: str, when: float, arm: str = "") -> set[str]:
-        return sampled.get((state, when, arm), set())
-
-    if kind.endswith(State.HEALTHY):
-        state = State.NONLESIONAL if kind.startswith(State.NONLESIONAL) else State.LESIONAL
-        patients = people(state, week, group if ":" in contrast else "")
-        sides, join = (len(patients), len(people(State.HEALTHY, 0, Arm.HEALTHY))), " v "
-    elif kind == ComparisonKind.CHANGE_DIFFERENCE:
-        both = split_arms(group, data.arms)
-        sides = tuple(
-            len(people(State.LESIONAL, week, arm) & people(State.LESIONAL, 0, arm)) for arm in both
-        )
-        join = "+"
-    else:
-        return str(n)
-    return join.join(map(str, sides)) if sum(sides) == n else str(n)

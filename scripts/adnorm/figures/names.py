@@ -9,17 +9,7 @@ from typing import NamedTuple
 
 
 class FigureName(NamedTuple):
-    """One figure of a cohort.
-
-    Attributes
-    ----------
-    name
-        Stem of its files, ``NAME.svg``, ``NAME.png`` and ``NAME.tsv``.
-    title
-        What stands above the figure and in the report.
-    category
-        Where the report lists it.
-    """
+    """One figure: stem of its files, what stands above it, and where the report lists it."""
 
     name: str
     title: str

@@ -9,20 +9,21 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted, typeset
-from adnorm.figures.data import CohortData, IndexData, known_reference
+from adnorm.figures.data import CohortData, IndexData, known_reference, rows_of, sorted_by
 from adnorm.figures.labels import coverage_notes, score_label, signed_note, why_no_index
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import (
+from adnorm.figures.sheet import (
     FARTHEST,
     ZERO_ONE_NOTE,
+    Sheet,
     draw_bold,
+    nothing_to_draw,
     range_of,
     week_ticks,
     wrapped,
     zero_and_one,
 )
-from adnorm.figures.sheet import Sheet, message_sheet
-from adnorm.figures.theme import FAINT, INK, STATES
+from adnorm.figures.theme import FAINT, INK, STATES, Style
 from adnorm.study.vocabulary import ComparisonKind, State
 
 SCORE_COLUMNS = ["set", "arm", "patient", "state", "week", "score", "biopsies", "reason"]
@@ -46,7 +47,7 @@ def _title_row(line: np.ndarray, arms: list[str], letters: int, pad: float) -> N
 
 
 def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw small multiples, arms × sets: a line a patient, the mean bold, normal skin as a band.
+    """Draw small multiples, arms × sets: a line per patient, the mean bold, normal skin as a band.
 
     Without visits after baseline the lines join nonlesional and lesional skin of a patient.
     Biopsies of one visit are averaged.
@@ -61,8 +62,7 @@ def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
         if usable:
             reason = data.why_no(ComparisonKind.CHANGE)
             reason += "; no patient has lesional and nonlesional skin"
-        empty = pd.DataFrame([{"reason": reason}]).reindex(columns=SCORE_COLUMNS)
-        return message_sheet(title, data.facts, reason), empty
+        return nothing_to_draw(title, data.facts, reason, SCORE_COLUMNS)
     wanted = [data.facts.get("reference", ""), State.NONLESIONAL, State.HEALTHY]
     reference = next((state for state in wanted if state in set(table["state"])), "")
     arms = [arm for arm in data.arms if arm in set(lesional["arm"])]
@@ -107,10 +107,10 @@ def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
 
 def _score_table(data: CohortData, sets: list[str]) -> pd.DataFrame:
     keys = ["arm", "patient", "state", "week"]
-    scores = data.score_values()
+    scores = data.score_values().T
     frames = []
     for name in sets:
-        grouped = data.samples[keys].assign(score=scores.loc[name]).groupby(keys)["score"]
+        grouped = data.samples[keys].assign(score=scores[name]).groupby(keys)["score"]
         means = grouped.agg(score="mean", biopsies="size").reset_index()
         frames.append(means.assign(set=name, reason=""))
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=SCORE_COLUMNS)
@@ -154,9 +154,9 @@ def _draw_weeks(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.Series) 
     lesional = rows[rows["state"] == State.LESIONAL]
     # One line per patient. seaborn's lineplot would draw the same lines, but its estimates, which
     # these do without, make it ten times as slow.
-    style = {"color": colour, "lw": 0.7, "alpha": 0.55, "marker": "o", "ms": 1.8, "mew": 1}
+    style: Style = {"color": colour, "lw": 0.7, "alpha": 0.55, "marker": "o", "ms": 1.8, "mew": 1}
     for _, own in lesional.dropna(subset="score").sort_values("week").groupby("patient"):
-        axes.plot("week", "score", data=own, **style)
+        axes.plot(own["week"], own["score"], **style)
     visits = lesional.groupby("week")["score"]
     mean = visits.mean()[visits.count() >= FEWEST]
     draw_bold(axes, mean.index, mean)
@@ -187,7 +187,7 @@ def _draw_states(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
-    """Draw scores × arms: a line a patient, from 0 at baseline, and the median of the arm.
+    """Draw scores × arms: a line per patient, from 0 at baseline, and the median of the arm.
 
     Scores without a response stand in the table with the reason.
     """
@@ -199,9 +199,8 @@ def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     reference = known_reference(rows, "response")
     if not reference:
         reason = why_no_index(data, rows)
-        empty = _unanswered(rows, names) if len(rows) else pd.DataFrame([{"reason": reason}])
-        figure = message_sheet(title, data.facts, reason)
-        return figure, empty.reindex(columns=RESPONSE_COLUMNS)
+        table = _unanswered(rows, names)
+        return nothing_to_draw(title, data.facts, reason, RESPONSE_COLUMNS, table)
     rows = rows[rows["reference"] == reference]
     known = rows[rows["response"].notna()]
     shown = [name for name in names if name in set(known["name"])]
@@ -245,13 +244,9 @@ def _response_table(known: pd.DataFrame, names: list[str], arms: list[str]) -> p
     median = visits.agg(response="median", n="size").reset_index()
     median = median[median["n"] >= FEWEST].assign(line=MEDIAN, patient="")
     table = pd.concat([lines, median], ignore_index=True)
-    order = {"name": names, "arm": arms, "line": [PATIENT, MEDIAN]}
-    table = table.sort_values(
-        ["name", "arm", "line", "patient", "week"],
-        key=lambda c: c.map(order[c.name].index) if c.name in order else c,
-        ignore_index=True,
-    )
-    return table.assign(reason="").reindex(columns=RESPONSE_COLUMNS)
+    orders = {"name": names, "arm": arms, "line": [PATIENT, MEDIAN]}
+    table = sorted_by(table, ["name", "arm", "line", "patient", "week"], orders)
+    return table.assign(reason="").reset_index(drop=True).reindex(columns=RESPONSE_COLUMNS)
 
 
 def _unanswered(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -284,6 +279,6 @@ def _response_notes(table: pd.DataFrame, lacking: pd.DataFrame, reference: str) 
         count = counted(outside, "value")
         notes.append(f"{count} below {low} or above {high} leave the panels; the table has them.")
     if len(lacking):
-        parts = [f"{row.label}: {row.reason}" for row in lacking.itertuples()]
+        parts = [f"{row.label}: {row.reason}" for row in rows_of(lacking)]
         notes.append(typeset(f"No response: {'; '.join(parts)}."))
     return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,18 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter
 
 from adnorm.base.text import counted, per_cent
-from adnorm.figures.data import MOST_ADDED, CohortData
+from adnorm.figures.data import MOST_ADDED, CohortData, rows_of
 from adnorm.figures.heatmap import ROW, lines_of_blocks
 from adnorm.figures.labels import set_label
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import name_points
-from adnorm.figures.sheet import Sheet, message_sheet, text_width
+from adnorm.figures.sheet import Sheet, name_points, nothing_to_draw, text_width
 from adnorm.figures.theme import (
     ALERT,
     DASHED,
     FAINT,
     INK,
     STATES,
+    Style,
     short_names,
     shorten,
     week_markers,
@@ -65,11 +66,11 @@ def _scatter(
 ) -> None:
     """Draw points (x, y) in their order, each of its own colour and shape.
 
-    seaborn's scatterplot does the same, but takes half a second a panel to find levels and scales
+    seaborn's scatterplot does the same, but takes half a second per panel to find levels and scales
     of columns whose colours and shapes are fixed for all figures.
     """
     known = places[["x", "y"]].notna().all(axis=1)
-    points = axes.scatter("x", "y", c=colours[known], data=places[known], **style)
+    points = axes.scatter(places["x"][known], places["y"][known], c=colours[known], **style)
     forms = {shape: MarkerStyle(shape) for shape in shapes.unique()}
     paths = {
         shape: form.get_path().transformed(form.get_transform()) for shape, form in forms.items()
@@ -81,7 +82,7 @@ def _ring(axes: Axes, points: pd.DataFrame, others: pd.DataFrame) -> list[str]:
     """Ring points (x, y, name) and name them if they are few; return names without a place."""
     axes.autoscale_view()
     many = len(points) > MOST_NAMES
-    ring = {"ms": 6.5, "mew": 0.5} if many else {"ms": 9, "mew": 1.1}
+    ring: Style = {"ms": 6.5, "mew": 0.5} if many else {"ms": 9, "mew": 1.1}
     for x, y in points[["x", "y"]].to_numpy(dtype=float):
         axes.plot(x, y, "o", mfc="none", mec=ALERT, zorder=5, clip_on=False, **ring)
     if many:
@@ -94,19 +95,19 @@ def _ring(axes: Axes, points: pd.DataFrame, others: pd.DataFrame) -> list[str]:
 
 
 def draw_pca(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw the first two principal components, coloured by state and by arm; a row a sample."""
+    """Draw the first two principal components, coloured by state and by arm; one row per sample."""
     samples = data.samples
     scores = np.asarray(data.expression.obsm.get("X_pca", np.zeros((len(samples), 0))))
     table = samples.reset_index(names="sample").rename(columns={"qc_flags": "flags"})
     if scores.shape[1] < 2:
         reason = f"principal components need at least 3 samples and 3 genes; there are {data.n}"
-        figure = message_sheet(TITLES["pca"], data.facts, reason)
-        return figure, table.assign(reason=reason).reindex(columns=PCA_COLUMNS)
+        table = table.assign(reason=reason)
+        return nothing_to_draw(TITLES["pca"], data.facts, reason, PCA_COLUMNS, table)
     table[["pc1", "pc2"]] = scores[samples["row"].to_numpy(), :2]
     table["reason"] = ""
     sheet = Sheet(TITLES["pca"], data.facts, f"{data.n}; each point is one sample", -0.6)
     markers = week_markers(table["week"])
-    fields: dict[str, dict] = {"state": STATES}
+    fields: dict[str, Mapping[Any, str]] = {"state": STATES}
     if len([arm for arm in data.arms if arm != "healthy"]) > 1:
         fields["arm"] = data.arm_colours
     elif len(data.week_colours) > 1:
@@ -177,8 +178,7 @@ def draw_quality(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     missing = _left_out(table, [column for column, _, _ in drawn])
     if not drawn:
         reason = "; ".join(missing) or "no value was computed for this cohort"
-        figure = message_sheet(TITLES["quality"], data.facts, reason)
-        return figure, table.reindex(columns=QUALITY_COLUMNS)
+        return nothing_to_draw(TITLES["quality"], data.facts, reason, QUALITY_COLUMNS, table)
     across, down = min(len(drawn), 2), (len(drawn) + 1) // 2
     grid = sheet.panels(down, across, PANEL, (0.9, 0.62), y=0.2).ravel()
     for axes, (panel, values) in zip(grid, drawn.items(), strict=False):
@@ -240,7 +240,7 @@ def _draw_quality(
     title: str,
     words: tuple[str, ...],
 ) -> None:
-    """Draw one point a sample; ring and name those flagged for the value of this panel."""
+    """Draw one point per sample; ring and name those flagged for the value of this panel."""
     places = table.assign(x=np.arange(len(table), dtype=float), y=values)
     shapes = table["excluded"].map({"no": "o", "yes": "X"})
     _scatter(axes, places, table["state"].map(STATES), shapes, s=12, lw=0)
@@ -297,9 +297,9 @@ def _quality_notes(table: pd.DataFrame, missing: list[str]) -> list[str]:
     ]
     if len(flagged) > 8:
         flags = flagged["flags"].str.split(";").explode().value_counts().sort_index()
-        counts = ", ".join(f"{flag_words(name)} {count}" for name, count in flags.items())
+        counts = ", ".join(f"{flag_words(str(name))} {count}" for name, count in flags.items())
         return [*notes, f"{len(flagged)} samples are flagged ({counts}): see the table."]
-    for row in flagged.itertuples(index=False):
+    for row in rows_of(flagged):
         gone = " (excluded)" if row.excluded == "yes" else ""
         notes.append(f"{row.sample}{gone}: {row.reason or flag_words(row.flags)}")
     return notes
@@ -309,7 +309,7 @@ def _quality_notes(table: pd.DataFrame, missing: list[str]) -> list[str]:
 
 
 def draw_coverage(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw one bar a set: found, found by an older symbol, not detected, absent.
+    """Draw one bar per set: found, found by an older symbol, not detected, absent.
 
     Hundreds of added sets are only counted; the table has them too.
     """
@@ -372,5 +372,5 @@ def _draw_bars(axes: Axes, table: pd.DataFrame, places: dict[str, int]) -> None:
     start = shares.cumsum(axis=1) - shares
     middles = [place + 0.5 for place in places.values()]
     for part, (colour, _) in PARTS.items():
-        style = {"height": 0.72, "color": colour, "linewidth": 0}
+        style: Style = {"height": 0.72, "color": colour, "linewidth": 0}
         axes.barh(middles, shares[part], left=start[part], **style)

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from adnorm.figures.data import IndexData, known_reference
 from adnorm.figures.names import TITLES
-from adnorm.figures.panels import name_points
-from adnorm.figures.sheet import Sheet, message_sheet
-from adnorm.figures.theme import DASHED, FAINT, INK, split_arm
+from adnorm.figures.sheet import Sheet, name_points, nothing_to_draw
+from adnorm.figures.theme import DASHED, FAINT, INK, Style, split_arm
 from adnorm.study.vocabulary import Arm, ComparisonKind, GeneClass
 
 COLUMNS = [
@@ -37,7 +36,7 @@ LEAST_SPAN = 1.0
 
 
 def draw_reversal(data: IndexData) -> tuple[Figure, pd.DataFrame]:
-    """Draw change under treatment against disease effect, one point a gene.
+    """Draw change under treatment against disease effect, one point per gene.
 
     The highest dose of every drug and placebo, each at its last visit. The table has one row for
     each gene and panel.
@@ -47,9 +46,7 @@ def draw_reversal(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     classed = genes[genes["class"] != GeneClass.NOT_ESTIMABLE]
     reference = known_reference(classed, "denominator") or known_reference(genes, "denominator")
     if not reference:
-        reason = _why_not(data)
-        empty = pd.DataFrame([{"reason": reason}]).reindex(columns=COLUMNS)
-        return message_sheet(title, data.facts, reason), empty
+        return nothing_to_draw(title, data.facts, _why_not(data), COLUMNS)
     genes = genes[genes["reference"] == reference]
     last = genes.groupby("arm")["week"].max()
     topics = {
@@ -67,7 +64,7 @@ def draw_reversal(data: IndexData) -> tuple[Figure, pd.DataFrame]:
         axis: _limits(both[column])
         for axis, column in (("xlim", "disease_effect"), ("ylim", "change"))
     }
-    subtitle = "one point a gene; log2 differences; n = patients"
+    subtitle = "one point per gene; log2 differences; n = patients"
     sheet = Sheet(title, data.facts, subtitle, left=-0.55)
     grid = sheet.panels(1, len(tables), (SIDE, SIDE), (GAP, 0), y=0.2)[0]
     for position, (axes, table) in enumerate(zip(grid, tables, strict=True)):
@@ -132,13 +129,13 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, reference: str) -> None:
     axes.plot(*named[places].to_numpy().T, "o", ms=4.4, mfc="none", mec=INK, mew=0.7, zorder=5)
     points = list(named[[*places, "gene"]].itertuples(index=False, name=None))
     others = table.loc[table["class"] != GeneClass.NOT_ESTIMABLE, places].to_numpy()
-    name_points(axes, points, others, INK, beside=True)
+    name_points(axes, points, others, INK)
     for name in reversed(CLASSES):
         colour, marker = CLASSES[name]
         rows = table[table["class"] == name]
         unclear = name == GeneClass.NOT_ESTIMABLE
         # Thousands of points would make an SVG that browsers open slowly.
-        style = {"mew": 0, "alpha": 0.8, "rasterized": True, "color": colour}
+        style: Style = {"mew": 0, "alpha": 0.8, "rasterized": True, "color": colour}
         style |= {"ms": 2.5, "zorder": 1} if unclear else {"ms": 3.2, "zorder": 2}
         axes.plot(rows["disease_effect"], rows["change"], marker, **style)
     ends = np.array(axes.get_xlim())

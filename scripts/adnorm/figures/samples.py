@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted
-from adnorm.figures.changes import CHANGE_KINDS, list_columns, missing_notes
+from adnorm.figures.changes import CHANGE_KINDS, empty_note, list_columns, missing_notes
 from adnorm.figures.data import CohortData
 from adnorm.figures.heatmap import (
     DIRECTIONS,
@@ -25,18 +25,17 @@ from adnorm.figures.labels import (
     DIRECTION_NOTE,
     SIGNED_BAR,
     coverage_notes,
-    empty_note,
     set_label,
     signed_note,
 )
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import HEADING, Sheet, lines_of, message_sheet, text_width, wrap_words
-from adnorm.figures.theme import FAINT, STATES, limit_of, short_names, shorten
+from adnorm.figures.sheet import HEADING, Sheet, lines_of, nothing_to_draw, text_width, wrap_words
+from adnorm.figures.theme import FAINT, STATES, Style, limit_of, short_names, shorten
 
 SAMPLE_COLUMNS = ["sample", "patient", "state", "arm", "week"]
 GENE_COLUMNS = ["set", "gene", "direction", *SAMPLE_COLUMNS, "log2_expression", "z", "reason"]
 SET_COLUMNS = ["set", *SAMPLE_COLUMNS, "score", "status", "reason"]
-COLUMN_NOTE = "one column a sample, n = samples of a group"
+COLUMN_NOTE = "one column per sample, n = samples of a group"
 #: Limit of the colours of genes, in standard deviations.
 GENE_LIMIT = 2.5
 #: Beyond this many samples their names cannot be read.
@@ -46,19 +45,9 @@ MOST_NAMED = 60
 # ---------------------------------------------------------------- genes × samples
 
 
-def draw_genes_itch(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw the genes of the itch sets in every sample."""
-    return draw_genes(data, "genes_itch", "itch")
-
-
-def draw_genes_barrier(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw the genes of the barrier sets in every sample."""
-    return draw_genes(data, "genes_barrier", "barrier")
-
-
-def draw_genes(data: CohortData, name: str, topic: str) -> tuple[Figure, pd.DataFrame]:
-    """Draw genes × samples; genes without a row stand in the table, with the reason."""
-    sets = data.heatmap_sets(topic)
+def draw_genes(data: CohortData, topic: str) -> tuple[Figure, pd.DataFrame]:
+    """Draw genes of itch or barrier × samples; the table says why a gene has no row."""
+    title, sets = TITLES[f"genes_{topic}"], data.heatmap_sets(topic)
     directions = {g.symbol: g.direction for s in sets for g in s.scored}
     values = data.gene_values(list(directions))
     scaled = scale_rows(values)
@@ -80,10 +69,10 @@ def draw_genes(data: CohortData, name: str, topic: str) -> tuple[Figure, pd.Data
     table = _gene_table(data, home, values, scaled, directions, missing)
     if values.empty:
         reason = f"none of the {len(directions)} genes of these sets was measured or detected"
-        return message_sheet(TITLES[name], data.facts, reason), table
+        return nothing_to_draw(title, data.facts, reason, GENE_COLUMNS, table)
     width = _width(values.shape[1])
     subtitle = f"{data.n}; {counted(len(values), 'gene')}; {COLUMN_NOTE}"
-    sheet = Sheet(TITLES[name], data.facts, subtitle, left=-0.85)
+    sheet = Sheet(title, data.facts, subtitle, left=-0.85)
     end = _draw_matrix(
         sheet, data, scaled, blocks, width, GENE_LIMIT, direction=directions.__getitem__
     )
@@ -172,8 +161,8 @@ def draw_sets_samples(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     sheet.colour_bar(x, below, limit, data.unit[:1].upper() + data.unit[1:], note)
     notes = [signed_note(data, names), *left_out, *_name_note(data), *coverage_notes(data, names)]
     sheet.notes(end + 0.12, width - left, notes)
-    long = scores.rename_axis(index="set", columns="sample").stack(future_stack=True)
-    table = long.rename("score").reset_index()
+    table = scores.rename_axis(index="set", columns="sample").reset_index()
+    table = table.melt("set", value_name="score")
     table = table.join(data.samples[SAMPLE_COLUMNS[1:]], on="sample")
     table = table.join(data.sets[["status", "reason"]], on="set")
     return sheet.figure, data.by_set(table)[SET_COLUMNS]
@@ -218,10 +207,10 @@ def _draw_matrix(
     return end + 0.06 + text_width(names, 5.5)
 
 
-def _varying(data: CohortData) -> dict[str, Mapping]:
+def _varying(data: CohortData) -> dict[str, Mapping[Any, str]]:
     """Colours of the fields that differ between samples; the others need no track."""
     present = set(data.samples["state"])
-    fields: dict[str, Mapping] = {
+    fields: dict[str, Mapping[Any, str]] = {
         "state": {s: c for s, c in STATES.items() if s in present},
         "arm": data.arm_colours,
         "week": data.week_colours,
@@ -229,7 +218,7 @@ def _varying(data: CohortData) -> dict[str, Mapping]:
     return {name: colours for name, colours in fields.items() if len(colours) > 1}
 
 
-def _draw_groups(sheet: Sheet, arms: list, size: float) -> float:
+def _draw_groups(sheet: Sheet, arms: list[tuple[Any, int, int]], size: float) -> float:
     """Write state and arm above their samples, upright if there is room; return the lower edge."""
     texts = []
     for (state, arm), a, b in arms:
@@ -249,13 +238,13 @@ def _draw_groups(sheet: Sheet, arms: list, size: float) -> float:
     return y
 
 
-def _draw_counts(sheet: Sheet, visits: list, size: float, y: float) -> float:
+def _draw_counts(sheet: Sheet, visits: list[tuple[Any, int, int]], size: float, y: float) -> float:
     """Write week and n above each group, upright if there is room; return the lower edge."""
     texts = [(f"wk {week:g}", f"n={b - a}", a, b) for (_, _, week), a, b in visits]
     fits = all(text_width([w, n], 6) < (b - a) * size - 0.02 for w, n, a, b in texts)
     flat = [f"{week}  {n}" for week, n, _, _ in texts]
     height = 0.25 if fits else text_width(flat, 6) + 0.12
-    style: dict[str, Any] = {"size": 6, "color": FAINT, "ha": "center", "va": "bottom"}
+    style: Style = {"size": 6, "color": FAINT, "ha": "center", "va": "bottom"}
     style |= {"rotation": 0 if fits else 90, "linespacing": 1.15}
     for (week, n, a, b), line in zip(texts, flat, strict=True):
         text = f"{week}\n{n}" if fits else line

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from os.path import commonprefix
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +18,12 @@ from adnorm.base.files import atomic
 from adnorm.base.tables import write_table
 from adnorm.base.text import printable
 from adnorm.study.vocabulary import Arm, DrugFamily, State, drug_family
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+#: Keywords of matplotlib, whose types differ from key to key.
+Style = dict[str, Any]
 
 #: Colour-blind-safe colours of Okabe and Ito; the first three are states, the others treatments.
 STATES: dict[str, str] = {
@@ -35,7 +41,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHED = (0, (4, 2))
 DPI = 160
 
-RC: dict[str, Any] = {
+RC: dict[RcKeyType, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,
@@ -95,7 +101,7 @@ def order_arms(arms: Iterable[str], placebo_arm: str = "") -> list[str]:
     """
     first = [Arm.HEALTHY, Arm.UNTREATED, placebo_arm or "placebo"]
 
-    def key(arm: str) -> tuple:
+    def key(arm: str) -> tuple[int, str, float, str]:
         return (first.index(arm) if arm in first else len(first), *split_arm(arm), arm)
 
     return sorted(set(arms), key=key)
@@ -196,9 +202,9 @@ def limit_of(
 def savefig(figure: Figure, folder: Path, name: str, table: pd.DataFrame) -> None:
     """Write a figure as SVG (text stays text) and PNG, and its table; the same bytes always."""
     # Two passes would measure the page twice; one measurement serves both files.
-    page = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.12)
+    page = figure.get_tightbbox().padded(0.12)
     # Packing a PNG as tightly as possible takes as long as drawing it.
-    kinds: dict[str, dict] = {
+    kinds: dict[str, Style] = {
         "svg": {"metadata": {"Date": None}},
         "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
     }

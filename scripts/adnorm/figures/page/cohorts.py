@@ -10,7 +10,7 @@ import pandas as pd
 
 from adnorm.base.stops import read_stop
 from adnorm.base.tables import read_table, write_table
-from adnorm.figures.page.html import write_page
+from adnorm.figures.page import write_page
 
 #: Columns of cohorts.tsv and their titles on the page.
 COLUMNS = {

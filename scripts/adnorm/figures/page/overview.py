@@ -7,23 +7,48 @@ sentences that depend on them.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from adnorm import __version__
 from adnorm.base.losses import percent
-from adnorm.base.text import counted
-from adnorm.figures.changes import mark, n_notes, star_text, supported_columns
-from adnorm.figures.data import MOST_ADDED, STATE_ORDER, CohortData
-from adnorm.figures.labels import digits, in_words, interval_text, signed_note
+from adnorm.base.text import counted, per_cent
+from adnorm.figures.changes import in_words, mark, n_notes, star_text, supported_columns
+from adnorm.figures.data import MOST_ADDED, STATE_ORDER, CohortData, rows_of
+from adnorm.figures.labels import digits, interval_text, signed_note
 from adnorm.figures.names import TITLES
-from adnorm.figures.page.html import write_page
-from adnorm.figures.page.methods import REFERENCES, methods_values, versions
+from adnorm.figures.page import write_page
 from adnorm.figures.quality import flag_words
 from adnorm.study.vocabulary import ComparisonKind, SetRole
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+#: Key → (short citation, DOI).
+REFERENCES = {
+    "tmm": ("Robinson & Oshlack 2010", "10.1186/gb-2010-11-3-r25"),
+    "median of ratios": ("Anders & Huber 2010", "10.1186/gb-2010-11-10-r106"),
+    "limma": ("Ritchie et al. 2015", "10.1093/nar/gkv007"),
+    "voom": ("Law et al. 2014", "10.1186/gb-2014-15-2-r29"),
+    "deseq2": ("Love et al. 2014", "10.1186/s13059-014-0550-8"),
+    "ssgsea": ("Barbie et al. 2009", "10.1038/nature08460"),
+    "gsva": ("Hänzelmann et al. 2013", "10.1186/1471-2105-14-7"),
+    "gsea": ("Subramanian et al. 2005", "10.1073/pnas.0506580102"),
+    "camera": ("Wu & Smyth 2012", "10.1093/nar/gks461"),
+    "gseapy": ("Fang et al. 2023", "10.1093/bioinformatics/btac757"),
+    "scanpy": ("Wolf et al. 2018", "10.1186/s13059-017-1382-0"),
+    "anndata": ("Virshup et al. 2024", "10.21105/joss.04371"),
+    "snakemake": ("Mölder et al. 2021", "10.12688/f1000research.29032.2"),
+}
+PACKAGES = (
+    *("anndata", "gseapy", "matplotlib", "numpy", "pandas", "pylimma", "scanpy", "scipy"),
+    *("seaborn", "snakemake"),
+)
 #: Figures that stand on the page itself; the report has all of them.
 SHOWN = ("set_changes", "patients", "genes_itch", "genes_barrier")
 #: With a larger share of flagged samples the page warns.
@@ -73,7 +98,8 @@ def write_overview(data: CohortData, path: Path) -> None:
 
 
 def _rows(table: pd.DataFrame) -> Rows:
-    return table.astype(object).where(table.notna(), "").to_dict("records")
+    plain = table.astype(object).where(table.notna(), "")
+    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
 
 
 def _embedded(folder: Path) -> Rows:
@@ -91,9 +117,11 @@ def _embedded(folder: Path) -> Rows:
 
 
 def _results(data: CohortData) -> dict[str, Any]:
-    """Lay out the itch and barrier sets: one row a comparison, one column a set."""
+    """Lay out the itch and barrier sets: one row per comparison, one column per set."""
     columns = supported_columns(data)
-    known = data.shown_effects([c.contrast for c in columns]).set_index(["contrast", "set"])
+    effects = data.shown_effects([c.contrast for c in columns])
+    effects = effects[effects["set"].isin(data.topic_sets)]
+    known = {(row.contrast, row.set): _result(row, data) for row in rows_of(effects)}
     rows = []
     for column in columns:
         row = {
@@ -102,20 +130,19 @@ def _results(data: CohortData) -> dict[str, Any]:
             "pairs": column.n_text,
         }
         for name in data.topic_sets:
-            key = (column.contrast, name)
-            row[name] = _result(known.loc[key], data) if key in known.index else ""
+            row[name] = known.get((column.contrast, name), "")
         rows.append(row)
     titles = {"what": "Comparison", "week": "#Week", "pairs": "#Patients"}
     titles |= {name: f"#{data.sets.loc[name, 'label']}" for name in data.topic_sets}
     return {"rows": rows, "titles": titles}
 
 
-def _result(row: pd.Series, data: CohortData) -> str:
-    if not np.isfinite(row["change"]):
-        return f"not available: {row['reason']}"
-    flag = "" if data.sets.loc[row.name[1], "status"] == "ok" else "†"
-    estimate, _, interval = interval_text(*row[["change", "lower", "upper"]], "+").partition(" ")
-    parts = [interval, mark(row["fdr"], data.fdr), flag]
+def _result(row: Any, data: CohortData) -> str:
+    if not np.isfinite(row.change):
+        return f"not available: {row.reason}"
+    flag = "" if data.sets.loc[row.set, "status"] == "ok" else "†"
+    estimate, _, interval = interval_text(row.change, row.lower, row.upper, "+").partition(" ")
+    parts = [interval, mark(row.fdr, data.fdr), flag]
     # A narrow page breaks the line before the interval, not within it.
     return f"{estimate} {' '.join(filter(None, parts)).replace(' ', chr(0xA0))}"
 
@@ -186,7 +213,7 @@ def _moved_controls(data: CohortData) -> tuple[list[str], int]:
     texts = [
         f"{sets.loc[row.set, 'label']} {digits(row.change, '+')} "
         f"({in_words(row.contrast, kinds[row.contrast], data.arms)})"
-        for row in moved.itertuples(index=False)
+        for row in rows_of(moved)
     ]
     return texts, len(rows)
 
@@ -264,8 +291,8 @@ def _coverage(data: CohortData) -> dict[str, Any]:
 def _agreement(table: pd.DataFrame) -> str:
     if table.empty or table["spearman"].isna().all():
         return ""
-    middle = table.groupby(["method_a", "method_b"])["spearman"].median()
-    pairs = [f"{a} and {b} {value:.2f}" for (a, b), value in middle.items()]
+    middle = table.groupby(["method_a", "method_b"], as_index=False)[["spearman"]].median()
+    pairs = [f"{row.method_a} and {row.method_b} {row.spearman:.2f}" for row in rows_of(middle)]
     return (
         f"Agreement of the scores (median Spearman correlation over the sets): {'; '.join(pairs)}."
     )
@@ -280,3 +307,58 @@ def _files(data: CohortData) -> Rows:
         }
         for file in data.manifest.get("files", [])
     ]
+
+
+# ---------------------------------------------------------------- methods
+
+
+class Citations:
+    """Numbers what a text cites, in the order of the first citation."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def __call__(self, *keys: str) -> Markup:
+        """Write links to references; keys that are not given are left out."""
+        from markupsafe import Markup
+
+        cited = [key for key in keys if key in REFERENCES]
+        self.keys += [key for key in dict.fromkeys(cited) if key not in self.keys]
+        link = Markup('<a href="#ref-{}">{}</a>')
+        links = Markup(", ").join(link.format(key, self.keys.index(key) + 1) for key in cited)
+        return Markup(" [{}]").format(links) if cited else Markup("")
+
+
+def methods_values(data: CohortData) -> dict[str, Any]:
+    """Give the values that the template of the methods asks for."""
+    return {
+        "data": data,
+        "facts": data.facts,
+        "settings": data.settings,
+        "layers": list(data.scores.layers),
+        "scale": declared_scale(data.facts),
+        "compared": bool((data.tables["comparisons"]["supported"] == "yes").any()),
+        "confidence": per_cent(data.settings.effects.confidence),
+        "per_cent": per_cent,
+        "cite": Citations(),
+    }
+
+
+def versions() -> list[tuple[str, str]]:
+    """List the software of this run with its versions; packages that are absent are left out."""
+    found = [("adnorm", __version__)]
+    for name in PACKAGES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def declared_scale(facts: Mapping[str, Any]) -> str:
+    """Name the declared scale, and the reason if the check of the values found another."""
+    scale = str(facts.get("declared_scale") or facts.get("scale", ""))
+    reason = str(facts.get("scale_checked") or "")
+    if not reason:
+        return scale
+    return f"{scale}, kept although the check of the values finds otherwise, because: {reason}"
