@@ -15,7 +15,7 @@ from adnorm.index.genes import gene_index
 from adnorm.index.normalization import normalization_index
 from adnorm.index.sensitivities import percent_improvement
 from adnorm.index.training_cohorts import COLUMNS, CONTRAST
-from adnorm.study.comparisons import list_comparisons
+from adnorm.study.comparisons import derive_design
 from adnorm.study.config import EffectsSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS
 from adnorm.study.vocabulary import AxisSource, Level, Status
@@ -51,8 +51,8 @@ def observed(cohort: str, log2: np.ndarray, observations: pd.DataFrame) -> Obser
 
 def lesional_effects(data: Observations) -> pd.DataFrame:
     """Compute the paired lesional − non-lesional effects of a cohort, as the effects stage does."""
-    asked = [c for c in list_comparisons(data.combined, None, 3) if c.supported]
-    plans, _ = plan_fits(data.combined, asked)
+    design = derive_design(data.combined, None, 3)
+    plans, _ = plan_fits(data.combined, design.supported)
     effects = fit_effects(data, plans, EFFECTS)
     return effects[effects["contrast"] == CONTRAST].assign(
         cohort=data.facts["cohort"], disease=ATOPIC_DERMATITIS, simulated="yes"

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from adnorm.base.logs import get_logger, progress
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Columns of losses.tsv.
 COLUMNS = ("what", "lost", "of", "share", "warning", "detail", "advice")
@@ -87,6 +89,8 @@ def tell(losses: Iterable[Loss]) -> None:
 
 def losses_table(losses: Iterable[Loss]) -> pd.DataFrame:
     """Lay losses out as losses.tsv: what, lost, of, share, warning (yes|no), detail, advice."""
+    import pandas as pd  # A run is planned without it.
+
     rows = [
         (x.what, x.lost, x.of, x.share, "yes" if x.warns else "no", x.which, x.advice)
         for x in losses

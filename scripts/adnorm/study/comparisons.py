@@ -54,13 +54,13 @@ class Design:
 
     Attributes
     ----------
-    cells
+    groups
         Columns arm, week, state, patients, samples; one row for each combination that exists.
     comparisons
         All comparisons that one could ask of such a cohort, supported or not, in a fixed order.
     """
 
-    cells: pd.DataFrame
+    groups: pd.DataFrame
     comparisons: list[Comparison]
 
     @property
@@ -84,17 +84,17 @@ def derive_design(samples: pd.DataFrame, placebo_arm: str | None, minimum_pairs:
     Returns
     -------
     Design
-        Cells with patient counts, and every comparison with its reason.
+        Groups with patient counts, and every comparison with its reason.
     """
-    sheet = _Sheet(samples, max(2, int(minimum_pairs)))
-    cells = sheet.frame.groupby(["arm", "week", "state"])["patient"]
+    sheet = _Sheet(samples, max(2, minimum_pairs))
+    groups = sheet.frame.groupby(["arm", "week", "state"])["patient"]
     comparisons = [
         *_disease(sheet),
         *_changes(sheet),
         *_between_arms(sheet, placebo_arm or None),
         *_against_healthy(sheet),
     ]
-    return Design(cells.agg(patients="nunique", samples="size").reset_index(), comparisons)
+    return Design(groups.agg(patients="nunique", samples="size").reset_index(), comparisons)
 
 
 def design_tables(design: Design) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -112,7 +112,7 @@ def design_tables(design: Design) -> tuple[pd.DataFrame, pd.DataFrame]:
         for c in design.comparisons
     ]
     columns = ["contrast", "kind", "supported", "pairs", "reason"]
-    return design.cells, pd.DataFrame(rows, columns=columns)
+    return design.groups, pd.DataFrame(rows, columns=columns)
 
 
 def number(value: float) -> str:
