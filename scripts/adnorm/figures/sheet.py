@@ -297,8 +297,8 @@ def name_points(
 ) -> list[str]:
     """Write names beside points: off one another, near, and over as few other points as possible.
 
-    adjustText was tried: its springs push names far from their points, along leads that cross
-    others, and take a second for two panels.
+    adjustText 1.4 was tried. Strong forces send names far away, along leads that cross others; weak
+    ones leave names on one another, so that 1 of 13 has to go; both take a second per job.
 
     Parameters
     ----------
