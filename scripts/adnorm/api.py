@@ -25,6 +25,7 @@ from adnorm.study.comparisons import average_rows, combine_biopsies
 from adnorm.study.config import EffectsSettings, IndexSettings, ScoresSettings
 from adnorm.study.gene_sets import GeneSet
 from adnorm.study.gene_sets import read_gene_sets as _read_gene_sets
+from adnorm.study.validation import check
 from adnorm.study.vocabulary import Assay, Level, Method, ReasonCode, SetRole, SetStatus, State
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ def read_cohort(folder: Path | str) -> AnnData:
     from adnorm.base.stops import read_stop
 
     path = Path(folder) / "expression" / "expression.h5ad"
+    if not path.is_file():
+        raise AdnormError(
+            f"{folder}: no results of a cohort are there (expression/expression.h5ad is missing); "
+            "name a folder such as results/demo/demo_jak1"
+        )
     stop = read_stop(path)
     if stop:
         raise AdnormError(f"{stop.cohort} stopped at the stage {stop.stage}: {stop.message}")
@@ -66,7 +72,7 @@ def read_gene_sets(paths: Path | str | Iterable[Path | str]) -> dict[str, GeneSe
     Parameters
     ----------
     paths
-        One file or several; `docs` of the workflow describe the table.
+        One file or several; the manual (config/README.md) describes the table.
 
     Returns
     -------
@@ -103,8 +109,9 @@ def score_sets(
     reference
         State that the z score takes zero from.
     minimum_genes, minimum_fraction
-        Fewest genes of a set, and smallest share of it, that must be among the genes of `data`;
-        the defaults are those of the workflow.
+        Fewest genes of a set, and smallest share of it, that must be among the genes of `data`; the
+        defaults are those of the workflow, which scores and flags a set that has fewer, but gives
+        it no index.
 
     Returns
     -------
@@ -114,7 +121,8 @@ def score_sets(
     Raises
     ------
     AdnormError
-        Columns of ``obs`` are missing or hold something else, or values are not finite.
+        An argument or a column of ``obs`` is missing or holds something else, no sample at baseline
+        is of the reference, or values are not finite.
 
     Examples
     --------
@@ -130,16 +138,31 @@ def score_sets(
     from adnorm.scores.single_sample import score_sets as score
     from adnorm.scores.zscore import find_reference
 
+    problems = Problems("arguments")
+    if method not in set(Method):
+        problems.add(
+            f"method: found {method!r}{nearest(method, Method)}; allowed: {listing(Method)}"
+        )
+    if not sets:
+        problems.add("sets: there is none; read_gene_sets reads them from a file")
+    problems.stop()
     sheet = _sheet(data.obs, reference)
-    defaults = ScoresSettings()
+    if method == Method.ZSCORE and not ((sheet["state"] == reference) & (sheet["week"] == 0)).any():
+        raise AdnormError(
+            f"reference: no sample at week 0 is {reference}, so that z scores have no zero; "
+            f"states at week 0: {listing(sorted(set(sheet.loc[sheet['week'] == 0, 'state'])))}"
+        )
+    given = {"minimum_genes": minimum_genes, "minimum_fraction": minimum_fraction}
+    limits = {key: value for key, value in given.items() if value is not None}
+    settings = check(ScoresSettings, limits, "arguments")
     values = np.asarray(data.X, dtype=float)
     genes = [str(gene) for gene in data.var_names]
     check_expression(values, genes, [str(name) for name in data.obs_names], "data")
     coverage = assess_coverage(
         sets,
         Platform(frozenset(genes), {}, frozenset()),
-        defaults.minimum_genes if minimum_genes is None else minimum_genes,
-        defaults.minimum_fraction if minimum_fraction is None else minimum_fraction,
+        settings.minimum_genes,
+        settings.minimum_fraction,
     ).set_index("set")
     lacking = coverage.index[coverage["status"] != SetStatus.OK]
     for name in lacking:
@@ -147,7 +170,7 @@ def score_sets(
     zero = find_reference(values, sheet, reference) if method == Method.ZSCORE else None
     scored = {name: gene_set for name, gene_set in sets.items() if name not in set(lacking)}
     found = score(
-        method, values, genes, scored, zero, defaults.chunk_size, defaults.threads
+        method, values, genes, scored, zero, settings.chunk_size, settings.threads
     ).reindex(columns=list(sets))
     return found.set_index(data.obs_names)
 
@@ -173,7 +196,7 @@ def fit_paired_effects(
         For data with counts: limma-voom, limma on log2 counts per million, or DESeq2.
     assay
         What measured values without counts: the variance of log2 RNA-seq follows the level of a
-        gene. Results of the workflow say it themselves.
+        gene. Results of the workflow say it themselves, and are not contradicted.
 
     Returns
     -------
@@ -185,8 +208,8 @@ def fit_paired_effects(
     Raises
     ------
     AdnormError
-        Columns of ``obs`` are missing or hold something else, values are not finite, or nothing
-        says what measured them.
+        An argument or a column of ``obs`` is missing or holds something else, values are not
+        finite, or nothing says what measured them.
 
     Examples
     --------
@@ -206,7 +229,14 @@ def fit_paired_effects(
     data.obs = _sheet(data.obs)
     if placebo_arm is not None:
         _known_arm(placebo_arm, data.obs)
+    settings = check(
+        EffectsSettings, {"count_model": count_model, "minimum_pairs": minimum_pairs}, "arguments"
+    )
     facts = dict(data.uns.get("adnorm", {}))
+    if assay and facts.get("assay", assay) != assay:
+        raise AdnormError(
+            f"assay: found {assay!r}, but the cohort says {facts['assay']!r}; leave it out"
+        )
     measured_by = assay or facts.get("assay") or ("rna-seq" if "counts" in data.layers else None)
     if measured_by not in set(Assay):
         raise AdnormError(
@@ -215,9 +245,9 @@ def fit_paired_effects(
         )
     data.uns["adnorm"] = facts | {"assay": str(measured_by)}
     found = observations_of(data, "data")
-    supported = derive_design(data.obs, placebo_arm, minimum_pairs).supported
+    supported = derive_design(data.obs, placebo_arm, settings.minimum_pairs).supported
     plans, _ = plan_fits(found.combined, supported)
-    return fit_effects(found, plans, EffectsSettings(count_model=count_model))
+    return fit_effects(found, plans, settings)
 
 
 def normalization_index(
@@ -247,7 +277,8 @@ def normalization_index(
     reference
         State that stands for normal.
     placebo_arm
-        The arm that dNI is taken against.
+        The arm that dNI is taken against; without it there is no dNI. For results of the workflow
+        it is ``data.uns["adnorm"]["placebo_arm"]``.
     confidence
         Level of the intervals.
     bootstrap
@@ -265,8 +296,8 @@ def normalization_index(
     Raises
     ------
     AdnormError
-        `scores` and `samples` are of different samples, columns are missing or hold something
-        else, or a patient is in several arms.
+        `scores` and `samples` are of different samples, an argument or a column is missing or holds
+        something else, or a patient is in several arms.
 
     Examples
     --------
@@ -301,7 +332,7 @@ def normalization_index(
                 ReasonCode.UNSIGNED,
                 "its genes have no direction",
             )
-    settings = IndexSettings(confidence=confidence, bootstrap=bootstrap)
+    settings = check(IndexSettings, {"confidence": confidence, "bootstrap": bootstrap}, "arguments")
     table = compute(values, combined, reference, placebo_arm, settings, seed, names)
     table = table.drop(columns="basis", errors="ignore")
     texts = table.select_dtypes("object")

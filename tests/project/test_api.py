@@ -142,5 +142,41 @@ def test_what_measured_the_values_must_be_known(trial):
 
 
 def test_a_cohort_of_a_run_is_read(tmp_path):
-    with pytest.raises(adnorm.AdnormError, match="this file is missing"):
+    with pytest.raises(adnorm.AdnormError, match="no results of a cohort are there"):
         adnorm.read_cohort(tmp_path)
+
+
+WRONG = {
+    "bootstrap": (
+        lambda d, s: adnorm.normalization_index(adnorm.score_sets(d, s), d.obs, s, bootstrap=10),
+        r"bootstrap.*10",
+    ),
+    "model": (
+        lambda d, s: adnorm.fit_paired_effects(d, count_model="foo"),
+        "count_model.*foo.*voom",
+    ),
+    "pairs": (lambda d, s: adnorm.fit_paired_effects(d, minimum_pairs=1), "minimum_pairs.*1"),
+    "method": (lambda d, s: adnorm.score_sets(d, s, method="ssGSEA"), "ssGSEA.*ssgsea"),
+    "limits": (lambda d, s: adnorm.score_sets(d, s, minimum_fraction=2.0), "minimum_fraction"),
+    "no sets": (lambda d, s: adnorm.score_sets(d, {}), "there is none"),
+    "reference": (
+        lambda d, s: adnorm.score_sets(d, s, reference="healthy"),
+        "no sample at week 0 is healthy.*'lesional', 'nonlesional'",
+    ),
+    "folder": (lambda d, s: adnorm.read_cohort("no/such/cohort"), "no/such/cohort: no results"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_arguments_are_named_with_what_is_allowed(trial, name):
+    call, message = WRONG[name]
+    with pytest.raises(adnorm.AdnormError, match=f"(?s){message}"):
+        call(*trial)
+
+
+def test_what_a_cohort_says_of_its_assay_is_not_contradicted(trial):
+    data = trial[0].copy()
+    data.uns["adnorm"] = {"assay": "microarray"}
+    with pytest.raises(adnorm.AdnormError, match="rna-seq.*microarray.*leave it out"):
+        adnorm.fit_paired_effects(data, assay="rna-seq")
+    assert len(adnorm.fit_paired_effects(data))

@@ -181,6 +181,12 @@ def test_versions_agree():
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_the_guide_tells_what_a_folder_may_import():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", text, flags=re.MULTILINE)
+    assert {folder: set(re.findall(r"`(\w+)`", allowed)) for folder, allowed in rows} == RIVER
+
+
 def test_the_journeys_of_the_guide_lead_through_modules_that_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     journeys = text[text.index("## Three journeys") : text.index("## How to add")]

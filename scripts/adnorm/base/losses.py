@@ -66,16 +66,16 @@ class Loss:
 
 
 def percent(share: float) -> str:
-    """Write a share as per cent; what is not nothing is never written as 0.
+    """Write a share as per cent; what is not nothing is never written as 0, or as all.
 
     Examples
     --------
-    >>> percent(0.5), percent(0.0004), percent(0.999)
-    ('50 %', 'below 1 %', '99 %')
+    >>> percent(0.0175), percent(0.0004), percent(0.999)
+    ('2 %', 'below 1 %', '99 %')
     """
     if 0 < share < 0.01:
         return "below 1 %"
-    return f"{int(100 * share + 1e-9)} %"
+    return f"{min(round(100 * share), 99) if share < 1 else 100} %"
 
 
 def tell(losses: Iterable[Loss]) -> None:

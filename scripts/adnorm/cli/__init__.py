@@ -20,7 +20,7 @@ COMMANDS = {
     "summary": "where the report of a finished run is, and the main numbers",
 }
 EXIT_CODES = (
-    "exit codes: 0 fine; 1 something that you can mend, said on stderr; 2 wrong call; "
+    "exit codes: 0 fine; 1 a problem that you can fix, said on stderr; 2 wrong call; "
     "3 an error that adnorm did not foresee; 130 interrupted"
 )
 

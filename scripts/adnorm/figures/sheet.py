@@ -349,12 +349,12 @@ def name_points(
             homeless.append(name)
             continue
         covered = (crowd > low[:, None] - MARKER) & (crowd < high[:, None] + MARKER)
-        cost = covered.all(axis=2).sum(axis=1) + 8 * crossed + COST_OF_DISTANCE * gaps[:, 0]
+        cost = covered.all(axis=2).sum(axis=1) + 30 * crossed + COST_OF_DISTANCE * gaps[:, 0]
         best = int(np.where(free, cost, np.inf).argmin())
         taken.append((low[best], high[best]))
         arrow = lead if gaps[best, 0] > NO_LEAD else None
-        # Names that follow keep off this lead as off points.
-        crowd = np.vstack([crowd, *([leads[best]] if arrow else [])])
+        # Names that follow rather cover points than this lead.
+        crowd = np.vstack([crowd, *([np.tile(leads[best], (4, 1))] if arrow else [])])
         look |= {"xytext": tuple(shifts[best]), "textcoords": "offset points"}
         axes.annotate(name, (x, y), arrowprops=arrow, **look)
     return homeless

@@ -86,7 +86,7 @@ def derive_design(samples: pd.DataFrame, placebo_arm: str | None, minimum_pairs:
     Design
         Groups with patient counts, and every comparison with its reason.
     """
-    sheet = _Sheet(samples, max(2, minimum_pairs))
+    sheet = _Sheet(samples, minimum_pairs)
     groups = sheet.frame.groupby(["arm", "week", "state"])["patient"]
     comparisons = [
         *_disease(sheet),
