@@ -7,6 +7,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -69,6 +70,18 @@ def test_no_module_imports_itself_through_others():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" → ".join(str(path.relative_to(PACKAGE)) for path in error.args[1]))
+
+
+def test_a_constant_of_a_module_is_set_once():
+    """The second value would hold for all functions, silently, also for those above it."""
+    twice = []
+    for path in MODULES:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        assigned = [node for node in body if isinstance(node, ast.Assign | ast.AnnAssign)]
+        targets = [getattr(node, "targets", None) or [node.target] for node in assigned]
+        names = Counter(t.id for several in targets for t in several if isinstance(t, ast.Name))
+        twice += [f"{path.name}: {name}" for name, count in names.items() if count > 1]
+    assert twice == []
 
 
 def test_nothing_imports_the_command_line():

@@ -469,7 +469,7 @@ _LIKE_MOUSE = re.compile(r"[A-Z][a-z0-9]*[a-z][a-z0-9-]*")
 #: Share of the genes that must be written as mouse genes are, or share of the lines that must open
 #: with a gene, before the whole file is taken so.
 _MOST = 0.5
-_SHOWN = 3
+_CASES_SHOWN = 3
 
 
 @dataclass
@@ -485,8 +485,10 @@ class _Kinds:
         for kind, sentence in kinds.items():
             if kind in self.found:
                 cases = self.found[kind]
-                more = f" and {len(cases) - _SHOWN:,} more" if len(cases) > _SHOWN else ""
-                yield sentence.format(cases=", ".join(cases[:_SHOWN]) + more)
+                more = (
+                    f" and {len(cases) - _CASES_SHOWN:,} more" if len(cases) > _CASES_SHOWN else ""
+                )
+                yield sentence.format(cases=", ".join(cases[:_CASES_SHOWN]) + more)
 
 
 #: What stops: kind → sentence.
