@@ -215,6 +215,8 @@ def test_bad_sheets(fault):
     assert "1 row names no sample (line 4); fill in" in message
     message = fault(read_sheet, "# note\nid,x\n" + "A,1\n,\n" * 8, "id")
     assert "'A' (lines 3, 5, 7, 9, 11, 13 and 2 more)" in message and "repetition" not in message
+    message = fault(read_sheet, "id,x\n" + "".join(f"S{i},1\n" * 2 for i in range(7)), "id")
+    assert "7 samples stand" in message and "'S5' (lines 12 and 13) and 1 more. Each" in message
     assert "no column 'libary'; did you mean 'library'?" in fault(read_sheet, text, "libary")
     assert "'a' stands 2 times" in fault(read_sheet, "a,a\n1,2\n")
     assert "header but no row" in fault(read_sheet, "a,b\n,\n")

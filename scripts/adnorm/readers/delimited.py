@@ -613,7 +613,7 @@ def _by_key(sheet: pd.DataFrame, key: str, lines: list[int], problems: Problems)
 def _repeated(sheet: pd.DataFrame, key: str, twice: dict[str, list[int]]) -> str:
     """List samples that are in several rows, where, and what to do about it."""
     shown = [f"'{name}' ({_at_lines(twice[name])})" for name in sorted(twice)[:_LISTED]]
-    more = f" and {len(twice) - _LISTED} more" if len(twice) > _SHOWN else ""
+    more = f" and {len(twice) - _LISTED} more" if len(twice) > _LISTED else ""
     several = counted(len(twice), "sample stands", "samples stand")
     sentence = (
         f"{several} in more than one row: {', '.join(shown)}{more}. Each row must be a sample of "

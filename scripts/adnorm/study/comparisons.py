@@ -14,7 +14,8 @@ from adnorm.study.vocabulary import Arm, ComparisonKind, State
 #: A design group: arm, state, week.
 DesignGroup = tuple[str, str, float]
 BASELINE = 0.0
-LESIONAL, NONLESIONAL, HEALTHY = (state.value for state in State)
+LESIONAL, NONLESIONAL = State.LESIONAL.value, State.NONLESIONAL.value
+HEALTHY = State.HEALTHY.value
 
 
 @dataclass(frozen=True)
