@@ -10,11 +10,19 @@ import pandas as pd
 import pytest
 
 from adnorm.atlas.build import build
-from adnorm.atlas.classes import COLUMNS, class_table, read_published, window_of
+from adnorm.atlas.classes import (
+    BETWEEN,
+    COLUMNS,
+    class_table,
+    combine,
+    read_published,
+    window_of,
+)
 from adnorm.atlas.cohort_results import CohortResults, read_cohort
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table, write_table
-from adnorm.index.meta import combine_studies
+from adnorm.effects.fit import benjamini_hochberg
+from adnorm.index.meta import combine_studies, contrast_groups
 from adnorm.index.normalization import COLUMNS as INDEX_COLUMNS
 from adnorm.study.config import IndexSettings
 from adnorm.study.vocabulary import drug_family
@@ -36,6 +44,7 @@ def cohort(name, kind, arms, simulated=False, disease="atopic dermatitis", place
                 "reference": "nonlesional",
                 "level": "global",
                 "name": "global",
+                "family": "primary",
                 "dni": dni if placebo else np.nan,
                 "dni_lower": dni - 2 * error if placebo else np.nan,
                 "dni_upper": dni + 2 * error if placebo else np.nan,
@@ -76,13 +85,71 @@ def test_one_trial_a_class_is_descriptive_and_says_that_it_is_confounded():
         "biologic",
     )
     assert first["dni"] == pytest.approx(0.3)
-    assert first["standard_error"] == pytest.approx(np.sqrt(0.02))
     classes = table[table["question"] == "class"]
     for _, row in pd.concat([classes, table.iloc[:1]]).iterrows():
         assert row["status"] == "descriptive"
         assert "confounded with the trial" in row["reason"]
-    assert classes["tau2"].isna().all() and classes["prediction_lower"].isna().all()
-    assert classes["dni"].tolist() == [0.5, 0.2, 0.2]  # the class and its family
+    said = "one is the only trial of JAK inhibitor and two is the only trial of biologic"
+    assert said in first["reason"]
+    assert classes[[*BETWEEN, "p_value"]].isna().all(axis=None)
+    # The class and its family.
+    assert classes["dni"].tolist() == pytest.approx([0.5, 0.2, 0.2])
+    # Alone, a trial has its own interval.
+    assert classes[["lower", "upper"]].to_numpy()[0] == pytest.approx([0.3, 0.7])
+
+
+def test_one_trial_against_one_has_no_interval_and_no_p_value():
+    first = ask(
+        cohort("one", JAKI, [(100, 4, 0.9, 0.01)]), cohort("two", BIOLOGIC, [(300, 4, 0.2, 0.01)])
+    ).iloc[0]
+    assert first["dni"] == pytest.approx(0.7) and first["trials"] == 2
+    assert first[["lower", "upper", "standard_error", "p_value", *BETWEEN]].isna().all()
+    assert "no variation between trials: no interval, no p-value" in first["reason"]
+
+
+def test_two_classes_share_one_variance_between_trials():
+    effects, errors = [0.7, 0.5, 0.2, 0.35, 0.1], [0.1, 0.12, 0.09, 0.3, 0.1]
+    kinds = [JAKI, JAKI, BIOLOGIC, BIOLOGIC, BIOLOGIC]
+    trials = [
+        cohort(f"t{i}", kind, [(100, 4, e, s)])
+        for i, (kind, e, s) in enumerate(zip(kinds, effects, errors, strict=True))
+    ]
+    row = ask(*trials).iloc[0]
+    signs = np.array([1, 1, -1, -1, -1])
+    expected = contrast_groups(np.array([effects]), np.array([errors]) ** 2, signs)
+    for column, value in (
+        ("dni", expected.effect),
+        ("lower", expected.lower),
+        ("standard_error", expected.standard_error),
+        ("p_value", expected.p_value),
+        ("tau2", expected.tau2),
+    ):
+        assert row[column] == pytest.approx(value[0])
+    assert (row["status"], row["reason"], row["trials"]) == ("ok", "", 5)
+    assert row["cohorts"] == "t0;t1 against t2;t3;t4"
+    shares = expected.weights[0]
+    said = [f"t{i} {share:.0%}" for i, share in enumerate(shares)]
+    assert row["weights"] == f"{'; '.join(said[:2])} against {'; '.join(said[2:])}"
+    assert np.isnan(row["prediction_lower"])
+
+
+def test_one_trial_against_three_has_an_interval_and_is_descriptive():
+    trials = [cohort(f"t{i}", BIOLOGIC, [(1, 4, 0.1 * i, 0.1)]) for i in range(3)]
+    row = ask(cohort("one", JAKI, [(1, 4, 0.9, 0.1)]), *trials).iloc[0]
+    assert row["lower"] < row["dni"] < row["upper"] and row["p_value"] < 1
+    assert row["status"] == "descriptive"
+    assert "one is the only trial of JAK inhibitor in this window" in row["reason"]
+    assert "no interval" not in row["reason"]
+
+
+def test_interval_and_p_value_never_contradict():
+    rng = np.random.default_rng(5)
+    effects, errors = rng.normal(0.3, 0.3, (400, 5)), rng.uniform(0.05, 0.3, (400, 5))
+    for signs in (np.ones(5), np.array([1, 1, -1, -1, -1])):
+        table, _ = combine(pd.DataFrame(effects), pd.DataFrame(errors), signs, 0.95)
+        apart = (table["lower"] > 0) | (table["upper"] < 0)
+        assert 0.02 < apart.mean() < 0.9
+        assert (apart == (table["p_value"] < 0.05)).all()
 
 
 def test_a_trial_of_both_classes_is_not_said_to_be_confounded():
@@ -99,6 +166,7 @@ def test_a_trial_of_both_classes_is_not_said_to_be_confounded():
     row = ask(both).query("question == 'difference'").iloc[0]
     assert (row["dni"], row["status"]) == (pytest.approx(0.2), "descriptive")
     assert "gave both against one placebo arm" in row["reason"]
+    assert np.isnan(row["lower"]) and "no interval" in row["reason"]
     assert "confounded" not in row["reason"]
 
 
@@ -110,27 +178,89 @@ def test_several_trials_are_combined_by_random_effects():
     ]
     table = ask(*trials)
     row = table[table["question"] == "class"].iloc[0]
-    expected = combine_studies(np.array([effects]), np.array([errors]) ** 2)
+    expected = contrast_groups(np.array([effects]), np.array([errors]) ** 2, np.ones(3))
+    laird = combine_studies(np.array([effects]), np.array([errors]) ** 2)
     for column, value in (
         ("dni", expected.effect),
         ("lower", expected.lower),
         ("upper", expected.upper),
+        ("p_value", expected.p_value),
         ("tau2", expected.tau2),
         ("i2", expected.i2),
+        ("dl", laird.effect),
+        ("dl_lower", laird.lower),
+        ("dl_upper", laird.upper),
     ):
         assert row[column] == pytest.approx(value[0])
     assert row["status"] == "ok" and row["trials"] == 3 and row["cohorts"] == "t0;t1;t2"
-    # One degree of freedom: tau2 and the error of the mean under the t quantile 12.7.
+    # Two degrees of freedom: tau2 and the error of the mean under the t quantile 4.3.
     spread = np.sqrt(expected.tau2[0] + expected.standard_error[0] ** 2)
-    assert row["prediction_upper"] == pytest.approx(row["dni"] + 12.7062047362 * spread)
+    assert row["prediction_upper"] == pytest.approx(row["dni"] + 4.3026527297 * spread)
+    assert row["prediction_lower"] == pytest.approx(row["dni"] - 4.3026527297 * spread)
+    assert ask(*trials[:2]).query("question == 'class'")["prediction_upper"].isna().all()
 
 
-def test_trials_that_agree_by_chance_claim_no_more_than_their_patients_show():
+def test_trials_that_agree_by_chance_are_exploratory_and_say_what_their_patients_show():
     """Hartung and Knapp's interval of three equal estimates has almost no width."""
     trials = [cohort(f"c{i}", JAKI, [(20, 4, 0.3 + i / 100, 0.3)]) for i in range(3)]
     row = ask(*trials).query("question == 'class'").iloc[0]
-    margin = 1.959964 * 0.3 / np.sqrt(3)
-    assert (row["lower"], row["upper"]) == pytest.approx((0.31 - margin, 0.31 + margin))
+    assert row["upper"] - row["lower"] < 0.06 and row["status"] == "exploratory"
+    # 1.96 × 0.3 / √3
+    assert "by these alone the interval would be ± 0.34" in row["reason"]
+    apart = [cohort(f"c{i}", JAKI, [(20, 4, 0.3 * i, 0.3)]) for i in range(3)]
+    row = ask(*apart).query("question == 'class'").iloc[0]
+    assert (row["status"], row["reason"]) == ("ok", "")
+
+
+def test_the_weight_of_a_trial_is_its_share_in_its_class_and_drugs_of_one_trial_share_it():
+    small = cohort("small", JAKI, [(20, 4, 0.4, 0.3)])
+    big = cohort("big", JAKI, [(20, 4, 0.5, 0.1)])
+    other = cohort("big", JAKI, [(20, 4, 0.6, 0.1)])
+    for frame in (other.index, other.samples):
+        frame["arm"] = frame["arm"].str.replace("big drug", "big other")
+    other.samples["treatment"] = other.samples["treatment"].str.replace("big drug", "big other")
+    big = dataclasses.replace(
+        big,
+        index=pd.concat([big.index, other.index], ignore_index=True),
+        samples=pd.concat([big.samples, other.samples], ignore_index=True),
+    )
+    table = ask(small, big)
+    row = table.query("question == 'class'").iloc[0]
+    # Without variance between trials they weigh as their standard errors: 100 to 11.1.
+    assert row["weights"] == "big 90%; small 10%"
+    weights = table.query("question == 'trial'").set_index("drug")["weight"]
+    assert weights.to_dict() == pytest.approx(
+        {"big drug": 45.0, "big other": 45.0, "small drug": 10.0}
+    )
+
+
+def test_no_small_trial_weighs_more_than_a_larger_one_however_trials_differ():
+    rng = np.random.default_rng(6)
+    errors = np.sort(rng.uniform(0.05, 0.5, (300, 5)), axis=1)
+    effects = rng.normal(0, np.hypot(errors, 0.4))
+    _, shares = combine(pd.DataFrame(effects), pd.DataFrame(errors), np.ones(5), 0.95)
+    assert (np.diff(shares.to_numpy(), axis=1) <= 0).all()
+    assert shares.to_numpy().sum(axis=1) == pytest.approx(1)
+
+
+def test_rates_are_adjusted_over_windows_and_names_within_a_family():
+    trials = [
+        cohort(
+            f"t{i}", kind, [(1, week, dni + 0.1 * i, 0.1) for week, dni in ((4, 0.5), (12, 0.2))]
+        )
+        for i, kind in enumerate([JAKI, JAKI, BIOLOGIC, BIOLOGIC])
+    ]
+    for trial in trials:
+        second = trial.index.assign(name="th2", level="set", family="secondary")
+        third = trial.index.assign(name="own", level="set", family="none")
+        joined = pd.concat([trial.index, second, third], ignore_index=True)
+        object.__setattr__(trial, "index", joined)
+    table = ask(*trials)
+    rows = table[(table["question"] == "difference") & table["p_value"].notna()]
+    assert len(rows) == 6
+    adjusted = rows[rows["family"] == "secondary"]
+    assert adjusted["fdr"].tolist() == benjamini_hochberg(adjusted["p_value"].to_numpy()).tolist()
+    assert rows.loc[rows["family"] != "secondary", "fdr"].isna().all()
 
 
 def test_leave_one_out_is_the_meta_analysis_of_the_rest():
@@ -337,7 +467,7 @@ def test_stage_writes_headers_for_cohorts_that_answer_nothing(repository, tmp_pa
     outputs = {name: tmp_path / f"{name}.tsv" for name in ("dose", "time", "classes")}
     published = repository / "config" / "published.tsv"
     inputs = {"index": [tmp_path / "a" / "index" / "index.tsv"], "published": published}
-    build(inputs, outputs, IndexSettings(bootstrap=200), 1)
+    build(inputs, outputs, IndexSettings(), 1)
     assert read_table(outputs["dose"]).empty and read_table(outputs["time"]).empty
     assert set(read_table(outputs["classes"])["status"]) == {"published_only"}
 

@@ -12,7 +12,7 @@ from adnorm.index.normalization import normalization_index
 from adnorm.index.patients import patient_scores
 from adnorm.study.config import IndexSettings
 
-SETTINGS = IndexSettings(bootstrap=400, primary=("first",))
+SETTINGS = IndexSettings(primary=("first",))
 NAMES = ["first", "second"]
 
 
@@ -32,7 +32,7 @@ def cohort(reversal, patients=12, noise=0.3, scale=1.0, seed=0, lost=0):
             values.append(scale * value)
     observations = pd.DataFrame(rows, columns=["patient", "state", "week", "arm"])
     scores = pd.DataFrame(np.array(values), columns=NAMES)
-    index = normalization_index(scores, observations, "nonlesional", "", SETTINGS, 1)
+    index = normalization_index(scores, observations, "nonlesional", "", SETTINGS)
     samples = pd.DataFrame(
         [("drug 10 mg", "drug", "JAK inhibitor", 10.0)],
         columns=["arm", "treatment", "drug_class", "dose_mg"],
@@ -42,33 +42,33 @@ def cohort(reversal, patients=12, noise=0.3, scale=1.0, seed=0, lost=0):
 
 
 def test_planted_share_is_inside_its_interval():
-    table = time_table(cohort({2: 0.3, 4: 0.45, 12: 0.6}), SETTINGS, 1)
+    table = time_table(cohort({2: 0.3, 4: 0.45, 12: 0.6}), SETTINGS)
     assert list(table.columns) == COLUMNS and len(table) == 6
     asked = table[table["share"].notna()]
     assert asked["week"].tolist() == [2.0, 2.0] and set(asked["last_week"]) == {12.0}
     assert ((asked["share_lower"] < 0.5) & (asked["share_upper"] > 0.5)).all()
-    assert set(asked["share_status"]) == {"ok"} and set(asked["share_interval"]) == {"bca"}
+    assert set(asked["share_status"]) == {"ok"}
 
 
 def test_a_missing_placebo_adjusted_index_brings_its_reason():
-    table = time_table(cohort({2: 0.3, 12: 0.6}), SETTINGS, 1)
+    table = time_table(cohort({2: 0.3, 12: 0.6}), SETTINGS)
     assert table["dni"].isna().all() and set(table["dni_reason_code"]) == {"NO_PLACEBO"}
     assert table["dni_reason"].str.contains("uncontrolled").all()
 
 
 def test_without_noise_the_share_is_exact_and_the_disease_effect_cancels():
-    table = time_table(cohort({2: 0.3, 12: 0.6}, noise=0.0), SETTINGS, 1)
+    table = time_table(cohort({2: 0.3, 12: 0.6}, noise=0.0), SETTINGS)
     np.testing.assert_allclose(table["share"].dropna(), 0.5)
 
 
 def test_only_patients_with_both_visits_count():
-    table = time_table(cohort({2: 0.3, 12: 0.6}, lost=4), SETTINGS, 1)
+    table = time_table(cohort({2: 0.3, 12: 0.6}, lost=4), SETTINGS)
     early = table[table["week"] == 2]
     assert set(early["pairs"]) == {12} and set(early["share_pairs"]) == {8.0}
 
 
 def test_index_at_the_last_visit_that_covers_zero_is_not_divided_by():
-    table = time_table(cohort({2: 0.3, 12: 0.0}, noise=0.6, seed=0), SETTINGS, 1)
+    table = time_table(cohort({2: 0.3, 12: 0.0}, noise=0.6, seed=0), SETTINGS)
     early, last = table[table["week"] == 2], table[table["week"] == 12]
     assert (last["lower"] < 0).all()
     assert set(early["share_reason_code"]) == {"LAST_NOT_ESTIMABLE"}
@@ -76,7 +76,7 @@ def test_index_at_the_last_visit_that_covers_zero_is_not_divided_by():
 
 
 def test_worsening_is_no_divisor_either():
-    table = time_table(cohort({2: -0.3, 12: -0.6}), SETTINGS, 1)
+    table = time_table(cohort({2: -0.3, 12: -0.6}), SETTINGS)
     assert table["share"].isna().all()
     assert set(table.loc[table["week"] == 2, "share_status"]) == {"NA"}
 
@@ -86,7 +86,7 @@ def test_refused_name_brings_the_reason_of_the_index():
     second = trial.index["name"] == "second"
     trial.index.loc[second, "status"] = "NA"
     trial.index.loc[second, ["reason_code", "reason"]] = "UNSIGNED", "its genes have no direction"
-    row = time_table(trial, SETTINGS, 1).query("name == 'second' and week == 2").iloc[0]
+    row = time_table(trial, SETTINGS).query("name == 'second' and week == 2").iloc[0]
     assert np.isnan(row["share"]) and "its genes have no direction" in row["share_reason"]
 
 
@@ -98,7 +98,7 @@ def test_refused_name_brings_the_reason_of_the_index():
     ],
 )
 def test_visits_that_cannot_answer_say_so(reversal, code, said):
-    table = time_table(cohort(reversal), SETTINGS, 1)
+    table = time_table(cohort(reversal), SETTINGS)
     rows = table[table["week"] == min(reversal)]
     assert set(rows["share_reason_code"]) == {code} and table["share"].isna().all()
     assert rows["share_reason"].str.contains(said).all()
@@ -110,15 +110,14 @@ def test_week_two_comes_before_other_early_visits():
     assert early_week([6.0]) is None
 
 
-def test_few_patients_get_fieller_and_the_word_exploratory():
-    table = time_table(cohort({2: 0.3, 12: 0.6}, patients=5, noise=0.1), SETTINGS, 1)
+def test_few_patients_get_the_word_exploratory():
+    table = time_table(cohort({2: 0.3, 12: 0.6}, patients=5, noise=0.1), SETTINGS)
     early = table[table["week"] == 2]
-    assert set(early["share_interval"]) == {"fieller"}
     assert set(early["share_status"]) == {"exploratory"}
 
 
 def test_two_patients_with_both_visits_are_too_few():
-    table = time_table(cohort({2: 0.3, 12: 0.6}, patients=6, lost=4), SETTINGS, 1)
+    table = time_table(cohort({2: 0.3, 12: 0.6}, patients=6, lost=4), SETTINGS)
     early = table[table["week"] == 2]
     assert early["share"].isna().all()
     # The index at the last visit has no number itself, and its reason is repeated.
@@ -127,4 +126,4 @@ def test_two_patients_with_both_visits_are_too_few():
 
 def test_unit_of_the_scores_does_not_matter():
     one, ten = cohort({2: 0.3, 12: 0.6}), cohort({2: 0.3, 12: 0.6}, scale=10.0)
-    pd.testing.assert_frame_equal(time_table(one, SETTINGS, 1), time_table(ten, SETTINGS, 1))
+    pd.testing.assert_frame_equal(time_table(one, SETTINGS), time_table(ten, SETTINGS))

@@ -26,7 +26,7 @@ def build(inputs: Files, outputs: Files, settings: IndexSettings, seed: int) -> 
     settings
         Section ``index`` of the configuration.
     seed
-        Of the resamples and permutations.
+        Not used.
 
     Raises
     ------
@@ -37,8 +37,8 @@ def build(inputs: Files, outputs: Files, settings: IndexSettings, seed: int) -> 
     folders = sorted({path.parent.parent for path in inputs["index"]}, key=lambda f: f.name)
     cohorts = [read_cohort(folder) for folder in folders]
     tables = {
-        "dose": stack([dose_table(cohort, settings, seed) for cohort in cohorts]),
-        "time": stack([time_table(cohort, settings, seed) for cohort in cohorts]),
+        "dose": stack([dose_table(cohort, settings) for cohort in cohorts]),
+        "time": stack([time_table(cohort, settings) for cohort in cohorts]),
         "classes": class_table(cohorts, published, settings),
     }
     for name, table in tables.items():

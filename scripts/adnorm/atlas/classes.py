@@ -1,12 +1,14 @@
 """Drug classes against placebo and against each other, over trials, at matched visits.
 
 A trial brings the placebo-adjusted index of the highest dose of each drug at the visit nearest to
-the middle of a window; classes are combined over trials by random effects. What was published for
+the middle of a window. A class is the mean of its trials by random effects, two classes are
+compared by one mixed model in which trials of either class vary alike. What was published for
 groups only is shown beside the computed rows, never mixed in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,16 @@ from scipy import stats
 from adnorm.atlas.cohort_results import CohortResults, has_number
 from adnorm.base.errors import Problems, listing, nearest
 from adnorm.base.tables import read_table, stack
+from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index.axis import NOT_INDEPENDENT
-from adnorm.index.meta import combine_studies
+from adnorm.index.meta import contrast_groups
 from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, lookalikes, same_disease
 from adnorm.study.vocabulary import (
     DerivedScore,
     DrugFamily,
+    Family,
     Question,
     ReasonCode,
     Status,
@@ -40,13 +44,17 @@ WINDOWS = (
     ("weeks 8-14", 8.0, 14.0, 12.0),
     ("weeks 15-18", 15.0, 18.0, 16.0),
 )
-NUMBERS = ["dni", "lower", "upper", "standard_error", "tau2", "i2"]
-NUMBERS += ["prediction_lower", "prediction_upper"]
+ESTIMATE = ["dni", "lower", "upper", "standard_error", "p_value"]
+BETWEEN = ["tau2", "i2", "prediction_lower", "prediction_upper", "dl", "dl_lower", "dl_upper"]
 COLUMNS = ["question", "simulated", "drug_class", "other_class", "window", "weeks", "reference"]
-COLUMNS += ["level", "name", *NUMBERS, "trials", "cohorts", "left_out", "drug", "dose", "pairs"]
-COLUMNS += ["measure", "value", "unit", "source", "status", "reason_code", "reason"]
-WORDS = ["other_class", "window", "weeks", "reference", "level", "name", "cohorts", "left_out"]
-WORDS += ["drug", "dose", "measure", "unit", "source", "reason_code", "reason"]
+COLUMNS += ["level", "name", *ESTIMATE, "fdr", "family", *BETWEEN, "trials", "cohorts", "weights"]
+COLUMNS += ["weight", "left_out", "drug", "dose", "pairs", "measure", "value", "unit", "source"]
+COLUMNS += ["status", "reason_code", "reason"]
+WORDS = ["other_class", "window", "weeks", "reference", "level", "name", "family", "cohorts"]
+WORDS += ["weights", "left_out", "drug", "dose", "measure", "unit", "source", "reason_code"]
+WORDS += ["reason"]
+#: Stands between the trials of two classes.
+AGAINST = " against "
 #: Columns of the table of published results.
 PUBLISHED = ["drug", "drug_class", "dose", "week", "measure", "value", "unit", "source", "note"]
 
@@ -109,7 +117,8 @@ def _trial_rows(cohort: CohortResults, index: pd.DataFrame) -> pd.DataFrame:
     lacks = ~has_number(index)
     adjusted = ~lacks & index["dni"].notna() & index["dni_lower"].notna()
     uncontrolled = index["dni_reason"].fillna("").replace("", "no placebo-adjusted index")
-    keep = ["drug_class", "window", "week", "target", "reference", "level", "name", "pairs"]
+    keep = ["drug_class", "window", "week", "target", "reference", "level", "name", "family"]
+    keep += ["pairs"]
     rows = index[keep].assign(
         question=Question.TRIAL,
         simulated=cohort.keys()["simulated"],
@@ -194,13 +203,17 @@ def class_table(
     -------
     DataFrame
         Columns `COLUMNS`, by question: ``difference`` of two families of classes (JAK inhibitor −
-        biologic first), ``class`` (random effects over trials), ``leave_one_out`` (from three
-        trials), ``trial`` (what entered, and what could not, with the reason), ``published``. A
-        class with one trial has status ``descriptive`` and says that class and trial cannot be
-        told apart.
+        biologic first), ``class`` (mean over trials), ``leave_one_out`` (from three trials),
+        ``trial`` (what entered, and what could not, with the reason), ``published``. Interval and
+        p-value are those of `combine`. A class with one trial has status ``descriptive`` and says
+        that class and trial cannot be told apart; one trial against one has no interval.
+        ``weights`` names the share of each trial in the mean of its class, ``weight`` of the
+        trials is that share in per cent in their own class. ``fdr`` adjusts the p-values of a
+        question and its classes within each family of the index table but the primary one, over
+        all windows.
     """
     confidence = settings.confidence
-    entries = stack(trial_entries(cohort) for cohort in cohorts)
+    entries = stack(trial_entries(cohort) for cohort in cohorts).assign(weight=np.nan)
     # A list of genes is no independent measure of the trials that it was made from.
     circular = entries["reason"].str.contains(NOT_INDEPENDENT, regex=False, na=False)
     usable = entries[(entries["status"] != Status.NOT_AVAILABLE) & ~circular.astype(bool)]
@@ -209,9 +222,12 @@ def class_table(
     both = pd.concat([groups, families[families["group"] != families["drug_class"]]])
     frames = [_differences(families, confidence), _no_counterpart(families)]
     for (group, *_), rows in both.groupby(["group", "simulated", "reference", "window"]):
-        frames += _combined(str(group), rows, confidence)
+        combined, weights = _combined(str(group), rows, confidence)
+        frames += combined
+        own = rows.index[rows["drug_class"] == group]
+        entries.loc[own, "weight"] = weights[own]
     frames += [entries.drop(columns=["week", "target"]), _published_rows(published)]
-    table = stack(frames).reindex(columns=COLUMNS)
+    table = _adjusted(stack(frames).reindex(columns=COLUMNS))
     table[WORDS] = table[WORDS].astype(object).fillna("")
     ranks = {question: i for i, question in enumerate(Question)}
     order = {
@@ -232,109 +248,160 @@ def class_table(
     return pd.concat([computed, table[literature]], ignore_index=True)
 
 
-def _averaged_within_trials(rows: pd.DataFrame) -> pd.DataFrame:
-    """Average the drugs of one class within a trial.
-
-    They share the placebo arm, so their errors are averaged as if they were fully correlated.
-    """
-    values = rows[["dni", "lower", "upper", "standard_error"]].astype(float)
-    keyed = values.assign(**rows[["level", "name", "cohorts"]])
-    return keyed.groupby(["level", "name", "cohorts"]).mean().reset_index()
-
-
-def _estimate(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Estimate of a group of trials by (level, name); one trial brings its own interval."""
-    single = _averaged_within_trials(rows).set_index(["level", "name", "cohorts"])
-    effects, errors = single["dni"].unstack(), single["standard_error"].unstack()
-    found = combine(effects, errors, confidence)
-    alone = found["trials"] == 1
-    own = single.groupby(level=["level", "name"]).first()
-    for column in own.columns:
-        found[column] = found[column].where(~alone, own[column])
-    found["cohorts"] = [
-        ";".join(sorted(effects.columns[have])) for have in effects.notna().to_numpy()
-    ]
-    found["weeks"] = ", ".join(number(w) for w in sorted(set(rows["week"])))
-    found["pairs"] = rows.groupby(["level", "name"])["pairs"].sum()
-    return found
+def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """Adjust the p-values of every question and pair of classes within each family of names."""
+    tested = table["p_value"].notna() & (table["question"] != Question.LEAVE_ONE_OUT)
+    tested &= ~table["family"].isin([Family.PRIMARY, Family.NONE])
+    keys = ["question", "drug_class", "other_class", "simulated", "reference", "family"]
+    for _, rows in table[tested].groupby(keys, dropna=False):
+        table.loc[rows.index, "fdr"] = benjamini_hochberg(rows["p_value"].to_numpy(float))
+    return table
 
 
-def combine(effects: pd.DataFrame, errors: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Combine the placebo-adjusted index of several trials by random effects.
+def combine(
+    effects: pd.DataFrame, errors: pd.DataFrame, signs: np.ndarray, confidence: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Average the trials of one class, or subtract from them the average of another class.
 
-    `effects` and `errors` are dNI and its standard error, names × trials; NaN where a trial lacks
-    the name. The result has `NUMBERS` and ``trials`` by name. The interval is Hartung and Knapp's,
-    but never shorter than that of DerSimonian and Laird, and ``standard_error`` the larger of the
-    two: a few trials that agree by chance would claim more than all their patients can show. The
-    prediction interval needs three trials. Names of one trial have NaN.
+    Trials weigh 1 / (τ² + standard error²), where τ² is the variance between trials of a class
+    (restricted maximum likelihood), common to both classes. Interval and p-value are Hartung and
+    Knapp's, with as many degrees of freedom as there are trials beyond the classes: one trial
+    against one has neither.
+
+    Parameters
+    ----------
+    effects, errors
+        dNI and its standard error, names × trials; NaN where a trial lacks the name.
+    signs
+        1 for each trial of the class, −1 for those of the class that is subtracted.
+    confidence
+        Coverage of the interval.
+
+    Returns
+    -------
+    estimates : DataFrame
+        By name: `ESTIMATE`, `BETWEEN` (``dl`` is the same with DerSimonian and Laird's τ²; a
+        prediction interval has one class of three trials or more), and ``known``, half the width
+        of an interval that takes the standard errors of the trials as they are.
+    shares : DataFrame
+        Share of each trial in the mean of its class, as `effects`.
 
     References
     ----------
+    Knapp G, Hartung J (2003). Stat Med 22:2693-2710.
     Higgins J P T, Thompson S G, Spiegelhalter D J (2009). J R Stat Soc A 172:137-159.
-    Jackson D, Law M, Rücker G, Schwarzer G (2017). Stat Med 36:3923-3934.
     """
-    found = combine_studies(effects.to_numpy(float), errors.to_numpy(float) ** 2, confidence)
-    studies, several = found.studies, found.studies >= 3
+    values, variances = effects.to_numpy(float), errors.to_numpy(float) ** 2
+    found = contrast_groups(values, variances, signs, confidence)
+    laird = contrast_groups(values, variances, signs, confidence, "DL")
     tail = 0.5 + confidence / 2
-    half = found.upper - found.effect
-    knapp = half / stats.t.ppf(tail, np.maximum(studies - 1, 1))
-    error = np.fmax(knapp, found.standard_error)
-    half = np.fmax(half, stats.norm.ppf(tail) * found.standard_error)
-    spread = np.sqrt(np.where(several, found.tau2, np.nan) + found.standard_error**2)
-    margin = stats.t.ppf(tail, np.maximum(studies - 2, 1)) * spread
-    values = [found.effect, found.effect - half, found.effect + half, error, found.tau2, found.i2]
-    values += [found.effect - margin, found.effect + margin]
-    table = pd.DataFrame(dict(zip(NUMBERS, values, strict=True)), index=effects.index)
-    return table.assign(trials=studies)
+    predicted = (found.freedom >= 2) & (len(set(signs)) == 1)
+    spread = np.sqrt(np.where(predicted, found.tau2 + found.standard_error**2, np.nan))
+    margin = stats.t.ppf(tail, np.maximum(found.freedom, 1)) * spread
+    columns = {
+        "dni": found.effect,
+        "lower": found.lower,
+        "upper": found.upper,
+        "standard_error": found.standard_error,
+        "p_value": found.p_value,
+        "tau2": found.tau2,
+        "i2": found.i2,
+        "prediction_lower": found.effect - margin,
+        "prediction_upper": found.effect + margin,
+        "dl": np.where(found.freedom > 0, laird.effect, np.nan),
+        "dl_lower": laird.lower,
+        "dl_upper": laird.upper,
+        "known": stats.norm.ppf(tail) * found.known_error,
+    }
+    estimates = pd.DataFrame(columns, index=effects.index)
+    return estimates, pd.DataFrame(found.weights, effects.index, effects.columns)
 
 
-def subtract(first: pd.DataFrame, second: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Subtract two combined indices that share no trial, by the same names.
+def _estimate(rows: pd.DataFrame, confidence: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Estimates and shares by (level, name) of the entries of one class, or of two (column sign).
 
-    Degrees of freedom by Welch and Satterthwaite over the sides that have several trials; a side of
-    one trial brings its own standard error.
+    One trial alone brings its own interval.
     """
-    variances = [side["standard_error"].to_numpy(float) ** 2 for side in (first, second)]
-    total = variances[0] + variances[1]
-    squared = sum(
-        np.where(side["trials"] > 1, variance**2 / np.maximum(side["trials"] - 1, 1), 0.0)
-        for side, variance in zip((first, second), variances, strict=True)
+    keys = ["level", "name", "sign", "cohorts"]
+    values = rows[["dni", "lower", "upper", "standard_error"]].astype(float)
+    # Drugs of one class share the placebo arm of their trial, so their errors are averaged as if
+    # they were fully correlated.
+    single = values.assign(**rows[keys]).groupby(keys).mean()
+    effects, errors = (
+        single[column].unstack(["sign", "cohorts"]).sort_index(axis=1, ascending=[False, True])
+        for column in ("dni", "standard_error")
     )
-    df = np.divide(total**2, squared, out=np.full(len(total), np.inf), where=squared > 0)
-    error = np.sqrt(total)
-    margin = stats.t.ppf(0.5 + confidence / 2, df) * error
-    value = first["dni"].to_numpy(float) - second["dni"].to_numpy(float)
-    return pd.DataFrame(
-        {"dni": value, "lower": value - margin, "upper": value + margin, "standard_error": error},
-        index=first.index,
-    )
+    sides = effects.columns.get_level_values("sign").to_numpy()
+    found, shares = combine(effects, errors, sides, confidence)
+    found["trials"] = shares.notna().sum(axis=1)
+    by_name = single.groupby(level=["level", "name"]).first()
+    alone = found["trials"] == 1
+    for column in ("lower", "upper", "standard_error"):
+        found[column] = found[column].where(~alone, by_name[column])
+    order = sorted(set(sides), reverse=True)
+    found["cohorts"] = _said(shares, order, ";", lambda trial, share: trial)
+    found["weights"] = _said(shares, order, "; ", lambda trial, share: f"{trial} {share:.0%}")
+    weeks = [rows.loc[rows["sign"] == sign, "week"] for sign in order]
+    found["weeks"] = AGAINST.join(", ".join(number(w) for w in sorted(set(w))) for w in weeks)
+    of_name = rows.groupby(["level", "name"])
+    found["pairs"], found["family"] = of_name["pairs"].sum(), of_name["family"].first()
+    narrow = (found["upper"] - found["lower"]) / 2 < found["known"]
+    found["status"] = np.where(narrow, Status.EXPLORATORY, Status.OK)
+    found["reason_code"] = ""
+    found["reason"] = [
+        "exploratory: the trials agree more closely than their standard errors suggest; by these "
+        f"alone the interval would be ± {known:.2g}"
+        if close
+        else ""
+        for close, known in zip(narrow, found["known"], strict=True)
+    ]
+    return found[found["dni"].notna()].drop(columns="known"), shares
 
 
-def _confounded(group: str, cohort: str) -> str:
-    return (
-        f"descriptive: {cohort} is the only trial of {group} in this window, so that the class is "
-        "confounded with the trial"
-    )
+def _said(
+    shares: pd.DataFrame, order: list[int], separator: str, say: Callable[[str, float], str]
+) -> list[str]:
+    """Say something of the trials of every name, one class against the other."""
+    return [
+        AGAINST.join(
+            separator.join(say(trial, share) for trial, share in row[sign].dropna().items())
+            for sign in order
+        )
+        for _, row in shares.iterrows()
+    ]
 
 
-def _combined(group: str, rows: pd.DataFrame, confidence: float) -> list[pd.DataFrame]:
-    """Rows of one class, reference and window: all its trials, then without each."""
+def _combined(
+    group: str, rows: pd.DataFrame, confidence: float
+) -> tuple[list[pd.DataFrame], pd.Series]:
+    """Rows of one class, reference and window (all its trials, then without each), and weights.
+
+    The weights are those of the entries in per cent; drugs of one trial share what it weighs.
+    """
     shared: dict[str, Any] = {c: rows[c].iloc[0] for c in ("simulated", "reference", "window")}
-    shared |= {"drug_class": group, "status": Status.OK, "reason_code": "", "reason": ""}
-    found = _estimate(rows, confidence).reset_index().assign(question=Question.CLASS, **shared)
+    shared |= {"drug_class": group}
+    rows = rows.assign(sign=1)
+    found, shares = _estimate(rows, confidence)
+    found = found.reset_index().assign(question=Question.CLASS, **shared)
     alone = found["trials"] == 1
     found.loc[alone, "status"] = Status.DESCRIPTIVE
-    found.loc[alone, "reason"] = [_confounded(group, c) for c in found.loc[alone, "cohorts"]]
+    found.loc[alone, "reason"] = [
+        f"descriptive: {trial} is the only trial of {group} in this window, so that the class is "
+        "confounded with the trial"
+        for trial in found.loc[alone, "cohorts"]
+    ]
     frames = [found]
     trials = sorted(set(rows["cohorts"]))
     for trial in trials if len(trials) > 2 else []:
-        rest = _estimate(rows[rows["cohorts"] != trial], confidence).reset_index()
+        rest = _estimate(rows[rows["cohorts"] != trial], confidence)[0].reset_index()
         # A name that the trial lacks has nothing to be left out.
         has = [trial in cohorts.split(";") for cohorts in found["cohorts"]]
         concerned = found.loc[has, "name"]
         rest = rest[(rest["trials"] > 1) & rest["name"].isin(concerned)]
         frames.append(rest.assign(question=Question.LEAVE_ONE_OUT, left_out=trial, **shared))
-    return frames
+    keys = ["level", "name", "cohorts"]
+    weights = shares[1].stack().reindex(pd.MultiIndex.from_frame(rows[keys])).to_numpy()
+    return frames, 100 * weights / rows.groupby(keys)["dni"].transform("size")
 
 
 def _differences(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -357,32 +424,32 @@ def _differences(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 
 def _matched(here: list[pd.DataFrame], names: tuple[str, str], confidence: float) -> pd.DataFrame:
-    one, two = (_estimate(side, confidence) for side in here)
-    both = one.index.intersection(two.index)
-    one, two = one.loc[both], two.loc[both]
-    rows = subtract(one, two, confidence)
-    rows["trials"], rows["pairs"] = one["trials"] + two["trials"], one["pairs"] + two["pairs"]
-    rows["cohorts"] = one["cohorts"] + " against " + two["cohorts"]
-    rows["weeks"] = one["weeks"] + " against " + two["weeks"]
-    rows["reason_code"] = ""
-    rows["reason"] = [_doubt(names, (one.loc[key], two.loc[key])) for key in both]
-    rows["status"] = np.where(rows["reason"] == "", Status.OK, Status.DESCRIPTIVE)
-    return rows.reset_index()
+    both = pd.concat([side.assign(sign=sign) for side, sign in zip(here, (1, -1), strict=True)])
+    rows = _estimate(both, confidence)[0].reset_index()
+    doubts = [_doubt(names, cohorts) for cohorts in rows["cohorts"]]
+    rows.loc[[doubt != "" for doubt in doubts], "status"] = Status.DESCRIPTIVE
+    both_said = zip(doubts, rows["reason"], strict=True)
+    rows["reason"] = ["; ".join(filter(None, said)) for said in both_said]
+    return rows
 
 
-def _doubt(names: tuple[str, str], sides: tuple[pd.Series, pd.Series]) -> str:
+def _doubt(names: tuple[str, str], cohorts: str) -> str:
     """Why a difference of two classes is only descriptive; empty where it is not."""
-    shared = set.intersection(*(set(side["cohorts"].split(";")) for side in sides))
+    sides = [side.split(";") for side in cohorts.split(AGAINST)]
+    both = zip(names, sides, strict=True)
+    alone = [f"{side[0]} is the only trial of {name}" for name, side in both if len(side) == 1]
+    shared = set.intersection(*map(set, sides))
+    said = ""
     if shared:
-        return (
-            f"descriptive: {listing(sorted(shared))} gave both against one placebo arm; they are "
-            "taken as independent, so that the interval is wider than need be"
-        )
-    return "; ".join(
-        _confounded(name, side["cohorts"])
-        for name, side in zip(names, sides, strict=True)
-        if side["trials"] == 1
-    )
+        said = f"{listing(sorted(shared))} gave both against one placebo arm"
+        if len(alone) < 2:
+            said += ", and they are taken as independent: the interval is wider than need be"
+    elif alone:
+        said = f"{' and '.join(alone)} in this window, so that the class is confounded with the "
+        said += "trial"
+    if len(alone) == 2:
+        said += ". One trial against one shows no variation between trials: no interval, no p-value"
+    return said and f"descriptive: {said}"
 
 
 def _weeks(rows: pd.DataFrame) -> str:

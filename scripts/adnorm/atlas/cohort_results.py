@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
 from adnorm.index.means import PatientTable
-from adnorm.index.ratio import Ratio
-from adnorm.study.vocabulary import Analysis, Arm, Interval, ReasonCode, Status
+from adnorm.study.vocabulary import Arm, Status
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class CohortResults:
     placebo_arm
         Empty without one.
     index
-        index.tsv, the primary analysis only.
+        index.tsv.
     patients
         patients.tsv: patient, arm, week, state, name, score.
     samples
@@ -97,7 +95,7 @@ def read_cohort(folder: Path) -> CohortResults:
         facts["disease"],
         simulated,
         facts["placebo_arm"],
-        index[index["analysis"] == Analysis.PRIMARY].reset_index(drop=True),
+        index,
         read_table(folder / "index" / "patients.tsv"),
         read_table(folder / "expression" / "samples.tsv"),
     )
@@ -121,24 +119,3 @@ def arrange(cohort: CohortResults, reference: str) -> PatientScores:
         wide[list(usable.index)].to_numpy(dtype=float), wide.index.to_frame(index=False)
     )
     return PatientScores(table, usable, names[~names.index.isin(known)])
-
-
-def interval_columns(ratio: Ratio) -> dict[str, np.ndarray | str]:
-    """Estimate, interval and status of a ratio; a number with an unbounded interval is none."""
-    bounded = np.isfinite(ratio.lower) & np.isfinite(ratio.upper)
-    few = ratio.interval == Interval.FIELLER
-    small = "exploratory: a group has fewer than 6 people; the interval is Fieller's"
-    return {
-        "estimate": np.where(bounded, ratio.value, np.nan),
-        "lower": np.where(bounded, ratio.lower, np.nan),
-        "upper": np.where(bounded, ratio.upper, np.nan),
-        "standard_error": np.where(bounded, ratio.standard_error, np.nan),
-        "interval": ratio.interval,
-        "status": np.where(bounded, Status.EXPLORATORY if few else Status.OK, Status.NOT_AVAILABLE),
-        "reason_code": np.where(bounded, "", ReasonCode.DENOM_NOT_ESTIMABLE),
-        "reason": np.where(
-            bounded,
-            small if few else "",
-            "the interval is unbounded: with so few patients the denominator may be 0",
-        ),
-    }

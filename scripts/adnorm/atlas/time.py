@@ -9,10 +9,9 @@ from adnorm.atlas.cohort_results import (
     CohortResults,
     arrange,
     has_number,
-    interval_columns,
 )
-from adnorm.index.means import FEWEST_PATIENTS, Group, PatientTable
-from adnorm.index.ratio import Resamples
+from adnorm.index.means import FEWEST_PATIENTS, FEWEST_SOUND, Group, PatientMean, PatientTable
+from adnorm.index.ratio import Divisor
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.config import IndexSettings
 from adnorm.study.vocabulary import ReasonCode, State, Status
@@ -20,20 +19,20 @@ from adnorm.study.vocabulary import ReasonCode, State, Status
 #: The visit that is asked first, and the latest one that may stand for it.
 EARLY, LATEST_EARLY = 2.0, 4.0
 FROM_INDEX = ["arm", "week", "reference", "level", "name", "ni", "lower", "upper"]
-FROM_INDEX += ["p_value", "fdr", "dni", "dni_lower", "dni_upper", "pairs", "lost", "family"]
+FROM_INDEX += ["dni", "dni_lower", "dni_upper", "p_value", "tested", "family", "step"]
+FROM_INDEX += ["adjusted_p_value", "fdr", "as_reference", "pairs", "lost", "estimator"]
 FROM_INDEX += ["status", "reason_code", "reason", "dni_reason_code", "dni_reason"]
-SHARE = ["share", "share_lower", "share_upper", "share_interval", "share_pairs"]
+SHARE = ["share", "share_lower", "share_upper", "share_pairs"]
 SHARE += ["share_status", "share_reason_code", "share_reason"]
 COLUMNS = ["cohort", "simulated", "disease", *FROM_INDEX, "early_week", "last_week", *SHARE]
 
 
-def time_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.DataFrame:
+def time_table(cohort: CohortResults, settings: IndexSettings) -> pd.DataFrame:
     """List the index of every arm over its visits, and the share that is there early.
 
     The share is mean(LS_0 − LS_early) / mean(LS_0 − LS_last) over the patients of the arm who have
-    all three samples; the disease effect cancels. Patients are resampled (below 6, Fieller). It is
-    asked of week 2, or else of the first visit up to week 4. Of the settings, bootstrap and
-    confidence are used.
+    all three samples, with Fieller's interval; the disease effect cancels. It is asked of week 2,
+    or else of the first visit up to week 4. Of the settings, confidence is used.
 
     Returns
     -------
@@ -44,7 +43,7 @@ def time_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
         Fieller's interval of the share is unbounded.
     """
     table = cohort.index[FROM_INDEX].assign(**cohort.keys()).reindex(columns=COLUMNS)
-    words = ["share_interval", "share_status", "share_reason_code", "share_reason"]
+    words = ["share_status", "share_reason_code", "share_reason"]
     table[words] = table[words].astype(object)
     table[words] = ""
     for reference in cohort.references():
@@ -69,10 +68,10 @@ def time_table(cohort: CohortResults, settings: IndexSettings, seed: int) -> pd.
                 found = _no_share(scores, ReasonCode.ONE_VISIT, reason)
             else:
                 at_last = rows[rows["week"] == last].set_index("name")
-                found = _shares(scored.table, names, str(arm), early, last, settings, seed)
+                found = _shares(scored.table, names, str(arm), early, last, settings.confidence)
                 found = _judge_last(found.reindex(scores), at_last.loc[scores])
             table.loc[place.index, SHARE] = found[SHARE].to_numpy(dtype=object)
-    numbers = SHARE[:3] + SHARE[4:5] + ["early_week", "last_week"]
+    numbers = SHARE[:4] + ["early_week", "last_week"]
     table[numbers] = table[numbers].astype(float)
     keys = ["cohort", "reference", "arm", "level", "name", "week"]
     return table.sort_values(keys, ignore_index=True)
@@ -93,7 +92,7 @@ def early_week(weeks: list[float]) -> float | None:
 
 def _no_share(names: pd.Index, code: ReasonCode, reason: str) -> pd.DataFrame:
     rows = pd.DataFrame(np.nan, index=names, columns=SHARE, dtype=object)
-    rows["share_interval"], rows["share_status"] = "", Status.NOT_AVAILABLE
+    rows["share_status"] = Status.NOT_AVAILABLE
     rows["share_reason_code"], rows["share_reason"] = code, reason
     return rows
 
@@ -104,8 +103,7 @@ def _shares(
     arm: str,
     early: float,
     last: float,
-    settings: IndexSettings,
-    seed: int,
+    confidence: float,
 ) -> pd.DataFrame:
     """Share of every name that has scores, over the patients with all three samples."""
     weeks = (BASELINE, early, last)
@@ -119,21 +117,30 @@ def _shares(
         return _no_share(pd.Index(names), ReasonCode.TOO_FEW_PAIRS, reason)
     everyone = np.arange(len(rows))
     start, skin = (State.LESIONAL, BASELINE), State.LESIONAL
+    strata = np.zeros(len(rows), dtype=int)
     first, then = (
-        [Group(everyone, table.difference(start, (skin, week), rows))] for week in (early, last)
+        PatientMean.of([Group(everyone, table.difference(start, (skin, week), rows))], strata)
+        for week in (early, last)
     )
-    resamples = Resamples(np.zeros(len(rows), dtype=int), then, settings.bootstrap, seed)
-    ratio = resamples.ratio(first, settings.confidence)
-    found = pd.DataFrame(interval_columns(ratio), index=names).drop(columns="standard_error")
-    found = found.add_prefix("share_").rename(columns={"share_estimate": "share"})
-    found = found.assign(share_pairs=len(rows)).astype(object)
-    unbounded = ~np.isfinite(ratio.fieller_lower)
-    found.loc[unbounded] = _no_share(
-        found.index[unbounded],
-        ReasonCode.LAST_NOT_ESTIMABLE,
-        "among the patients with both visits the change at the last one is not apart from 0",
-    ).reindex(columns=found.columns)
-    return found[SHARE]
+    ratio = Divisor(then, strata).ratio(first, confidence)
+    bounded, few = np.isfinite(ratio.lower), ratio.smallest < FEWEST_SOUND
+    unbounded = "among the patients with both visits the change at the last one is not apart from 0"
+    small = f"exploratory: fewer than {FEWEST_SOUND} patients" if few else ""
+    found = pd.DataFrame(
+        {
+            "share": np.where(bounded, ratio.value, np.nan),
+            "share_lower": ratio.lower,
+            "share_upper": ratio.upper,
+            "share_pairs": np.where(bounded, len(rows), np.nan),
+            "share_status": np.where(
+                bounded, Status.EXPLORATORY if few else Status.OK, Status.NOT_AVAILABLE
+            ),
+            "share_reason_code": np.where(bounded, "", ReasonCode.LAST_NOT_ESTIMABLE),
+            "share_reason": np.where(bounded, small, unbounded),
+        },
+        index=names,
+    )
+    return found[SHARE].astype(object)
 
 
 def _judge_last(found: pd.DataFrame, at_last: pd.DataFrame) -> pd.DataFrame:
