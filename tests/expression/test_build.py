@@ -86,6 +86,7 @@ def test_expression_file_keeps_the_contract(built):
     names = data.uns["adnorm"]
     assert names["cohort"] == "own"
     assert names["placebo_arm"] == ""
+    assert not names["randomised"]
     assert names["simulated"] in (False, np.False_)
     assert list(names["undetected"]) == ["QUIET1", "QUIET2"]
     assert set(names["renamed"]) == {"LOR>LORICRIN", "C9ORF26>IL33", "SEPT2>SEPTIN2"}
@@ -184,6 +185,26 @@ def test_quality_rules_exclude_and_are_recorded(tmp_path, repository):
     assert sc.read_h5ad(outputs["expression"]).n_obs == 15
     assert read_table(outputs["design"])["patients"].tolist() == [7, 8]
     assert len(read_table(outputs["qc"])) == 16
+
+
+def test_an_exchanged_pair_is_told_and_left_out_by_the_rule(tmp_path, repository, caplog):
+    cohort, counts = local_cohort(tmp_path)
+    rising = counts.index[:20]
+    lesional = [name for name in counts if name.startswith("LS")]
+    counts.loc[rising, lesional] *= 6
+    counts[["LS5", "NL5"]] = counts[["NL5", "LS5"]].to_numpy()
+    counts.to_csv(tmp_path / "counts.csv")
+    outputs = run_local(tmp_path, repository, cohort)
+    assert len(read_table(outputs["samples"])) == 16
+    assert "2 samples may carry the label of another one: LS5: perhaps exchanged" in caplog.text
+    quality = read_table(outputs["qc"]).set_index("sample")
+    flagged = quality.index[quality["flags"].str.contains("state_exchanged", na=False)]
+    assert flagged.tolist() == ["LS5", "NL5"]
+    assert quality.loc["LS5", "lesional_place"] < 0.5 < quality.loc["NL5", "lesional_place"]
+    outputs = run_local(tmp_path, repository, cohort, "again", exclude_swaps=True)
+    excluded = read_table(outputs["excluded"])
+    assert excluded["sample"].tolist() == ["LS5", "NL5"]
+    assert excluded["reason"].str.contains("excluded by exclude_swaps").all()
 
 
 def test_samples_that_the_cohort_file_excludes_may_lack_values(tmp_path, repository):
@@ -351,6 +372,11 @@ def test_gse193309_counts_with_ensembl_ids(shared, repository, tmp_path):
     # Two biopsies of one man in the sheet; one of them expresses XIST and no Y gene.
     swap = qc.index[qc["flags"].str.contains("sex_contradicts_sheet")].tolist()
     assert swap == ["01_AD_22_LS_01"]
+    # Genes that tell people apart say so too, and find two more patients with unlike biopsies.
+    other = qc[qc["flags"].str.contains("other_patient")]
+    assert "01_AD_22_LS_01" in other.index
+    assert set(other["patient"]) == {"AD_03", "AD_20", "AD_22"}
+    assert "patient AD_19 fits better (0 differ)" in other.loc["01_AD_03_LS_01", "reason"]
     assert qc["library_size"].median() == pytest.approx(2.2e7, rel=0.05)
 
 

@@ -9,6 +9,7 @@ import pytest
 from adnorm.base.errors import AdnormError
 from adnorm.expression.genes import (
     KnownSymbols,
+    RowFates,
     approve_symbols,
     collapse_rows,
     rule_for,
@@ -346,3 +347,47 @@ def test_a_retired_symbol_that_another_gene_now_has_is_left():
         "TWO": "TWO",
         "UNKNOWN": "UNKNOWN",
     }
+
+
+def test_examples_of_a_step_are_the_first_ten_in_alphabetical_order():
+    fates = RowFates(table(HUMAN), adds_up=False)
+    letters = "KJIHGFEDCBA"
+    fates.note("eleven", 11, letters)
+    fates.note("ten", 10, letters[1:], "of one kind")
+    fates.note("twice", 12, letters[:6] * 2)
+    assert fates.steps == [
+        ("eleven", 11, "A, B, C, D, E, F, G, H, I, J and 1 more"),
+        ("ten", 10, "of one kind: A, B, C, D, E, F, G, H, I, J"),
+        ("twice", 12, "F, G, H, I, J, K"),
+    ]
+
+
+def test_a_loss_is_weighed_by_its_reads_where_reads_add_up():
+    values = table(["A", "B", "C"], S1=[60.0, 30.0, 10.0], S2=[40.0, 50.0, 10.0])
+    lost = pd.Series(["B", "C"], index=[1, 2])
+    for adds_up, weight in ((True, 0.5), (False, None)):
+        fates = RowFates(values, adds_up)
+        fates.lose("rows", lost)
+        (loss,) = fates.losses
+        assert (loss.lost, loss.of, loss.weight) == (2, 3, weight)
+    fates.lose("rows", lost[:0])
+    assert len(fates.losses) == 1
+
+
+def test_fractions_that_add_up_to_less_than_one_are_weighed_too():
+    fates = RowFates(table(["A", "B", "C"], S1=[0.3, 0.05, 0.05]), adds_up=True)
+    fates.lose("rows", pd.Series(["B"], index=[1]))
+    assert fates.losses[0].weight == pytest.approx(0.125)
+    silent = RowFates(table(["A", "B"], S1=[0.0, 0.0]), adds_up=True)
+    silent.lose("rows", pd.Series(["B"], index=[1]))
+    assert silent.losses[0].weight is None
+
+
+def test_a_number_is_a_copy_only_beside_the_symbol_itself():
+    found = mapped(table([*HUMAN, "FLG.1", "FLG.12", "OTHER.1", "KRT16.100"]))
+    assert step(found, "numbered copies of a symbol (FLG.1) joined") == (
+        2,
+        "FLG.12>FLG, FLG.1>FLG",
+    )
+    assert {"OTHER.1", "KRT16.100"} <= set(found.values.index)
+    assert len(found.values) == len(HUMAN) + 2

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
+from scipy import stats
 
 from adnorm.base.errors import AdnormError
 from adnorm.expression.library_sizes import (
+    _trimmed_mean_ratio,
     composition_factors,
     is_sparse,
     low_count_filter,
@@ -20,6 +22,7 @@ from adnorm.expression.library_sizes import (
     samples_required,
     size_factors,
     tmm_factors,
+    typical_shift,
 )
 from adnorm.study.config import ExpressionSettings
 
@@ -267,3 +270,124 @@ def test_quantile_normalization_with_missing_values():
     # The empty sample leaves the others whole; 2, 3, 5 and 4, 5, 6 (4 and 6 spread) are averaged.
     np.testing.assert_allclose(found["S0"], [5.5, 3.0, 4.0])
     np.testing.assert_allclose(found["S1"].dropna(), [3.0, 5.5])
+
+
+# ---------------------------------------------------------------- factors in closed form
+
+
+def test_where_most_upper_quartiles_are_zero_the_largest_sum_of_roots_is_the_reference():
+    """Three of five samples have reads in fewer than a quarter of the genes, though two have more.
+
+    The reference is then "S1", whose reads are spread over most genes, and not the sample whose
+    upper quartile is nearest to the mean; every other one is compared with it alone.
+    """
+    rng = np.random.default_rng(3)
+    matrix = rng.poisson(30, (200, 5)).astype(float)
+    matrix[40:, [0, 2, 4]] = 0
+    matrix[:, 1] *= 4
+    counts = frame(matrix)
+    upper = np.quantile(matrix, 0.75, axis=0) / matrix.sum(axis=0)
+    assert np.median(upper) == 0 < upper.mean()
+    assert np.abs(upper - upper.mean()).argmin() == 0
+    assert np.sqrt(matrix).sum(axis=0).argmax() == 1
+    shares = matrix / matrix.sum(axis=0)
+    ratios = [
+        _trimmed_mean_ratio(matrix[:, i], shares[:, i], matrix[:, 1], shares[:, 1])
+        for i in range(5)
+    ]
+    expected = np.exp2(ratios - np.mean(ratios))
+    np.testing.assert_allclose(tmm_factors(counts), expected, rtol=1e-12)
+
+
+def test_the_trimmed_mean_takes_the_middle_ratios_by_their_precision():
+    """Ten genes: three ratios at either end are cut, of the abundances none (5 % of 10 is none)."""
+    reads = np.array([100.0, 200, 300, 400, 500, 600, 700, 800, 900, 1000])
+    fold = np.array([0.1, 0.2, 0.3, 0.9, 1.0, 1.1, 1.2, 5.0, 6.0, 7.0])
+    other = reads * fold
+    share, reference = other / 10_000, reads / 20_000
+    found = _trimmed_mean_ratio(other, share, reads, reference)
+    kept = slice(3, 7)
+    ratio = np.log2(share / reference)[kept]
+    weight = 1 / ((1 - share) / other + (1 - reference) / reads)[kept]
+    assert found == pytest.approx((weight * ratio).sum() / weight.sum(), rel=1e-12)
+
+
+def test_the_trimmed_mean_cuts_a_twentieth_of_the_abundances():
+    """Of 40 genes with one ratio but for two, the two most and the two least abundant are cut."""
+    reads = np.geomspace(10, 1e5, 40)
+    other = reads * np.where(np.arange(40) % 2, 1.02, 0.98)
+    share, reference = other / other.sum(), reads / reads.sum()
+    ratio = np.log2(share / reference)
+    abundance = np.argsort(np.log2(share) + np.log2(reference))
+    ranks = stats.rankdata(ratio)
+    kept = (ranks >= 13) & (ranks <= 28)
+    kept[abundance[[0, 1, -2, -1]]] = False
+    weight = 1 / ((1 - share) / other + (1 - reference) / reads)[kept]
+    expected = (weight * ratio[kept]).sum() / weight.sum()
+    found = _trimmed_mean_ratio(other, share, reads, reference)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("zeros", "sparse"), [(10, False), (11, True)])
+def test_counts_are_sparse_above_a_tenth_of_zeros_in_a_tenth_of_the_samples(zeros, sparse):
+    matrix = np.full((100, 11), 9)
+    # The 90th percentile of eleven samples is the second emptiest.
+    matrix[:zeros, :2] = 0
+    assert is_sparse(frame(matrix)) == sparse
+    matrix[:, 1] = 9
+    assert not is_sparse(frame(matrix))
+
+
+def shifted(shifts, genes=100):
+    """Log2 values of patients whose upper half of genes differs by a shift, and their sheet."""
+    base = np.linspace(1, 10, genes)[:, None]
+    columns = []
+    for shift in shifts:
+        lesional = base + np.where(base > 5.5, shift, -9.0)
+        columns += [base, lesional]
+    values = np.hstack(columns)
+    sheet = paired_sheet(len(shifts))
+    return pd.DataFrame(values, columns=sheet["sample"]), sheet
+
+
+@pytest.mark.parametrize(
+    ("shifts", "found"),
+    [
+        ([0.3, 0.4, 0.5], (0.4, 3)),
+        ([-0.3, -0.4, -0.5], (-0.4, 3)),
+        ([0.4, 0.4], None),
+        # A tenth of a log2 unit is told, less is not.
+        ([0.101] * 3, (0.101, 3)),
+        ([0.099] * 3, None),
+        # Mean 0.4, standard deviation 0.2 or 0.25, three patients: 3.5 and 2.8 standard errors.
+        ([0.2, 0.4, 0.6], (0.4, 3)),
+        ([0.15, 0.4, 0.65], None),
+    ],
+)
+def test_the_typical_gene_is_the_median_of_the_upper_half(shifts, found):
+    shift = typical_shift(*shifted(shifts))
+    assert shift == (None if found is None else pytest.approx(found))
+
+
+def test_the_typical_shift_is_that_before_treatment():
+    log2, sheet = shifted([0.3, 0.4, 0.5])
+    later = sheet.assign(week=4.0, sample="W" + sheet["sample"])
+    values = pd.concat([log2, log2.add(5).set_axis(later["sample"], axis=1)], axis=1)
+    assert typical_shift(values, pd.concat([sheet, later], ignore_index=True)) == pytest.approx(
+        (0.4, 3)
+    )
+
+
+def test_medians_of_ratios_are_divided_by_the_libraries_and_have_geometric_mean_one():
+    counts = frame([[10, 20], [100, 200], [50, 100], [0, 700]])
+    factors = composition_factors(counts, "median_of_ratios")
+    # Size factors 1/√2 and √2, libraries 160 and 1020.
+    raw = np.array([1 / np.sqrt(2) / 160, np.sqrt(2) / 1020])
+    np.testing.assert_allclose(factors, raw / np.sqrt(raw.prod()))
+
+
+def test_a_sample_needs_two_values_for_a_distribution():
+    values = frame([[5.0, 1.0, 4.0], [np.nan, 2.0, 6.0], [np.nan, 3.0, 8.0]])
+    found = quantile_normalize(values)
+    assert found["S0"].iloc[0] == 5.0
+    np.testing.assert_allclose(found["S1"], [2.5, 4.0, 5.5])

@@ -11,10 +11,13 @@ from adnorm.expression.quality import (
     assess_quality,
     below_library_limit,
     call_sex,
+    correlation_deviation,
     correlation_within_group,
     correlations,
     duplicate_groups,
     library_table,
+    pca_deviation,
+    peers_of,
     principal_components,
     robust_deviation,
 )
@@ -67,7 +70,7 @@ def test_ordinary_samples_are_not_flagged():
     table = assess(*make_cohort())
     assert " ".join(table) == (
         "sample patient state arm week library_size detected_genes correlation_within_group "
-        "pca_distance sex_called flags excluded reason not_computed"
+        "pca_distance lesional_place sex_called flags excluded reason not_computed"
     )
     assert (table["flags"] == "").all()
     assert (table["reason"] == "").all()
@@ -287,3 +290,168 @@ def test_tiny_cohorts_are_assessed(samples):
     assert len(table) == samples
     assert (table["flags"] == "").all()
     assert table["not_computed"].str.contains("pca_distance: fewer than 6 samples").all()
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_correlations_that_differ_by_rounding_do_not_differ():
+    """Seven equal correlations have no spread, so that a thousandth is taken: 0.985 is 5 below."""
+    sheet = make_cohort(8)[1].assign(state="lesional", week=0.0)
+    within = np.array([0.99] * 7 + [0.985])
+    np.testing.assert_allclose(correlation_deviation(within, sheet), [0] * 7 + [-5], atol=1e-9)
+
+
+def test_distances_that_hardly_differ_do_not_differ():
+    """Nearly all lie 1 from the middle; the spread taken is a twentieth of that."""
+    scores = np.array([-3.0, -1, -1, -1, 0, 1, 1, 1, 3])[:, None]
+    states = pd.Series(["lesional"] * 9)
+    expected = [40, 0, 0, 0, -20, 0, 0, 0, 40]
+    np.testing.assert_allclose(pca_deviation(scores, states), expected, atol=1e-9)
+
+
+def test_a_state_has_a_middle_of_its_own_from_three_samples_on():
+    scores = np.array([0.0, 0, 0, 0, 10, 10, 12])[:, None]
+    states = pd.Series(["lesional"] * 4 + ["healthy"] * 3)
+    # Distances 0, 0, 0, 0, 0, 0, 2: no spread at all, so nothing is said.
+    assert pca_deviation(scores, states).tolist() == [0] * 7
+    # Two of a state lie 10 and 12 from the middle of all, which is 0.
+    found = pca_deviation(np.delete(scores, 4, axis=0), states.drop(4))
+    assert found.tolist() == [0] * 6
+    uneven = np.array([-1.0, 1, -2, 2, 10, 12])[:, None]
+    # The middle of all is 1.5, of the four lesional ones 0; distances 1, 1, 2, 2, 8.5, 10.5.
+    centred = np.array([1, 1, 2, 2, 8.5, 10.5]) - 2
+    found = pca_deviation(uneven, states.drop(4))
+    np.testing.assert_allclose(found, centred / (1.4826 * 1.0), atol=1e-9)
+
+
+@pytest.mark.parametrize(("samples", "judged"), [(6, True), (5, False)])
+def test_six_samples_are_judged_and_five_are_not(samples, judged):
+    log2, sheet = make_cohort(samples)
+    table = assess(log2, sheet)
+    assert table["pca_distance"].notna().all() == judged
+    assert table["pca_distance"].isna().all() != judged
+    assert table["not_computed"].str.contains("pca_distance").any() != judged
+    within = table["correlation_within_group"].to_numpy()
+    assert np.isfinite(correlation_deviation(within, sheet)).all() == judged
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "sex"),
+    [
+        # The middle gene of the sample stands at 6.
+        (8.1, 6.0, "female"),
+        (8.0, 6.0, "not called"),
+        (6.0, 3.0, "not called"),
+        (6.1, 3.0, "female"),
+        (3.0, 6.0, "not called"),
+        (3.0, 6.1, "male"),
+        (6.0, 8.0, "not called"),
+        (6.0, 8.1, "male"),
+    ],
+)
+def test_sex_is_called_from_fourfold_and_above_the_middle_gene_on(x, y, sex):
+    values = pd.DataFrame({"S": [*[5.0] * 50, 6.0, *[7.0] * 50, x, y]})
+    values.index = [*(f"G{i}" for i in range(101)), "XIST", "RPS4Y1"]
+    # One of the two lies above and one below or at the middle, so that it stays at 6.
+    values.loc["G100", "S"] = 7.0 if (x > 6) != (y > 6) or x == 6 or y == 6 else 5.0
+    values.loc["G0", "S"] = 5.0
+    values.loc["LOW"] = values.loc["HIGH"] = 6.0
+    assert values["S"].median() == 6.0
+    assert call_sex(values, "log2")[0].tolist() == [sex]
+
+
+def test_the_y_genes_count_by_their_mean_and_their_highest():
+    values = pd.DataFrame(
+        {"S": [*[6.0] * 50, 3.0, 8.0, 4.0]},
+        index=[*(f"G{i}" for i in range(50)), "XIST", "RPS4Y1", "DDX3Y"],
+    )
+    # Mean 6, three above XIST; the highest lies above the middle gene.
+    assert call_sex(values, "log2")[0].tolist() == ["male"]
+    values.loc["RPS4Y1"] = 6.0
+    # Mean 5, but no Y gene is above the middle gene.
+    assert call_sex(values, "log2")[0].tolist() == ["not called"]
+
+
+@pytest.mark.parametrize(("reads", "sex"), [(20, "female"), (19, "not called")])
+def test_twenty_reads_are_enough_for_a_sex(reads, sex):
+    counts = pd.DataFrame({"S": [*[1] * 30, reads, 0]})
+    counts.index = [*(f"G{i}" for i in range(30)), "XIST", "RPS4Y1"]
+    called, reason = call_sex(counts, "counts")
+    assert called.tolist() == [sex]
+    assert (reason == "") == (sex == "female")
+
+
+@pytest.mark.parametrize(("scale", "x", "sex"), [("linear", 30.9, ""), ("linear", 31.1, "female")])
+def test_linear_values_are_compared_as_log2_of_one_more(scale, x, sex):
+    """(31 + 1) / (7 + 1) is fourfold."""
+    values = pd.DataFrame({"S": [*[2.0] * 30, x, 7.0]})
+    values.index = [*(f"G{i}" for i in range(30)), "XIST", "RPS4Y1"]
+    assert call_sex(values, scale)[0].tolist() == [sex or "not called"]
+
+
+def test_reads_are_compared_per_million():
+    """Of 2 million reads, XIST's 62 are 31 per million and a Y gene's 14 are 7: just fourfold."""
+    for reads, sex in ((62, "not called"), (64, "female")):
+        counts = pd.DataFrame({"S": [2_000_000 - 14 - reads, 0, 0, 0, reads, 14]})
+        counts.index = ["KRT5", "G1", "G2", "G3", "XIST", "RPS4Y1"]
+        assert call_sex(counts, "counts")[0].tolist() == [sex]
+
+
+@pytest.mark.parametrize(("negative", "ratios"), [(20, False), (21, True)])
+def test_values_are_ratios_if_more_than_a_fifth_is_negative(negative, ratios):
+    values = pd.DataFrame({"S": [-1.0] * negative + [5.0] * (98 - negative) + [9.0, 3.0]})
+    values.index = [*(f"G{i}" for i in range(98)), "XIST", "RPS4Y1"]
+    assert (call_sex(values, "log2")[1] == "values are ratios") == ratios
+
+
+def test_a_group_of_two_is_compared_with_its_state_and_a_state_of_two_with_all():
+    sheet = pd.DataFrame(
+        {
+            "state": ["lesional"] * 5 + ["healthy"] * 2,
+            "arm": ["a"] * 3 + ["b"] * 2 + ["healthy"] * 2,
+            "week": 0.0,
+        }
+    )
+    found = [peers.tolist() for peers in peers_of(sheet)]
+    assert found == [[0, 1, 2]] * 3 + [[0, 1, 2, 3, 4]] * 2 + [[0, 1, 2, 3, 4, 5, 6]] * 2
+
+
+def test_the_deviation_of_a_correlation_is_from_the_median_of_its_group():
+    """Groups of 0.9 and of 0.5 differ by nature; only 0.8 of the first group is odd."""
+    sheet = pd.DataFrame(
+        {
+            "state": ["lesional"] * 4 + ["healthy"] * 4,
+            "arm": "x",
+            "week": 0.0,
+        }
+    )
+    within = np.array([0.90, 0.90, 0.92, 0.80, 0.50, 0.51, 0.52, 0.53])
+    centred = np.array([0, 0, 0.02, -0.10, -0.015, -0.005, 0.005, 0.015])
+    spread = 1.4826 * np.median(np.abs(centred - np.median(centred)))
+    found = correlation_deviation(within, sheet)
+    np.testing.assert_allclose(found, (centred - np.median(centred)) / spread, rtol=1e-9)
+
+
+def test_libraries_that_differ_by_less_than_five_per_cent_do_not_differ():
+    """The spread taken is 0.02 of log10: a library of 63 % lies 10 below."""
+    log2, sheet = make_cohort()
+    libraries = pd.DataFrame({"library_size": 10_000.0, "detected_genes": 999.0}, log2.columns)
+    libraries.loc["S05", "library_size"] = 10_001 * 10**-0.2 - 1
+    settings = SETTINGS.model_copy(update={"outlier_deviations": 9.9})
+    table = assess_quality(sheet, log2, log2, libraries, "counts", settings).set_index("sample")
+    assert table.index[table["flags"] == "small_library"].tolist() == ["S05"]
+    assert "6309 reads, 10.0 robust deviations low" in table.loc["S05", "reason"]
+    settings = SETTINGS.model_copy(update={"outlier_deviations": 10.1})
+    table = assess_quality(sheet, log2, log2, libraries, "counts", settings)
+    assert (table["flags"] == "").all()
+
+
+@pytest.mark.parametrize(("size", "flag"), [(1999, "small_library"), (2000, "")])
+def test_the_smallest_library_is_not_small(size, flag):
+    log2, sheet = make_cohort()
+    libraries = pd.DataFrame({"library_size": float(size), "detected_genes": 9.0}, log2.columns)
+    table = assess_quality(sheet, log2, log2, libraries, "counts", SETTINGS)
+    assert set(table["flags"]) == {flag}
+    settings = SETTINGS.model_copy(update={"exclude_small_libraries": 2000})
+    assert len(below_library_limit(libraries, settings)) == (24 if flag else 0)

@@ -42,14 +42,23 @@ from adnorm.expression.scale import Turned, turn
 from adnorm.expression.scale_check import verify_scale
 from adnorm.expression.sources import Measured, Sources, open_sources, reading
 from adnorm.readers.annotation import IdentifierTable, read_identifier_table
+from adnorm.study.batches import batch_table, judge_batches
 from adnorm.study.cohort import MeasuredCohort
 from adnorm.study.comparisons import derive_design, design_tables
 from adnorm.study.config import ExpressionSettings, Section
 from adnorm.study.gene_sets import SetSymbols, read_gene_sets
-from adnorm.study.vocabulary import Route, Scale
+from adnorm.study.vocabulary import BatchVerdict, Route, Scale
 
 if TYPE_CHECKING:
     import anndata
+
+
+#: What a person can do about batches that go together with what is compared.
+BATCH_ADVICE = (
+    "Rest nothing on these comparisons; where the biopsies can be processed again, mix visits, "
+    "states and arms within each batch. If `samples: batch` does not say what was processed "
+    "together, mend it"
+)
 
 
 class StageSettings(Section):
@@ -78,7 +87,8 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
         symbols and retired symbols help to read the platform's) and ``identifiers`` (a list: the
         table of Ensembl and Entrez ids and retired symbols, or nothing).
     outputs
-        Paths by name: samples, excluded, losses, identifiers, design, comparisons, qc, expression.
+        Paths by name: samples, excluded, losses, identifiers, design, comparisons, batches, qc,
+        expression.
     settings
         The cohort and the rules.
     seed
@@ -130,9 +140,10 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
         *judged_losses(in_sets.judging, genes.values.index, sources.values_name),
     ]
     tell(losses)
-    design, comparisons = design_tables(
-        derive_design(kept, cohort.placebo_arm, settings.minimum_pairs)
-    )
+    derived = derive_design(kept, cohort.placebo_arm, settings.minimum_pairs)
+    design, comparisons = design_tables(derived)
+    judged = judge_batches(kept, derived.comparisons)
+    _tell_batches(judged)
     data = _container(normalized, genes, kept, quality.set_index("sample")["flags"], scale)
     data.uns["adnorm"] = _facts(normalized, genes, cohort) | {
         "scale": str(scale),
@@ -148,7 +159,9 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
     steps_table = pd.DataFrame(steps, columns=["step", "count", "detail"])
     write_table(steps_table, outputs["identifiers"])
     write_table(design, outputs["design"])
+    comparisons = comparisons.join(judged[["batch", "batch_reason"]])
     write_table(comparisons, outputs["comparisons"])
+    write_table(batch_table(kept), outputs["batches"])
     if measured.lanes:
         lanes = {sample: " + ".join(names) for sample, names in measured.lanes.items()}
         quality = quality.assign(summed_columns=quality["sample"].map(lanes))
@@ -170,6 +183,17 @@ def _verified(measured: Measured, sources: Sources, samples: pd.DataFrame) -> tu
     if turned.words:
         progress(f"{turned.steps[0][0]}: {turned.steps[0][2]}")
     return turned, overruled
+
+
+def _tell_batches(judged: pd.DataFrame) -> None:
+    """Warn of comparisons that cannot be told from the batches of the biopsies."""
+    aliased = judged[judged["batch"] == BatchVerdict.ALIASED]
+    for name, reason in zip(aliased["contrast"], aliased["batch_reason"], strict=True):
+        get_logger().warning("'%s': %s. %s", name, reason, BATCH_ADVICE)
+    for verdict in BatchVerdict:
+        found = int((judged["batch"] == verdict).sum())
+        if found:
+            progress(f"batches: {counted(found, 'comparison')} {verdict}")
 
 
 def _lane_steps(lanes: dict[str, list[str]]) -> list[tuple[str, int, str]]:
@@ -351,6 +375,7 @@ def _facts(normalized: Log2Expression, genes: GeneTable, cohort: MeasuredCohort)
         **{key: str(getattr(cohort, key) or "") for key in texts},
         "reference": str(cohort.reference or ""),
         "placebo_arm": cohort.placebo_arm or "",
+        "randomised": cohort.at_random,
         "normalization": normalized.method,
         "caution": normalized.caution,
         "genes": int(normalized.log2.shape[0]),

@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.logs import get_logger
+from adnorm.base.text import counted
 from adnorm.expression.scale import RATIOS
+from adnorm.expression.swaps import FEWEST_PATIENTS, exchanged_states, other_patients
 from adnorm.study.config import ExpressionSettings
-from adnorm.study.vocabulary import QualityFlag, Scale, Sex
+from adnorm.study.vocabulary import DOUBTED_LABELS, QualityFlag, Scale, Sex
 
 #: Flag → the configuration key that excludes samples with it; other flags never exclude.
 EXCLUDED_BY = {
@@ -19,8 +22,12 @@ EXCLUDED_BY = {
     QualityFlag.CORRELATION_OUTLIER: "exclude_outliers",
     QualityFlag.SEX_CONTRADICTS_SHEET: "exclude_sex_mismatch",
     QualityFlag.SEX_DIFFERS_WITHIN_PATIENT: "exclude_sex_mismatch",
+    QualityFlag.STATE_EXCHANGED: "exclude_swaps",
+    QualityFlag.OTHER_PATIENT: "exclude_swaps",
     QualityFlag.DUPLICATE: "exclude_duplicates",
 }
+#: So many doubted samples are told with their reason.
+MOST_TOLD = 4
 #: Libraries that differ by less than five per cent do not differ.
 SMALLEST_LOG10_SPREAD = 0.02
 X_GENE = "XIST"
@@ -136,8 +143,10 @@ def assess_quality(
         One row per sample, in the order of the sheet. ``correlation_within_group`` is the median
         Pearson correlation with the other samples of the same state, arm and week;
         ``pca_distance`` the distance from the middle of the sample's state in the first ten
-        principal components, in robust standard deviations above the median distance. ``flags``
-        and ``reason`` are empty for a sample without remark.
+        principal components, in robust standard deviations above the median distance;
+        ``lesional_place`` where it lies between non-lesional (0) and untreated lesional skin (1) of
+        the other patients (`exchanged_states`). ``flags`` and ``reason`` are empty for a sample
+        without remark.
     """
     flags = _Flags(settings)
     table = samples[["sample", "patient", "state", "arm", "week"]].reset_index(drop=True)
@@ -145,6 +154,10 @@ def assess_quality(
     within, distance = _flag_expression(table, log2, flags)
     table["correlation_within_group"] = table["sample"].map(within)
     table["pca_distance"] = table["sample"].map(distance)
+    judged = table[table["sample"].isin(log2.columns)].reset_index(drop=True)
+    places = _flag_exchanged(log2[list(judged["sample"])], judged, flags)
+    table["lesional_place"] = table["sample"].map(places).astype(float)
+    _flag_other_patients(log2[list(judged["sample"])], judged, flags)
     called, no_call = call_sex(values, scale)
     table["sex_called"] = table["sample"].map(called)
     _flag_sex(samples, called, flags)
@@ -155,6 +168,7 @@ def assess_quality(
     table["not_computed"] = _why_missing(
         table, scale, no_call, set(table["sample"]) - set(log2.columns)
     )
+    _tell_doubted(table, flags)
     if len(flags.excluded) == len(table):
         keys = sorted({flags.rule(f) for found in flags.flags.values() for f in found} - {""})
         raise AdnormError(
@@ -216,6 +230,63 @@ def _flag_duplicates(matrix: np.ndarray, sheet: pd.DataFrame, flags: _Flags) -> 
             )
 
 
+def _flag_exchanged(log2: pd.DataFrame, sheet: pd.DataFrame, flags: _Flags) -> dict[str, float]:
+    """Flag lesional and non-lesional samples that seem exchanged; give the places of all pairs."""
+    pairs = exchanged_states(log2, sheet)
+    places: dict[str, float] = {}
+    # Of a sample with several partners the likeliest is told.
+    ordered = pairs.sort_values("probability", ascending=False, kind="stable")
+    for own, other in (("lesional", "nonlesional"), ("nonlesional", "lesional")):
+        for pair in ordered.drop_duplicates(own).to_dict("records"):
+            places[pair[own]] = pair[f"{own}_place"]
+            if pair["exchanged"]:
+                flags.add(
+                    pair[own],
+                    QualityFlag.STATE_EXCHANGED,
+                    f"perhaps exchanged with {pair[other]}: on the way from non-lesional (0) to "
+                    "untreated lesional skin (1) the sample labelled lesional is at "
+                    f"{pair['lesional_place']:.2f} and the one labelled non-lesional at "
+                    f"{pair['nonlesional_place']:.2f} (probability {pair['probability']:.3f})",
+                )
+    return places
+
+
+def _flag_other_patients(log2: pd.DataFrame, sheet: pd.DataFrame, flags: _Flags) -> None:
+    """Flag samples whose genes are those of another person, with the evidence."""
+    persons = other_patients(log2, sheet)
+    for row in persons[persons["swapped"].astype(bool)].to_dict("records"):
+        candidate = (
+            f"patient {row['candidate']} fits better ({row['candidate_unlike']:.0f} differ)"
+            if row["candidate"]
+            else "no other patient of the cohort fits"
+        )
+        flags.add(
+            row["sample"],
+            QualityFlag.OTHER_PATIENT,
+            f"{row['unlike']} of {row['markers']} genes that tell people apart ({row['genes']}) "
+            f"differ from the other samples of patient {row['patient']}; {candidate}",
+        )
+
+
+def _tell_doubted(table: pd.DataFrame, flags: _Flags) -> None:
+    """Warn, in the log and in `adnorm check`, of samples that may carry the label of another."""
+    told = []
+    for sample in table["sample"]:
+        found = zip(flags.flags.get(sample, []), flags.reasons.get(sample, []), strict=True)
+        if own := [reason for flag, reason in found if flag in DOUBTED_LABELS]:
+            told.append(f"{sample}: {'; '.join(own)}")
+    if told:
+        more = f"; and {len(told) - MOST_TOLD} more, in qc.tsv" if len(told) > MOST_TOLD else ""
+        get_logger().warning(
+            "%s may carry the label of another one: %s%s. Compare them with the records of the "
+            "laboratory and correct the sheet, or leave them out (expression: exclude_swaps and "
+            "exclude_sex_mismatch, or exclude: of the cohort)",
+            counted(len(told), "sample"),
+            "; ".join(told[:MOST_TOLD]),
+            more,
+        )
+
+
 def _flag_libraries(table: pd.DataFrame, flags: _Flags) -> None:
     """Flag libraries below the limits of the configuration, and those far below the others.
 
@@ -253,9 +324,9 @@ def _why_missing(table: pd.DataFrame, scale: str, no_call: str, small: set[str])
     if no_call:
         common.append(f"sex_called: {no_call}")
     result = []
-    for name, within, distance in zip(
-        table["sample"], table["correlation_within_group"], table["pca_distance"], strict=True
-    ):
+    placed = bool(table["lesional_place"].notna().any())
+    columns = ["sample", "correlation_within_group", "pca_distance", "lesional_place"]
+    for name, within, distance, place in table[columns].itertuples(index=False, name=None):
         own = list(common)
         if name in small:
             own.append("correlation_within_group, pca_distance: below the library limit")
@@ -263,6 +334,13 @@ def _why_missing(table: pd.DataFrame, scale: str, no_call: str, small: set[str])
             own.append(f"pca_distance: fewer than {FEWEST_JUDGED} samples")
         if name not in small and pd.isna(within):
             own.append("correlation_within_group: no other sample, or no variation")
+        if pd.isna(place):
+            own.append(
+                "lesional_place: no sample of the other state at the visit"
+                if placed
+                else f"lesional_place: fewer than {FEWEST_PATIENTS} patients with lesional and "
+                "non-lesional skin before treatment"
+            )
         result.append("; ".join(own))
     return result
 
