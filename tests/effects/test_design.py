@@ -217,3 +217,41 @@ def test_confounded_columns_are_named():
     message = str(caught.value)
     assert "'week 4', 'batch 2'" in message and "age" not in message
     assert "4 columns but rank 3" in message
+
+
+def test_groups_stand_by_arm_then_week_then_state():
+    """So the reference of an arm is its first state at baseline, whatever the order of samples."""
+    rows = [
+        (f"{arm}{i}", arm, state, week)
+        for arm in "fcaedb"
+        for i in range(3)
+        for state, week in (("nonlesional", 4.0), ("nonlesional", 0.0), ("lesional", 0.0))
+    ]
+    _, plans, _ = plans_of(sheet(*rows))
+    model = plans[0].model
+    cells = ("lesional @0", "nonlesional @0", "nonlesional @4")
+    expected = [f"{arm} {cell}" for arm in "abcdef" for cell in cells]
+    assert list(model.group_names) == [name for name in expected if name in model.group_names]
+    assert {f"{arm} nonlesional @0" for arm in "abcdef"} <= set(model.group_names)
+    assert [model.group_names[code] for code in model.references] == [
+        f"{arm} lesional @0" for arm in "abcdef"
+    ]
+
+
+def test_a_change_between_arms_counts_only_who_has_both_visits():
+    """Patients of either arm with one visit give no difference; the week says which way it goes."""
+    samples = trial()
+    gone = (samples["patient"] == "drug0") & (samples["week"] == 4)
+    samples = samples[~gone].reset_index(drop=True)
+    combined, _ = combine_biopsies(samples)
+    values = np.arange(len(combined), dtype=float)[None, :] ** 2
+    by_name = {c.name: c for c in derive_design(samples, "placebo", 2).supported}
+    first, second = patient_differences(combined, by_name["change:drug-placebo@4"], values)
+
+    def change(patient):
+        mine = combined[(combined["patient"] == patient) & (combined["state"] == "lesional")]
+        start, end = (mine.index[mine["week"] == week][0] for week in (0.0, 4.0))
+        return float(end**2 - start**2)
+
+    assert first.tolist() == [[change(f"drug{i}") for i in (1, 2, 3)]]
+    assert second.tolist() == [[change(f"placebo{i}") for i in range(4)]]

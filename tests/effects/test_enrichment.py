@@ -251,3 +251,62 @@ def test_added_sets_do_not_change_the_rate_of_the_primary_ones():
     families = np.array(["primary", "primary", "added", "added"])
     adjusted = adjust_by_family(p_values, families)
     assert adjusted[:2].tolist() == benjamini_hochberg(p_values[:2]).tolist() == [0.002, 0.02]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reasons"),
+    [
+        ({"minimum_size": 10, "maximum_size": 30}, []),
+        ({"minimum_size": 11}, ["10 of 10 genes measured; at least 11 are needed"] * 2),
+        ({"maximum_size": 29}, ["30 genes measured; at most 29 are tested"]),
+    ],
+)
+def test_the_limits_of_the_size_of_a_set_are_within(study, changed, reasons):
+    table = run(study, **changed).loc[["up_set", "mixed", "null"]]
+    assert [reason for reason in table["reason"] if reason] == reasons
+
+
+def test_families_are_adjusted_apart(study):
+    y, plan, t = study
+    families = FAMILIES | {"up_set": "primary", "null": "primary"}
+    table = enrich(rank_genes(GENES, t, "c"), y, GENES, plan, 0, PARTS, families, SETTINGS, 1)
+    tested = table[table["reason"] == ""]
+    assert tested["family"].value_counts().to_dict() == {"primary": 2, "curated": 2}
+    for _, rows in tested.groupby("family"):
+        for p_value, fdr in (("p_value", "fdr"), ("camera_p_value", "camera_fdr")):
+            expected = stats.false_discovery_control(rows[p_value].astype(float))
+            np.testing.assert_allclose(rows[fdr], expected)
+
+
+def test_a_ranking_full_of_ties_leaves_camera(study):
+    y, plan, t = study
+    ranking = rank_genes(GENES, np.round(t), "c")
+    table = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    tested = table[table["camera_p_value"].notna()]
+    assert len(tested) == 4 and tested["p_value"].isna().all() and tested["nes"].isna().all()
+    assert tested["reason"].str.contains("share their t with another gene").all()
+    expected = run(study)["camera_p_value"].dropna()
+    np.testing.assert_allclose(tested["camera_p_value"], expected)
+
+
+def test_genes_that_have_no_effect_stay_out_of_camera(study):
+    """What the ranking lacks is not tested; the rest is as if it had never been measured."""
+    y, plan, t = study
+    keep = np.arange(len(GENES)) >= 3
+    ranking = rank_genes(GENES[keep], t[keep], "c")
+    whole = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    alone = enrich(ranking, y[keep], GENES[keep], plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    pd.testing.assert_frame_equal(whole, alone)
+    assert whole.set_index(["set", "part"]).loc[("up_set", "up"), "size"] == 12
+
+
+def test_a_gene_twice_in_a_ranking_is_refused():
+    with pytest.raises(AdnormError, match="contrast 'c': genes occur twice: 'b'"):
+        rank_genes(np.array(["a", "b", "b"]), np.arange(3.0), "c")
+
+
+@pytest.mark.parametrize(("tied", "allowed"), [(10, True), (11, False)])
+def test_one_gene_in_a_hundred_may_be_tied(tied, allowed):
+    ranking = pd.Series(np.arange(1000.0, 0, -1))
+    ranking[:tied] = 5000.0
+    assert (arbitrary_order(ranking) == "") == allowed

@@ -12,9 +12,11 @@ import statsmodels.api as sm
 from pydantic import ValidationError
 from scipy import stats
 
+from adnorm.base.errors import AdnormError
 from adnorm.effects.fit import (
     benjamini_hochberg,
     fit_effects,
+    fit_trended,
     fit_unweighted,
     fit_voom,
     fit_weighted,
@@ -309,3 +311,61 @@ def test_chunks_do_not_change_the_weighted_fit(monkeypatch):
     parts = fit_weighted(y, weights, plan.model, plan.group_weights)
     for name, values in whole.items():
         np.testing.assert_allclose(parts[name], values, rtol=1e-12, atol=1e-14)
+
+
+def test_constant_genes_are_told_and_one_gene_that_varies_is_too_little(monkeypatch):
+    told = []
+    monkeypatch.setattr("adnorm.effects.fit.progress", told.append)
+    samples = trial()
+    y = noise(samples)
+    y[[5, 7]] = 3.0
+    data, plans = observe(samples, y)
+    fit_effects(data, plans[:1], SETTINGS)
+    assert "2 genes are constant and have no effect: 'G0005', 'G0007'" in told
+    told.clear()
+    data, plans = observe(samples, noise(samples))
+    fit_effects(data, plans[:1], SETTINGS)
+    assert not [line for line in told if "constant" in line]
+    for varying in (1, 2):
+        y = np.full((30, len(samples)), 3.0)
+        y[:varying] = noise(samples)[:varying]
+        data, plans = observe(samples, y)
+        if varying == 1:
+            with pytest.raises(AdnormError, match="only 1 of 30 genes vary over 48 samples"):
+                fit_effects(data, plans[:1], SETTINGS)
+        else:
+            found = fit_effects(data, plans[:1], SETTINGS)
+            assert set(found["gene"]) == {"G0000", "G0001"}
+
+
+def test_log2_values_of_sequencing_are_weighed_by_their_trend_and_those_of_arrays_are_not():
+    samples = trial()
+    data, plans = observe(samples, noise(samples, genes=300))
+    y, plan = data.log2[:, plans[0].model.rows], plans[0]
+    for assay, fit in (("microarray", fit_unweighted), ("rna-seq", fit_trended)):
+        found = fit_effects(dataclasses.replace(data, facts={"assay": assay}), [plan], SETTINGS)
+        expected = moderate(fit(y, plan), SETTINGS.robust)
+        first = found[found["contrast"] == plan.comparisons[0].name]
+        np.testing.assert_allclose(first["t"], expected["t"][:, 0], rtol=1e-9)
+
+
+def test_the_unit_of_log2_values_changes_no_t():
+    """Also genes that vary by a thousandth take part."""
+    samples = trial(dropouts=3)
+    y = noise(samples)
+    small, whole = (fit_effects(*observe(samples, factor * y), SETTINGS) for factor in (1e-3, 1))
+    np.testing.assert_allclose(small["t"], whole["t"], rtol=1e-6)
+    np.testing.assert_allclose(small["standard_error"], 1e-3 * whole["standard_error"], rtol=1e-6)
+    assert small["gene"].equals(whole["gene"])
+
+
+def test_a_weighted_fit_has_what_limmas_functions_expect_of_a_fit():
+    samples = trial(healthy=4)
+    data, plans = observe(samples, noise(samples))
+    for plan in plans:
+        y = data.log2[:, plan.model.rows]
+        ours = fit_weighted(y, np.ones(y.shape), plan.model, plan.group_weights)
+        limma = fit_unweighted(y, plan)
+        for name in ("coefficients", "stdev_unscaled", "sigma", "df_residual", "Amean"):
+            assert np.shape(ours[name]) == np.shape(limma[name]), name
+            np.testing.assert_allclose(ours[name], limma[name], atol=1e-9, err_msg=name)

@@ -201,3 +201,72 @@ def test_a_comparison_that_the_fit_refuses_keeps_its_rows_and_its_reason(noisy):
     assert set(table["status"]) == {"not_estimable"}
     assert set(table["reason"]) == {"columns a and b are confounded"}
     assert table[["change", "lower", "upper", "p_value", "fdr"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.99])
+def test_intervals_have_the_confidence_that_is_asked(noisy, confidence):
+    samples, values = noisy
+    drug, placebo = (changes(samples, values[:, 2], arm) for arm in ("drug", "placebo"))
+    table = effects_of(samples, values, confidence)
+    for contrast, result in (
+        ("change:drug@4", stats.ttest_1samp(drug, 0)),
+        ("change:drug-placebo@4", stats.ttest_ind(drug, placebo, equal_var=False)),
+    ):
+        interval, found = result.confidence_interval(confidence), row(table, contrast)
+        assert (found["lower"], found["upper"]) == pytest.approx((interval.low, interval.high))
+
+
+def test_two_patients_are_enough_for_an_interval_and_one_is_not():
+    """Differences 1 and 3: mean 2, standard error 1, t quantile of one degree of freedom."""
+    found = compare_patients(np.array([[1.0, 3.0]]), None, 0.95)
+    assert found["change"] == 2
+    assert found["lower"] == pytest.approx(2 - 12.7062047362)
+    assert found["upper"] == pytest.approx(2 + 12.7062047362)
+    assert found["p_value"] == pytest.approx(2 * stats.t.sf(2, 1))
+    # Of one degree of freedom, the correction is 1 − 3 / 3.
+    assert found["effect_size"] == pytest.approx(0)
+    first = np.array([[1.0, 3.0, 4.0]])
+    for groups in ((first[:, :1], None), (first, first[:, :1]), (first[:, :1], first)):
+        assert all(np.isnan(v).all() for v in compare_patients(*groups, 0.95).values())
+
+
+def test_groups_of_unequal_size_and_spread_are_compared_by_welch_and_measured_by_the_pooled():
+    first, second = np.array([[1.0, 2.0, 6.0]]), np.array([[0.0, 1.0, 0.0, 1.0, 0.5]])
+    found = compare_patients(first, second, 0.9)
+    result = stats.ttest_ind(first[0], second[0], equal_var=False)
+    interval = result.confidence_interval(0.9)
+    assert found["p_value"] == pytest.approx(result.pvalue)
+    assert (found["lower"], found["upper"]) == pytest.approx((interval.low, interval.high))
+    # Sums of squares 14 and 1 over 2 + 4 degrees of freedom.
+    deviation = np.sqrt((14 + 1) / 6)
+    assert found["effect_size"] == pytest.approx(2.5 / deviation * (1 - 3 / 23))
+
+
+@pytest.mark.parametrize(("noise", "varies"), [(3e-8, True), (1e-9, False), (1e-11, False)])
+def test_a_deviation_of_rounding_size_is_none(noise, varies):
+    """A billionth of the largest value: 8, of either sign, and of either group."""
+    base = np.array([[8.0, 8, 8, 8], [-8.0, -8, -8, -8]])
+    wave = noise * np.array([1.0, -1, 1, -1])
+    for second in (None, base - 8):
+        found = compare_patients(base + wave, second, 0.95)
+        for name in ("lower", "upper", "p_value", "effect_size"):
+            assert (np.isfinite(found[name]) == varies).all()
+        np.testing.assert_allclose(found["change"], base[:, 0] if second is None else 8)
+
+
+def test_a_p_value_below_the_smallest_number_is_not_zero():
+    first = 1e6 + 1e-2 * np.random.default_rng(0).normal(size=(1, 90))
+    assert compare_patients(first, None, 0.95)["p_value"][0] == np.finfo(float).tiny
+
+
+def test_sets_that_one_method_did_not_score_say_which(noisy):
+    samples, values = noisy
+    combined, codes = combine_biopsies(samples)
+    plans, _ = plan_fits(combined, derive_design(samples, "placebo", 3).supported)
+    scores = score(samples, values)
+    scores.layers["ssgsea"][3, SETS.index("itch")] = np.nan
+    table = fit_set_effects(scores, combined, codes, plans, {}, 0.95)
+    found = row(table, "change:drug@4", method="ssgsea")
+    assert np.isnan(found["p_value"]) and found["reason"] == "not scored by ssgsea"
+    found = row(table, "change:drug@4", method="zscore")
+    assert np.isfinite(found["p_value"]) and found["reason"] == ""

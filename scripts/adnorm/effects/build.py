@@ -11,6 +11,7 @@ from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import read_table, write_table
+from adnorm.effects.controls import control_changes
 from adnorm.effects.design import FitPlan, plan_fits
 from adnorm.effects.enrichment import enrich_comparisons
 from adnorm.effects.fit import fit_effects
@@ -19,6 +20,7 @@ from adnorm.effects.set_effects import fit_set_effects
 from adnorm.study.comparisons import Comparison, combine_biopsies, derive_design
 from adnorm.study.config import EffectsSettings, EnrichmentSettings
 from adnorm.study.gene_sets import read_gene_sets
+from adnorm.study.vocabulary import Moves
 
 
 class StageSettings(EffectsSettings, EnrichmentSettings):
@@ -28,14 +30,16 @@ class StageSettings(EffectsSettings, EnrichmentSettings):
 def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> None:
     """Estimate all supported comparisons of a cohort for genes and set scores, and test gene sets.
 
+    Negative controls are tested for having moved (`control_changes`); one that has is a warning.
+
     Parameters
     ----------
     inputs
         ``expression`` and ``scores`` (h5ad of the same samples), ``coverage`` (coverage.tsv: a set
         with low coverage stays flagged), ``gene_sets`` (files in our TSV format or GMT).
     outputs
-        Where to write ``effects``, ``set_effects`` and ``enrichment`` (tables). If the cohort
-        supports no comparison, all have a header row only.
+        Where to write ``effects``, ``set_effects``, ``controls`` and ``enrichment`` (tables). If
+        the cohort supports no comparison, all have a header row only.
     settings
         Of both sections.
     seed
@@ -48,6 +52,16 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
     """
     data, plans, effects = compare(inputs, outputs, settings)
     sets, coverage = read_gene_sets(inputs["gene_sets"]), read_table(inputs["coverage"])
+    comparisons = [comparison for plan in plans for comparison in plan.comparisons]
+    controls = control_changes(data, comparisons, sets, settings.confidence)
+    write_table(controls, outputs["controls"])
+    moved = controls[controls["moves"] == Moves.YES]
+    for row in moved.sort_values("change", key=lambda c: -c.abs(), kind="stable").itertuples():
+        get_logger().warning(
+            "negative control %s moves by %+.2f log2 in '%s': all genes may have moved together, "
+            "read the results with care",
+            *(row.set, row.change, row.contrast),
+        )
     enrichment = enrich_comparisons(data, plans, effects, sets, coverage, settings, seed)
     write_table(enrichment, outputs["enrichment"])
 
@@ -68,7 +82,7 @@ def compare(
     """
     expression = inputs["expression"]
     data = observations_of(read_container(expression), str(expression))
-    plans, refused = _plans(data, settings.minimum_pairs)
+    plans, refused = _plans(data, settings)
     if not plans:
         progress("no comparison is supported: the tables have no rows")
     effects = fit_effects(data, plans, settings)
@@ -79,16 +93,20 @@ def compare(
     scored = read_container(inputs["scores"])
     _check_same_samples(data.samples.index, scored.obs_names)
     combined, codes = combine_biopsies(scored.obs)
-    set_effects = fit_set_effects(scored, combined, codes, plans, refused, settings.confidence)
+    set_effects = fit_set_effects(
+        scored, combined, codes, plans, refused, settings.confidence, data.batches
+    )
     effects = _write_effects(effects, outputs["effects"])
     write_table(set_effects, outputs["set_effects"])
     return data, plans, effects
 
 
-def _plans(data: Observations, minimum_pairs: int) -> tuple[list[FitPlan], dict[Comparison, str]]:
+def _plans(
+    data: Observations, settings: EffectsSettings
+) -> tuple[list[FitPlan], dict[Comparison, str]]:
     placebo = str(data.facts.get("placebo_arm", "")) or None
-    supported = derive_design(data.samples, placebo, minimum_pairs).supported
-    plans, refused = plan_fits(data.combined, supported)
+    supported = derive_design(data.samples, placebo, settings.minimum_pairs).supported
+    plans, refused = plan_fits(data.combined, supported, data.batches, settings.batch)
     for name, reason in sorted(refused.items()):
         progress(f"contrast '{name}' is left out: {reason}")
     by_name = {c.name: c for c in supported}

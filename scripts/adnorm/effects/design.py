@@ -6,21 +6,40 @@ patients and the groups are arm × state × week; in a comparison between patien
 − connected components of the graph that joins each block with its groups (Searle 1987). One group
 in each component is therefore aliased with the blocks and left out, and a contrast of groups can be
 estimated if and only if its weights add up to 0 within every component.
+
+Where the sheet tells batches, they are further columns: fixed effects, or random ones. A comparison
+that cannot be told from them is refused, for no estimate of it means anything.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import qr
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from adnorm.base.errors import AdnormError, listing
+from adnorm.study.batches import (
+    aliased_reason,
+    design_groups,
+    design_space,
+    estimable,
+    without_blocks,
+)
 from adnorm.study.comparisons import Comparison, DesignGroup, number
-from adnorm.study.vocabulary import ComparisonKind
+from adnorm.study.vocabulary import BatchRule, ComparisonKind
+
+#: Start of the reason why a comparison is refused for its batches.
+ALIASED = "not estimable with batches in the model"
+#: What to do about it.
+_SHOWN_BY = (
+    "no estimate can separate them. `effects: batch: ignore` shows the mixture of both; what is "
+    "compared within a batch is not affected"
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +54,10 @@ class BlockModel:
         Code of the block and of the group of each of these rows, shape (n,).
     block_names, group_names
         What the codes stand for. The first group of a component becomes its reference.
+    batches
+        Share of each batch in these rows, shape (n, batches); ``None`` without batches.
+    random
+        Whether the batches are random effects.
 
     References
     ----------
@@ -46,6 +69,8 @@ class BlockModel:
     groups: np.ndarray
     block_names: tuple[str, ...]
     group_names: tuple[str, ...]
+    batches: pd.DataFrame | None = None
+    random: bool = False
 
     @cached_property
     def components(self) -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +88,15 @@ class BlockModel:
 
     @cached_property
     def rank(self) -> int:
-        """Rank of the design: blocks + groups − components."""
-        return len(self.block_names) + len(self.group_names) - len(self.references)
+        """Rank of the fixed effects: blocks + groups − components, and batches unless random."""
+        rank = len(self.block_names) + len(self.group_names) - len(self.references)
+        return rank + (0 if self.random else self.batch_columns.shape[1])
+
+    @cached_property
+    def _space(self) -> np.ndarray:
+        assert self.batches is not None, "batches are in the model"
+        shares = self.batches.to_numpy()
+        return design_space(self.groups, self.blocks, shares, len(self.group_names))
 
     @property
     def df_residual(self) -> int:
@@ -76,22 +108,50 @@ class BlockModel:
         """Codes of the groups that have a column of their own."""
         return np.setdiff1d(np.arange(len(self.group_names)), self.references)
 
+    @cached_property
+    def group_columns(self) -> np.ndarray:
+        """The columns of the kept groups, shape (n, kept groups)."""
+        return np.eye(len(self.group_names))[self.groups][:, self.kept_groups]
+
+    @cached_property
+    def kept_batches(self) -> np.ndarray:
+        """Codes of the batches that are no combination of blocks, groups and other batches."""
+        if self.batches is None:
+            return np.zeros(0, dtype=int)
+        within = without_blocks(np.hstack([self.group_columns, self.batches]), self.blocks)
+        groups, batches = np.split(within, [self.group_columns.shape[1]], axis=1)
+        basis = np.linalg.qr(groups)[0]
+        left = batches - basis @ (basis.T @ batches)
+        _, triangle, order = qr(left, mode="economic", pivoting=True)
+        told = np.abs(np.diag(triangle)) > 1e-8
+        return np.sort(order[: len(told)][told])
+
+    @cached_property
+    def batch_columns(self) -> np.ndarray:
+        """The columns of the kept batches, shape (n, kept batches)."""
+        if self.batches is None:
+            return np.zeros((len(self.rows), 0))
+        return self.batches.to_numpy()[:, self.kept_batches]
+
     @property
     def columns(self) -> list[str]:
         """Names of the columns of the design."""
-        return [*self.block_names, *(self.group_names[c] for c in self.kept_groups)]
+        known = [] if self.batches is None else list(self.batches.columns)
+        batches = [f"batch {known[c]}" for c in self.kept_batches]
+        return [*self.block_names, *(self.group_names[c] for c in self.kept_groups), *batches]
 
     @cached_property
     def design(self) -> np.ndarray:
-        """The full-rank design matrix (samples × columns): blocks first, then the kept groups."""
+        """The full-rank design matrix (samples × columns): blocks, kept groups, kept batches."""
         blocks = np.eye(len(self.block_names))[self.blocks]
-        groups = np.eye(len(self.group_names))[self.groups]
-        return np.hstack([blocks, groups[:, self.kept_groups]])
+        return np.hstack([blocks, self.group_columns, self.batch_columns])
 
     def design_weights(self, group_weights: np.ndarray) -> np.ndarray:
         """Turn contrasts of groups (groups × contrasts) into contrasts of the design's columns."""
-        blocks = np.zeros((len(self.block_names), group_weights.shape[1]))
-        return np.vstack([blocks, group_weights[self.kept_groups]])
+        contrasts = group_weights.shape[1]
+        blocks = np.zeros((len(self.block_names), contrasts))
+        batches = np.zeros((len(self.kept_batches), contrasts))
+        return np.vstack([blocks, group_weights[self.kept_groups], batches])
 
     def obstacle(self, group_weights: np.ndarray) -> str:
         """Explain why a contrast (weight of each group) cannot be estimated; empty when it can."""
@@ -102,6 +162,8 @@ class BlockModel:
             inside = np.isin(labels, unbalanced) & (group_weights != 0)
             names = [self.group_names[c] for c in np.flatnonzero(inside)]
             return f"not estimable: {listing(names)} confounded with the patients who have them"
+        if self.batches is not None and not estimable(self._space, group_weights[:, None])[0]:
+            return ALIASED
         if self.df_residual < 1:
             return (
                 f"not estimable: {len(self.rows)} samples for {self.rank} columns "
@@ -163,11 +225,6 @@ def _group_label(group: DesignGroup) -> str:
     return f"{arm} {state} @{number(week)}"
 
 
-def _groups(combined: pd.DataFrame) -> list[DesignGroup]:
-    weeks = combined["week"].to_numpy(dtype=float)
-    return list(zip(combined["arm"].astype(str), combined["state"].astype(str), weeks, strict=True))
-
-
 def _block_model(
     rows: np.ndarray, blocks: np.ndarray, groups: list[DesignGroup]
 ) -> tuple[BlockModel, list[DesignGroup]]:
@@ -209,7 +266,7 @@ def _paired_model(
     although theirs may differ, so they stay out.
     """
     patients = combined["patient"].astype(str)
-    groups = _groups(combined)
+    groups = design_groups(combined)
     rows = np.flatnonzero(patients.map(patients.value_counts()).to_numpy() > 1)
     model, order = _block_model(rows, patients.to_numpy()[rows], [groups[i] for i in rows])
     compared = {group for comparison in comparisons for group in comparison.terms}
@@ -219,14 +276,38 @@ def _paired_model(
     return _block_model(rows, patients.to_numpy()[rows], [groups[i] for i in rows])
 
 
+@dataclass(frozen=True)
+class _Batches:
+    """Batches of all observations, and what the model makes of them."""
+
+    shares: pd.DataFrame | None
+    random: bool
+
+    def beside(self, model: BlockModel) -> BlockModel:
+        """Add the batches of its rows to a model."""
+        if self.shares is None:
+            return model
+        return replace(model, batches=self.shares.iloc[model.rows], random=self.random)
+
+    def in_words(self, reason: str, combined: pd.DataFrame, comparison: Comparison) -> str:
+        """Say which batches stand in the way of a comparison, and what to do."""
+        if self.shares is None or reason != ALIASED:
+            return reason
+        return f"{reason}: {aliased_reason(combined, self.shares, comparison)}; {_SHOWN_BY}"
+
+
 def _paired_plan(
-    combined: pd.DataFrame, comparisons: list[Comparison]
+    combined: pd.DataFrame, comparisons: list[Comparison], batches: _Batches
 ) -> tuple[FitPlan | None, dict[str, str]]:
     refused: dict[str, str] = {}
     while comparisons:
         model, order = _paired_model(combined, comparisons)
+        model = batches.beside(model)
         weights = _weights(order, comparisons)
-        reasons = [model.obstacle(column) for column in weights.T]
+        reasons = [
+            batches.in_words(model.obstacle(column), combined, comparison)
+            for column, comparison in zip(weights.T, comparisons, strict=True)
+        ]
         if not any(reasons):
             return FitPlan(model, tuple(comparisons), weights), refused
         refused |= {c.name: r for c, r in zip(comparisons, reasons, strict=True) if r}
@@ -234,10 +315,12 @@ def _paired_plan(
     return None, refused
 
 
-def _two_group_plan(combined: pd.DataFrame, comparison: Comparison) -> tuple[FitPlan | None, str]:
+def _two_group_plan(
+    combined: pd.DataFrame, comparison: Comparison, batches: _Batches
+) -> tuple[FitPlan | None, str]:
     """Two groups of people and no blocks; arms on one side are pooled (each person counts once)."""
     sides = {group: int(weight > 0) for group, weight in comparison.terms.items()}
-    groups = _groups(combined)
+    groups = design_groups(combined)
     rows = np.array([i for i, group in enumerate(groups) if group in sides], dtype=int)
     people = combined["patient"].astype(str).iloc[rows]
     if people.duplicated().any():
@@ -249,13 +332,17 @@ def _two_group_plan(combined: pd.DataFrame, comparison: Comparison) -> tuple[Fit
     )
     codes = np.array([sides[groups[i]] for i in rows], dtype=int)
     model = BlockModel(rows, np.zeros(len(rows), dtype=int), codes, ("intercept",), names)
+    model = batches.beside(model)
     weights = np.array([[-1.0], [1.0]])
-    reason = model.obstacle(weights[:, 0])
+    reason = batches.in_words(model.obstacle(weights[:, 0]), combined, comparison)
     return (None, reason) if reason else (FitPlan(model, (comparison,), weights), "")
 
 
 def plan_fits(
-    combined: pd.DataFrame, comparisons: list[Comparison]
+    combined: pd.DataFrame,
+    comparisons: list[Comparison],
+    shares: pd.DataFrame | None = None,
+    rule: str = BatchRule.IGNORE,
 ) -> tuple[list[FitPlan], dict[str, str]]:
     """Plan one model for all paired comparisons and one for each comparison between people.
 
@@ -265,6 +352,10 @@ def plan_fits(
         One row for each patient, state and visit (columns patient, arm, state, week).
     comparisons
         Those of the design that are supported.
+    shares
+        Of the batches in each row (`adnorm.study.batches.batch_shares`), if there are any.
+    rule
+        A `BatchRule`: batches play no part, are fixed effects, or random ones.
 
     Returns
     -------
@@ -278,14 +369,15 @@ def plan_fits(
     AdnormError
         A comparison names a design group that no sample belongs to.
     """
+    batches = _Batches(None if rule == BatchRule.IGNORE else shares, rule == BatchRule.BLOCK)
     plans: list[FitPlan] = []
-    paired, refused = _paired_plan(combined, [c for c in comparisons if c.paired])
+    paired, refused = _paired_plan(combined, [c for c in comparisons if c.paired], batches)
     if paired is not None:
         plans.append(paired)
     for comparison in comparisons:
         if comparison.paired:
             continue
-        plan, reason = _two_group_plan(combined, comparison)
+        plan, reason = _two_group_plan(combined, comparison, batches)
         if plan is None:
             refused[comparison.name] = reason
         else:
@@ -314,7 +406,7 @@ def patient_differences(
         both samples, and ``None``. For a difference of changes: the changes in the first and in
         the second arm. Between people: the values of the two groups.
     """
-    groups = _groups(combined)
+    groups = design_groups(combined)
     patients = combined["patient"].astype(str).to_numpy()
     signs = [np.sign(comparison.terms.get(group, 0.0)) for group in groups]
     plus, minus = (

@@ -6,7 +6,6 @@ values through limma; the variances are moderated over genes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -63,6 +62,8 @@ def fit_unweighted(y: np.ndarray, plan: FitPlan) -> Fit:
     import pylimma
 
     check_rank(plan.model.design, plan.model.columns)
+    if plan.model.random:
+        return _fit_precise(y, np.ones(y.shape), plan)
     fit = pylimma.lm_fit(y, plan.model.design)
     return pylimma.contrasts_fit(fit, plan.design_weights)
 
@@ -85,7 +86,7 @@ def fit_voom(
     check_rank(plan.model.design, plan.model.columns)
     chosen = {} if span is None else {"span": span, "adaptive_span": False}
     voomed = pylimma.voom(counts, plan.model.design, lib_size=library_sizes, **chosen)
-    return fit_weighted(voomed["E"], voomed["weights"], plan.model, plan.group_weights)
+    return _fit_precise(voomed["E"], voomed["weights"], plan)
 
 
 def fit_trended(y: np.ndarray, plan: FitPlan) -> Fit:
@@ -103,7 +104,41 @@ def fit_trended(y: np.ndarray, plan: FitPlan) -> Fit:
 
     check_rank(plan.model.design, plan.model.columns)
     weights = pylimma.vooma(y, plan.model.design)["weights"]
-    return fit_weighted(y, np.asarray(weights), plan.model, plan.group_weights)
+    return _fit_precise(y, np.asarray(weights), plan)
+
+
+def _fit_precise(y: np.ndarray, weights: np.ndarray, plan: FitPlan) -> Fit:
+    correlation = batch_correlation(y, plan.model) if plan.model.random else 0.0
+    return fit_weighted(y, weights, plan.model, plan.group_weights, correlation)
+
+
+#: More genes than this do not make the mean correlation within batches any surer.
+_ENOUGH_GENES = 2000
+
+
+def batch_correlation(y: np.ndarray, model: BlockModel) -> float:
+    """Correlation of samples of one batch beside patients and groups; 0 where it is not positive.
+
+    The consensus over genes, of `_ENOUGH_GENES` evenly spread ones where there are more. `y` is the
+    log2 expression of the samples of the model (genes × samples).
+
+    References
+    ----------
+    Smyth G K, Michaud J, Scott H S (2005). Bioinformatics 21:2067–2075 (duplicateCorrelation).
+    """
+    import pylimma
+
+    if model.batches is None or not len(model.kept_batches):
+        # Batches that are groups or patients have no effect of their own here.
+        return 0.0
+    fixed = model.design[:, : model.rank]
+    # Biopsies of several batches that count as one are a batch of their own here.
+    _, labels = np.unique(model.batches.to_numpy(), axis=0, return_inverse=True)
+    some = y[:: -(-len(y) // _ENOUGH_GENES)]
+    found = pylimma.duplicate_correlation(some, fixed, block=labels.ravel())
+    correlation = float(found["consensus_correlation"])
+    progress(f"correlation of samples of one batch: {correlation:.2f}")
+    return max(correlation, 0.0) if np.isfinite(correlation) else 0.0
 
 
 def moderate(fit: Fit, robust: bool) -> dict[str, np.ndarray]:
@@ -281,107 +316,68 @@ Fit: TypeAlias = dict[str, np.ndarray]
 WORKING_SET = 2_000_000
 
 
-@dataclass(frozen=True)
-class _Part:
-    """One connected component, with everything that does not depend on the gene."""
-
-    samples: np.ndarray
-    blocks: np.ndarray
-    groups: np.ndarray
-    shape: tuple[int, int]
-    order: np.ndarray
-    starts: np.ndarray
-    slots: np.ndarray
-    block_order: np.ndarray
-    block_starts: np.ndarray
-    contrasts: np.ndarray
-
-    def by_slot(self, values: np.ndarray) -> np.ndarray:
-        """Add values (genes × samples) up within block and group: genes × blocks × groups."""
-        table = np.zeros((len(values), self.shape[0] * self.shape[1]))
-        table[:, self.slots] = np.add.reduceat(values[:, self.order], self.starts, axis=1)
-        return table.reshape(len(values), *self.shape)
-
-    def by_block(self, values: np.ndarray) -> np.ndarray:
-        """Add values (genes × samples) up within blocks: genes × blocks."""
-        return np.add.reduceat(values[:, self.block_order], self.block_starts, axis=1)
-
-
-def _parts(model: BlockModel, group_weights: np.ndarray) -> list[_Part]:
-    parts = []
-    labels = model.components[1]
-    for label in np.unique(labels):
-        samples = np.flatnonzero(labels[model.groups] == label)
-        _, blocks = np.unique(model.blocks[samples], return_inverse=True)
-        present, groups = np.unique(model.groups[samples], return_inverse=True)
-        shape = (int(blocks.max()) + 1, len(present))
-        flat = blocks * shape[1] + groups
-        order = np.argsort(flat, kind="stable")
-        slots, starts = np.unique(flat[order], return_index=True)
-        block_order = np.argsort(blocks, kind="stable")
-        block_starts = np.unique(blocks[block_order], return_index=True)[1]
-        parts.append(
-            _Part(
-                samples,
-                blocks,
-                groups,
-                shape,
-                order,
-                starts,
-                slots,
-                block_order,
-                block_starts,
-                group_weights[present],
-            )
-        )
-    return parts
-
-
-def _solve_part(
-    part: _Part, y: np.ndarray, w: np.ndarray
+def _solve(
+    y: np.ndarray,
+    w: np.ndarray,
+    columns: np.ndarray,
+    penalty: np.ndarray,
+    blocks: np.ndarray,
+    contrasts: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Estimates, unscaled variances and residual sum of squares of one component."""
-    y, w = y[:, part.samples], w[:, part.samples]
-    weight = part.by_slot(w)
-    response = part.by_slot(w * y)
-    block_weight = weight.sum(axis=2)
-    share = weight / block_weight[:, :, None]
-    matrix = -np.matmul(share.transpose(0, 2, 1), weight)
-    diagonal = np.arange(part.shape[1])
-    matrix[:, diagonal, diagonal] += weight.sum(axis=1)
-    right = response.sum(axis=1) - np.einsum("gbc,gb->gc", share, response.sum(axis=2))
+    """Estimates, unscaled variances and penalized residual sums of squares of some genes.
 
-    # The first group of the component is the reference, its effect is 0.
-    contrasts = part.contrasts[1:]
+    Samples are sorted by block.
+    """
+    starts = np.unique(blocks, return_index=True)[1]
+
+    def by_block(values: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(values, starts, axis=1)
+
+    count = columns.shape[1]
+    held = np.stack([by_block(w * column) for column in columns.T], axis=2)
+    shares = held / by_block(w)[:, :, None]
+    response = w * y
+    products = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
+    matrix = (w @ products).reshape(-1, count, count)
+    matrix -= np.matmul(shares.transpose(0, 2, 1), held)
+    diagonal = np.arange(count)
+    matrix[:, diagonal, diagonal] += penalty
+    right = response @ columns - np.einsum("gbc,gb->gc", shares, by_block(response))
     sides = np.concatenate(
-        [right[:, 1:, None], np.broadcast_to(contrasts, (len(y), *contrasts.shape))], axis=2
+        [right[:, :, None], np.broadcast_to(contrasts, (len(y), *contrasts.shape))], axis=2
     )
-    solution = np.linalg.solve(matrix[:, 1:, 1:], sides)
+    solution = np.linalg.solve(matrix, sides)
     effect = solution[:, :, 0]
-    estimate = effect @ contrasts
-    variance = np.einsum("gck,ck->gk", solution[:, :, 1:], contrasts)
-
-    residual = y - np.hstack([np.zeros((len(y), 1)), effect])[:, part.groups]
-    block_mean = part.by_block(w * residual) / block_weight
-    residual -= block_mean[:, part.blocks]
-    return estimate, variance, np.einsum("gn,gn,gn->g", w, residual, residual)
+    residual = y - effect @ columns.T
+    residual -= (by_block(w * residual) / by_block(w))[:, blocks]
+    squares = np.einsum("gn,gn,gn->g", w, residual, residual) + effect**2 @ penalty
+    return effect @ contrasts, np.einsum("gck,ck->gk", solution[:, :, 1:], contrasts), squares
 
 
 def fit_weighted(
-    y: np.ndarray, weights: np.ndarray, model: BlockModel, group_weights: np.ndarray
+    y: np.ndarray,
+    weights: np.ndarray,
+    model: BlockModel,
+    group_weights: np.ndarray,
+    correlation: float = 0.0,
 ) -> Fit:
     """Fit a block model with weights for each gene and sample, and estimate contrasts exactly.
 
     Every gene has weights of its own (voom), hence a design of its own. The block effects are
     absorbed exactly (Frisch and Waugh 1933, Lovell 1963): what is left for a gene is a system as
-    small as the number of groups of one component,
+    small as the number of kept groups and batches, with Z their columns,
 
-        A = diag(Σ_b V_b) − Σ_b V_b V_bᵀ / s_b,
+        A = Zᵀ W Z − Σ_b V_b V_bᵀ / s_b,
 
-    with V_b the weights of block b by group and s_b their sum, solved for thousands of genes at
-    once. The variance of a contrast c is exactly cᵀ A⁻¹ c; limma's ``contrasts.fit`` takes the
-    correlation of the coefficients from the unweighted design instead, which is only approximate
-    under weights.
+    with V_b the weighted sums of the columns over block b and s_b the sum of its weights, solved
+    for thousands of genes at once. The variance of a contrast c is exactly cᵀ A⁻¹ c; limma's
+    ``contrasts.fit`` takes the correlation of the coefficients from the unweighted design instead,
+    which is only approximate under weights.
+
+    Random batches add (1 − ρ) / ρ to the diagonal of their columns (Henderson 1975), ρ being the
+    `correlation` of samples of one batch. At equal weights that is limma's fit with ``block`` and
+    ``correlation``; under weights, limma scales the effect of a batch by them too, which a shift
+    that all its samples share has no reason to follow.
 
     `y` is the log2 expression of the samples of the model (genes × samples), `weights` their
     positive precision, `group_weights` the contrasts of the groups (groups × contrasts), which must
@@ -391,26 +387,37 @@ def fit_weighted(
     References
     ----------
     Frisch R, Waugh F V (1933). Econometrica 1:387–401. Lovell M C (1963). J Am Stat Assoc
-    58:993–1010. Law C W et al. (2014). Genome Biology 15:R29 (voom).
+    58:993–1010. Henderson C R (1975). Biometrics 31:423–447. Law C W et al. (2014). Genome Biology
+    15:R29 (voom).
     """
     genes, n = y.shape
+    groups, batches = model.group_columns, model.batch_columns
+    if model.random and model.batches is not None:
+        # All of them: a random effect needs no reference, and none of no variance has a column.
+        batches = model.batches.to_numpy() if correlation > 0 else np.zeros((n, 0))
+    columns = np.hstack([groups, batches])
+    penalty = np.zeros(columns.shape[1])
+    if model.random and correlation > 0:
+        penalty[groups.shape[1] :] = (1 - correlation) / correlation
+    contrasts = np.zeros((columns.shape[1], group_weights.shape[1]))
+    contrasts[: groups.shape[1]] = group_weights[model.kept_groups]
     coefficients = np.zeros((genes, group_weights.shape[1]))
     variances = np.zeros_like(coefficients)
     squares = np.zeros(genes)
-    for part in _parts(model, group_weights):
-        widest = max(part.shape[0], group_weights.shape[1] + 1) * part.shape[1]
-        step = max(1, WORKING_SET // max(widest, n))
-        for start in range(0, genes, step):
-            chunk = slice(start, start + step)
-            estimate, variance, square = _solve_part(part, y[chunk], weights[chunk])
-            coefficients[chunk] += estimate
-            variances[chunk] += variance
-            squares[chunk] += square
+    step = max(1, WORKING_SET // max(columns.size, 1))
+    order = np.argsort(model.blocks, kind="stable")
+    blocks, columns = model.blocks[order], columns[order]
+    for start in range(0, genes, step):
+        chunk = slice(start, start + step)
+        coefficients[chunk], variances[chunk], squares[chunk] = _solve(
+            y[chunk][:, order], weights[chunk][:, order], columns, penalty, blocks, contrasts
+        )
     df = model.df_residual
+    share = 1 - correlation if model.random else 1.0
     return {
         "coefficients": coefficients,
-        "stdev_unscaled": np.sqrt(variances),
-        "sigma": np.sqrt(squares / df),
+        "stdev_unscaled": np.sqrt(variances * share),
+        "sigma": np.sqrt(squares / share / df),
         "df_residual": np.full(genes, float(df)),
         "Amean": y.mean(axis=1),
     }

@@ -10,6 +10,7 @@ import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import progress
+from adnorm.study.batches import batch_shares
 from adnorm.study.comparisons import average_rows, combine_biopsies, sum_rows
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class Observations:
         Effective library sizes in reads, shape (observations,); ``None`` without counts.
     facts
         ``uns["adnorm"]`` of the file.
+    batches
+        Share of each batch in each observation (`batch_shares`); ``None`` where the sheet tells no
+        batches apart.
     """
 
     samples: pd.DataFrame
@@ -45,6 +49,7 @@ class Observations:
     counts: np.ndarray | None
     library_sizes: np.ndarray | None
     facts: dict[str, Any]
+    batches: pd.DataFrame | None = None
 
     def voom_log2(self) -> np.ndarray:
         """Return log2 counts per million as voom defines them, or `log2` if there are no counts."""
@@ -127,4 +132,5 @@ def observations_of(data: AnnData, path: str) -> Observations:
         counts=counts,
         library_sizes=sizes,
         facts=dict(data.uns.get("adnorm", {})),
+        batches=batch_shares(data.obs, codes),
     )
