@@ -1,6 +1,12 @@
-"""Skin and clinic: which scores follow EASI, SCORAD and itch, and predict their own later course.
+"""Skin and clinic: which scores follow EASI, SCORAD and itch.
 
-A biopsy shows one spot and a clinical score the whole body, so correlations are weak as a rule.
+A biopsy shows one spot and a clinical score the whole body, so correlations are weak as a rule, and
+all answers are exploratory. Two questions are not asked, because one noisy biopsy at baseline
+cannot answer them (`benchmarks/calibration.md` has the figures). Whether the itch score explains
+itch beyond EASI: where both measure one truth with error, the second still helps the first, and
+only the reliability of the changes could tell that apart. Whether the first visit predicts later
+ones, drug minus placebo: a drug that only makes patients or visits more alike changes how well two
+visits agree, whether responses last or not.
 """
 
 from __future__ import annotations
@@ -15,14 +21,8 @@ import pandas as pd
 from scipy import stats
 
 from adnorm.base.tables import NAME_COLUMNS
-from adnorm.index.ratio import (
-    bca_interval,
-    bootstrap_weights,
-    influence,
-    jackknife_weights,
-    small_sample_quantile,
-)
-from adnorm.study.comparisons import BASELINE, number
+from adnorm.effects.fit import adjust_by_family
+from adnorm.study.comparisons import BASELINE
 from adnorm.study.config import IndexSettings
 from adnorm.study.vocabulary import Arm, ClinicStatus, DerivedScore, State
 
@@ -30,11 +30,10 @@ from adnorm.study.vocabulary import Arm, ClinicStatus, DerivedScore, State
 Row: TypeAlias = dict[str, str | float]
 COLUMNS = [
     *("question", "arm", "week", "score", "clinical", "statistic"),
-    *("estimate", "lower", "upper", "p_value", "n", "status", "reason"),
+    *("estimate", "lower", "upper", "p_value", "fdr", "n", "status", "reason"),
 ]
 CLINICAL = ("easi", "scorad", "itch_nrs")
-#: Patients that an estimate needs besides one for each covariate of each arm; with fewer,
-#: resamples hold so few different patients that their correlations are ±1.
+#: Patients that an estimate needs besides one for each covariate of each arm.
 FEWEST = 8
 ITCH_SCORES = ("itch_core_skin_up", DerivedScore.ITCH_MINUS_TH2)
 #: With fewer visits, a correlation of visits within patients is only one of changes.
@@ -57,8 +56,6 @@ class Clinic:
     #: trajectories.tsv.
     responses: pd.DataFrame
     confidence: float
-    draws: int
-    seed: int
 
     @property
     def visits(self) -> list[float]:
@@ -72,7 +69,6 @@ def read_clinic(
     samples: pd.DataFrame,
     trajectories: pd.DataFrame,
     settings: IndexSettings,
-    seed: int,
 ) -> Clinic:
     """Put scores and clinical values of the same visits together.
 
@@ -95,8 +91,6 @@ def read_clinic(
         [column for column in CLINICAL if clinical[column].notna().any()],
         trajectories,
         settings.confidence,
-        settings.bootstrap,
-        seed,
     )
 
 
@@ -140,7 +134,6 @@ class Question:
         given: tuple[str, ...],
     ) -> Iterator[Row]:
         """Correlate two columns given others, at every visit, overall and by arm."""
-        clinic = self.clinic
         for arm, week, patients in _by_visit(rows):
             known = patients.dropna(subset=[*compared, *given])
             arms = max(known["arm"].nunique(), 1)
@@ -152,9 +145,7 @@ class Question:
                     known[compared[1]].to_numpy(),
                     known[list(given)].to_numpy(),
                     known["arm"].to_numpy(),
-                    clinic.confidence,
-                    clinic.draws,
-                    clinic.seed,
+                    self.clinic.confidence,
                 )
             yield self.row(arm, week, score, clinical, found, least)
 
@@ -189,7 +180,7 @@ class Question:
         if not np.isfinite(found.estimate):
             return self.empty(ClinicStatus.NOT_AVAILABLE, "one of the values never varies", **facts)
         numbers = {key: getattr(found, key) for key in ("estimate", "lower", "upper", "p_value")}
-        status = {"status": ClinicStatus.OK, "reason": ""}
+        status = {"status": ClinicStatus.EXPLORATORY, "reason": ""}
         return {"question": self.name, **facts, **numbers, **status}
 
     def empty(self, status: ClinicStatus, reason: str, **facts: str | float) -> Row:
@@ -205,9 +196,14 @@ class Question:
 
 
 def concordance_table(clinic: Clinic) -> pd.DataFrame:
-    """Answer all `QUESTIONS`; one that cannot be asked has a row that says why."""
+    """Answer all `QUESTIONS`; one that cannot be asked has a row that says why.
+
+    ``fdr`` adjusts the p-values of one question over its scores, clinical values, visits and arms.
+    """
     rows = [row for question in QUESTIONS for row in question(clinic)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table["fdr"] = adjust_by_family(table["p_value"].to_numpy(), table["question"].to_numpy())
+    return table
 
 
 def baseline_with_clinic(clinic: Clinic) -> Iterator[Row]:
@@ -232,36 +228,25 @@ def change_with_clinic(clinic: Clinic) -> Iterator[Row]:
 
 
 def repeated_measures(clinic: Clinic) -> Iterator[Row]:
-    """Correlation of score and clinical value over the visits of each patient."""
-    ask = Question(clinic, "repeated_measures", "repeated-measures correlation")
+    """Correlation of score and clinical value over the visits of each patient.
+
+    What the patients of an arm have in common at a visit is taken out: if all improve, everything
+    falls together.
+    """
+    ask = Question(clinic, "repeated_measures", "repeated-measures correlation given visit")
     yield from ask.missing(CLINICAL, visits=FEWEST_VISITS - 1)
     for name, rows in clinic.scores.items() if len(clinic.visits) >= FEWEST_VISITS - 1 else ():
         for column in clinic.available:
             for arm, patients in _by_arm(rows):
                 known = patients.dropna(subset=["score", column])
-                x, y = (known[c].to_numpy() for c in ("score", column))
                 found = repeated_measures_correlation(
-                    x, y, known["patient"].to_numpy(), clinic.confidence
+                    known["score"].to_numpy(),
+                    known[column].to_numpy(),
+                    known[["patient", "week", "arm"]],
+                    clinic.confidence,
                 )
-                yield ask.row(arm, np.nan, name, column, found, FEWEST)
-
-
-def itch_beyond_easi(clinic: Clinic) -> Iterator[Row]:
-    """Does the itch score explain the change of itch beyond the change of EASI?"""
-    ask = Question(clinic, "itch_beyond_easi", "standardized slope")
-    absent = list(ask.missing(("easi", "itch_nrs"), visits=1))
-    yield from absent
-    for name in ITCH_SCORES if not absent else ():
-        if name not in clinic.scores:
-            continue
-        columns = ["itch_nrs_decrease", "score_decrease", "easi_decrease"]
-        for arm, week, patients in _by_visit(decreases(clinic.scores[name])):
-            known = patients.dropna(subset=columns)
-            y, x, given = (known[c].to_numpy() for c in columns)
-            found = standardized_slope(
-                y, x, given[:, None], known["arm"].to_numpy(), clinic.confidence
-            )
-            yield ask.row(arm, week, name, "itch_nrs", found, FEWEST + known["arm"].nunique())
+                least = FEWEST + max(known["arm"].nunique(), 1) - 1
+                yield ask.row(arm, np.nan, name, column, found, least)
 
 
 def agreement(clinic: Clinic, question: str, outcome: str) -> Iterator[Row]:
@@ -288,31 +273,12 @@ def agreement(clinic: Clinic, question: str, outcome: str) -> Iterator[Row]:
                 yield row | {"reason": row["reason"] or reason}
 
 
-def early_predicts_late(clinic: Clinic) -> Iterator[Row]:
-    """Does the decrease at the first visit predict later ones, given baseline and arm?
-
-    The baseline biopsy is a noisy measure of the patient's level, so a level that lasts makes both
-    visits agree even if the responses to treatment do not.
-    """
-    ask = Question(clinic, "early_predicts_late", "partial Spearman correlation")
-    yield from ask.missing((), visits=2)
-    for name, rows in clinic.scores.items() if len(clinic.visits) > 1 else ():
-        first, wide = clinic.visits[0], decreases(rows)
-        early = wide.loc[wide["week"] == first, ["patient", "score_decrease"]]
-        late = wide[wide["week"] > first].merge(early, on="patient", suffixes=("", "_early"))
-        compared = ("score_decrease_early", "score_decrease")
-        clinical = f"own score at week {number(first)}"
-        yield from ask.correlate(late, name, clinical, compared, ("score_0",))
-
-
 QUESTIONS: tuple[Callable[[Clinic], Iterator[Row]], ...] = (
     baseline_with_clinic,
     change_with_clinic,
     repeated_measures,
-    itch_beyond_easi,
     partial(agreement, question="easi75_agreement", outcome="EASI-75"),
     partial(agreement, question="scorad50_agreement", outcome="SCORAD-50"),
-    early_predicts_late,
 )
 
 
@@ -405,7 +371,7 @@ def _bins_of(clinic: Clinic, outcome: str) -> Iterator[Row]:
                     "share": found.estimate,
                     "lower": found.lower,
                     "upper": found.upper,
-                    "status": ClinicStatus.OK if found.n else ClinicStatus.TOO_FEW,
+                    "status": ClinicStatus.EXPLORATORY if found.n else ClinicStatus.TOO_FEW,
                     "reason": note if found.n else "no patient in this bin",
                 }
 
@@ -437,150 +403,169 @@ def partial_spearman(
     covariates: np.ndarray,
     arm: np.ndarray,
     confidence: float,
-    draws: int,
-    seed: int,
 ) -> Association:
     """Rank correlation of two quantities given covariates and arm.
 
-    All values are ranked; within each arm the ranks are centred and freed of the ranks of the
-    covariates; what is left is correlated over all arms. One slope per arm, because a drug that
-    takes a share of the disease moves those with more of it further: one slope for all arms would
-    find an association where there is none (10 to 22 % of simulated trials at 5 %). The interval is
-    a BCa bootstrap of patients within arms that ranks every resample anew; the p-value is that of
-    the t distribution. `covariates` have the shape (patients, k); k may be 0.
+    Within each arm all values are ranked, and the ranks are freed of those of the covariates; what
+    is left is correlated over all arms. One slope per arm, because a drug that takes a share of the
+    disease moves those with more of it further; ranks within the arm, because patients of a drug
+    differ more in both quantities than those of placebo, and would then count more often than they
+    are there. Interval and p-value are those of `_from_patients`, with the residual degrees of
+    freedom of each arm.
+
+    Parameters
+    ----------
+    first, second, arm
+        Shape (patients,).
+    covariates
+        Shape (patients, k); k may be 0.
+    confidence
+        Of the interval.
 
     References
     ----------
-    Kendall M G (1942). Biometrika 32:277–283; Efron B (1987). J Am Stat Assoc 82:171–185.
+    Kendall M G (1942). Biometrika 32:277–283; Efron B, Stein C (1981). Ann Stat 9:586–596.
     """
-    data = np.column_stack([first, second, covariates]).astype(float).T
-    arms, strata = np.unique(arm.astype(str), return_inverse=True)
-    n = data.shape[1]
-    point = _partial(data, strata, np.ones((1, n)))
-    df = n - 2 - covariates.shape[1] * len(arms) - (len(arms) - 1)
-    if df < 1 or not np.isfinite(point[0]):
-        return _nothing(n)
-    weights = bootstrap_weights(strata, draws, np.random.default_rng(seed))
-    estimates = _partial(data, strata, weights)[:, None]
-    left_out = _partial(data, strata, jackknife_weights(n))[:, None]
-    # Where leaving out a patient leaves nothing that varies, it says nothing about acceleration.
-    left_out = np.where(np.isfinite(left_out), left_out, point[0])
-    influences, acceleration = influence(left_out, strata)
-    quantile, _ = small_sample_quantile(influences, strata, np.bincount(strata), confidence)
-    lower, upper = bca_interval(estimates, point, acceleration, quantile)
-    p_value = _correlation_p(point[0], df)
-    return Association(float(point[0]), float(lower[0]), float(upper[0]), p_value, n)
+    data = np.column_stack([first, second, covariates]).astype(float)
+    arms = [_ranked(data[arm == name]) for name in np.unique(arm)]
+    return _from_patients(arms, 1 + covariates.shape[1], False, confidence)
 
 
-def _weighted_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Midranks of patients drawn as often as the weights say, shape of `weights`."""
-    distinct, place = np.unique(values, return_inverse=True)
-    drawn = weights @ np.eye(len(distinct))[place]
-    return (np.cumsum(drawn, axis=1) - (drawn - 1) / 2)[:, place]
+def _ranked(values: np.ndarray) -> np.ndarray:
+    """Sums of products of the ranks of one arm: of all patients, then without each of them."""
+    n, columns = values.shape
+    if n < 2:
+        return np.zeros((n + 1, columns, columns))
+    others = np.arange(n - 1) + (np.arange(n - 1) >= np.arange(n)[:, None])
 
+    def products(chosen: np.ndarray) -> np.ndarray:
+        # Divided by their number, so that a patient counts the same in small and in large arms.
+        ranks = stats.rankdata(chosen, axis=1) / (chosen.shape[1] + 1)
+        ranks -= ranks.mean(axis=1, keepdims=True)
+        return np.swapaxes(ranks, 1, 2) @ ranks
 
-def _partial(data: np.ndarray, strata: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Partial rank correlation of the first two rows of `data` under each row of weights."""
-    membership = np.eye(strata.max() + 1)[strata]
-    counts = np.maximum(weights @ membership, 1)
-
-    def centred(values: np.ndarray) -> np.ndarray:
-        ranks = _weighted_ranks(values, weights)
-        return ranks - ((weights * ranks) @ membership / counts)[:, strata]
-
-    def product(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-        return (weights * one * two) @ membership
-
-    ranks = [centred(values) for values in data]
-    covariates = ranks[2:]
-    for i, direction in enumerate(covariates):
-        length = product(direction, direction)
-        # A covariate that does not vary, or repeats another, has nothing to take away.
-        safe = np.where(length > counts**3 * 1e-12, length, np.inf)
-        for other in (*ranks[:2], *covariates[i + 1 :]):
-            other -= (product(other, direction) / safe)[:, strata] * direction
-    first, second = ranks[0], ranks[1]
-    scale = weights.sum(axis=1) ** 3 * 1e-12
-    squares = product(first, first).sum(axis=1), product(second, second).sum(axis=1)
-    varies = (squares[0] > scale) & (squares[1] > scale)
-    length = np.sqrt(np.where(varies, squares[0] * squares[1], 1.0))
-    correlation = np.clip(product(first, second).sum(axis=1) / length, -1, 1)
-    return np.where(varies, correlation, np.nan)
-
-
-def _correlation_p(value: float, df: int) -> float:
-    """Two-sided p-value of a correlation by the t distribution."""
-    if abs(value) >= 1:
-        return 0.0
-    return float(2 * stats.t.sf(abs(value) * np.sqrt(df / (1 - value**2)), df))
+    return np.concatenate([products(values[None]), products(values[others])])
 
 
 def repeated_measures_correlation(
-    first: np.ndarray, second: np.ndarray, patient: np.ndarray, confidence: float
+    first: np.ndarray, second: np.ndarray, visits: pd.DataFrame, confidence: float
 ) -> Association:
     """Correlation within patients over visits: do the two rise and fall together?
 
-    All arrays have shape (observations,); patients with one observation say nothing and are left
-    out. The interval is that of Fisher's transformation.
+    The mean of each patient, and that of each visit of an arm, are taken out. Patients with one
+    observation say nothing and are left out. Interval and p-value (`_from_patients`) count patients
+    and not observations: a patient whose skin improves more than that of others does so at all
+    later visits.
+
+    Parameters
+    ----------
+    first, second
+        Shape (observations,).
+    visits
+        patient, week and arm of the observations, one arm for each patient.
+    confidence
+        Of the interval.
 
     References
     ----------
     Bland J M, Altman D G (1995). BMJ 310:446; Bakdash J Z, Marusich L R (2017). Front Psychol
     8:456.
     """
-    _, code, counts = np.unique(patient.astype(str), return_inverse=True, return_counts=True)
+    raw = np.column_stack([first, second]).astype(float)
+    who, week, arm = (visits[column].to_numpy() for column in ("patient", "week", "arm"))
+    _, code, counts = np.unique(who, return_inverse=True, return_counts=True)
     kept = counts[code] > 1
-    patients, code = np.unique(code[kept], return_inverse=True)
-    n, df = len(patients), int(kept.sum()) - len(patients) - 1
-    if df < 2:
-        return _nothing(n)
-    size = np.bincount(code)
-    x, y = (v[kept] - (np.bincount(code, v[kept]) / size)[code] for v in (first, second))
-    noise = [1e-20 * max((v**2).sum(), 1e-300) for v in (first, second)]
-    if (x**2).sum() <= noise[0] or (y**2).sum() <= noise[1]:
-        return _nothing(n)
-    r = float(np.clip((x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum()), -1, 1))
-    margin = stats.norm.ppf(0.5 + confidence / 2) / np.sqrt(df - 1)
-    centre = np.arctanh(np.clip(r, -1 + 1e-15, 1 - 1e-15))
-    lower, upper = np.tanh(centre - margin), np.tanh(centre + margin)
-    return Association(r, float(lower), float(upper), _correlation_p(r, df), n)
+    raw, week, arm = raw[kept], week[kept], arm[kept]
+    patients, first_row, code = np.unique(code[kept], return_index=True, return_inverse=True)
+    member = (code == np.arange(len(patients))[:, None]).astype(float)
+    columns = np.column_stack([raw, week[:, None] == np.unique(week)])
+    within = columns - (member @ columns / member.sum(axis=1, keepdims=True))[code]
+    # A mean of equal values can differ from them by rounding.
+    within[:, :2][np.abs(within[:, :2]) <= 1e-12 * np.abs(raw)] = 0.0
+    own = np.einsum("po,oi,oj->pij", member, within, within, optimize=True)
+    arm = arm[first_row]
+    sums = [own[arm == name] for name in np.unique(arm)]
+    arms = [np.concatenate([each.sum(axis=0)[None], each.sum(axis=0) - each]) for each in sums]
+    return _from_patients(arms, 1, True, confidence)
 
 
-def standardized_slope(
-    outcome: np.ndarray,
-    predictor: np.ndarray,
-    given: np.ndarray,
-    arm: np.ndarray,
-    confidence: float,
-) -> Association:
-    """Slope of an outcome on a predictor beyond other predictors and arm, by least squares.
+def _given_others(products: np.ndarray) -> np.ndarray:
+    """Least squares of the first two columns on the others, from sums of products (…, k, k).
 
-    Outcome and predictor (patients,) are divided by their standard deviation; `given` has the shape
-    (patients, k). The interval is that of the t distribution.
+    The sums of squares of what is left, and of their product: (…, 3).
     """
-    n, codes = len(outcome), np.unique(arm.astype(str), return_inverse=True)[1]
-    spreads = np.std(outcome, ddof=1), np.std(predictor, ddof=1)
-    if min(spreads) <= 0:
+    pair, across, given = products[..., :2, :2], products[..., :2, 2:], products[..., 2:, 2:]
+    # A covariate that does not vary, or repeats another, has nothing to take away.
+    inverse = np.linalg.pinv(given, rcond=1e-10, hermitian=True)
+    left = pair - across @ inverse @ np.swapaxes(across, -1, -2)
+    squares = np.diagonal(left, axis1=-2, axis2=-1)
+    varies = squares > 1e-10 * np.diagonal(pair, axis1=-2, axis2=-1)
+    product = np.where(varies.all(axis=-1), left[..., 0, 1], 0.0)
+    return np.concatenate([np.where(varies, squares, 0.0), product[..., None]], axis=-1)
+
+
+def _correlation(sums: np.ndarray) -> np.ndarray:
+    """Correlation of two squares and a product, (…, 3); NaN where one does not vary."""
+    length = np.sqrt(sums[..., 0] * sums[..., 1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(length > 0, np.clip(sums[..., 2] / length, -1, 1), np.nan)
+
+
+def _from_patients(
+    arms: list[np.ndarray], taken: int, tails: bool, confidence: float
+) -> Association:
+    """Correlation over arms, with interval and p-value of one standard error of Fisher's z.
+
+    The standard error is that of the jackknife: every patient is left out once, arm by arm. It
+    follows what the values do, where formulas take them for normal ones (of skewed values with a
+    correlation of 0.7, the interval of Bonett and Wright covers 90 %).
+
+    An arm is the sums of products that `_given_others` takes: of all its patients, then without
+    each of them. The `taken` coefficients that are fitted in it make a patient who is left out
+    move the rest more, so that the jackknife's n − 1 is n − `taken`. Values that may have long
+    tails (`tails`) take the t quantile of Welch and Satterthwaite.
+    """
+    sums = [_given_others(arm) for arm in arms]
+    total, n = sum(part[0] for part in sums), sum(len(part) - 1 for part in sums)
+    r = float(_correlation(np.asarray(total))) if sums else np.nan
+    if not np.isfinite(r):
         return _nothing(n)
-    others = np.column_stack([np.eye(codes.max() + 1)[codes], given])
-    both = np.column_stack([outcome, predictor]) / spreads
-    coefficients, _, rank, _ = np.linalg.lstsq(others, both, rcond=None)
-    y, x = (both - others @ coefficients).T
-    df = n - int(rank) - 1
-    if df < 1 or (x**2).sum() < 1e-12:
-        return _nothing(n)
-    slope = float((x * y).sum() / (x**2).sum())
-    error = np.sqrt(((y - slope * x) ** 2).sum() / df / (x**2).sum())
+    # Half of the smallest step that a rank correlation can be away from 1.
+    most = 1 - 6 / (n**3 - n)
+    z = np.arctanh(np.clip(r, -most, most))
+    variances, freedom = np.zeros(len(sums)), np.ones(len(sums))
+    for i, part in enumerate(sums):
+        patients = len(part) - 1
+        found = _correlation(total - part[0] + part[1:])
+        # Where leaving out a patient leaves nothing that varies, it says nothing.
+        left_out = np.arctanh(np.clip(np.where(np.isfinite(found), found, r), -most, most))
+        squares = ((left_out - left_out.mean()) ** 2).sum()
+        variances[i] = max(patients - taken, 0) / patients * squares
+        freedom[i] = max(patients - 1, 1)
+    error = np.sqrt(variances.sum())
+    df = np.inf
+    if error < 1e-9:
+        # All in one order, whoever is left out: the error by Bonett and Wright at 1.
+        error = np.sqrt(1.5 / max(n - taken * len(sums) - 2, 1))
+    elif tails:
+        df = variances.sum() ** 2 / (variances**2 / freedom).sum()
     margin = stats.t.ppf(0.5 + confidence / 2, df) * error
-    p_value = float(2 * stats.t.sf(abs(slope) / error, df)) if error > 0 else 0.0
-    return Association(slope, slope - margin, slope + margin, p_value, n)
+    lower, upper = min(np.tanh(z - margin), r), max(np.tanh(z + margin), r)
+    return Association(r, float(lower), float(upper), float(2 * stats.t.sf(abs(z) / error, df)), n)
 
 
 def kappa(first: np.ndarray, second: np.ndarray, confidence: float) -> Association:
-    """Cohen's kappa of two yes/no judgements of the same patients.
+    """Cohen's kappa of two yes/no judgements of the same patients; there is no p-value.
 
-    The interval rests on the large-sample standard error (Fleiss, Cohen and Everitt 1969); the
-    p-value is Fisher's exact one.
+    The interval is the one by Fleiss, Cohen and Everitt of the table with one patient more in each
+    of its four cells. As it stands in textbooks, it covers as little as 22 % of the time with 8
+    patients and 62 % with 30, and shrinks to a point where all agree; with the four patients it
+    covers 92 % of the time at worst.
+
+    References
+    ----------
+    Fleiss J L, Cohen J, Everitt B S (1969). Psychol Bull 72:323–327; Agresti A, Caffo B (2000). Am
+    Stat 54:280–288 (the four patients).
     """
     from statsmodels.stats.inter_rater import cohens_kappa
 
@@ -588,10 +573,10 @@ def kappa(first: np.ndarray, second: np.ndarray, confidence: float) -> Associati
     table = np.array([[np.sum((first == a) & (second == b)) for b in (0, 1)] for a in (0, 1)])
     if min(table.sum(axis=0).min(), table.sum(axis=1).min()) == 0:
         return _nothing(n)
-    found = cohens_kappa(table)
-    margin = stats.norm.ppf(0.5 + confidence / 2) * np.sqrt(max(found.var_kappa, 0.0))
-    limits = max(found.kappa - margin, -1.0), min(found.kappa + margin, 1.0)
-    return Association(found.kappa, *limits, float(stats.fisher_exact(table).pvalue), n)
+    found, added = cohens_kappa(table).kappa, cohens_kappa(table + 1)
+    margin = stats.norm.ppf(0.5 + confidence / 2) * np.sqrt(added.var_kappa)
+    limits = max(added.kappa - margin, -1.0), min(added.kappa + margin, 1.0)
+    return Association(found, *limits, np.nan, n)
 
 
 def proportion(yes: np.ndarray, confidence: float) -> Association:
