@@ -21,6 +21,7 @@ import pandas as pd
 
 from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.logs import get_logger
 from adnorm.study.comparisons import average_rows, combine_biopsies
 from adnorm.study.config import EffectsSettings, IndexSettings, ScoresSettings
 from adnorm.study.gene_sets import GeneSet
@@ -181,6 +182,7 @@ def fit_paired_effects(
     minimum_pairs: int = 3,
     count_model: Literal["voom", "log2", "deseq2"] = "voom",
     assay: Literal["rna-seq", "microarray"] | None = None,
+    batch: Literal["ignore", "covariate", "block"] = "covariate",
 ) -> pd.DataFrame:
     """Estimate every comparison that the design supports, for every gene, patients as blocks.
 
@@ -197,6 +199,10 @@ def fit_paired_effects(
     assay
         What measured values without counts: the variance of log2 RNA-seq follows the level of a
         gene. Results of the workflow say it themselves, and are not contradicted.
+    batch
+        What becomes of the column ``batch`` of ``obs``, if there is one: fixed effects, random
+        ones, or nothing. Comparisons that cannot be told from a batch are left out, with a warning,
+        unless batches are ignored.
 
     Returns
     -------
@@ -229,9 +235,8 @@ def fit_paired_effects(
     data.obs = _sheet(data.obs)
     if placebo_arm is not None:
         _known_arm(placebo_arm, data.obs)
-    settings = check(
-        EffectsSettings, {"count_model": count_model, "minimum_pairs": minimum_pairs}, "arguments"
-    )
+    given = {"count_model": count_model, "minimum_pairs": minimum_pairs, "batch": batch}
+    settings = check(EffectsSettings, given, "arguments")
     facts = dict(data.uns.get("adnorm", {}))
     if assay and facts.get("assay", assay) != assay:
         raise AdnormError(
@@ -246,7 +251,9 @@ def fit_paired_effects(
     data.uns["adnorm"] = facts | {"assay": str(measured_by)}
     found = observations_of(data, "data")
     supported = derive_design(data.obs, placebo_arm, settings.minimum_pairs).supported
-    plans, _ = plan_fits(found.combined, supported)
+    plans, refused = plan_fits(found.combined, supported, found.batches, settings.batch)
+    for name, reason in sorted(refused.items()):
+        get_logger().warning("contrast '%s' is left out: %s", name, reason)
     return fit_effects(found, plans, settings)
 
 
@@ -257,14 +264,13 @@ def normalization_index(
     reference: Literal["nonlesional", "healthy"] = "nonlesional",
     placebo_arm: str | None = None,
     confidence: float = 0.95,
-    bootstrap: int = 2000,
-    seed: int = 1,
+    randomised: bool = True,
 ) -> pd.DataFrame:
     """Say for every arm, visit and score how much of the disease effect is gone.
 
     NI = mean(LS_0 − LS_t) / mean(LS_0 − reference_0): 0 is no change, 1 the level of the reference,
-    below 0 worse, above 1 beyond it; dNI is NI − NI on placebo. Several biopsies of one patient,
-    state and visit count as one.
+    below 0 worse, above 1 beyond it; dNI is the difference from placebo given the baseline. Several
+    biopsies of one patient, state and visit count as one.
 
     Parameters
     ----------
@@ -281,17 +287,16 @@ def normalization_index(
         it is ``data.uns["adnorm"]["placebo_arm"]``.
     confidence
         Level of the intervals.
-    bootstrap
-        Resamples of patients behind an interval, at least 200.
-    seed
-        Of the resamples.
+    randomised
+        Whether patients were randomised to the arms; else every arm has its own disease effect, and
+        none is compared with placebo.
 
     Returns
     -------
     DataFrame
         One row for each arm, visit and name: ni with lower and upper, dni, patients, and status; a
-        row without a number has a reason code and a sentence. The columns are those of index.tsv
-        but for ``basis``.
+        row without a number has a reason code and a sentence. The columns are those of
+        index.tsv.
 
     Raises
     ------
@@ -332,9 +337,10 @@ def normalization_index(
                 ReasonCode.UNSIGNED,
                 "its genes have no direction",
             )
-    settings = check(IndexSettings, {"confidence": confidence, "bootstrap": bootstrap}, "arguments")
-    table = compute(values, combined, reference, placebo_arm, settings, seed, names)
-    table = table.drop(columns="basis", errors="ignore")
+    settings = check(IndexSettings, {"confidence": confidence}, "arguments")
+    table = compute(
+        values, combined, reference, placebo_arm, settings, names, randomised=randomised
+    )
     texts = table.select_dtypes("object")
     return table.assign(**{str(column): texts[column].map(_plain) for column in texts})
 

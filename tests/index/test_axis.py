@@ -7,14 +7,17 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from adnorm.base.errors import AdnormError
+from adnorm.effects.fit import benjamini_hochberg
 from adnorm.effects.observations import Observations
 from adnorm.index.axis import (
     COLUMNS,
     assign_folds,
     axis_scores,
     dependence,
+    disease_axis,
     excluded_genes,
     fit_crossfit_axis,
     published_axis,
@@ -125,9 +128,9 @@ def test_score_is_the_signed_sum_centred_at_nonlesional_skin_and_the_index_is_pl
     names = pd.DataFrame(
         {"level": "published_axis", "reason_code": "", "reason": ""}, index=["core"]
     )
-    settings = IndexSettings(bootstrap=200, primary=("global",))
+    settings = IndexSettings(primary=("global",))
     values = pd.DataFrame({"core": axis.scores})
-    found = normalization_index(values, data.combined, "nonlesional", "", settings, 1, names)
+    found = normalization_index(values, data.combined, "nonlesional", "", settings, names)
     row = found.iloc[0]
     assert row["level"] == "published_axis"
     assert row["lower"] < 0.6 < row["upper"]
@@ -427,3 +430,187 @@ def test_the_literal_index_flatters_a_useless_drug_and_says_so(useless_drug):
     for share in (0.02, 0.10):
         assert (useless_drug[share]["literal_fdr"] > 0).mean() > 0.6
         assert useless_drug[share]["note"].str.startswith("circular").all()
+
+
+# ---------------------------------------------------------------- the table of a cross-fitted axis
+
+
+def pairs_of(log2):
+    """Lesional − non-lesional differences of `clear_trial`, patients × genes."""
+    size = log2.shape[1] // 3
+    return (log2[:, :size] - log2[:, size : 2 * size]).T
+
+
+def test_the_effects_of_a_crossfit_axis_are_those_of_limma(strong_trial):
+    """By limma's own fit of an intercept to the differences, and its moderated t."""
+    import pylimma
+
+    genes, log2, observations = strong_trial
+    # Genes of unequal variance; if all were equal, the prior would have infinitely many degrees.
+    log2 = log2 * np.sqrt(6 / np.random.default_rng(9).chisquare(6, (300, 1)))
+    pairs = pairs_of(log2)
+    table = crossfit((genes, log2, observations)).table
+    fit = pylimma.e_bayes(pylimma.lm_fit(pairs.T, np.ones((len(pairs), 1))))
+    np.testing.assert_allclose(table["effect"], pairs.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(table["p_value"], fit["p_value"][:, 0], rtol=1e-8)
+    np.testing.assert_allclose(table["fdr"], benjamini_hochberg(fit["p_value"][:, 0]), rtol=1e-8)
+    margin = stats.t.ppf(0.975, fit["df_total"]) * np.sqrt(fit["s2_post"] / len(pairs))
+    np.testing.assert_allclose(table["upper"] - table["effect"], margin, rtol=1e-8)
+    np.testing.assert_allclose(table["effect"] - table["lower"], margin, rtol=1e-8)
+    assert set(table["cohorts"]) == {1}
+
+
+def test_the_interval_of_a_crossfit_axis_ends_at_zero_where_confidence_is_one_minus_p(strong_trial):
+    table = crossfit(strong_trial).table.set_index("gene")
+    for gene in ("G100", "G200", "G250"):
+        row = table.loc[gene]
+        touching = crossfit(strong_trial, confidence=1 - row["p_value"]).table.set_index("gene")
+        end = "lower" if row["effect"] > 0 else "upper"
+        assert touching.loc[gene, end] == pytest.approx(0, abs=1e-9)
+        assert (row["lower"] > 0 or row["upper"] < 0) == (row["p_value"] < 0.05)
+
+
+def test_the_weight_of_a_crossfit_gene_is_the_mean_over_folds(strong_trial):
+    axis = crossfit(strong_trial)
+    order = np.argsort(strong_trial[0])
+    assert axis.weights.shape == (300, 5)
+    np.testing.assert_allclose(axis.table["weight"], axis.weights[order].mean(axis=1))
+
+
+def test_the_weight_of_a_fold_is_the_effect_over_the_moderated_variance_of_the_others(strong_trial):
+    import pylimma
+
+    _, log2, _ = strong_trial
+    axis = crossfit(strong_trial)
+    for code in range(5):
+        training = pairs_of(log2)[axis.fold.sort_index().to_numpy() != code]
+        moderated = pylimma.squeeze_var(training.var(axis=0, ddof=1), len(training) - 1)["var_post"]
+        expected = training.mean(axis=0) / moderated
+        # The largest are cut; all others are given exactly.
+        weights = axis.weights[:, code]
+        inside = (weights != 0) & (np.abs(weights) < np.abs(weights).max())
+        assert inside.sum() > 30
+        units = expected[inside][0] / weights[inside][0]
+        np.testing.assert_allclose(units * weights[inside], expected[inside], rtol=1e-9)
+        # In units in which the disease effect of those who trained it is 1.
+        assert training.mean(axis=0) @ weights == pytest.approx(1)
+
+
+def test_two_pairs_describe_an_axis_and_one_does_not(strong_trial):
+    genes, log2, observations = strong_trial
+    for patients, described in ((2, True), (1, False)):
+        keep = observations["patient"].isin([f"p{i:02d}" for i in range(patients)]).to_numpy()
+        axis = crossfit((genes, log2[:, keep], observations[keep].reset_index(drop=True)))
+        assert not axis.weights.any()
+        assert axis.table["effect"].notna().all() == described
+        assert axis.reason.startswith(f"{patients} patients")
+
+
+@pytest.mark.parametrize(("patients", "folds", "trained"), [(4, 4, True), (3, 3, False)])
+def test_a_fold_is_trained_on_three_patients_at_least(patients, folds, trained):
+    disease = np.repeat([6.0, 0.0], [40, 260])
+    genes, states = np.array([f"G{i:03d}" for i in range(300)]), ["lesional", "nonlesional"]
+    rng = np.random.default_rng(5)
+    values = [rng.normal(d, 0.2, (patients, 300)) for d in (disease, 0.0)]
+    names = [f"p{i}" for i in range(patients)]
+    sheet = pd.DataFrame({"patient": names * 2, "state": np.repeat(states, patients)})
+    made_up = (genes, np.vstack(values).T, sheet.assign(week=0.0, arm="drug"))
+    axis = crossfit(made_up, folds=folds)
+    assert bool(axis.weights.any()) == trained
+    assert ("too few" in axis.reason) != trained
+
+
+def test_a_person_in_no_fold_is_scored_by_every_fold_as_often_as_it_has_patients():
+    """Two patients in fold 0, one in fold 1: a healthy person gets ⅔ and ⅓ of the two weights."""
+    observations = pd.DataFrame(
+        {
+            "patient": ["a", "b", "c", "a", "h"],
+            "state": ["nonlesional"] * 3 + ["lesional", "healthy"],
+            "week": 0.0,
+        }
+    )
+    log2 = np.array([[1.0, 1.0, 1.0, 3.0, 7.0]])
+    fold = pd.Series({"a": 0, "b": 0, "c": 1})
+    scores = axis_scores(log2, observations, np.array([[1.0, 10.0]]), fold)
+    np.testing.assert_allclose(scores, [0, 0, 0, 2 * 1, 6 * (2 / 3 * 1 + 1 / 3 * 10)], atol=1e-12)
+
+
+def test_weights_are_cut_at_the_99th_percentile_of_their_size():
+    weights = np.append(np.arange(1.0, 101.0), -300.0)
+    # Of 101 sizes, 1 to 100 and 300, the 99th percentile is the 100th in order: 100.
+    np.testing.assert_array_equal(winsorised(weights), np.append(np.arange(1.0, 101.0), -100.0))
+
+
+def test_two_thirds_of_the_cohorts_are_enough_for_a_sign():
+    agreeing = pd.concat(
+        [lesional_rows(c, {"A": 3.0, "B": 3.0}, error=0.1) for c in ("a", "b")]
+        + [lesional_rows("c", {"A": 3.0, "B": -0.2}, error=9.0)]
+    )
+    table = train(agreeing, ["A", "B"]).table.set_index("gene")
+    assert table["reason"].to_dict() == {"A": "", "B": ""}
+
+
+def test_a_limit_of_the_axis_is_not_itself_beyond_it():
+    """`fdr` and `minimum_effect` are limits that a gene must pass, not reach."""
+    rows = pd.concat([lesional_rows(c, {"A": 1.0, "B": 2.0}) for c in "ab"])
+    table = train(rows, ["A", "B"], minimum_effect=1.0).table.set_index("gene")
+    assert table["reason"].to_dict() == {"A": "|log2 fold change| not above 1", "B": ""}
+    rate = float(table.loc["A", "fdr"])
+    table = train(rows, ["A", "B"], minimum_effect=0.5, fdr=rate).table.set_index("gene")
+    assert table.loc["A", "reason"].startswith("FDR not below")
+
+
+def test_the_variance_of_a_gene_is_the_mean_over_the_cohorts_that_measured_it():
+    """Errors 0.1 and 0.3 of 20 pairs each: σ² = (0.2 + 1.8) / 2 = 1; a third cohort lacks it."""
+    rows = pd.concat(
+        [
+            lesional_rows("a", {"A": 2.0, "B": 9.0}, error=0.1),
+            lesional_rows("b", {"A": 2.0, "B": 9.0}, error=0.3),
+            lesional_rows("c", {"B": 9.0}, error=0.3),
+        ]
+    )
+    table = train(rows, ["A", "B"]).table.set_index("gene")
+    assert table.loc["A", "weight"] == pytest.approx(2.0 / 1.0)
+
+
+@pytest.mark.parametrize(("measured", "enough"), [(5, True), (4, False)])
+def test_the_fewest_genes_of_a_list_are_enough(measured, enough):
+    axis = published_axis(cohort(), listed(GENES[:measured]), {}, {}, *COVERAGE)
+    assert (axis.reason_code == "") == enough
+    assert bool(np.isfinite(axis.scores).all()) == enough
+
+
+@pytest.mark.parametrize(("absent", "enough"), [(5, True), (6, False)])
+def test_the_smallest_share_of_a_list_is_enough(absent, enough):
+    genes = [*GENES[:5], *(f"X{i}" for i in range(101, 101 + absent))]
+    axis = published_axis(cohort(), listed(genes), {}, {}, *COVERAGE)
+    assert (axis.reason_code == "") == enough
+
+
+def test_genes_of_composition_and_older_symbols_do_not_count_in_the_share_of_a_list():
+    """Of 13 genes 5 tell composition and 1 is an older symbol: 5 of 7 are measured."""
+    genes = [*GENES[:5], "OLD", *(f"C{i}" for i in range(101, 106)), "X101", "X102"]
+    excluded = {f"C{i}": "composition" for i in range(101, 106)}
+    axis = published_axis(cohort(), listed(genes), excluded, {"OLD": "G2"}, 5, 0.7)
+    assert axis.reason_code == ""
+    axis = published_axis(cohort(), listed(genes), excluded, {"OLD": "G2"}, 5, 0.72)
+    assert axis.reason.startswith("5 of 7 genes")
+
+
+@pytest.mark.parametrize(
+    ("teachers", "swap", "code"),
+    [("ab", "", ""), ("ab", "swapped", ""), ("a", "", ""), ("a", "swapped", "DIRECTION_")],
+)
+def test_only_an_axis_of_its_own_hangs_on_the_labels_of_a_cohort(
+    strong_trial, teachers, swap, code
+):
+    genes, log2, observations = strong_trial
+    facts = {"cohort": "judged", "disease": "atopic dermatitis", "simulated": True}
+    data = Observations(observations, observations, genes, log2, None, None, facts)
+    effects = dict(zip(genes, np.repeat([2.0, -2.0, 0.0], [20, 20, 260]), strict=True))
+    rows = pd.concat([lesional_rows(name, effects) for name in teachers])
+    axis = disease_axis(data, rows, {}, SETTINGS, 1, swap)
+    assert axis.reason_code.startswith(code) and bool(axis.reason_code) == bool(code)
+    assert np.isfinite(axis.scores).all() == (code == "")
+    assert axis.reason == (swap if code else "")
+    assert set(axis.table["source"]) == {"other cohorts" if teachers == "ab" else "cross-fit"}

@@ -44,8 +44,15 @@ def real(tmp_path_factory, repository, shared):
 
 
 def index_table(folder, cohort, **wanted):
-    table = read_table(folder / cohort / "index" / "index.tsv")
+    """All analyses of the index, with what the disease effect of each row rests on."""
+    place = folder / cohort / "index"
+    index = read_table(place / "index.tsv").assign(analysis="primary")
+    table = pd.concat([index, read_table(place / "sensitivities.tsv")], ignore_index=True)
+    basis = read_table(place / "denominators.tsv")[["reference", "name", "basis"]]
+    table = table.merge(basis, how="left", on=["reference", "name"], validate="many_to_one")
     table["status"] = table["status"].fillna("NA")
+    texts = ["reason_code", "reason", "dni_reason_code", "dni_reason"]
+    table[texts] = table[texts].fillna("")
     for column, value in wanted.items():
         table = table[table[column] == value]
     return table
@@ -110,12 +117,18 @@ def test_control_sets_have_no_index(demo, name):
 def test_sensitivity_analyses_where_they_make_sense(demo):
     expected = {
         "primary",
+        "unadjusted",
+        "sign_flips",
+        "observed_pairs",
         "completers",
+        "delta_adjusted",
         "composition_adjusted",
         "with_composition_genes",
+        "without_composition_genes",
         "literal",
     }
-    assert set(index_table(demo, "demo_jak1")["analysis"]) == expected
+    sizes = {"tmm", "median_of_ratios", "library_size"}
+    assert set(index_table(demo, "demo_jak1")["analysis"]) == expected | sizes
     table = index_table(demo, "demo_biologic")
     assert set(table["analysis"]) == expected | {"time_matched"}
     matched = table[table["analysis"] == "time_matched"]
@@ -191,7 +204,7 @@ def test_patient_scores_give_the_index(demo):
         index=["patient", "arm"], columns=["state", "week"], values="score"
     )
     disease = (wide["lesional", 0] - wide["nonlesional", 0]).mean()
-    row = index_table(place.parent, place.name, analysis="primary", name="global", week=16)
+    row = index_table(place.parent, place.name, analysis="observed_pairs", name="global", week=16)
     for arm, ni in row.set_index("arm")["ni"].items():
         change = (wide["lesional", 0] - wide["lesional", 16]).xs(arm, level="arm").dropna()
         assert change.mean() / disease == pytest.approx(ni, rel=1e-4)
@@ -442,7 +455,9 @@ def test_ruxolitinib_normalizes_its_targets_against_healthy_skin(real, name):
     assert row["lower"] > 0.5
     assert 0.8 < row["ni"] < 1.25
     assert row["lower"] < 1 < row["upper"]
-    assert row["p_value"] == pytest.approx(2 / 2**9, rel=1e-3)
+    assert row["p_value"] < 0.01
+    flips = index_table(real, "gse80342", reference="healthy", analysis="sign_flips", name=name)
+    assert flips["p_value"].item() == pytest.approx(2 / 2**9, rel=1e-3)
     assert (row["pairs"], row["lost"]) == (9, 0)
     assert "uncontrolled" in row["dni_reason"]
 
@@ -466,8 +481,9 @@ def test_ruxolitinib_has_no_index_where_the_cohort_cannot_say(real, name, code):
 
 
 def test_itch_stands_beside_itch_minus_th2(real):
-    table = index_table(real, "gse80342", reference="healthy", analysis="primary")
-    itch = table.set_index("name").loc[["itch_core_skin_up", "itch_minus_th2"]]
+    table = read_table(real / "gse80342" / "index" / "denominators.tsv")
+    table = table[table["reference"] == "healthy"].set_index("name")
+    itch = table.loc[["itch_core_skin_up", "itch_minus_th2"]]
     assert np.isfinite(itch["denominator"].astype(float)).all()
 
 
@@ -496,7 +512,7 @@ def alone(tmp_path_factory, repository):
     """One simulated trial through the stages; with no other cohort its axis is cross-fitted."""
     config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
     config["cohorts"] = ["demo_jak1"]
-    place = run(tmp_path_factory.mktemp("alone"), repository, config, bootstrap=200) / "demo_jak1"
+    place = run(tmp_path_factory.mktemp("alone"), repository, config) / "demo_jak1"
     tables = {n: read_table(place / "index" / f"{n}.tsv") for n in ("trajectories", "concordance")}
     return tables | {"truth": read_table(place / "fetch" / "truth.tsv")}
 
@@ -511,20 +527,20 @@ def test_planned_responders_respond_more(alone):
     found = of_name(alone["trajectories"]).join(planned.set_index("name")["value"], how="inner")
     assert len(found) > 30
     assert found["response"].corr(found["value"]) > 0.8
-    assert found["blup"].corr(found["value"]) > 0.8
     assert (found["method"] == MIXED).all()
     inside = (found["lower"] <= found["value"]) & (found["value"] <= found["upper"])
     assert inside.mean() >= 0.8
-    strong = found["value"] > found["value"].median()
+    # One small trial: what it says of its patients with a probability, it says rightly.
     chance = found["prob_above_half"]
-    assert chance[strong].mean() > chance[~strong].mean() + 0.3
+    assert (chance.isna() == found["not_known"].ne("")).all()
+    assert found.loc[chance > 0.8, "value"].mean() > 0.5
 
 
 def test_simulated_clinic_follows_the_skin(alone):
     table = alone["concordance"].query("arm == 'all arms' and score == 'global'")
-    fine = table[table["status"] == "ok"]
+    fine = table[table["status"] == "exploratory"]
     change = fine.query("question == 'change_with_clinic' and clinical == 'easi' and week == 12")
-    assert change["lower"].item() > 0.3
+    assert change["lower"].item() > 0.1
     together = fine.query("question == 'repeated_measures' and clinical == 'itch_nrs'")
     assert together["lower"].item() > 0.5
     assert (alone["concordance"].query("clinical == 'scorad'")["status"] == "not_available").all()

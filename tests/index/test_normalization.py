@@ -7,15 +7,20 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from adnorm.base.errors import AdnormError
-from adnorm.index.means import Group
+from adnorm.index.means import Group, PatientMean
 from adnorm.index.normalization import (
     COLUMNS,
     baseline_adjusted,
+    plan_of,
     residual_variances,
 )
-from builders.score_trials import NAMES, index, trial
+from adnorm.study.config import IndexSettings
+from adnorm.study.validation import check
+from adnorm.study.vocabulary import Multiplicity
+from builders.score_trials import NAMES, both_tables, cell, index, trial, without
 
 
 def test_no_change_is_exactly_zero():
@@ -32,9 +37,13 @@ def test_the_level_of_non_lesional_skin_is_exactly_one():
     values.loc[later] = values.loc[normal].to_numpy()
     table = index(values, observations)
     assert (table["ni"] == 1).all()
-    assert (table["closeness"] == 1).all()
     assert table[["lower", "upper"]].to_numpy() == pytest.approx(1)
-    assert table["p_value"].to_numpy() == pytest.approx(2 / 2**10)
+    assert set(table["as_reference"]) == {"yes"}
+    for name, found in table.set_index("name")["p_value"].items():
+        disease = (
+            values.loc[~normal & ~later, name].to_numpy() - values.loc[normal, name].to_numpy()
+        )
+        assert found == pytest.approx(stats.ttest_1samp(disease, 0).pvalue)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +52,6 @@ def test_the_level_of_non_lesional_skin_is_exactly_one():
 def test_a_share_of_the_way_back_is_that_share_and_is_never_clipped(remaining, expected):
     table = index(*trial(remaining=remaining))
     assert table["ni"].to_numpy() == pytest.approx(expected)
-    assert table["closeness"].to_numpy() == pytest.approx(1 - abs(1 - expected))
 
 
 def test_ratio_of_sums_by_hand():
@@ -56,12 +64,16 @@ def test_ratio_of_sums_by_hand():
         columns=["patient", "state", "week", "arm"],
     )
     values = pd.DataFrame({"x": [10.0, 1, 4, 12, 2, 9, 11, 0, 1]})
-    row = index(values, observations).iloc[0]
-    assert row["denominator"] == pytest.approx(30 / 3)
+    table, denominators = both_tables(values, observations)
+    row, effect = table.iloc[0], denominators.iloc[0]
+    assert effect["denominator"] == pytest.approx(30 / 3)
+    assert effect["standard_error"] == pytest.approx(stats.sem([9, 10, 11]))
+    interval = stats.ttest_1samp([9, 10, 11], 0).confidence_interval(0.95)
+    assert effect[["lower", "upper"]].tolist() == pytest.approx(list(interval))
     assert row["ni"] == pytest.approx((6 + 3 + 10) / 30)
-    assert row["denominator_se"] == pytest.approx(stats.sem([9, 10, 11]))
-    assert (row["pairs"], row["status"], row["interval"]) == (3, "exploratory", "fieller")
-    assert row["p_value"] == pytest.approx(2 / 8)
+    assert (row["pairs"], row["status"]) == (3, "exploratory")
+    assert row["reason"] == "exploratory: the smallest group has 3 people"
+    assert row["p_value"] == pytest.approx(stats.ttest_1samp([6, 3, 10], 0).pvalue)
 
 
 def test_healthy_reference_by_hand():
@@ -77,16 +89,17 @@ def test_healthy_reference_by_hand():
     assert set(table["arm"]) == {"drug"}
 
 
-def test_fieller_column_is_the_paired_closed_form():
+def test_the_interval_is_the_paired_closed_form():
     values, observations = trial(remaining=0.4, noise=0.5)
     row = index(values, observations).set_index("name").loc["second"]
-    by = [values["second"][(observations["state"] == s) & (observations["week"] == w)].to_numpy()
-          for s, w in (("lesional", 0), ("lesional", 4), ("nonlesional", 0))]  # fmt: skip
-    for limit in (row["fieller_lower"], row["fieller_upper"]):
+    by = [cell(values, observations, "second", state, week).to_numpy()
+          for state, week in (("lesional", 0), ("lesional", 4), ("nonlesional", 0))]  # fmt: skip
+    for limit in (row["lower"], row["upper"]):
         rest = (by[0] - by[1]) - limit * (by[0] - by[2])
         assert stats.ttest_1samp(rest, 0).pvalue == pytest.approx(0.05)
-    assert row["lower"] == pytest.approx(row["fieller_lower"], abs=0.08)
-    assert row["upper"] == pytest.approx(row["fieller_upper"], abs=0.08)
+    fall, disease = by[0] - by[1], by[0] - by[2]
+    expected = stats.sem(fall - row["ni"] * disease) / disease.mean()
+    assert row["standard_error"] == pytest.approx(expected)
 
 
 def numbers(table):
@@ -129,16 +142,16 @@ def test_names_of_patients_do_not_matter(controlled):
     assert other["dni"].to_numpy() == pytest.approx(plain["dni"].to_numpy(), nan_ok=True)
 
 
-def test_same_seed_same_bytes(controlled):
+def test_same_scores_same_bytes(controlled):
     assert index(*controlled).to_csv() == index(*controlled).to_csv()
 
 
-def test_only_patients_with_both_samples_are_in_the_numerator():
+def test_only_patients_with_both_samples_are_among_observed_pairs():
     values, observations = trial({"drug": 0.5, "placebo": 1.0}, ("drug", "placebo"))
     gone = (observations["week"] == 4) & observations["patient"].isin(["drug00", "drug01"])
-    table = index(values[~gone].reset_index(drop=True), observations[~gone].reset_index(drop=True))
+    table = index(*without(values, observations, gone), analysis="observed_pairs")
     row = table[(table["arm"] == "drug") & (table["name"] == "first")].iloc[0]
-    assert (row["pairs"], row["lost"]) == (8, 2)
+    assert (row["pairs"], row["lost"], row["estimator"]) == (8, 2, "observed pairs")
     start = (observations["week"] == 0) & (observations["state"] == "lesional")
     normal = observations["state"] == "nonlesional"
     disease = values["first"][start].to_numpy() - values["first"][normal].to_numpy()
@@ -149,13 +162,12 @@ def test_only_patients_with_both_samples_are_in_the_numerator():
 def test_completers_leave_out_who_misses_any_visit():
     values, observations = trial(0.5, weeks=(2.0, 4.0), noise=0.3)
     gone = (observations["week"] == 4) & (observations["patient"] == "drug03")
-    values, observations = (frame[~gone].reset_index(drop=True) for frame in (values, observations))
-    pairs = {
-        analysis: index(values, observations, analysis=analysis).groupby("week")["pairs"].first()
-        for analysis in ("primary", "completers")
-    }
-    assert pairs["primary"].tolist() == [10, 9]
-    assert pairs["completers"].tolist() == [9, 9]
+    values, observations = without(values, observations, gone)
+    tables = {a: index(values, observations, analysis=a) for a in ("primary", "completers")}
+    pairs = {a: table.groupby("week")["pairs"].first().tolist() for a, table in tables.items()}
+    assert pairs == {"primary": [10, 9], "completers": [9, 9]}
+    estimators = {a: set(table["estimator"]) for a, table in tables.items()}
+    assert estimators == {"primary": {"MMRM"}, "completers": {"observed pairs"}}
 
 
 def test_time_matched_reference_follows_non_lesional_skin():
@@ -172,9 +184,16 @@ def test_time_matched_reference_follows_non_lesional_skin():
     assert matched["ni"].to_numpy() == pytest.approx(0, abs=1e-12)
 
 
-def test_placebo_is_subtracted():
-    values, observations = trial({"drug": 0.3, "placebo": 0.8}, ("drug", "placebo"), noise=0.2)
-    table = index(values, observations, placebo="placebo").set_index(["arm", "name"])
+@pytest.mark.parametrize("missing", [False, True], ids=["whole", "visits missing"])
+def test_unadjusted_placebo_is_subtracted(missing):
+    values, observations = trial(
+        {"drug": 0.3, "placebo": 0.8}, ("drug", "placebo"), weeks=(4.0, 12.0), noise=0.2
+    )
+    gone = (observations["week"] == 12) & observations["patient"].isin(["drug01", "placebo05"])
+    values, observations = without(values, observations, gone & missing)
+    table = index(values, observations, placebo="placebo", analysis="unadjusted")
+    assert set(table["estimator"]) == {"MMRM" if missing else "observed pairs"}
+    table = table[table["week"] == 12].set_index(["arm", "name"])
     for name in NAMES:
         expected = table.loc[("drug", name), "ni"] - table.loc[("placebo", name), "ni"]
         assert table.loc[("drug", name), "dni"] == pytest.approx(expected)
@@ -196,11 +215,12 @@ def test_ancova_is_the_arm_coefficient_of_least_squares_over_the_disease_effect(
         fitted = sm.OLS(end.to_numpy(), design).fit()
         disease = (start - wide["nonlesional", 0.0]).to_numpy()
         row = table.loc[("drug", name)]
-        assert row["ancova"] == pytest.approx(-fitted.params[2] / disease.mean())
-        assert row["ancova_lower"] < row["ancova"] < row["ancova_upper"]
+        assert row["dni"] == pytest.approx(-fitted.params[2] / disease.mean())
+        assert row["dni_lower"] < row["dni"] < row["dni_upper"]
         # The arms are equal in size and spread, where one variance is right as well.
-        assert np.log(row["ancova_p_value"] / fitted.pvalues[2]) == pytest.approx(0, abs=0.5)
-    assert table.loc["placebo", "ancova"].isna().all()
+        assert np.log(row["p_value"] / fitted.pvalues[2]) == pytest.approx(0, abs=0.5)
+        assert (row["tested"], table.loc[("placebo", name), "tested"]) == ("dNI", "NI")
+    assert table.loc["placebo", "dni"].isna().all()
 
 
 def test_ancova_frees_the_difference_of_unequal_flares():
@@ -210,33 +230,42 @@ def test_ancova_frees_the_difference_of_unequal_flares():
     values, observations = trial(1.0, ("drug", "placebo"), 12, names=names, noise=0.2, seed=7)
     start = (observations["state"] == "lesional") & (observations["week"] == 0)
     values.loc[start] += 2 * rng.normal(size=(24, 300))
-    table = index(values, observations, placebo="placebo")
-    drug = table[(table["arm"] == "drug") & table["dni"].notna()]
+    tables = {
+        analysis: index(values, observations, placebo="placebo", analysis=analysis)
+        for analysis in ("primary", "unadjusted")
+    }
+    plain, drug = (
+        tables[analysis][(table["arm"] == "drug") & table["dni"].notna()]
+        for analysis, table in (
+            ("unadjusted", tables["unadjusted"]),
+            ("primary", tables["primary"]),
+        )
+    )
     assert len(drug) > 200
-    assert drug["ancova"].mean() == pytest.approx(0, abs=0.03)
-    assert drug["ancova"].std() < 0.7 * drug["dni"].std()
-    assert (drug["ancova_p_value"] < 0.05).mean() < 0.1
+    assert drug["dni"].mean() == pytest.approx(0, abs=0.03)
+    assert drug["dni"].std() < 0.7 * plain["dni"].std()
+    assert (drug["p_value"] < 0.05).mean() < 0.1
 
 
 def test_a_difference_whose_interval_is_unbounded_is_no_number():
     """With three placebo patients the index is bounded where the difference may not be."""
     found = []
-    for seed in range(40):
+    for seed in range(20):
         values, observations = trial(
-            {"drug": 0.5, "placebo": 1.0}, ("drug", "placebo"), 4, names=["first"],
-            noise=1.0, effect=2.4, seed=seed,
-        )  # fmt: skip
+            1.0, ("drug", "placebo"), 4, names=["first"], effect=1.0, seed=seed
+        )
         gone = (observations["patient"] == "placebo00") & (observations["week"] == 4)
-        keep = ~gone.to_numpy()
-        found.append(
-            index(values[keep].reset_index(drop=True), observations[keep].reset_index(drop=True),
-                  placebo="placebo")
-        )  # fmt: skip
+        values, observations = without(values, observations, gone)
+        late = observations["week"] == 4
+        # The drug moves all patients alike, so that the signal is sound; placebo scatters.
+        values[late & (observations["arm"] == "drug")] -= 2.0
+        scatter = np.random.default_rng(seed).normal(size=3)
+        values.loc[late & (observations["arm"] == "placebo"), "first"] += scatter
+        found.append(index(values, observations, placebo="placebo", analysis="observed_pairs"))
     table = pd.concat(found)
     for value, lower, upper in (
         ("ni", "lower", "upper"),
         ("dni", "dni_lower", "dni_upper"),
-        ("ancova", "ancova_lower", "ancova_upper"),
     ):
         given = table[value].notna()
         assert given.any()
@@ -267,12 +296,7 @@ def test_every_row_without_a_placebo_adjusted_index_says_why():
     )
     values, observations = trial(0.5, ("drug", "placebo", "untreated"), noise=0.3)
     small = (observations["arm"] != "placebo") | observations["patient"].str[-1].isin(list("0123"))
-    table = index(
-        values[small].reset_index(drop=True),
-        observations[small].reset_index(drop=True),
-        placebo="placebo",
-        names=names,
-    )
+    table = index(*without(values, observations, ~small), placebo="placebo", names=names)
     lacking = table[table["dni"].isna()]
     assert ((lacking["reason"] != "") | (lacking["dni_reason"] != "")).all()
     assert (table["dni_reason_code"] == "").all()
@@ -284,10 +308,7 @@ def test_every_row_without_a_placebo_adjusted_index_says_why():
 def test_placebo_without_the_visit_is_said():
     values, observations = trial({"drug": 0.3, "placebo": 0.8}, ("drug", "placebo"))
     gone = (observations["arm"] == "placebo") & (observations["week"] == 4)
-    table = index(
-        values[~gone].reset_index(drop=True), observations[~gone].reset_index(drop=True),
-        placebo="placebo",
-    )  # fmt: skip
+    table = index(*without(values, observations, gone), placebo="placebo")
     assert table["dni"].isna().all()
     assert table["dni_reason"].str.contains("placebo has 0 patients .* week 4").all()
     assert set(table["dni_reason_code"]) == {"TOO_FEW_PAIRS"}
@@ -306,7 +327,7 @@ def test_placebo_adjustment_is_unbiased_under_regression_to_the_mean():
     values.loc[(state == "lesional") & (week == 0)] += flare
     drug = (observations["arm"] == "drug").to_numpy() & later
     values.loc[drug] -= 0.3 * (3.0 + 1.5)
-    table = index(values, observations, placebo="placebo", bootstrap=10)
+    table = index(values, observations, placebo="placebo")
     plain, adjusted = (table.loc[table["arm"] == "drug", c].to_numpy() for c in ("ni", "dni"))
     assert plain.mean() > 0.55
     assert adjusted.mean() == pytest.approx(0.3, abs=0.01)
@@ -315,31 +336,48 @@ def test_placebo_adjustment_is_unbiased_under_regression_to_the_mean():
 def test_no_signal_gives_no_number():
     names = [f"noise{i}" for i in range(400)]
     values, observations = trial(1.0, names=names, noise=1.0, effect=0.0)
-    table = index(values, observations)
+    table, denominators = both_tables(values, observations)
     refused = table[table["status"] == "NA"]
     assert len(refused) >= 0.95 * len(table)
     assert set(refused["reason_code"]) <= {"DENOM_NOT_ESTIMABLE", "DIRECTION_CONTRADICTED"}
     assert refused["reason"].str.len().min() > 40
-    assert refused[["ni", "lower", "upper", "p_value", "dni", "closeness"]].isna().all(axis=None)
-    assert np.isfinite(refused["denominator"].astype(float)).all()
+    assert refused[["ni", "lower", "upper", "p_value", "dni"]].isna().all(axis=None)
+    assert (refused["as_reference"] == "").all()
+    numbers = ["denominator", "standard_error", "lower", "upper"]
+    assert np.isfinite(denominators[numbers].to_numpy(dtype=float)).all()
 
 
-def test_global_index_asks_for_more_than_a_set():
-    """An effect of three standard errors is enough for a set, not for the global axis."""
-    values, observations = trial(0.5, patients=16)
-    start = (observations["week"] == 0) & (observations["state"] == "lesional")
+@pytest.mark.parametrize(
+    ("strength", "status", "said"),
+    [
+        (4.9, "NA", "4.9 standard errors away from the reference over both visits, 5 are required"),
+        (5.1, "exploratory", "5.1 standard errors away"),
+        (5.9, "exploratory", "5.9 standard errors away from the reference over both visits, 6 are"),
+        (6.1, "ok", ""),
+    ],
+)
+@pytest.mark.parametrize("level", ["global", "set"])
+def test_a_weak_signal_gives_no_number_and_a_middling_one_an_exploratory_number(
+    strength, status, said, level
+):
+    """No change at all, so that the signal is the disease effect over its standard error."""
+    values, observations = trial(1.0, patients=16)
+    spread = stats.zscore(np.arange(16.0), ddof=1)
     normal = (observations["state"] == "nonlesional").to_numpy()
     base = values.loc[normal, "first"].to_numpy()
-    spread = stats.zscore(np.arange(16.0), ddof=1)
-    values.loc[start.to_numpy(), "first"] = base + 3.0 + 4 * spread
+    for week in (0, 4):
+        lesional = (~normal) & (observations["week"] == week).to_numpy()
+        values.loc[lesional, "first"] = base + strength + 4 * spread
     names = pd.DataFrame({"level": "set", "reason_code": "", "reason": ""}, index=NAMES)
-    row = index(values, observations, names=names).set_index("name").loc["first"]
-    assert row["denominator"] / row["denominator_se"] == pytest.approx(3.0)
-    assert row["status"] == "ok"
-    names.loc["first", "level"] = "global"
-    row = index(values, observations, names=names).set_index("name").loc["first"]
-    assert (row["status"], row["reason_code"]) == ("NA", "DENOM_NOT_ESTIMABLE")
-    assert "at least 4 standard errors" in row["reason"]
+    names.loc["first", "level"] = level
+    table, denominators = both_tables(values, observations, names=names)
+    row = table.set_index("name").loc["first"]
+    effect = denominators.set_index("name").loc["first"]
+    assert effect["denominator"] / effect["standard_error"] == pytest.approx(strength)
+    assert (row["status"], row["reason"].endswith(said) or said in row["reason"]) == (status, True)
+    assert np.isfinite(row["ni"]) == (status != "NA")
+    assert row["reason_code"] == ("DENOM_NOT_ESTIMABLE" if status == "NA" else "")
+    assert (row["reason"] == "") == (status == "ok")
 
 
 def test_swapped_labels_are_refused():
@@ -381,18 +419,18 @@ def test_a_housekeeping_constant_is_refused():
     assert row["reason_code"] == "DENOM_NOT_ESTIMABLE"
 
 
-@pytest.mark.parametrize(
-    ("patients", "status", "interval"),
-    [(2, "NA", ""), (5, "exploratory", "fieller"), (6, "ok", "bca")],
-)
-def test_few_pairs(patients, status, interval):
+@pytest.mark.parametrize("analysis", ["primary", "observed_pairs"])
+@pytest.mark.parametrize(("patients", "status"), [(2, "NA"), (5, "exploratory"), (6, "ok")])
+def test_few_pairs(patients, status, analysis):
+    """A model of all visits has more patients, but few of them were seen at the visit."""
     values, observations = trial({"drug": 0.5, "placebo": 1.0}, ("drug", "placebo"), noise=0.2)
     late = (observations["arm"] == "drug") & (observations["week"] == 4)
     gone = late & (observations["patient"].str[-2:].astype(int) >= patients).to_numpy()
-    table = index(values[~gone].reset_index(drop=True), observations[~gone].reset_index(drop=True))
+    table = index(*without(values, observations, gone), placebo="placebo", analysis=analysis)
     rows = table[table["arm"] == "drug"]
     assert set(rows["status"]) == {status}
-    assert set(rows["interval"]) == {interval}
+    said = rows["dni_reason"].str.startswith("exploratory: a group has fewer than 6")
+    assert said.all() == (status == "exploratory")
     if status == "NA":
         assert set(rows["reason_code"]) == {"TOO_FEW_PAIRS"}
         assert rows["reason"].str.contains("only 2 patients").all()
@@ -451,14 +489,10 @@ def test_intervals_cover_the_truth(true):
     names = [f"trial{i}" for i in range(200)]
     remaining = {"drug": 1 - true, "placebo": 1.0}
     values, observations = trial(remaining, ("drug", "placebo"), 9, names=names, noise=0.5, seed=9)
-    table = index(values, observations, placebo="placebo", bootstrap=1000)
+    table = index(values, observations, placebo="placebo")
     drug = table[table["arm"] == "drug"]
     assert (drug["status"] == "ok").all()
-    for prefix, low, high in (
-        ("ni", "lower", "upper"),
-        ("dni", "dni_lower", "dni_upper"),
-        ("ni", "fieller_lower", "fieller_upper"),
-    ):
+    for prefix, low, high in (("ni", "lower", "upper"), ("dni", "dni_lower", "dni_upper")):
         inside = (drug[low] <= true) & (true <= drug[high])
         assert 0.89 <= inside.mean() <= 0.995, prefix
         assert drug[prefix].mean() == pytest.approx(true, abs=0.03)
@@ -471,7 +505,7 @@ def test_sixty_names_and_twelve_visits():
         remaining, tuple(remaining), 11, (2.0, 4.0, 8.0, 12.0), names, noise=0.5
     )
     assert len(values) == 198
-    table = index(values, observations, placebo="placebo", bootstrap=2000)
+    table = index(values, observations, placebo="placebo")
     assert len(table) == 60 * 12
     assert (table["status"] == "ok").all()
 
@@ -483,8 +517,8 @@ def compare(start, end, disease=1.0, error=0.0, confidence=0.95):
     """Compare two arms; each argument is a pair of arrays (patients, names)."""
     arms = tuple(Group(np.arange(len(a)), a - b) for a, b in zip(start, end, strict=True))
     names = start[0].shape[1]
-    divisor = np.full(names, disease), np.full(names, error)
-    return baseline_adjusted(arms, start, *divisor, confidence)
+    divisor = PatientMean(np.full(names, disease), np.full((1, names), error), np.array([9]), 9)
+    return baseline_adjusted(arms, start, divisor, confidence)
 
 
 def draw(sizes, ratio, names, seed, effect=0.0, slopes=(0.6, 0.6)):
@@ -589,3 +623,178 @@ def test_no_noise_at_all_is_certain():
     moved = compare(start, (0.5 * start[0] - 1, 0.5 * start[1]))
     assert moved.value == pytest.approx(1.0)
     assert moved.lower == pytest.approx(1.0) and moved.upper == pytest.approx(1.0)
+
+
+# ---------------------------------------------------------------- interval, p-value, plan
+
+
+@pytest.mark.parametrize("analysis", ["primary", "unadjusted"])
+def test_intervals_and_p_values_of_the_index_never_contradict_each_other(analysis):
+    names = [f"trial{i}" for i in range(150)]
+    remaining = {"drug": 0.8, "placebo": 1.0}
+    values, observations = trial(
+        remaining, tuple(remaining), 7, (4.0, 12.0), names, noise=0.7, effect=2.5
+    )
+    gone = (observations["week"] == 12) & observations["patient"].isin(["drug03", "placebo01"])
+    table = index(*without(values, observations, gone), placebo="placebo", analysis=analysis).query(
+        "ni == ni"
+    )
+    assert set(table["estimator"]) == {"MMRM"}
+    for tested, lower, upper in (("NI", "lower", "upper"), ("dNI", "dni_lower", "dni_upper")):
+        rows = table[table["tested"] == tested]
+        off_zero = (rows[lower] > 0) | (rows[upper] < 0)
+        assert 0.02 < off_zero.mean() < 0.98
+        assert (off_zero == (rows["p_value"] < 0.05)).all()
+
+
+def hypotheses(**changes):
+    """Rows as the plan takes them: p-values of two doses, two visits and two names."""
+    rows = [
+        (arm, week, name)
+        for arm in ("drug 10 mg", "drug 100 mg")
+        for week in (4.0, 16.0)
+        for name in ("global", "first")
+    ]
+    table = pd.DataFrame(rows, columns=["arm", "week", "name"])
+    table["p_value"] = [0.03, 0.5, 0.01, 0.04, 0.002, 0.02, 0.001, 0.012]
+    return table.assign(family="primary", **changes).sample(frac=1, random_state=1)
+
+
+def test_holm_is_that_of_statsmodels():
+    table = hypotheses()
+    plan = plan_of(table, IndexSettings(primary=("global", "first")))
+    expected = multipletests(table["p_value"], method="holm")[1]
+    assert plan.loc[table.index, "adjusted_p_value"].tolist() == pytest.approx(expected.tolist())
+    steps = table["p_value"].rank().tolist()
+    assert plan.loc[table.index, "step"].tolist() == steps
+
+
+def test_fixed_sequence_is_the_largest_p_value_up_to_the_step():
+    """Higher dose (by number, not by text), then later visit, then the order of the setting."""
+    settings = IndexSettings(primary=("first", "global"), multiplicity=Multiplicity.FIXED_SEQUENCE)
+    table = hypotheses()
+    plan = table.join(plan_of(table, settings)).sort_values("step")
+    order = list(plan[["arm", "week", "name"]].itertuples(index=False, name=None))
+    assert order == [
+        (arm, week, name)
+        for arm in ("drug 100 mg", "drug 10 mg")
+        for week in (16.0, 4.0)
+        for name in ("first", "global")
+    ]
+    p_values = [0.012, 0.001, 0.02, 0.002, 0.04, 0.01, 0.5, 0.03]
+    assert plan["p_value"].tolist() == p_values
+    assert plan["adjusted_p_value"].tolist() == [0.012, 0.012, 0.02, 0.02, 0.04, 0.04, 0.5, 0.5]
+    assert plan["step"].tolist() == list(range(1, 9))
+
+
+def test_the_plan_is_a_word_of_the_configuration():
+    for word in ("holm", "fixed_sequence"):
+        assert check(IndexSettings, {"multiplicity": word}, "config.yaml").multiplicity == word
+    with pytest.raises(AdnormError, match="bonferroni"):
+        check(IndexSettings, {"multiplicity": "bonferroni"}, "config.yaml")
+
+
+@pytest.mark.parametrize("multiplicity", list(Multiplicity))
+def test_what_is_not_in_the_family_or_has_no_p_value_is_not_in_the_plan(multiplicity):
+    table = hypotheses()
+    table.loc[0, "family"] = "secondary"
+    table.loc[3, "p_value"] = np.nan
+    settings = IndexSettings(primary=("global", "first"), multiplicity=multiplicity)
+    plan = plan_of(table, settings)
+    assert sorted(plan.index) == [1, 2, 4, 5, 6, 7]
+    rest = plan_of(table.loc[sorted(plan.index)], settings)
+    pd.testing.assert_frame_equal(rest.sort_index(), plan.sort_index())
+    assert plan["adjusted_p_value"].max() <= 1
+
+
+def test_families_are_of_drugs_and_the_rates_are_of_the_difference_from_placebo():
+    names = pd.DataFrame(
+        {"level": ["set", "set", "published_axis"], "reason_code": "", "reason": ""}, index=NAMES
+    )
+    remaining = {"drug": 0.7, "placebo": 1.0, "untreated": 1.0}
+    values, observations = trial(remaining, tuple(remaining), 9, (4.0, 12.0), noise=0.7)
+    table = index(values, observations, placebo="placebo", names=names)
+    idle = table["arm"].isin(["placebo", "untreated"]) | (table["name"] == "third")
+    assert set(table.loc[idle, "family"]) == {"none"}
+    assert table.loc[idle, ["step", "adjusted_p_value", "fdr"]].isna().all(axis=None)
+    first, second = (table[~idle & (table["name"] == name)] for name in NAMES[:2])
+    assert (set(first["family"]), set(second["family"])) == ({"primary"}, {"secondary"})
+    assert set(table.loc[~idle, "tested"]) == {"dNI"}
+    expected = stats.false_discovery_control(second["p_value"].to_numpy())
+    assert second["fdr"].to_numpy() == pytest.approx(expected)
+    assert sorted(first["step"]) == [1, 2] and first["fdr"].isna().all()
+    holm = multipletests(first["p_value"], method="holm")[1]
+    assert first["adjusted_p_value"].to_numpy() == pytest.approx(holm)
+
+
+def test_as_reference_follows_its_margin():
+    values, observations = trial(0.1, noise=0.3, patients=14)
+    wide, narrow = (
+        set(index(values, observations, equivalence_margin=m)["as_reference"]) for m in (0.4, 0.02)
+    )
+    assert (wide, narrow) == ({"yes"}, {"no"})
+
+
+# ---------------------------------------------------------------- arms that were not randomised
+
+
+def test_arms_that_were_not_randomised_have_their_own_disease_effect():
+    values, observations = trial({"drug": 0.5, "placebo": 0.9}, ("drug", "placebo"), noise=0.2)
+    table, effects = both_tables(values, observations, placebo="placebo", randomised=False)
+    assert sorted(zip(effects["arm"], effects["name"], strict=True)) == [
+        (arm, name) for arm in ("drug", "placebo") for name in NAMES
+    ]
+    for arm in ("drug", "placebo"):
+        own = (observations["arm"] == arm).to_numpy()
+        alone, effect = both_tables(
+            values[own].reset_index(drop=True), observations[own].reset_index(drop=True)
+        )
+        columns = ["ni", "lower", "upper", "standard_error", "pairs", "status"]
+        found = table[table["arm"] == arm].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found[columns], alone[columns])
+        columns = ["denominator", "standard_error", "lower", "upper", "people", "status"]
+        found = effects[effects["arm"] == arm].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found[columns], effect[columns])
+    assert table["dni"].isna().all()
+    drug = table["arm"] == "drug"
+    assert set(table.loc[drug, "dni_reason_code"]) == {"NOT_RANDOMISED"}
+    assert table.loc[drug, "dni_reason"].str.contains("not randomised").all()
+    assert set(table.loc[~drug, "dni_reason"]) == {"this is the placebo arm"}
+    together = both_tables(values, observations, placebo="placebo")[0]
+    assert (together["ni"] - table["ni"]).abs().min() > 1e-4
+    assert together.loc[drug, "dni"].notna().all()
+
+
+@pytest.mark.parametrize("randomised", [True, False])
+def test_a_disease_effect_is_ok_where_a_number_rests_on_it_and_else_has_the_reason(randomised):
+    names = pd.DataFrame({"level": "set", "reason_code": "", "reason": ""}, index=NAMES)
+    names.loc["third", ["reason_code", "reason"]] = "UNSIGNED", "no direction"
+    values, observations = trial(1.0, ("drug", "other"), 8, (4.0, 12.0), noise=0.3)
+    # One name is too weak in one of the arms only.
+    weak = (observations["arm"] == "other") & (observations["state"] == "lesional")
+    values.loc[weak.to_numpy(), "second"] -= 2.9
+    late = (observations["arm"] == "other") & (observations["week"] == 12)
+    late &= observations["patient"] != "other01"
+    table, effects = both_tables(
+        *without(values, observations, late), names=names, randomised=randomised
+    )
+    assert (effects["status"] == "NA").any() and (effects["status"] == "ok").any()
+    for row in effects.itertuples(index=False):
+        rows = table[(table["name"] == row.name) & table["arm"].isin([row.arm or "drug", "other"])]
+        rows = rows[(rows["arm"] == row.arm) | (row.arm == "")]
+        assert (row.status == "ok") == rows["ni"].notna().any()
+        assert (row.reason_code == "") == (row.reason == "") == (row.status == "ok")
+        if row.status == "NA":
+            said = set(zip(rows["reason_code"], rows["reason"], strict=True))
+            assert (row.reason_code, row.reason) in said
+            # Few patients at one visit are not what is wrong with the effect.
+            assert row.reason_code != "TOO_FEW_PAIRS"
+
+
+@pytest.mark.parametrize("randomised", [True, False])
+def test_without_visits_the_disease_effects_stand_and_say_that_nothing_rests_on_them(randomised):
+    table, effects = both_tables(*trial(weeks=()), randomised=randomised)
+    assert table.empty and effects["name"].tolist() == NAMES
+    assert np.isfinite(effects["denominator"].astype(float)).all()
+    assert set(effects["reason"]) == {"no lesional samples after baseline"}
+    assert set(effects["status"]) == {"NA"}

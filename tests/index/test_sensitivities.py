@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.index.sensitivities import adjust_for_composition, percent_improvement
-from builders.score_trials import index, trial
+from adnorm.index.normalization import COLUMNS, DENOMINATOR_COLUMNS, KEYS, SENSITIVITY_COLUMNS
+from adnorm.index.sensitivities import (
+    IndexInput,
+    adjust_for_composition,
+    index_tables,
+    percent_improvement,
+)
+from builders.score_trials import SETTINGS, cell, index, trial, without
 
 
 def test_composition_is_taken_out_without_the_disease():
@@ -71,3 +79,120 @@ def test_literal_improvement_by_hand():
     none = percent_improvement(log2[:, few.index], genes, few, lesional).iloc[0]
     assert none["lacking"] == "2 patients with both samples, 3 are asked"
     assert row["lacking"] == ""
+
+
+# ---------------------------------------------------------------- the three tables
+
+
+def tables_of(values, observations, placebo="placebo", randomised=True, **changes):
+    names = pd.DataFrame(
+        {
+            **{"level": "set", "role": "primary", "family": "", "basis": "made up"},
+            **{"reason_code": "", "reason": ""},
+        },
+        index=values.columns,
+    )
+    settings = SETTINGS.model_copy(update=changes)
+    return index_tables(
+        IndexInput(values, names, observations, placebo, settings, 1, randomised=randomised)
+    )
+
+
+@pytest.fixture(scope="module")
+def lacking():
+    """A trial of three arms that lacks visits, and its tables."""
+    remaining = {"drug": 0.4, "placebo": 0.8, "untreated": 1.0}
+    values, observations = trial(remaining, tuple(remaining), 12, (4.0, 12.0), noise=0.4)
+    gone = (observations["week"] == 12) & observations["patient"].isin(
+        ["drug01", "drug04", "drug07", "placebo03", "untreated05"]
+    )
+    made = without(values, observations, gone)
+    return *made, tables_of(*made, delta=0.3)
+
+
+def analysis_of(tables, analysis):
+    rows = tables.sensitivities.query("analysis == @analysis")
+    return rows.set_index(["arm", "week", "name"])
+
+
+def test_delta_takes_its_share_of_the_lost_off_drug_arms(lacking):
+    tables = lacking[2]
+    primary = tables.index.set_index(["arm", "week", "name"])
+    shifted = analysis_of(tables, "delta_adjusted")
+    assert set(shifted.index.get_level_values("arm")) == {"drug"}
+    for (arm, week, name), row in shifted.iterrows():
+        before, lost = primary.loc[(arm, week, name)], {4.0: 0, 12.0: 3}[week]
+        for column in ("ni", "lower", "upper", "dni", "dni_lower", "dni_upper"):
+            assert row[column] == pytest.approx(before[column] - 0.3 * lost / 12)
+        assert np.isnan(row["p_value"]) and "0.3 of the disease effect" in row["reason"]
+    assert len(shifted) == 6
+
+
+def test_unadjusted_is_the_index_of_the_drug_less_that_of_placebo(lacking):
+    tables = lacking[2]
+    ni = tables.index.set_index(["arm", "week", "name"])["ni"]
+    plain = analysis_of(tables, "unadjusted")
+    assert set(plain.index.get_level_values("arm")) == {"drug"} and len(plain) == 6
+    for (arm, week, name), row in plain.iterrows():
+        expected = ni[(arm, week, name)] - ni[("placebo", week, name)]
+        assert row["dni"] == pytest.approx(expected)
+    dni = tables.index.set_index(["arm", "week", "name"]).loc[plain.index, "dni"]
+    assert (dni - plain["dni"]).abs().min() > 1e-4
+
+
+def test_sign_flips_are_those_of_the_pairs(lacking):
+    values, observations, tables = lacking
+    flips = analysis_of(tables, "sign_flips")
+    assert len(flips) == tables.index["ni"].notna().sum()
+    for (arm, week, name), row in flips.iloc[::5].iterrows():
+        start, end = (cell(values, observations, name, "lesional", w, arm) for w in (0, week))
+        change = (start - end).dropna().to_numpy()
+        signs = np.array(list(product([1, -1], repeat=len(change))))
+        sums = np.abs(signs @ change)
+        expected = np.mean(sums >= abs(change.sum()) - 1e-9)
+        assert row["p_value"] == pytest.approx(expected)
+        assert row["pairs"] == len(change) and np.isnan(row["ni"])
+
+
+def test_where_visits_are_missing_pairs_and_completers_stand_beside_the_model(lacking):
+    values, observations, tables = lacking
+    assert set(tables.index["estimator"]) == {"MMRM"}
+    assert set(tables.sensitivities["analysis"]) == {
+        *("unadjusted", "sign_flips", "observed_pairs", "completers", "delta_adjusted")
+    }
+    for analysis in ("observed_pairs", "completers"):
+        found = analysis_of(tables, analysis)
+        alone = index(values, observations, placebo="placebo", analysis=analysis)
+        alone = alone.set_index(["arm", "week", "name"]).loc[found.index]
+        columns = ["ni", "lower", "upper", "dni", "dni_lower", "dni_upper"]
+        pd.testing.assert_frame_equal(found[columns], alone[columns].astype(float))
+    whole = tables_of(*trial({"drug": 0.4, "placebo": 0.8}, ("drug", "placebo"), noise=0.4))
+    assert set(whole.sensitivities["analysis"]) == {"unadjusted", "sign_flips"}
+
+
+def test_the_tables_have_their_columns_and_no_row_twice(lacking):
+    tables = lacking[2]
+    for table, columns, keys in (
+        (tables.index, COLUMNS, KEYS),
+        (tables.sensitivities, SENSITIVITY_COLUMNS, ["analysis", *KEYS]),
+        (tables.denominators, DENOMINATOR_COLUMNS, ["reference", "arm", "name"]),
+    ):
+        assert list(table.columns) == columns
+        assert not table.duplicated(keys).any()
+    assert set(tables.denominators["basis"]) == {"made up"}
+
+
+def test_without_visits_only_the_disease_effects_are_left():
+    tables = tables_of(*trial(weeks=()), placebo="")
+    assert tables.index.empty and tables.sensitivities.empty
+    assert list(tables.sensitivities.columns) == SENSITIVITY_COLUMNS
+    assert set(tables.denominators["basis"]) == {"made up"}
+    assert list(tables.denominators.columns) == DENOMINATOR_COLUMNS
+
+
+def test_arms_that_were_not_randomised_have_no_difference_in_any_analysis(lacking):
+    values, observations, _ = lacking
+    tables = tables_of(values, observations, randomised=False)
+    assert tables.index["dni"].isna().all() and tables.sensitivities["dni"].isna().all()
+    assert "unadjusted" not in set(tables.sensitivities["analysis"])
+    assert set(tables.denominators["arm"]) == {"drug", "placebo", "untreated"}

@@ -10,6 +10,7 @@ import gseapy
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.shipped import PACKAGE
@@ -202,3 +203,45 @@ def test_agreement_is_spearman_and_says_why_it_is_missing():
     assert np.isnan(table.loc["b", "spearman"])
     assert table.loc["b", "reason"] == "the score is the same in all samples"
     assert table.loc["c", "reason"] == "not scored"
+
+
+def test_three_samples_are_enough_for_an_agreement_and_a_gap_is_none():
+    one = pd.DataFrame({"a": [1.0, 2, 3], "b": [1.0, np.nan, 3]})
+    two = pd.DataFrame({"a": [1.0, 9, 8], "b": [1.0, 2, 4]})
+    table = agreement({"ssgsea": one, "gsva": two}).set_index("set")
+    assert table.loc["a", "spearman"] == pytest.approx(0.5)
+    assert table.loc["b", "reason"] == "not scored"
+    assert agreement({"x": one[:2], "y": two[:2]})["reason"].iloc[0] == "fewer than three samples"
+
+
+def test_agreement_of_tied_scores_is_that_of_mean_ranks():
+    one = pd.DataFrame({"a": [1.0, 1, 2, 3, 5]})
+    two = pd.DataFrame({"a": [2.0, 1, 1, 4, 9]})
+    found = agreement({"ssgsea": one, "gsva": two, "zscore": -one})
+    expected = stats.spearmanr(one["a"], two["a"]).statistic
+    np.testing.assert_allclose(found["spearman"], [expected, -1, -expected])
+    assert list(zip(found["method_a"], found["method_b"], strict=True)) == [
+        ("ssgsea", "gsva"),
+        ("ssgsea", "zscore"),
+        ("gsva", "zscore"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("returned", "refused"),
+    [
+        ([("T0", 0, 1.0), ("T0", 1, 2.0)], ""),
+        ([("T0", 0, 1.0)], "'one'"),
+        ([("T0", 0, 1.0), ("T0", 1, 2.0), ("T0", 1, 2.0)], "'one'"),
+        ([("T0", 0, 1.0), ("T0", 1, np.nan)], "'one'"),
+        ([("T0", 0, 1.0), ("T0", 1, 2.0), ("T7", 0, 1.0)], "none of those asked; it returned sets"),
+    ],
+)
+def test_every_set_must_come_back_with_one_finite_score_for_every_sample(returned, refused):
+    scores = np.full((2, 1), np.nan)
+    if refused:
+        with pytest.raises(AdnormError, match=refused):
+            single_sample._fill(scores, iter(returned), {"T0": ["G1"]}, ["one"])
+    else:
+        single_sample._fill(scores, iter(returned), {"T0": ["G1"]}, ["one"])
+        assert scores[:, 0].tolist() == [1.0, 2.0]

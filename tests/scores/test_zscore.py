@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.scores.zscore import find_reference, z_scores
+from adnorm.scores.zscore import find_reference, moderate_variances, z_scores
 
 RNG = np.random.default_rng(11)
 GENES = [f"GENE{i:03d}" for i in range(120)]
@@ -143,3 +143,64 @@ def test_a_set_of_constant_genes_has_no_score():
     x = X.copy()
     x[:, :3] = 1.0
     assert scores(x, sets={"flat": dict.fromkeys(GENES[:3], 1)})["flat"].isna().all()
+
+
+def test_too_few_genes_have_no_prior():
+    moderated, freedom, unseen = moderate_variances(np.array([1.0, 0.0, 4.0]), 5)
+    assert (moderated.tolist(), freedom, unseen) == ([1.0, 0.0, 4.0], 5.0, 0.0)
+
+
+def test_three_genes_have_one():
+    moderated, freedom, unseen = moderate_variances(np.array([0.1, 2.0, 40.0, 0.0]), 20)
+    assert 20 < freedom < np.inf and unseen > 0 and moderated[3] == 0
+    assert 0.1 < moderated[0] < moderated[1] < moderated[2] < 40
+
+
+def test_the_squeeze_is_the_average_of_own_and_prior_weighted_by_their_degrees_of_freedom():
+    """(d s² + d₀ s₀²) / (d + d₀), so all genes lie on one line and a gene without variance too."""
+    rng = np.random.default_rng(5)
+    own = rng.chisquare(6, 400) / 6 / rng.chisquare(8, 400) * 8
+    moderated, freedom, unseen = moderate_variances(own, 6)
+    prior = freedom - 6
+    assert prior == pytest.approx(8, rel=0.5)
+    np.testing.assert_allclose(moderated, (6 * own) / freedom + unseen, rtol=1e-9)
+    assert unseen / prior * freedom == pytest.approx(1.0, rel=0.3)
+
+
+def test_genes_of_one_variance_get_it_and_know_it_for_certain():
+    own = np.random.default_rng(6).chisquare(6, 4000) / 6
+    own = np.full(50, 2.0) + 1e-3 * own[:50]
+    moderated, freedom, unseen = moderate_variances(own, 6)
+    assert np.isinf(freedom) and unseen == pytest.approx(moderated[0])
+    assert np.ptp(moderated) == pytest.approx(0)
+
+
+def test_the_pooled_spread_is_that_within_the_groups():
+    """Without six reference samples: squares within (state, week, arm) over samples − groups."""
+    sheet = SHEET.iloc[:12].assign(arm=["a", "b"] * 6, state=["nonlesional"] * 5 + ["lesional"] * 7)
+    x = X[:12] + 50 * (sheet["state"] == "lesional").to_numpy()[:, None]
+    squares = sum(
+        ((x[rows] - x[rows].mean(axis=0)) ** 2).sum(axis=0)
+        for rows in sheet.reset_index(drop=True).groupby(["state", "arm"]).indices.values()
+    )
+    expected = moderate_variances(squares / (12 - 4), 8)[0]
+    zero = find_reference(x, sheet, "nonlesional")
+    assert (zero.samples, zero.spread) == (5, "within state, week and arm")
+    np.testing.assert_allclose(zero.deviation, np.sqrt(expected), rtol=1e-9)
+
+
+def test_the_squeeze_knows_no_unit():
+    own = np.append(np.random.default_rng(7).chisquare(4, 60), 0.0)
+    moderated, freedom, unseen = moderate_variances(own, 4)
+    for factor in (1e-20, 1e12):
+        found = moderate_variances(factor * own, 4)
+        np.testing.assert_allclose(found[0], factor * moderated, rtol=1e-6)
+        assert found[1:] == pytest.approx((freedom, factor * unseen), rel=1e-6)
+
+
+def test_a_variance_of_rounding_size_is_none():
+    own = np.random.default_rng(8).chisquare(4, 60)
+    exact, rounded = (moderate_variances(np.append(own, tiny), 4) for tiny in (0.0, 1e-14))
+    assert rounded[0][-1] == 0
+    np.testing.assert_array_equal(rounded[0], exact[0])
+    assert rounded[1:] == exact[1:]

@@ -276,6 +276,9 @@ def fit_crossfit_axis(
             )
             short = "no axis: a fold of the cross-fit chooses no gene"
             break
+        # Folds choose other genes and so have other units: in all of them the disease effect of
+        # those who trained it is 1.
+        weights[:, code] /= training.mean(axis=0) @ weights[:, code]
     if reason:
         weights = np.zeros_like(weights)
     progress(
@@ -375,6 +378,8 @@ class DiseaseAxis:
         Whose axis it is, in words: the disease, and who taught it.
     name, level
         Of its rows in the index table.
+    weights, fold
+        As `axis_scores` takes them; no weights where there is no axis.
     """
 
     table: pd.DataFrame
@@ -384,6 +389,8 @@ class DiseaseAxis:
     basis: str = ""
     name: str = DerivedScore.GLOBAL
     level: Level = Level.GLOBAL
+    weights: np.ndarray | None = None
+    fold: pd.Series | None = None
 
 
 def axis_scores(
@@ -464,7 +471,7 @@ def disease_axis(
     if label_swap and source == AxisSource.CROSS_FIT:
         return DiseaseAxis(table, unknown, ReasonCode.DIRECTION_CONTRADICTED, label_swap)
     scores = axis_scores(data.log2, observations, axis.weights, axis.fold)
-    return DiseaseAxis(table, scores, basis=basis)
+    return DiseaseAxis(table, scores, basis=basis, weights=axis.weights, fold=axis.fold)
 
 
 def published_axis(
@@ -525,13 +532,20 @@ def published_axis(
             f"{measured} of {size} genes of the list {listed.name} are measured here; at least "
             f"{minimum_genes} and {100 * minimum_fraction:g}% of them are asked",
         )
-    scores = np.full(len(data.combined), np.nan)
-    if not code:
-        weights = table[table["weight"] != 0].set_index("gene")["weight"]
-        aligned = weights.reindex(data.genes, fill_value=0.0).to_numpy()
-        scores = axis_scores(data.log2, data.combined, aligned)
+    if code:
+        unknown = np.full(len(data.combined), np.nan)
+        return DiseaseAxis(
+            table, unknown, code, reason, name=listed.name, level=Level.PUBLISHED_AXIS
+        )
+    weights = table[table["weight"] != 0].set_index("gene")["weight"]
+    aligned = weights.reindex(data.genes, fill_value=0.0).to_numpy()
     return DiseaseAxis(
-        table, scores, code, reason, "" if code else basis, listed.name, Level.PUBLISHED_AXIS
+        table,
+        axis_scores(data.log2, data.combined, aligned),
+        basis=basis,
+        name=listed.name,
+        level=Level.PUBLISHED_AXIS,
+        weights=aligned,
     )
 
 

@@ -15,14 +15,21 @@ from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
 from adnorm.base.tables import as_written, read_table, stack, write_table
 from adnorm.effects.observations import observations_of
+from adnorm.index.alternatives import (
+    Biopsies,
+    on_other_library_sizes,
+    on_ssgsea,
+    without_composition_genes,
+)
 from adnorm.index.axis import DiseaseAxis, dependence, disease_axis, excluded_genes, published_axis
 from adnorm.index.clinic import calibration_table, concordance_table, read_clinic
 from adnorm.index.genes import gene_index, refuse_genes, residual_profile, write_gmt
-from adnorm.index.normalization import COLUMNS, KEYS, label_swap
+from adnorm.index.normalization import COLUMNS, KEYS, SENSITIVITY_COLUMNS, label_swap
 from adnorm.index.patients import patient_scores, trajectories
+from adnorm.index.random_sets import linear_scores, null_percentiles
 from adnorm.index.sensitivities import (
     IndexInput,
-    index_table,
+    index_tables,
     percent_improvement_rows,
     with_composition_genes,
 )
@@ -35,7 +42,6 @@ from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.gene_sets import DERIVED, GeneSet, previous_symbols, read_gene_sets
 from adnorm.study.vocabulary import (
-    Analysis,
     DerivedScore,
     Direction,
     Level,
@@ -66,12 +72,13 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
         ``lesional_effects`` of all cohorts; ``samples``, ``expression``, ``scores``, ``effects`` of
         the cohort; ``gene_sets`` (a list of files). The published list is named by the settings.
     outputs
-        Where to write the tables ``axis``, ``index``, ``gene_index``, ``patients``,
-        ``trajectories``, ``concordance``, ``calibration``, and ``residual`` (GMT).
+        Where to write the tables ``axis``, ``index``, ``sensitivities``, ``denominators``,
+        ``gene_index``, ``patients``, ``trajectories``, ``concordance``, ``calibration``, and
+        ``residual`` (GMT).
     settings
         Of the stage.
     seed
-        Of the resamples and the folds.
+        Of the folds, the random sets and the signs that are flipped.
 
     Raises
     ------
@@ -108,22 +115,47 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
     main = axes(excluded)
     progress(main[0].reason or main[0].basis)
     placebo = str(data.facts.get("placebo_arm", "") or "")
-    scores = IndexInput(values, names, data.combined, placebo, settings, seed)
+    randomised = bool(data.facts.get("randomised", True))
+    scores = IndexInput(
+        values, names, data.combined, placebo, settings, seed, randomised, data.batches
+    )
     for axis in main:
         scores = scores.with_axis(axis)
 
-    index = index_table(scores)
+    tables = index_tables(scores)
+    index, sensitivities = tables.index, tables.sensitivities
     if len(index):
         effects = read_table(inputs["effects"])
         own = effects[effects["contrast"] == CONTRAST]
-        frames = [index, percent_improvement_rows(data, own, swaps[State.NONLESIONAL])]
+        frames = [sensitivities, percent_improvement_rows(data, own, swaps[State.NONLESIONAL])]
         if excluded:
             frames.append(with_composition_genes(scores, axes({})))
-        index = stack(frames).sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
+        made = {rule.name: found for rule in DERIVED if (found := rule.genes_of(sets))}
+        every = Biopsies(biopsies, {**sets, **made})
+        limits = settings.minimum_genes, settings.minimum_fraction
+        frames += on_other_library_sizes(scores, every, main)
+        frames += on_ssgsea(scores, every, read_container(inputs["scores"]), index)
+        frames += without_composition_genes(scores, every, *limits)
+        keys = ["analysis", *KEYS]
+        sensitivities = stack(frames).sort_values(keys, kind="stable", ignore_index=True)
+        # Where neither analysis has a number, index.tsv says why.
+        empty = sensitivities[["ni", "p_value"]].isna().all(axis=1)
+        without = pd.MultiIndex.from_frame(index.loc[index["ni"].isna(), KEYS])
+        lacking = empty & pd.MultiIndex.from_frame(sensitivities[KEYS]).isin(without)
+        sensitivities = sensitivities.loc[~lacking, SENSITIVITY_COLUMNS]
+        signs = {n: every.sets[n].signs for n in settings.primary if n in every.sets}
+        linear = linear_scores(data.genes, signs, main)
+        placed = null_percentiles(data, every.reference, linear, seed)
+        index = index.merge(placed, on=["arm", "week", "name"], how="left")
+        # A row without an index has no number at all.
+        index["null_percentile"] = index["null_percentile"].where(index["ni"].notna())
         if listed:
-            index = _say_dependence(index, listed, str(data.facts.get("accession", "")))
-        primary = index.loc[index["analysis"] == Analysis.PRIMARY, "status"].value_counts()
-        progress(", ".join(f"{count} rows {status}" for status, count in primary.items()))
+            accession = str(data.facts.get("accession", ""))
+            index = _say_dependence(index, listed, accession)
+            sensitivities = _say_dependence(sensitivities, listed, accession)
+        counts = index["status"].value_counts()
+        progress(", ".join(f"{count} rows {status}" for status, count in counts.items()))
+    index = index.reindex(columns=[*COLUMNS, "null_percentile"])
     genes = stack(
         refuse_genes(
             gene_index(data.log2, data.genes, data.combined, reference, settings.confidence),
@@ -135,27 +167,30 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
     profile = residual_profile(genes, str(data.facts["cohort"]), settings.minimum_effect)
     write_table(stack(axis.table for axis in main), outputs["axis"])
     write_table(index, outputs["index"])
+    write_table(sensitivities, outputs["sensitivities"])
+    write_table(tables.denominators, outputs["denominators"])
     write_table(genes, outputs["gene_index"])
     write_gmt(profile, outputs["residual"])
     write_table(patients, outputs["patients"])
-    follow_patients(patients, index, read_table(inputs["samples"]), outputs, settings, seed)
+    samples = read_table(inputs["samples"])
+    follow_patients(patients, tables.denominators, samples, outputs, settings)
 
 
 def follow_patients(
     scores: pd.DataFrame,
-    index: pd.DataFrame,
+    denominators: pd.DataFrame,
     samples: pd.DataFrame,
     outputs: Files,
     settings: IndexSettings,
-    seed: int,
 ) -> None:
     """Write trajectories, concordance and calibration.
 
-    `scores`, `index` and `samples` are what patients.tsv, index.tsv and samples.tsv hold.
+    `scores`, `denominators` and `samples` are what patients.tsv, denominators.tsv and samples.tsv
+    hold.
     """
-    scores, index = as_written(scores), as_written(index)
-    table = trajectories(scores, index, settings.confidence)
-    clinic = read_clinic(scores, samples, table, settings, seed)
+    scores, denominators = as_written(scores), as_written(denominators)
+    table = trajectories(scores, denominators, settings.confidence)
+    clinic = read_clinic(scores, samples, table, settings)
     answers = concordance_table(clinic)
     known = int(table["response"].notna().sum())
     progress(f"{known} of {len(table)} responses of patients, {len(answers)} rows with the clinic")

@@ -14,21 +14,20 @@ import pandas as pd
 from adnorm.base.files import atomic
 from adnorm.index.means import (
     FEWEST_PATIENTS,
-    LEAST_RATIO,
     Group,
     Mean,
+    PatientMean,
     PatientTable,
-    contributions,
-    estimate,
-    smallest,
 )
 from adnorm.index.ratio import fieller_interval
 from adnorm.scores.zscore import moderate_variances
 from adnorm.study.comparisons import number
-from adnorm.study.vocabulary import Direction, GeneClass, Level
+from adnorm.study.vocabulary import Direction, GeneClass
 
 #: The share that counts as reversed, as in the residual disease genomic profile (RDGP).
 REVERSED = 0.75
+#: How many standard deviations of the posterior a disease effect must be away from 0.
+LEAST_RATIO = 2.5
 COLUMNS = [
     *("reference", "arm", "week", "gene", "class", "ni", "lower", "upper"),
     *("denominator", "denominator_se", "decrease", "pairs", "reason"),
@@ -89,9 +88,9 @@ def gene_index(
     genes = np.asarray(genes, dtype=object)[order]
     table = PatientTable.of(log2[order].T, observations)
     mean = table.baseline_difference(reference)
-    if not mean or smallest(mean) < FEWEST_PATIENTS:
+    if not mean or min(len(group.rows) for group in mean) < FEWEST_PATIENTS:
         return pd.DataFrame(columns=COLUMNS)
-    disease = _disease(mean, len(table.patients), float(np.abs(log2).max()))
+    disease = _disease(mean, table.strata, float(np.abs(log2).max()))
     parts = [pd.DataFrame(columns=COLUMNS)]
     for arm, week in table.visits:
         visit = _visit(table.decrease(arm, week), disease, confidence)
@@ -104,8 +103,9 @@ def gene_index(
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _disease(mean: Mean, patients: int, scale: float) -> _Disease:
-    raw = estimate(mean)
+def _disease(mean: Mean, strata: np.ndarray, scale: float) -> _Disease:
+    plain = PatientMean.of(mean, strata)
+    raw = plain.value
     variance, freedom = np.zeros_like(raw), np.inf
     for group in mean:
         size = len(group.rows)
@@ -114,10 +114,8 @@ def _disease(mean: Mean, patients: int, scale: float) -> _Disease:
         freedom = min(freedom, own)
     shrunken, deviation = shrink_effects(raw, np.sqrt(variance))
     # A difference of rounding size is no disease effect, however small its error.
-    estimable = np.abs(shrunken) > np.maximum(LEAST_RATIO[Level.SET] * deviation, 1e-9 * scale)
-    return _Disease(
-        raw, variance, contributions(mean, patients), freedom, shrunken, deviation, estimable
-    )
+    estimable = np.abs(shrunken) > np.maximum(LEAST_RATIO * deviation, 1e-9 * scale)
+    return _Disease(raw, variance, plain.parts, freedom, shrunken, deviation, estimable)
 
 
 def _visit(change: Group, disease: _Disease, confidence: float) -> dict[str, Any]:

@@ -1,63 +1,94 @@
-"""The normalization index: how much of the disease effect is gone."""
+"""The normalization index: how much of the disease effect is gone.
+
+The estimand, in the words of ICH E9(R1): *population* patients with lesional skin who entered the
+study; *variable* the decrease of the lesional score from baseline to a visit, in units of the
+disease effect before treatment (lesional − reference); *intercurrent events* leaving the study or
+missing a visit, by a hypothetical strategy (as if the patient had been seen, given the other
+visits), rescue treatment that the sheet does not tell by the treatment policy; *summary* the mean
+of an arm (NI), and its difference from placebo given the score at baseline (dNI), which is what is
+confirmed. NI alone is descriptive: it holds what happens by itself.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from adnorm.effects.fit import adjust_by_family
+from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index.means import (
     FEWEST_PATIENTS,
+    FEWEST_SOUND,
+    LEAST_SIGNAL,
+    SOUND_SIGNAL,
     Denominator,
     Group,
+    PatientMean,
     PatientTable,
     judge_denominator,
+    signal,
 )
-from adnorm.index.ratio import Ratio, Resamples, fieller_interval, sign_flip_p
+from adnorm.index.mmrm import RepeatedMeasures, fit_repeated_measures
+from adnorm.index.ratio import Divisor, Ratio, fieller_interval
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.vocabulary import (
     Analysis,
     Arm,
+    Estimator,
     Family,
-    Interval,
     Level,
+    Multiplicity,
     ReasonCode,
     State,
+    Statistic,
     Status,
 )
 
-KEYS = ["analysis", "reference", "arm", "week", "level", "name"]
-_ANCOVA = ["ancova", "ancova_lower", "ancova_upper", "ancova_p_value"]
+KEYS = ["reference", "arm", "week", "level", "name"]
 NUMBERS = [
-    *("ni", "lower", "upper", "standard_error", "p_value", "fdr"),
-    *("dni", "dni_lower", "dni_upper", "dni_standard_error", *_ANCOVA, "closeness"),
+    *("ni", "lower", "upper", "standard_error"),
+    *("dni", "dni_lower", "dni_upper", "dni_standard_error", "p_value"),
 ]
+#: Columns of index.tsv.
 COLUMNS = [
     *KEYS,
     *NUMBERS,
-    *("family", "pairs", "placebo_pairs", "lost", "denominator", "denominator_se"),
-    *("interval", "fieller_lower", "fieller_upper", "status", "reason_code", "reason"),
-    *("dni_reason_code", "dni_reason", "basis"),
+    *("tested", "family", "step", "adjusted_p_value", "fdr", "as_reference"),
+    *("pairs", "placebo_pairs", "lost", "estimator"),
+    *("status", "reason_code", "reason", "dni_reason_code", "dni_reason"),
 ]
+#: Columns of sensitivities.tsv.
+SENSITIVITY_COLUMNS = [
+    "analysis",
+    *KEYS,
+    *("ni", "lower", "upper", "dni", "dni_lower", "dni_upper", "p_value"),
+    *("pairs", "placebo_pairs", "status", "reason_code", "reason"),
+]
+#: Columns of denominators.tsv.
+DENOMINATOR_COLUMNS = ["reference", "arm", "level", "name", "denominator", "standard_error"]
+DENOMINATOR_COLUMNS += ["lower", "upper", "people", "status", "reason_code", "reason", "basis"]
 
 
 @dataclass(frozen=True)
 class _Scores:
-    """What stays the same for all visits of one call."""
+    """What stays the same for all visits that share a disease effect."""
 
     table: PatientTable
-    resamples: Resamples
-    denominator: Denominator
+    divisor: Divisor
+    effect: Denominator
+    reference: str
     placebo_arm: str
+    randomised: bool
     analysis: str
-    confidence: float
-    seed: int
+    settings: IndexSettings
+    #: Model of all visits; ``None`` where only observed pairs are taken.
+    repeated: RepeatedMeasures | None
+    #: The arm whose patients alone the disease effect rests on; empty for all arms.
+    of_arm: str
 
 
 def normalization_index(
@@ -66,17 +97,21 @@ def normalization_index(
     reference: str,
     placebo_arm: str | None,
     settings: IndexSettings,
-    seed: int,
     names: pd.DataFrame | None = None,
     analysis: str = Analysis.PRIMARY,
+    randomised: bool = True,
 ) -> pd.DataFrame:
     """Compute for every arm, visit and name how much of the disease effect is gone.
 
-    NI = mean(LS_0 − LS_t) / D: the numerator over the patients of the arm who have both samples, D
-    the mean of lesional − reference before treatment over all arms. 0 is no change, 1 the level of
-    the reference, below 0 worse, above 1 beyond the reference. Nothing is clipped. dNI is NI of the
-    arm − NI of the placebo arm at the same week; ``ancova`` is the same difference given the score
-    at baseline (`baseline_adjusted`).
+    NI = mean(LS_0 − LS_t) / D: the numerator over the patients of the arm, D the mean of lesional −
+    reference before treatment over all arms (of the arm itself, where arms were not randomised). 0
+    is no change, 1 the level of the reference, below 0 worse, above 1 beyond the reference. Nothing
+    is clipped. dNI is the difference from placebo at the same visit, given the score at baseline,
+    on the same scale.
+
+    Where all patients have all visits, means are plain means and dNI is an analysis of covariance
+    (`baseline_adjusted`). Where visits are missing, both come from a mixed model for repeated
+    measures (`fit_repeated_measures`). Intervals are Fieller's.
 
     Parameters
     ----------
@@ -91,32 +126,55 @@ def normalization_index(
     placebo_arm
         Name of the placebo arm; empty or ``None`` without one.
     settings
-        Its bootstrap, confidence and primary are used.
-    seed
-        Of the resamples.
+        Its confidence, primary, multiplicity and equivalence_margin are used.
     names
         By name: level (``global``, ``published_axis`` or ``set``), reason_code and reason; a name
         with a reason code gets no number. A column family may say ``added`` of what a user brings.
         Without it all names are sets.
     analysis
-        ``primary``, ``completers``, ``time_matched``; any other word labels the rows and is
+        ``primary``; ``observed_pairs``: patients who have both samples, without a model;
+        ``completers`` and ``time_matched`` likewise (`PatientTable.decrease`); any other word is
         computed as ``primary``.
+    randomised
+        Whether patients were randomised to the arms.
 
     Returns
     -------
     DataFrame
-        One row for each arm, visit and name (columns `COLUMNS`), sorted. ``standard_error`` and
-        ``dni_standard_error`` are on the scale of the index; ``p_value`` is of sign flips; ``fdr``
-        adjusts the names outside the primary family over all arms and visits, those of a user among
-        themselves; ``lost`` are patients with a lesional sample before treatment and none at the
-        visit. Rows without a number have the status ``NA``, a reason code and a sentence;
-        ``dni_reason_code`` and ``dni_reason`` say it of dNI alone (no code where nothing is
-        lacking: on placebo).
+        One row for each arm, visit and name (columns `COLUMNS`), sorted. ``p_value`` is that of dNI
+        where ``tested`` says so, else of NI, by the method of the interval; ``step`` and
+        ``adjusted_p_value`` are the place in the plan of the primary family and the p-value by
+        that plan, ``fdr`` adjusts the names outside it over all arms and visits, those of a user
+        among themselves. ``as_reference`` is ``yes`` where two one-sided tests find NI within
+        the margin of 1. ``lost`` counts patients with a baseline and no later sample at this visit.
+        A number whose smallest group has fewer than 6 people or whose signal is weak has the status
+        ``exploratory``; no number without a bounded interval.
 
     Raises
     ------
     AdnormError
-        Several observations of one patient, state and week, or a patient in several arms.
+        Two observations of one patient, state and week, or a patient in two arms.
+    """
+    rows, _ = index_and_denominators(
+        values, observations, reference, placebo_arm, settings, names, analysis, randomised
+    )
+    return rows
+
+
+def index_and_denominators(
+    values: pd.DataFrame,
+    observations: pd.DataFrame,
+    reference: str,
+    placebo_arm: str | None,
+    settings: IndexSettings,
+    names: pd.DataFrame | None = None,
+    analysis: str = Analysis.PRIMARY,
+    randomised: bool = True,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compute `normalization_index` and the disease effects that it divides by.
+
+    The second table has the columns `DENOMINATOR_COLUMNS` without the basis: one row for each name,
+    and for each arm where every arm has its own.
     """
     if names is None:
         names = pd.DataFrame(
@@ -127,38 +185,56 @@ def normalization_index(
     unknown = ~np.isfinite(matrix).all(axis=0) & _free(names)
     names.loc[unknown, "reason_code"] = ReasonCode.NOT_SCORED
     names.loc[unknown, "reason"] = "no score in this cohort"
-    table = PatientTable.of(matrix, observations)
-    mean = table.baseline_difference(reference)
-    if not mean:
-        free = _free(names)
-        names.loc[free, "reason_code"] = ReasonCode.NO_REFERENCE
-        names.loc[free, "reason"] = f"no {reference} samples at baseline in this cohort"
-        frames = [_empty_rows(names, table, *visit, analysis) for visit in table.visits]
-        return _finish(frames, names, reference, analysis, settings)
-
-    scored = _free(names)
-    mean = table.select(scored).baseline_difference(reference)
-    levels = names.loc[scored, "level"].tolist()
-    scale = np.abs(matrix[:, scored]).max(axis=0, initial=0.0)
-    judged = judge_denominator(
-        mean, len(table.patients), levels, reference, scale, settings.confidence
-    )
-    names.loc[scored, "reason_code"], names.loc[scored, "reason"] = judged.code, judged.reason
-    # Nothing is resampled for names that get no number.
-    usable = _free(names)
-    table = table.select(usable)
-    mean = table.baseline_difference(reference)
-    resamples = Resamples(table.strata, mean, settings.bootstrap, seed)
-    scores = _Scores(
-        table, resamples, judged, placebo_arm or "", analysis, settings.confidence, seed
-    )
-    frames = []
-    for visit in table.visits:
-        rows = _empty_rows(names, table, *visit, analysis)
-        rows.loc[scored, "denominator"] = judged.value
-        rows.loc[scored, "denominator_se"] = judged.standard_error
-        frames.append(_fill(rows, usable, scores, *visit) if usable.any() else rows)
-    return _finish(frames, names, reference, analysis, settings)
+    everything = PatientTable.of(matrix, observations)
+    table = everything.select(_free(names))
+    observed = {Analysis.OBSERVED_PAIRS, Analysis.COMPLETERS, Analysis.TIME_MATCHED}
+    arms = sorted({arm for arm, _ in table.visits})
+    repeated = None
+    if analysis not in observed and _free(names).any() and table.incomplete(arms):
+        repeated = fit_repeated_measures(table)
+    # Arms that were not randomised may differ before treatment: each has its own disease effect.
+    groups = [("", arms)] if randomised or len(arms) < 2 else [(arm, [arm]) for arm in arms]
+    frames, effects = [], []
+    for own, members in groups:
+        visits = [visit for visit in table.visits if visit[0] in members]
+        mean = table.baseline_difference(reference, own)
+        if not mean or not _free(names).any():
+            lacking = names.copy()
+            free = _free(names)
+            lacking.loc[free, "reason_code"] = ReasonCode.NO_REFERENCE
+            lacking.loc[free, "reason"] = f"no {reference} samples at baseline in this cohort"
+            frames += [_empty_rows(lacking, everything, *visit, analysis) for visit in visits]
+            effects.append(_effects(lacking, _free(names), own, None))
+            continue
+        scored = _free(names)
+        levels = names.loc[scored, "level"].tolist()
+        scale = np.abs(matrix[:, scored]).max(axis=0, initial=0.0)
+        judged = judge_denominator(
+            mean, table.strata, levels, reference, scale, settings.confidence
+        )
+        refused = names.copy()
+        refused.loc[scored, "reason_code"] = judged.code
+        refused.loc[scored, "reason"] = judged.reason
+        divisor = Divisor(judged.mean, table.strata)
+        scores = _Scores(
+            table,
+            divisor,
+            judged,
+            reference,
+            placebo_arm or "",
+            randomised,
+            analysis,
+            settings,
+            repeated,
+            own,
+        )
+        for visit in visits:
+            rows = _empty_rows(refused, everything, *visit, analysis)
+            frames.append(_fill(rows, scored, scores, *visit))
+        effects.append(_effects(refused, scored, own, judged))
+    found = _finish(frames, names, reference, placebo_arm or "", settings)
+    table_of_effects = pd.concat(effects, ignore_index=True).assign(reference=reference)
+    return found, _estimable(table_of_effects, found)
 
 
 def _free(names: pd.DataFrame) -> np.ndarray:
@@ -166,175 +242,289 @@ def _free(names: pd.DataFrame) -> np.ndarray:
     return (names["reason_code"] == "").to_numpy()
 
 
+def _effects(
+    names: pd.DataFrame, scored: np.ndarray, arm: str, judged: Denominator | None
+) -> pd.DataFrame:
+    """Disease effect of every name, with what is known against it."""
+    rows = names[["level", "reason_code", "reason"]].reset_index(names="name").assign(arm=arm)
+    numbers = ["denominator", "standard_error", "lower", "upper"]
+    rows[numbers], rows["people"] = np.nan, ""
+    if judged is not None:
+        found = judged.mean.value, np.sqrt(judged.mean.variance), judged.lower, judged.upper
+        rows.loc[scored, numbers] = np.column_stack(found)
+        rows.loc[scored, "people"] = judged.people
+    return rows
+
+
+def _estimable(effects: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """Say which disease effects carry a number at any visit, and why the others do not."""
+    numbers = index[index["ni"].notna()]
+    anywhere, known = set(numbers["name"]), set(zip(numbers["arm"], numbers["name"], strict=True))
+    sound = [
+        (own, name) in known if own else name in anywhere
+        for own, name in zip(effects["arm"], effects["name"], strict=True)
+    ]
+    effects["status"] = np.where(sound, Status.OK, Status.NOT_AVAILABLE)
+    lacking = index[index["ni"].isna()]
+    # Too few patients at a visit say nothing against the effect, so they are named last.
+    few = (lacking["reason_code"] == ReasonCode.TOO_FEW_PAIRS).astype(int)
+    lacking = lacking.loc[few.sort_values(kind="stable").index]
+    first: dict[tuple[str, str], list[str]] = {}
+    columns = ["reason_code", "reason"]
+    for arm, name, *why in lacking[["arm", "name", *columns]].itertuples(index=False):
+        first.setdefault(("", name), why)
+        first.setdefault((arm, name), why)
+    none = [ReasonCode.TOO_FEW_PAIRS, "no lesional samples after baseline"]
+    weak = (effects["status"] == Status.NOT_AVAILABLE) & (effects["reason_code"] == "")
+    keys = zip(effects.loc[weak, "arm"], effects.loc[weak, "name"], strict=True)
+    found = [first.get(key, none) for key in keys]
+    effects.loc[weak, columns] = np.array(found, dtype=object).reshape(-1, 2)
+    return effects
+
+
 def _empty_rows(
     names: pd.DataFrame, table: PatientTable, arm: str, week: float, analysis: str
 ) -> pd.DataFrame:
     """Rows of one arm and visit that hold no number yet."""
     rows = pd.DataFrame(np.nan, index=range(len(names)), columns=COLUMNS, dtype=object)
-    limits = ["denominator", "denominator_se", "fieller_lower", "fieller_upper"]
-    rows = rows.astype(dict.fromkeys([*NUMBERS, *limits], float))
+    rows = rows.astype(dict.fromkeys([*NUMBERS, "adjusted_p_value", "fdr"], float))
     rows["arm"], rows["week"] = arm, week
     rows["level"], rows["name"] = names["level"].to_numpy(), names.index.to_numpy()
     rows["pairs"] = len(table.decrease(arm, week, analysis).rows)
     rows["placebo_pairs"], rows["lost"] = 0, table.missing_at_visit(arm, week)
-    rows[["interval", "dni_reason_code", "dni_reason"]] = ""
+    rows[["tested", "as_reference", "estimator", "dni_reason_code", "dni_reason"]] = ""
     rows["status"] = Status.NOT_AVAILABLE
     rows["reason_code"], rows["reason"] = names["reason_code"].array, names["reason"].array
     return rows
 
 
 def _fill(
-    rows: pd.DataFrame, usable: np.ndarray, scores: _Scores, arm: str, week: float
+    rows: pd.DataFrame, scored: np.ndarray, scores: _Scores, arm: str, week: float
 ) -> pd.DataFrame:
-    """Write the numbers of one arm and visit into the rows of the usable names."""
+    """Write the numbers of one arm and visit into the rows of the scored names."""
+    free = scored & (rows["reason_code"] == "").to_numpy()
+    within = free[scored]
     group = scores.table.decrease(arm, week, scores.analysis)
+    _say_comparison(rows, free, scores, arm, week)
     if len(group.rows) < FEWEST_PATIENTS:
-        rows.loc[usable, "reason_code"] = ReasonCode.TOO_FEW_PAIRS
-        rows.loc[usable, "reason"] = (
+        rows.loc[free, "reason_code"] = ReasonCode.TOO_FEW_PAIRS
+        rows.loc[free, "reason"] = (
             f"only {len(group.rows)} patients with the samples asked; at least {FEWEST_PATIENTS} "
             "are needed"
         )
         return rows
-    ratio = scores.resamples.ratio([group], scores.confidence)
-    _write_ratio(rows, usable, "ni", "", ratio)
-    rows.loc[usable, "p_value"] = sign_flip_p(group.values, np.random.default_rng(scores.seed))
-    rows.loc[usable, "closeness"] = 1 - np.abs(1 - ratio.value)
-    rows.loc[usable, "fieller_lower"] = ratio.fieller_lower
-    rows.loc[usable, "fieller_upper"] = ratio.fieller_upper
-    rows.loc[usable, ["interval", "status"]] = ratio.interval, Status.OK
-    if ratio.interval == Interval.FIELLER:
-        smallest = min(len(g.rows) for g in [group, *scores.denominator.mean])
-        rows.loc[usable, "status"] = Status.EXPLORATORY
-        rows.loc[usable, "reason"] = (
-            f"exploratory: the smallest group has {smallest} people; the interval is Fieller's"
-        )
-    _adjust_for_placebo(rows, usable, scores, group, arm, week)
-    return _drop_unbounded(rows, usable)
-
-
-def _write_ratio(
-    rows: pd.DataFrame, usable: np.ndarray, column: str, prefix: str, ratio: Ratio
-) -> None:
-    rows.loc[usable, column] = ratio.value
-    rows.loc[usable, f"{prefix}lower"] = ratio.lower
-    rows.loc[usable, f"{prefix}upper"] = ratio.upper
-    rows.loc[usable, f"{prefix}standard_error"] = ratio.standard_error
-
-
-def _drop_unbounded(rows: pd.DataFrame, usable: np.ndarray) -> pd.DataFrame:
-    """A number whose interval is unbounded is no number."""
-    unbounded = usable & rows[["lower", "upper"]].isna().any(axis=1).to_numpy()
-    rows.loc[unbounded, [*NUMBERS, "fieller_lower", "fieller_upper"]] = np.nan
-    rows.loc[unbounded, "status"] = Status.NOT_AVAILABLE
-    rows.loc[unbounded, "interval"] = ""
-    rows.loc[unbounded, ["reason_code", "reason"]] = (
-        ReasonCode.DENOM_NOT_ESTIMABLE,
-        "the interval is unbounded: with so few patients the disease effect may be 0",
+    confidence, strata = scores.settings.confidence, scores.table.strata
+    change = PatientMean.of([group], strata)
+    matched = scores.analysis == Analysis.TIME_MATCHED
+    own = scores.of_arm
+    level = scores.table.baseline_difference(scores.reference, own, (group.rows, week, matched))
+    strength = signal(PatientMean.of(level, strata), change)
+    modelled = scores.repeated is not None and scores.table.incomplete([arm])
+    if modelled:
+        assert scores.repeated is not None
+        change = scores.repeated.decrease(arm, week)
+    ratio = scores.divisor.ratio(change, confidence)
+    weak = strength < LEAST_SIGNAL
+    unbounded = ~np.isfinite(ratio.lower) | (scores.divisor.mean.value <= 0)
+    given = within & ~weak & ~unbounded
+    here = np.zeros(len(rows), dtype=bool)
+    here[np.flatnonzero(scored)[given]] = True
+    for column, found in (
+        ("ni", ratio.value), ("lower", ratio.lower), ("upper", ratio.upper),
+        ("standard_error", ratio.standard_error), ("p_value", ratio.p_value),
+    ):  # fmt: skip
+        rows.loc[here, column] = found[given]
+    rows.loc[here, "tested"] = Statistic.NI
+    # dNI comes from the model where only placebo lacks a visit, too; NI is the same by both then.
+    compared = [arm] if (rows["dni_reason"] != "").any() else [arm, scores.placebo_arm]
+    model = scores.repeated is not None and scores.table.incomplete(compared)
+    rows.loc[here, "estimator"] = Estimator.MMRM if model else Estimator.OBSERVED_PAIRS
+    margin = scores.settings.equivalence_margin
+    same = scores.divisor.equivalence(change, margin, ratio.freedom)
+    rows.loc[here, "as_reference"] = np.where(same[given] < 1 - confidence, "yes", "no")
+    # A model of all visits rests on more patients, but what it says of a visit on those seen there.
+    smallest = min(ratio.smallest, len(group.rows))
+    doubt = [f"the smallest group has {smallest} people"] if smallest < FEWEST_SOUND else []
+    rows.loc[here, "reason"] = [
+        "exploratory: " + "; ".join(why) if why else ""
+        for value in strength[given]
+        for why in [[*doubt, *([_faint(value, SOUND_SIGNAL)] if value < SOUND_SIGNAL else [])]]
+    ]
+    rows.loc[here, "status"] = np.where(
+        rows.loc[here, "reason"] == "", Status.OK, Status.EXPLORATORY
     )
-    difference = ["dni", "dni_lower", "dni_upper"]
-    # The difference needs more than the index: its interval is wider.
-    alone = usable & rows["dni"].notna().to_numpy() & rows[difference].isna().any(axis=1).to_numpy()
-    rows.loc[alone, [*difference, "dni_standard_error"]] = np.nan
-    rows.loc[alone, ["dni_reason_code", "dni_reason"]] = (
-        ReasonCode.DENOM_NOT_ESTIMABLE,
-        "the interval of the difference from placebo is unbounded: with so few patients the "
-        "disease effect may be 0",
-    )
-    rows.loc[unbounded, ["dni_reason_code", "dni_reason"]] = ""
+    refused = [int(name) for name in np.flatnonzero(within & ~given)]
+    unable = np.zeros(len(rows), dtype=bool)
+    unable[np.flatnonzero(scored)[refused]] = True
+    rows.loc[unable, "reason_code"] = ReasonCode.DENOM_NOT_ESTIMABLE
+    open_end = "the interval is unbounded: the disease effect may be 0"
+    rows.loc[unable, "reason"] = [
+        f"too weak to divide by: {scores.effect.describe(name, scores.reference)}; "
+        + (_faint(strength[name], LEAST_SIGNAL) if weak[name] else open_end)
+        for name in refused
+    ]
+    _compare_with_placebo(rows, here, given, scores, group, arm, week)
     return rows
 
 
-def _adjust_for_placebo(
+def _faint(strength: float, least: float) -> str:
+    return (
+        f"the skin of this arm is {strength:.1f} standard errors away from the reference over "
+        f"both visits, {least:g} are required"
+    )
+
+
+def _say_comparison(
+    rows: pd.DataFrame, free: np.ndarray, scores: _Scores, arm: str, week: float
+) -> None:
+    """Say why an arm is not compared with placebo, where it is not."""
+    placebo = scores.placebo_arm
+    code, reason = "", ""
+    if arm == placebo:
+        reason = "this is the placebo arm"
+    elif arm == Arm.UNTREATED:
+        reason = "this arm got no treatment"
+    elif not placebo:
+        code, reason = ReasonCode.NO_PLACEBO, "no placebo arm: the index is uncontrolled"
+    elif not scores.randomised:
+        code = ReasonCode.NOT_RANDOMISED
+        reason = "patients were not randomised to the arms: a difference is no effect of the drug"
+    else:
+        size = len(scores.table.decrease(placebo, week, scores.analysis).rows)
+        rows["placebo_pairs"] = size
+        if size < FEWEST_PATIENTS:
+            code = ReasonCode.TOO_FEW_PAIRS
+            reason = (
+                f"{placebo} has {size} patients with the samples asked at week {number(week)}; at "
+                f"least {FEWEST_PATIENTS} are needed"
+            )
+    rows["dni_reason_code"], rows["dni_reason"] = code, reason
+
+
+def _compare_with_placebo(
     rows: pd.DataFrame,
-    usable: np.ndarray,
+    here: np.ndarray,
+    given: np.ndarray,
     scores: _Scores,
     group: Group,
     arm: str,
     week: float,
 ) -> None:
-    """Write the difference from placebo, plain and given the baseline, or why there is none."""
-    placebo = scores.placebo_arm
-    if arm == placebo:
-        rows["dni_reason"] = "this is the placebo arm"
+    """Write the difference from placebo given the baseline, where the two can be compared."""
+    if not here.any() or (rows["dni_reason"] != "").any():
         return
-    if arm == Arm.UNTREATED:
-        rows["dni_reason"] = "this arm got no treatment"
-        return
-    if not placebo:
-        rows["dni_reason_code"] = ReasonCode.NO_PLACEBO
-        rows["dni_reason"] = "no placebo arm: the index is uncontrolled"
-        return
-    control = scores.table.decrease(placebo, week, scores.analysis)
-    rows["placebo_pairs"] = len(control.rows)
-    if len(control.rows) < FEWEST_PATIENTS:
-        rows["dni_reason_code"] = ReasonCode.TOO_FEW_PAIRS
-        rows["dni_reason"] = (
-            f"{placebo} has {len(control.rows)} patients with the samples asked at week "
-            f"{number(week)}; at least {FEWEST_PATIENTS} are needed"
-        )
-        return
-    minus = Group(control.rows, control.values, -1)
-    ratio = scores.resamples.ratio([group, minus], scores.confidence)
-    _write_ratio(rows, usable, "dni", "dni_", ratio)
-    start = scores.table.values[State.LESIONAL, BASELINE]
-    adjusted = baseline_adjusted(
-        (group, control),
-        (start[group.rows], start[control.rows]),
-        scores.resamples.divisor,
-        scores.resamples.divisor_error,
-        scores.confidence,
+    found = _difference(scores, group, arm, week)
+    bounded = np.isfinite(found.lower[given])
+    places = np.flatnonzero(here)
+    for column, numbers in (
+        ("dni", found.value), ("dni_lower", found.lower), ("dni_upper", found.upper),
+        ("dni_standard_error", found.standard_error), ("p_value", found.p_value),
+    ):  # fmt: skip
+        rows.loc[places[bounded], column] = numbers[given][bounded]
+    rows.loc[places[bounded], "tested"] = Statistic.DNI
+    rows.loc[places[~bounded], ["dni_reason_code", "dni_reason"]] = (
+        ReasonCode.DENOM_NOT_ESTIMABLE,
+        "the interval of the difference from placebo is unbounded: the disease effect may be 0",
     )
-    rows.loc[usable, _ANCOVA] = np.column_stack(adjusted)
-    if ratio.interval == Interval.FIELLER:
-        rows.loc[usable, "dni_reason"] = "exploratory: a group has fewer than 6 people"
+    if min(found.smallest, len(group.rows), rows["placebo_pairs"].iloc[0]) < FEWEST_SOUND:
+        rows.loc[places[bounded], "dni_reason"] = (
+            f"exploratory: a group has fewer than {FEWEST_SOUND} people"
+        )
+
+
+def _difference(scores: _Scores, group: Group, arm: str, week: float) -> Ratio:
+    """Decrease of an arm − that of placebo, on the scale of the index."""
+    table, placebo = scores.table, scores.placebo_arm
+    confidence, strata = scores.settings.confidence, table.strata
+    control = table.decrease(placebo, week, scores.analysis)
+    repeated = scores.repeated if table.incomplete([arm, placebo]) else None
+    if repeated is None:
+        both = [PatientMean.of([own], strata) for own in (group, control)]
+    else:
+        both = [repeated.decrease(own, week) for own in (arm, placebo)]
+    plain = both[0] - both[1]
+    if scores.analysis in (Analysis.UNADJUSTED, Analysis.TIME_MATCHED):
+        return scores.divisor.ratio(plain, confidence)
+    if repeated is None:
+        start = table.values[State.LESIONAL, BASELINE]
+        return baseline_adjusted(
+            (group, control),
+            (start[group.rows], start[control.rows]),
+            scores.divisor.mean,
+            confidence,
+            min(plain.smallest, scores.divisor.mean.smallest),
+        )
+    adjusted = repeated.difference(arm, placebo, week)
+    return scores.divisor.ratio(adjusted, confidence, independent=True)
+
+
+# ---------------------------------------------------------------- multiplicity
 
 
 def _finish(
     frames: list[pd.DataFrame],
     names: pd.DataFrame,
     reference: str,
-    analysis: str,
+    placebo: str,
     settings: IndexSettings,
 ) -> pd.DataFrame:
     """Join the visits, add the family of every row, and adjust p-values within families."""
     if not frames:
         return pd.DataFrame(columns=COLUMNS)
-    table = pd.concat(frames, ignore_index=True)
-    table["reference"], table["analysis"] = reference, analysis
+    table = pd.concat(frames, ignore_index=True).assign(reference=reference)
     primary = table["name"].isin(settings.primary)
     # What a user adds must not change the false discovery rate of the other names.
-    listed = table["level"] == Level.PUBLISHED_AXIS
     added = table["name"].isin(names.index[names["family"] == Family.ADDED])
-    families = [Family.PRIMARY, Family.NONE, Family.ADDED]
-    table["family"] = np.select([primary, listed, added], families, Family.SECONDARY)
-    adjustable = table["family"].isin([Family.SECONDARY, Family.ADDED])
-    p_values = table["p_value"].where(adjustable).to_numpy()
-    table["fdr"] = adjust_by_family(p_values, table["family"].to_numpy(dtype=str))
+    # Nothing is claimed of placebo, of no treatment, or of a list that others made.
+    idle = table["arm"].isin([placebo, Arm.UNTREATED]) | (table["level"] == Level.PUBLISHED_AXIS)
+    families = [Family.NONE, Family.PRIMARY, Family.ADDED]
+    table["family"] = np.select([idle, primary, added], families, Family.SECONDARY)
+    for family in (Family.SECONDARY, Family.ADDED):
+        rows = (table["family"] == family) & table["p_value"].notna()
+        table.loc[rows, "fdr"] = benjamini_hochberg(table.loc[rows, "p_value"].to_numpy())
+    plan = plan_of(table, settings)
+    table.loc[plan.index, ["step", "adjusted_p_value"]] = plan
+    table["step"] = table["step"].astype(float)
     return table.sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
+
+
+def plan_of(table: pd.DataFrame, settings: IndexSettings) -> pd.DataFrame:
+    """Place the hypotheses of the primary family in their plan, and adjust their p-values.
+
+    Under `fixed_sequence` the order is fixed before looking: higher doses before lower ones, later
+    visits before earlier ones, names in the order of the setting; each is tested at the full level,
+    up to the first that fails, so that an adjusted p-value is the largest up to its step. Under
+    `holm` the order is that of the p-values. A hypothesis without a p-value is not in the plan.
+
+    The result has ``step`` (from 1) and ``adjusted_p_value``, by row of `table`.
+    """
+    rows = table[(table["family"] == Family.PRIMARY) & table["p_value"].notna()]
+    order = {name: place for place, name in enumerate(settings.primary)}
+    dose = rows["arm"].str.extract(r"([\d.]+) mg\b", expand=False).astype(float)
+    keyed = rows.assign(dose=-dose.fillna(0.0), late=-rows["week"], place=rows["name"].map(order))
+    if settings.multiplicity == Multiplicity.HOLM:
+        keyed = keyed.sort_values(["p_value", "dose", "arm", "late", "place"], kind="stable")
+        left = np.arange(len(keyed), 0, -1)
+        adjusted = np.maximum.accumulate(keyed["p_value"].to_numpy() * left)
+    else:
+        keyed = keyed.sort_values(["dose", "arm", "late", "place"], kind="stable")
+        adjusted = np.maximum.accumulate(keyed["p_value"].to_numpy())
+    steps = np.arange(1.0, len(keyed) + 1)
+    return pd.DataFrame(
+        {"step": steps, "adjusted_p_value": np.minimum(adjusted, 1.0)}, index=keyed.index
+    )
 
 
 # ---------------------------------------------------------------- analysis of covariance
 
 
-class Adjusted(NamedTuple):
-    """Arm − placebo on the scale of the index, shape (names,); NaN where the interval is unbounded.
-
-    The p-value is two-sided, of no difference between the arms.
-    """
-
-    value: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    p_value: np.ndarray
-
-
 def baseline_adjusted(
     arms: tuple[Group, Group],
     baselines: tuple[np.ndarray, np.ndarray],
-    divisor: np.ndarray,
-    divisor_error: np.ndarray,
+    divisor: PatientMean,
     confidence: float,
-) -> Adjusted:
+    smallest: int = 0,
+) -> Ratio:
     """Compare two arms by analysis of covariance and divide by the disease effect.
 
     The model is LS_t = mean of the arm + β LS_0 + residual, with a variance of the residual in each
@@ -344,8 +534,16 @@ def baseline_adjusted(
     of freedom are those of Welch and Satterthwaite. Given LS_0 the difference is independent of the
     disease effect, so that Fieller's interval needs no covariance.
 
-    `arms` are the decreases LS_0 − LS_t of the drug arm and of placebo, `baselines` LS_0 of the
-    same patients, `divisor` is the disease effect.
+    Parameters
+    ----------
+    arms, baselines
+        Decreases LS_0 − LS_t of the drug arm and of placebo, and LS_0 of the same patients.
+    divisor
+        The disease effect.
+    confidence
+        Of the interval.
+    smallest
+        Patients in the smallest group, to be written into the result.
 
     References
     ----------
@@ -374,12 +572,11 @@ def baseline_adjusted(
     away = np.full(len(value), np.inf)
     np.divide(np.abs(value), np.sqrt(variance), out=away, where=variance > 0)
     away[value == 0] = 0.0
-    covariance = variance, divisor_error**2, np.zeros(len(value))
-    lower, upper = fieller_interval(value, divisor, covariance, freedom, confidence)
-    bounded = np.isfinite(lower)
-    return Adjusted(
-        np.where(bounded, value / divisor, np.nan), lower, upper, 2 * stats.t.sf(away, freedom)
-    )
+    covariance = variance, divisor.variance, np.zeros(len(value))
+    lower, upper = fieller_interval(value, divisor.value, covariance, freedom, confidence)
+    ratio = value / divisor.value
+    error = np.sqrt(variance + ratio**2 * divisor.variance) / np.abs(divisor.value)
+    return Ratio(ratio, lower, upper, error, 2 * stats.t.sf(away, freedom), freedom, smallest)
 
 
 def residual_variances(left: np.ndarray, sizes: np.ndarray, leverage: np.ndarray) -> np.ndarray:
@@ -433,8 +630,10 @@ def label_swap(
     if not mean or not chosen.any():
         return ""
     scale, levels = np.abs(matrix).max(axis=0), [Level.SET] * matrix.shape[1]
-    codes = judge_denominator(mean, len(table.patients), levels, reference, scale, confidence).code
-    against, sound = codes.count(ReasonCode.DIRECTION_CONTRADICTED), codes.count("")
+    judged = judge_denominator(mean, table.strata, levels, reference, scale, confidence)
+    codes = judged.code
+    against = codes.count(ReasonCode.DIRECTION_CONTRADICTED)
+    sound = int((judged.lower > 1e-9 * scale).sum())
     if against < FEWEST_SETS or against <= sound:
         return ""
     warning = (

@@ -1,4 +1,4 @@
-"""The index table of a cohort: the primary analysis and those that question it."""
+"""The primary estimates of the index, and the analyses that question them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,24 @@ from adnorm.base.logs import progress
 from adnorm.base.tables import stack
 from adnorm.effects.observations import Observations
 from adnorm.index.axis import DiseaseAxis, Rule, tell_rules
+from adnorm.index.batches import batch_adjusted_scores
 from adnorm.index.means import FEWEST_PATIENTS, PatientTable
-from adnorm.index.normalization import COLUMNS, KEYS, normalization_index
+from adnorm.index.normalization import (
+    COLUMNS,
+    DENOMINATOR_COLUMNS,
+    KEYS,
+    SENSITIVITY_COLUMNS,
+    index_and_denominators,
+    normalization_index,
+)
+from adnorm.index.ratio import sign_flip_p
 from adnorm.study.comparisons import BASELINE, average_rows
 from adnorm.study.config import IndexSettings
 from adnorm.study.vocabulary import (
     Analysis,
+    Arm,
     DerivedScore,
-    Family,
+    Estimator,
     Level,
     ReasonCode,
     SetRole,
@@ -40,6 +50,9 @@ class IndexInput:
     placebo_arm: str
     settings: IndexSettings
     seed: int
+    randomised: bool = True
+    #: Share of each batch in each observation, where the sheet tells batches apart.
+    batches: pd.DataFrame | None = None
 
     @property
     def references(self) -> list[State]:
@@ -63,7 +76,10 @@ class IndexInput:
     def index(
         self, reference: str, analysis: str, values: pd.DataFrame | None = None
     ) -> pd.DataFrame:
-        """Compute one analysis against one reference, of other scores where they are given."""
+        """Compute one analysis against one reference, of other scores where they are given.
+
+        Columns `COLUMNS` and the analysis.
+        """
         values = self.values if values is None else values
         table = normalization_index(
             values,
@@ -71,31 +87,62 @@ class IndexInput:
             reference,
             self.placebo_arm,
             self.settings,
-            self.seed,
             self.names.loc[values.columns],
             analysis,
+            self.randomised,
         )
-        return table.assign(basis=table["name"].map(self.names["basis"]))
+        return table.assign(analysis=analysis)
 
 
-def index_table(data: IndexInput) -> pd.DataFrame:
-    """Compute the index against every reference, and its sensitivity analyses.
+@dataclass(frozen=True)
+class IndexTables:
+    """index.tsv, sensitivities.tsv and denominators.tsv of a cohort."""
 
-    They are ``completers`` (only patients with all visits; where there are several visits),
-    ``time_matched`` (non-lesional skin of the same visit; where it was taken) and
-    ``composition_adjusted`` (exploratory).
+    index: pd.DataFrame
+    sensitivities: pd.DataFrame
+    denominators: pd.DataFrame
+
+
+def index_tables(data: IndexInput) -> IndexTables:
+    """Compute the index against every reference, and the analyses that question it.
+
+    These are ``unadjusted`` (dNI as the plain difference; with placebo), ``sign_flips`` (an exact
+    p-value of NI), ``observed_pairs``, ``completers`` and ``delta_adjusted`` (where visits are
+    missing), ``time_matched`` (non-lesional skin of the same visit; where it was taken) and
+    ``composition_adjusted`` and ``batch_adjusted`` (exploratory).
     """
     adjusted, reason = _without_composition(data)
+    same_batch, lacking = batch_adjusted_scores(data.values, data.observations, data.batches)
+    if data.batches is not None and lacking:
+        progress(f"no batch-adjusted index: {lacking}")
     later = set(data.observations.loc[data.observations["week"] > BASELINE, "state"])
-    frames = []
+    primaries, effects, frames = [], [], []
     for reference in data.references:
-        primary = data.index(reference, Analysis.PRIMARY)
-        frames.append(primary)
+        primary, effect = index_and_denominators(
+            data.values,
+            data.observations,
+            reference,
+            data.placebo_arm,
+            data.settings,
+            data.names,
+            Analysis.PRIMARY,
+            data.randomised,
+        )
+        effects.append(effect.assign(basis=effect["name"].map(data.names["basis"])))
         if primary.empty:
             progress("no lesional samples after baseline: the index has no rows")
-            return primary
-        if primary.groupby("arm")["week"].nunique().max() > 1:
-            frames.append(data.index(reference, Analysis.COMPLETERS))
+            return IndexTables(primary, _columns(primary), effects[0][DENOMINATOR_COLUMNS])
+        primaries.append(primary)
+        if primary["dni"].notna().any():
+            unadjusted = data.index(reference, Analysis.UNADJUSTED)
+            frames.append(unadjusted[unadjusted["dni"].notna()])
+        frames.append(_sign_flips(data, primary))
+        modelled = primary["estimator"] == Estimator.MMRM
+        if modelled.any():
+            frames += [
+                data.index(reference, a) for a in (Analysis.OBSERVED_PAIRS, Analysis.COMPLETERS)
+            ]
+            frames.append(_delta_adjusted(primary[modelled], data))
         if reference == State.NONLESIONAL and {State.LESIONAL, State.NONLESIONAL} <= later:
             matched = data.index(reference, Analysis.TIME_MATCHED)
             frames.append(matched[matched["pairs"] > 0])
@@ -103,11 +150,21 @@ def index_table(data: IndexInput) -> pd.DataFrame:
             progress(f"no composition-adjusted index: {reason}")
         else:
             table = data.index(reference, Analysis.COMPOSITION_ADJUSTED, adjusted)
-            frames.append(_exploratory(table, _share_left(table, primary)))
-    return stack(frames).sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
+            frames.append(exploratory(table, COMPOSITION_REASON))
+        if same_batch is not None:
+            table = data.index(reference, Analysis.BATCH_ADJUSTED, same_batch)
+            frames.append(exploratory(table, BATCH_REASON))
+    index = stack(primaries).sort_values(KEYS, kind="stable", ignore_index=True)[COLUMNS]
+    return IndexTables(index, _columns(stack(frames)), stack(effects)[DENOMINATOR_COLUMNS])
 
 
-def _exploratory(table: pd.DataFrame, why: str | pd.Series) -> pd.DataFrame:
+def _columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns and order of sensitivities.tsv."""
+    table = table.reindex(columns=SENSITIVITY_COLUMNS)
+    return table.sort_values(["analysis", *KEYS], kind="stable", ignore_index=True)
+
+
+def exploratory(table: pd.DataFrame, why: str | pd.Series) -> pd.DataFrame:
     """Label the rows that have a number as exploratory."""
     numbers = table["status"].isin([Status.OK, Status.EXPLORATORY])
     return table.assign(
@@ -116,8 +173,52 @@ def _exploratory(table: pd.DataFrame, why: str | pd.Series) -> pd.DataFrame:
     )
 
 
+def _sign_flips(data: IndexInput, primary: pd.DataFrame) -> pd.DataFrame:
+    """The p-value of exchanging baseline and visit within patients, of every number."""
+    numbers = primary[primary["ni"].notna()]
+    names = [name for name in data.values.columns if name in set(numbers["name"])]
+    table = PatientTable.of(data.values[names].to_numpy(dtype=float), data.observations)
+    found: dict[tuple[str, float, str], float] = {}
+    for arm, week in table.visits:
+        flips = sign_flip_p(table.decrease(arm, week).values, np.random.default_rng(data.seed))
+        found |= {(arm, week, name): p for name, p in zip(names, flips, strict=True)}
+    keys = zip(numbers["arm"], numbers["week"], numbers["name"], strict=True)
+    return numbers[[*KEYS, "pairs", "placebo_pairs", "status"]].assign(
+        analysis=Analysis.SIGN_FLIPS,
+        p_value=[found[key] for key in keys],
+        reason_code="",
+        reason="exact p-value of no change since baseline, of the patients who have both samples",
+    )
+
+
+def _delta_adjusted(modelled: pd.DataFrame, data: IndexInput) -> pd.DataFrame:
+    """Take patients who missed a visit to be worse than the model says, in drug arms only.
+
+    The share of the patients who missed it times delta is taken off NI and dNI, and off the ends
+    of their intervals.
+    """
+    delta = data.settings.delta
+    share = (modelled["lost"] / (modelled["lost"] + modelled["pairs"])).astype(float)
+    drug = ~modelled["arm"].isin([data.placebo_arm, Arm.UNTREATED])
+    shift = delta * share.where(drug, 0.0)
+    numbers = ["ni", "lower", "upper", "dni", "dni_lower", "dni_upper"]
+    shifted = modelled[numbers].sub(shift, axis=0)
+    why = share.map(lambda part: f"{part:.0%} of the patients missed the visit")
+    return modelled.assign(
+        **{column: shifted[column] for column in numbers},
+        p_value=np.nan,
+        analysis=Analysis.DELTA_ADJUSTED,
+        reason=why + f"; they are taken to be {delta:g} of the disease effect worse",
+    )[modelled["ni"].notna() & drug]
+
+
 # ---------------------------------------------------------------- composition
 
+BATCH_REASON = "exploratory: the effects of batches are estimated in the same samples"
+COMPOSITION_REASON = (
+    "exploratory: composition is itself changed by the treatment; the index is of the disease "
+    "effect that composition does not explain"
+)
 #: Observations beyond the group means that each component of composition must rest on.
 OBSERVATIONS_PER_COMPONENT = 10
 #: Components beyond this share of the variance of composition are noise.
@@ -173,17 +274,6 @@ def _without_composition(data: IndexInput) -> tuple[pd.DataFrame | None, str]:
     return adjusted, "too few observations to estimate what composition explains"
 
 
-def _share_left(adjusted: pd.DataFrame, primary: pd.DataFrame) -> pd.Series:
-    """Describe for every adjusted row how much disease effect is left."""
-    before = adjusted["name"].map(primary.groupby("name")["denominator"].first())
-    share = (adjusted["denominator"] / before).map("{:.0%}".format)
-    return (
-        "exploratory: composition is itself changed by the treatment; the index is of the "
-        + share
-        + " of the disease effect that composition does not explain"
-    )
-
-
 def with_composition_genes(data: IndexInput, axes: list[DiseaseAxis]) -> pd.DataFrame:
     """Compute the index of axes that keep the genes of cell composition."""
     alone = replace(data, values=data.values.iloc[:, :0], names=data.names.iloc[:0])
@@ -192,7 +282,7 @@ def with_composition_genes(data: IndexInput, axes: list[DiseaseAxis]) -> pd.Data
     why = "exploratory: genes that tell cell composition are on the axis"
     return pd.concat(
         [
-            _exploratory(alone.index(reference, Analysis.WITH_COMPOSITION_GENES), why)
+            exploratory(alone.index(reference, Analysis.WITH_COMPOSITION_GENES), why)
             for reference in alone.references
         ],
         ignore_index=True,
@@ -280,13 +370,11 @@ def percent_improvement_rows(
             "level": Level.GLOBAL,
             "name": DerivedScore.PERCENT_IMPROVEMENT,
             "ni": np.where(known, value, np.nan),
-            "family": Family.NONE,
-            "basis": "genes of this cohort",
             "pairs": found["pairs"],
+            "placebo_pairs": 0,
             "status": np.where(known, Status.EXPLORATORY, Status.NOT_AVAILABLE),
             "reason_code": np.where(known, "", code),
             "reason": np.where(known, with_genes, label_swap or found["lacking"]),
         }
     )
-    rows[["interval", "dni_reason_code", "dni_reason"]] = ""
-    return rows.reindex(columns=COLUMNS)
+    return rows.reindex(columns=SENSITIVITY_COLUMNS)

@@ -347,6 +347,13 @@ class CohortFile(Section):
         description="The arm that drugs are compared with; null when there is none",
         examples=["placebo"],
     )
+    randomised: bool | None = Field(
+        default=None,
+        description="Whether patients came into the arms at random: the arms then share one "
+        "disease effect before treatment, to which each change is set. null: yes with a placebo "
+        "arm, no without; in a cohort with one arm it plays no part",
+        examples=[False],
+    )
     status: Literal["verified", "unverified"] = Field(
         default="unverified",
         description="verified once a run against the real series has confirmed this file",
@@ -443,11 +450,17 @@ class MeasuredCohort(Section):
     scale: ScaleName
     reference: ReferenceState | None
     placebo_arm: str | None
+    randomised: bool | None
     source: SourceFiles
     treatments: dict[str, Treatment]
     samples: SampleMappings
     exclude: Listed[ExclusionRule]
     stand_ins: Listed[str] = ()
+
+    @property
+    def at_random(self) -> bool:
+        """Whether the arms are of patients who came into them at random."""
+        return self.placebo_arm is not None if self.randomised is None else self.randomised
 
 
 class DrawnCohort(Section):

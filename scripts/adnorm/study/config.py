@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from adnorm.study.validation import Listed, Section, Sha256, Unique
-from adnorm.study.vocabulary import Method
+from adnorm.study.vocabulary import BatchRule, Method, Multiplicity
 
 #: Something strictly between 0 and 1.
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -124,6 +124,12 @@ class ExpressionSettings(Section):
         "samples",
         examples=[True],
     )
+    exclude_swaps: bool = Field(
+        default=False,
+        description="Leave out samples that expression takes for exchanged lesional and "
+        "non-lesional skin of a visit, or for another patient's",
+        examples=[True],
+    )
     exclude_duplicates: bool = Field(
         default=False,
         description="Leave out samples whose expression is the same (r > 0.999); of copies of one "
@@ -178,6 +184,15 @@ class EffectsSettings(Section):
         "(takes minutes)",
         examples=["voom"],
     )
+    batch: Literal[BatchRule.IGNORE, BatchRule.COVARIATE, BatchRule.BLOCK] = Field(
+        default=BatchRule.COVARIATE,
+        validate_default=True,
+        description="What becomes of the batches of a cohort file (`samples: batch`), for genes "
+        "and set scores: `covariate` takes out their fixed effects, `block` takes them for random "
+        "ones, `ignore` leaves them in. The first two leave out comparisons that cannot be told "
+        "from a batch, with the reason. Cohorts without batches are not touched",
+        examples=["ignore"],
+    )
     minimum_pairs: int = Field(
         default=3,
         ge=2,
@@ -197,6 +212,15 @@ class EffectsSettings(Section):
         description="False discovery rate at which figures mark a change",
         examples=[0.05],
     )
+
+    @model_validator(mode="after")
+    def _random_batches(self) -> EffectsSettings:
+        if self.count_model == "deseq2" and self.batch == BatchRule.BLOCK:
+            raise ValueError(
+                "`batch: block` asks for random effects, which DESeq2 does not have; use `batch: "
+                "covariate`, or `count_model: voom`"
+            )
+        return self
 
 
 class EnrichmentSettings(Section):
@@ -222,12 +246,6 @@ class EnrichmentSettings(Section):
 class IndexSettings(Section):
     """The normalization index."""
 
-    bootstrap: int = Field(
-        default=2000,
-        ge=200,
-        description="Resamples of patients behind each interval",
-        examples=[5000],
-    )
     folds: int = Field(
         default=5,
         ge=2,
@@ -263,9 +281,33 @@ class IndexSettings(Section):
             "barrier_hyperproliferation_up",
         ),
         min_length=1,
-        description="Indices whose p values are not adjusted, because they were fixed before "
-        "looking",
+        description="Indices of the primary family, fixed before looking; their p values are "
+        "adjusted by the plan of `index: multiplicity`, those of the others by false discovery "
+        "rate. The order is that of a fixed sequence",
         examples=[["global", "itch_core_skin_up"]],
+    )
+    multiplicity: Literal[Multiplicity.HOLM, Multiplicity.FIXED_SEQUENCE] = Field(
+        default=Multiplicity.HOLM,
+        validate_default=True,
+        description="Plan of the primary family over doses, visits and indices: `holm`, or "
+        "`fixed_sequence` (higher doses first, then later visits, then the order of "
+        "`index: primary`; each tested at the full level up to the first that fails)",
+        examples=["fixed_sequence"],
+    )
+    equivalence_margin: float = Field(
+        default=0.25,
+        gt=0,
+        lt=1,
+        description="An index within this distance of 1 counts as the level of the reference; "
+        "two one-sided tests must show it",
+        examples=[0.2],
+    )
+    delta: float = Field(
+        default=0.25,
+        ge=0,
+        description="Sensitivity to drop-out: patients of drug arms who missed a visit are taken "
+        "to be so much worse, on the scale of the index, than the model of repeated measures says",
+        examples=[0.5],
     )
     confidence: Fraction = Field(
         default=0.95, description="Level of the intervals of the index", examples=[0.95]

@@ -368,6 +368,13 @@ def _check_visits(
             f"of this cohort: {listing(arms)}"
         )
     reference = cohort.reference
+    treated = [arm for arm in arms if arm != Arm.HEALTHY]
+    if cohort.randomised and len(treated) < 2:
+        problems.add(
+            f"randomised: true, but all patients are in one arm ({listing(treated)}), so there is "
+            f"nothing to draw lots between; take the line out, or map the arms in samples: "
+            f"treatment and dose_mg"
+        )
     baseline = sheet[sheet["week"] == BASELINE]
     if baseline.empty:
         problems.add(

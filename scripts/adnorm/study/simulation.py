@@ -225,6 +225,26 @@ class ArrayPlan(Section):
     )
 
 
+class BatchPlan(Section):
+    """Biopsies that were processed together."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"along": "visits", "effect": 0.5}]})
+
+    along: Literal["visits", "patients", "enrolment"] | None = Field(
+        default=None,
+        description="What two batches go along with. `visits`: baseline in the first, later "
+        "visits in the second. `patients`: every other patient, with all visits. `enrolment`: the "
+        "first third of the patients in the first, the last third in the second, those between "
+        "change with their visits. null: no batches",
+        examples=["visits"],
+    )
+    effect: Spread = Field(
+        default=0.5,
+        description="Standard deviation, over genes, of the shift of the second batch (log2)",
+        examples=[0.5],
+    )
+
+
 class Simulation(Section):
     """The `simulation:` block of a cohort file with `route: simulated`.
 
@@ -306,6 +326,7 @@ class Simulation(Section):
     variation: Variation = Variation()
     counts: CountPlan = CountPlan()
     array: ArrayPlan = ArrayPlan()
+    batches: BatchPlan = BatchPlan()
 
     def speed(self, arm: SimulatedArm, programme: str) -> float:
         """Return how fast a gene programme follows the treatment of an arm."""

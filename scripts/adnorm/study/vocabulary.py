@@ -78,6 +78,25 @@ class ComparisonKind(StrEnum):
     RESIDUAL_HEALTHY = "residual-healthy"
 
 
+class BatchVerdict(StrEnum):
+    """Whether batches can be told from what is compared."""
+
+    BALANCED = "balanced"
+    PARTLY_CONFOUNDED = "partly confounded"
+    #: Not estimable once batches are in the model.
+    ALIASED = "aliased"
+
+
+class BatchRule(StrEnum):
+    """What the linear model of a cohort makes of its batches."""
+
+    IGNORE = "ignore"
+    #: Fixed effects.
+    COVARIATE = "covariate"
+    #: Random effects.
+    BLOCK = "block"
+
+
 class Direction(StrEnum):
     """How a gene, or all genes of a set, move in lesional skin."""
 
@@ -118,6 +137,15 @@ class SetCategory(StrEnum):
     OWN = "own"
     COMPOSITION = "composition"
     CONTROL = "control"
+
+
+class Moves(StrEnum):
+    """Whether a negative control does what it must not."""
+
+    YES = "yes"
+    NO = "no"
+    #: Too few patients, or too much noise, to notice what it is there for.
+    UNCLEAR = "unclear"
 
 
 class DrugFamily(StrEnum):
@@ -173,13 +201,35 @@ class Analysis(StrEnum):
     """The primary analysis of the index, and those that question it."""
 
     PRIMARY = "primary"
+    #: Patients who have both samples, where the primary analysis is a model of all visits.
+    OBSERVED_PAIRS = "observed_pairs"
+    #: dNI as the plain difference of two arms, not given the baseline.
+    UNADJUSTED = "unadjusted"
+    #: The p-value of exchanging baseline and visit within patients.
+    SIGN_FLIPS = "sign_flips"
+    #: Patients who missed the visit taken to be worse than the model says.
+    DELTA_ADJUSTED = "delta_adjusted"
     #: Only patients with all visits.
     COMPLETERS = "completers"
     #: Against non-lesional skin of the same visit.
     TIME_MATCHED = "time_matched"
     COMPOSITION_ADJUSTED = "composition_adjusted"
+    #: Without the effects of batches.
+    BATCH_ADJUSTED = "batch_adjusted"
+    #: Axes that keep the genes of cell composition, sets that lose them.
     WITH_COMPOSITION_GENES = "with_composition_genes"
+    WITHOUT_COMPOSITION_GENES = "without_composition_genes"
+    #: On log2 values of counts that another method made comparable.
+    TMM = "tmm"
+    MEDIAN_OF_RATIOS = "median_of_ratios"
+    LIBRARY_SIZE = "library_size"
+    #: On ssGSEA in place of the signed z score.
+    SSGSEA = "ssgsea"
     PERCENT_IMPROVEMENT = "literal"
+
+
+#: Opens what a row of the analysis `ssgsea` says where it contradicts the primary one.
+DISAGREES = "disagrees with the signed z score"
 
 
 class Statistic(StrEnum):
@@ -189,11 +239,19 @@ class Statistic(StrEnum):
     DNI = "dNI"
 
 
-class Interval(StrEnum):
-    """Where the interval of an index comes from."""
+class Estimator(StrEnum):
+    """How the mean decrease of an arm is estimated."""
 
-    BCA = "bca"
-    FIELLER = "fieller"
+    OBSERVED_PAIRS = "observed pairs"
+    #: Mixed model for repeated measures.
+    MMRM = "MMRM"
+
+
+class Multiplicity(StrEnum):
+    """How the primary family is protected against many looks."""
+
+    HOLM = "holm"
+    FIXED_SEQUENCE = "fixed_sequence"
 
 
 class AxisSource(StrEnum):
@@ -213,14 +271,14 @@ class Status(StrEnum):
     NOT_AVAILABLE = "NA"
     #: Atlas: a figure of the literature that nothing here supports or contradicts.
     PUBLISHED_ONLY = "published_only"
-    #: Atlas: a number without a test behind it.
+    #: Atlas: a number of trials from which no class can be told apart.
     DESCRIPTIVE = "descriptive"
 
 
 class ClinicStatus(StrEnum):
-    """Whether a question about scores and the clinic has an answer."""
+    """Whether a question about scores and the clinic has an answer; none is confirmatory."""
 
-    OK = "ok"
+    EXPLORATORY = "exploratory"
     NOT_AVAILABLE = "not_available"
     TOO_FEW = "too_few"
 
@@ -240,6 +298,7 @@ class ReasonCode(StrEnum):
 
     NO_REFERENCE = "NO_REFERENCE"
     NO_PLACEBO = "NO_PLACEBO"
+    NOT_RANDOMISED = "NOT_RANDOMISED"
     DENOM_NOT_ESTIMABLE = "DENOM_NOT_ESTIMABLE"
     DIRECTION_CONTRADICTED = "DIRECTION_CONTRADICTED"
     LOW_COVERAGE = "LOW_COVERAGE"
@@ -291,4 +350,16 @@ class QualityFlag(StrEnum):
     CORRELATION_OUTLIER = "correlation_outlier"
     SEX_CONTRADICTS_SHEET = "sex_contradicts_sheet"
     SEX_DIFFERS_WITHIN_PATIENT = "sex_differs_within_patient"
+    #: Lesional and non-lesional skin of one patient and visit.
+    STATE_EXCHANGED = "state_exchanged"
+    OTHER_PATIENT = "other_patient"
     DUPLICATE = "duplicate"
+
+
+#: Flags that doubt the label of a sample, not its measurement.
+DOUBTED_LABELS = (
+    QualityFlag.SEX_CONTRADICTS_SHEET,
+    QualityFlag.SEX_DIFFERS_WITHIN_PATIENT,
+    QualityFlag.STATE_EXCHANGED,
+    QualityFlag.OTHER_PATIENT,
+)
