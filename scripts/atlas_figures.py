@@ -15,5 +15,5 @@ run(
     build_atlas,
     DrawingSettings,
     packages=("matplotlib", "pandas"),
-    joins=("samples",),
+    joins=("samples", "comparisons"),
 )

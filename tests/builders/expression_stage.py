@@ -12,7 +12,9 @@ from adnorm.study.cohort import Cohort, CohortFile, MeasuredCohort
 from adnorm.study.config import ExpressionSettings
 from builders.cohorts import measured_of
 
-TABLES = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
+TABLES = (
+    *("samples", "excluded", "losses", "identifiers", "design", "comparisons", "batches", "qc"),
+)
 GENE_SETS = "config/gene_sets/adnorm.tsv"
 #: What every small cohort maps alike.
 SAMPLES = {

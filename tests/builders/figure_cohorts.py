@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import anndata
@@ -11,9 +12,11 @@ import pandas as pd
 from adnorm.base.files import write_json
 from adnorm.base.losses import Loss, losses_table
 from adnorm.base.tables import write_table
+from adnorm.effects.controls import COLUMNS as CONTROLS
 from adnorm.figures import theme
 from adnorm.figures.data import COHORT_TABLES, CohortData, DrawingSettings, read_cohort
-from adnorm.figures.names import FIGURES
+from adnorm.figures.names import FIGURES, INDEX_FIGURES
+from adnorm.study.batches import batch_table, judge_batches
 from adnorm.study.cohort import DescribedCohort
 from adnorm.study.comparisons import derive_design, design_tables
 from adnorm.study.gene_sets import read_gene_sets
@@ -136,6 +139,13 @@ def contrast_rows(design, sheet: pd.DataFrame, values: pd.DataFrame, key: str, v
     return pd.concat(frames, ignore_index=True) if frames else empty
 
 
+def controls(by_set: pd.DataFrame) -> pd.DataFrame:
+    """Housekeeping genes that stay, in every comparison."""
+    rows = by_set.loc[by_set["set"] == "housekeeping", ["contrast", "set", "pairs"]]
+    still = {"change": 0.02, "lower": -0.05, "upper": 0.09, "moves": "no"}
+    return rows.assign(**still).reindex(columns=CONTROLS)
+
+
 def make_cohort(
     folder: Path,
     arms: dict[str, int],
@@ -145,6 +155,7 @@ def make_cohort(
     simulated: bool = False,
     gene_count: int = 300,
     seed: int = 1,
+    batch_of: Callable[[pd.DataFrame], pd.Series] | None = None,
 ) -> tuple[dict, DrawingSettings]:
     """Write everything that the figures stage reads; return its inputs and settings."""
     genes = [f"GENE{i:03d}" for i in range(gene_count)]
@@ -152,6 +163,8 @@ def make_cohort(
     write_sets(folder / "sets.tsv", [f"GENE{i:03d}" for i in range(2000)])
     sets = read_gene_sets([folder / "sets.tsv"])
     sheet = sheet_of(arms, visits, states)
+    if batch_of is not None:
+        sheet["batch"] = batch_of(sheet)
     values = simulate(sheet, genes, sets, seed)
     reference = next((s for s in ("nonlesional", "healthy") if s in set(sheet["state"])), "")
     scores = score(values, sheet, genes, sets)
@@ -160,10 +173,13 @@ def make_cohort(
     paths = {name: folder / f"{name}.tsv" for name in ("samples", *COHORT_TABLES)}
     write_h5ad(folder, sheet, values, genes, scores, sets, reference, placebo, simulated)
     cells, comparisons = design_tables(design)
+    judged = judge_batches(sheet, design.comparisons)
+    comparisons = comparisons.join(judged[["batch", "batch_reason"]])
     tables = {
         "samples": sheet,
         "design": cells,
         "comparisons": comparisons,
+        "batches": batch_table(sheet),
         "excluded": pd.DataFrame({"sample": ["GSM1"], "reason": ["tape strip"]}),
         "losses": losses_table(
             [
@@ -199,6 +215,7 @@ def make_cohort(
     by_set.loc[by_set["set"] == "comp_tcell", ["change", "lower", "upper", "fdr"]] = np.nan
     by_set.loc[by_set["set"] == "comp_tcell", "reason"] = "1 of 6 genes (17 %) found"
     tables["set_effects"] = by_set
+    tables["controls"] = controls(by_set)
     tables["enrichment"] = enrichment(by_set, sets)
     for name, table in tables.items():
         write_table(table, paths[name])
@@ -221,7 +238,8 @@ def outputs_of(folder: Path, figures=FIGURES) -> dict[str, Path]:
     """Where a job of the workflow writes its figures and its page."""
     kinds = ("svg", "png", "tsv")
     files = {f"{f.name}_{kind}": folder / f"{f.name}.{kind}" for f in figures for kind in kinds}
-    return files | {"overview": folder / "overview.html"}
+    page = "answers" if figures is INDEX_FIGURES else "overview"
+    return files | {page: folder / f"{page}.html"}
 
 
 def texts(figure) -> list[str]:
@@ -236,6 +254,10 @@ def quality(sheet: pd.DataFrame) -> pd.DataFrame:
     table["detected_genes"] = rng.integers(15000, 17000, len(sheet)).astype(float)
     table["correlation_within_group"] = rng.uniform(0.93, 0.98, len(sheet))
     table["pca_distance"] = 1.0
+    lesional = (sheet["state"] == "lesional").to_numpy()
+    # Only pairs have a place, and non-lesional skin is taken before treatment alone.
+    place = lesional * 1.0 + rng.normal(0, 0.2, len(sheet))
+    table["lesional_place"] = np.where(sheet["week"] == 0, place, np.nan)
     table["sex_called"] = sheet["sex"]
     table["flags"], table["excluded"], table["reason"], table["not_computed"] = "", "no", "", ""
     low = min(4, len(sheet) - 1)

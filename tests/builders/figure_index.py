@@ -13,18 +13,26 @@ from adnorm.atlas.cohort_results import CohortResults
 from adnorm.atlas.dose import dose_table
 from adnorm.atlas.time import time_table
 from adnorm.base.tables import read_table, write_table
+from adnorm.effects.controls import COLUMNS as CONTROLS
 from adnorm.figures.build import ATLAS
-from adnorm.figures.data import AtlasCohort, AtlasData, DrawingSettings, read_atlas
+from adnorm.figures.data import (
+    AtlasCohort,
+    AtlasData,
+    DrawingSettings,
+    IndexData,
+    read_atlas,
+    read_index,
+)
 from adnorm.figures.theme import RC
 from adnorm.index.build import follow_patients
 from adnorm.index.genes import gene_index
-from adnorm.index.normalization import normalization_index
+from adnorm.index.sensitivities import IndexInput, index_tables
 from adnorm.study.cohort import DescribedCohort
 from adnorm.study.config import FiguresSettings, HeatmapSets, IndexSettings
 from adnorm.study.gene_sets import read_gene_sets
 
 PRIMARY = ["global", "itch_core_skin_up", "barrier_hyperproliferation_up"]
-INDEX = {"bootstrap": 200, "confidence": 0.95, "primary": PRIMARY, "fdr": 0.05}
+INDEX = {"confidence": 0.95, "primary": PRIMARY, "fdr": 0.05}
 TYPED = IndexSettings(**INDEX)
 HEATMAPS = {"itch": ["itch_core_skin_up"], "barrier": ["barrier_hyperproliferation_up"]}
 #: What the figures are drawn by.
@@ -77,10 +85,16 @@ def make_trial(
     weeks: tuple = (2.0, 12.0),
     states: tuple = ("lesional", "nonlesional"),
     clinic: bool = True,
+    gone: tuple = (),
 ) -> dict:
-    """Write every table that the figures of the index read; return their paths by name."""
+    """Write every table that the figures of the index read; return their paths by name.
+
+    Patients in `gone` miss the last visit.
+    """
     arms = TRIAL if arms is None else arms
     sheet = _sheet(arms, weeks, list(states))
+    missed = sheet["patient"].isin(gone) & (sheet["week"] == max(weeks, default=0.0))
+    sheet = sheet[~missed].reset_index(drop=True)
     rng = np.random.default_rng(7)
     share = np.where(sheet["week"] > 0, 1 - sheet["arm"].map(RESPONSE).fillna(0), 1.0)
     share = np.where(sheet["state"] == "lesional", share, 0.0)
@@ -94,12 +108,10 @@ def make_trial(
         sheet["easi"] = by_visit.where(sheet["state"] != "healthy")
     placebo = "placebo" if "placebo" in arms else ""
     names = pd.DataFrame({"level": "set", "reason_code": "", "reason": ""}, index=values.columns)
-    names.loc["global", "level"] = "global"
-    references = ["nonlesional", *(["healthy"] if "healthy" in arms else [])]
-    tables = [
-        normalization_index(values, sheet, reference, placebo, TYPED, 1, names)
-        for reference in references
-    ]
+    names = names.assign(role="signature", basis="directions of the gene sets")
+    names.loc["global", ["level", "basis"]] = ["global", "axis of atopic dermatitis"]
+    data = IndexInput(values, names, sheet, placebo, TYPED, 1)
+    tables = index_tables(data)
     patients = sheet[["patient", "arm", "week", "state"]].join(values)
     patients = patients.melt(
         ["patient", "arm", "week", "state"], var_name="name", value_name="score"
@@ -109,13 +121,20 @@ def make_trial(
     made = {
         "samples": sheet,
         "comparisons": pd.DataFrame(
-            [("change", "change", "no", 0, "no lesional samples after baseline")],
-            columns=["contrast", "kind", "supported", "pairs", "reason"],
+            [("change", "change", "no", 0, "no lesional samples after baseline", "", "")],
+            columns=[
+                *("contrast", "kind", "supported", "pairs"),
+                *("reason", "batch"),
+                "batch_reason",
+            ],
         ),
         "qc": sheet[["sample"]].assign(flags=""),
         "coverage": coverage.assign(asked=10, found=10),
-        "index": pd.concat(tables, ignore_index=True),
-        "gene_index": _genes(sheet, share, rng, references[0], read_gene_sets(sets)),
+        "controls": pd.DataFrame(columns=CONTROLS),
+        "index": tables.index.assign(null_percentile=99.0),
+        "sensitivities": tables.sensitivities,
+        "denominators": tables.denominators,
+        "gene_index": _genes(sheet, share, rng, data.references[0], read_gene_sets(sets)),
         "patients": patients,
     }
     paths = {name: folder / f"{name}.tsv" for name in made}
@@ -124,8 +143,8 @@ def make_trial(
     for name, table in made.items():
         write_table(table, paths[name])
     outputs = {n: folder / f"{n}.tsv" for n in ("trajectories", "concordance", "calibration")}
-    tables = [read_table(paths[name]) for name in ("patients", "index", "samples")]
-    follow_patients(*tables, outputs, TYPED, 1)
+    followed = [read_table(paths[name]) for name in ("patients", "denominators", "samples")]
+    follow_patients(*followed, outputs, TYPED)
     return paths | outputs | {"gene_sets": sets}
 
 
@@ -163,36 +182,48 @@ def facts(cohort: str, placebo: str = "placebo") -> DescribedCohort:
     )
 
 
+def index_of(folder: Path, repository: Path, **plan) -> tuple[dict, IndexData]:
+    """Paths and data of a trial whose index was computed."""
+    paths = make_trial(folder, repository, **plan)
+    placebo = "placebo" if "placebo" in plan.get("arms", TRIAL) else ""
+    return paths, read_index(paths, settings(cohort=facts("trial", placebo)))
+
+
 def make_atlas(folder: Path, repository: Path, trials: dict[str, dict]) -> tuple[dict, dict]:
     """Write the atlas of some trials (keyword arguments of `make_trial`); inputs and cohorts."""
-    cohorts, known, sheets = {}, {}, []
+    cohorts, known, sheets, comparisons = {}, {}, [], []
     for name, plan in trials.items():
         paths = make_trial(folder / name, repository, **plan)
         index = read_table(paths["index"])
         placebo = "placebo" if "placebo" in plan.get("arms", TRIAL) else ""
         cohorts[name] = AtlasCohort(route="simulated", placebo_arm=placebo or None)
         sheets.append(paths["samples"])
+        comparisons.append(folder / name / "expression" / "comparisons.tsv")
+        write_table(read_table(paths["comparisons"]), comparisons[-1])
         known[name] = CohortResults(
             name,
             "atopic dermatitis",
             True,
             placebo,
-            index[index["analysis"] == "primary"].reset_index(drop=True),
+            index,
             read_table(paths["patients"]),
             read_table(paths["samples"]),
         )
     results = list(known.values())
     published = read_published(repository / "config" / "published.tsv")
-    parts = {"dose": dose_table, "time": time_table}
-    index_settings = IndexSettings(bootstrap=200, primary=tuple(PRIMARY))
-    for name, table_of in parts.items():
-        frames = [table_of(cohort, index_settings, 1) for cohort in results]
+    index_settings = IndexSettings(primary=tuple(PRIMARY))
+    parts = {
+        "dose": [dose_table(cohort, index_settings) for cohort in results],
+        "time": [time_table(cohort, index_settings) for cohort in results],
+    }
+    for name, frames in parts.items():
         filled = [frame for frame in frames if len(frame)] or frames[:1]
         write_table(pd.concat(filled, ignore_index=True), folder / f"{name}.tsv")
     write_table(class_table(results, published, index_settings), folder / "classes.tsv")
     inputs = {name: folder / f"{name}.tsv" for name in ("dose", "time", "classes")}
     sets = [repository / "config" / "gene_sets" / "adnorm.tsv"]
-    return inputs | {"samples": sheets, "gene_sets": sets}, cohorts
+    lists = {"samples": sheets, "comparisons": comparisons, "gene_sets": sets}
+    return inputs | lists, cohorts
 
 
 def draw_atlas(inputs: dict, cohorts: dict) -> tuple[AtlasData, dict]:

@@ -7,12 +7,12 @@ import pandas as pd
 
 from adnorm.base.tables import read_table, write_table
 from adnorm.figures.data import DrawingSettings, IndexData
-from adnorm.index.normalization import normalization_index
+from adnorm.index.normalization import DENOMINATOR_COLUMNS, normalization_index
 from adnorm.study.config import IndexSettings
 from adnorm.study.gene_sets import read_gene_sets
 
 PRIMARY = ["global", "itch_core_skin_up", "barrier_hyperproliferation_up"]
-SETTINGS = IndexSettings(bootstrap=200, primary=tuple(PRIMARY))
+SETTINGS = IndexSettings(primary=tuple(PRIMARY))
 #: Level of every score in lesional skin; 0 has no index.
 EFFECTS = {
     "global": 2.0,
@@ -65,12 +65,10 @@ def make(repository, tmp_path, arms=None, weeks=(2.0, 12.0), nonlesional=True, e
     ]:
         values[name], names.loc[name] = np.nan, ["set", code, reason]
     tables = [
-        normalization_index(values, sheet, reference, placebo, SETTINGS, 1, names)
+        normalization_index(values, sheet, reference, placebo, SETTINGS, names)
         for reference in ["nonlesional", *(["healthy"] if "healthy" in arms else [])]
     ]
-    index = pd.concat(tables, ignore_index=True)
-    # A sensitivity analysis, which the figure must not show.
-    index = pd.concat([index, index.assign(analysis="completers", ni=9.0)], ignore_index=True)
+    index = pd.concat(tables, ignore_index=True).assign(null_percentile=99.0)
     write_table(index, tmp_path / "index.tsv")
     return data_of(sheet, sets, placebo, read_table(tmp_path / "index.tsv"))
 
@@ -87,6 +85,7 @@ def data_of(sheet, sets, placebo, index):
             "qc": samples[["sample"]].assign(flags=""),
             "coverage": pd.DataFrame({"set": list(sets), "status": "ok", "reason": ""}),
             "index": index,
+            "denominators": pd.DataFrame(columns=DENOMINATOR_COLUMNS),
             "comparisons": comparisons,
         },
         gene_sets=sets,

@@ -14,9 +14,9 @@ from adnorm.study.reading import read_study
 from builders.axis_trials import compile_lesional_effects
 from builders.expression_stage import express
 
-SETTINGS = StageSettings(minimum_genes=5, minimum_fraction=0.5, bootstrap=500)
+SETTINGS = StageSettings(minimum_genes=5, minimum_fraction=0.5)
 TABLES = [
-    *("axis", "index", "gene_index", "patients"),
+    *("axis", "index", "sensitivities", "denominators", "gene_index", "patients"),
     *("trajectories", "concordance", "calibration"),
 ]
 

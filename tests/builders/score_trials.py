@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from adnorm.index.normalization import normalization_index
+from adnorm.index.normalization import index_and_denominators
 from adnorm.study.config import IndexSettings
 
-SETTINGS = IndexSettings(bootstrap=400, primary=("global", "first"))
+SETTINGS = IndexSettings(primary=("global", "first"))
 
 
 NAMES = ["first", "second", "third"]
@@ -47,16 +47,38 @@ def trial(
     return pd.DataFrame(np.array(values), columns=names), observations
 
 
-def index(
+def index(values, observations, *places, **words):
+    """The rows of the index; what it takes is what `both_tables` takes."""
+    return both_tables(values, observations, *places, **words)[0]
+
+
+def both_tables(
     values,
     observations,
     reference="nonlesional",
     placebo="",
     names=None,
     analysis="primary",
+    randomised=True,
     **changes,
 ):
+    """The index of a trial and the disease effects that it divides by."""
     settings = SETTINGS.model_copy(update=changes)
-    return normalization_index(
-        values, observations, reference, placebo, settings, 1, names, analysis
+    return index_and_denominators(
+        values, observations, reference, placebo, settings, names, analysis, randomised
+    )
+
+
+def without(values, observations, gone):
+    """A trial without some biopsies (a mask)."""
+    keep = ~np.asarray(gone)
+    return values[keep].reset_index(drop=True), observations[keep].reset_index(drop=True)
+
+
+def cell(values, observations, name, state, week, arm=""):
+    """Scores of one name by patient, of a state and week; of one arm or of all."""
+    chosen = (observations["state"] == state) & (observations["week"] == week)
+    chosen &= (observations["arm"] == arm) | (arm == "")
+    return pd.Series(
+        values.loc[chosen.to_numpy(), name].to_numpy(), index=observations.loc[chosen, "patient"]
     )

@@ -319,3 +319,33 @@ def test_what_nobody_foresaw_is_told_in_a_paragraph_and_the_others_are_checked(
     kept = Path(told.split("Its traceback is in ")[1].split(": please")[0])
     assert "in broken" in kept.read_text()
     kept.unlink()
+
+
+def test_batches_are_told_with_what_cannot_be_told_from_them(trial, here, capsys):
+    path, _ = trial
+    sheet = pd.read_csv(here / "sheet.csv")
+    kept = sheet.copy()
+    sheet["run"] = ["late" if visit == "W4" else "early" for visit in sheet["visit"]]
+    text = path.read_text()
+    try:
+        sheet.to_csv(here / "sheet.csv", index=False)
+        path.write_text(text.replace("samples:\n", "samples:\n  batch: {from: run}\n", 1))
+        assert main(["check", "cohorts/trial.yaml"]) == 0
+        told = capsys.readouterr().out
+        assert main(["check", "cohorts/trial.yaml", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)["cohorts"][0]
+    finally:
+        kept.to_csv(here / "sheet.csv", index=False)
+    lines = told.partition("1 cohort checked")[0].splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "  biopsies by batch (2 batches):" in told
+    assert any(line.split() == ["placebo", "4", "lesional", "0", "4"] for line in lines)
+    assert "  batches and comparisons, aliased: 4" in told
+    joined = " ".join(told.split())
+    assert "warning: 'change:placebo@4': batch and visit cannot be told apart" in joined
+    assert "mix visits, states and arms within each batch" in joined
+    judged = {row["contrast"]: row["batch"] for row in found["comparisons"]}
+    assert judged["change:upadacitinib 15 mg@4"] == "aliased"
+    assert judged["change:upadacitinib 15 mg-placebo@4"] == "balanced"
+    assert {row["batch"] for row in found["batches"]} == {"early", "late"}
+    assert any("change:placebo@4" in warning for warning in found["warnings"])

@@ -10,11 +10,12 @@ import pytest
 
 from adnorm.base.tables import write_table
 from adnorm.cli import main
+from adnorm.study.vocabulary import DISAGREES
 
 SET = "itch_core_skin_up"
 
 
-def write_cohort(results, arms, placebo_arm, contrasts, index_of=()):
+def write_cohort(results, arms, placebo_arm, contrasts, index_of=(), moves="no", same="no"):
     """Lay a finished cohort out: arm → (class, dose), and its supported contrasts by kind."""
     folder = results / "trial"
     (folder / "logs").mkdir(parents=True)
@@ -30,12 +31,20 @@ def write_cohort(results, arms, placebo_arm, contrasts, index_of=()):
     effects = supported[["contrast"]].assign(method="zscore", set=SET, status="ok", fdr=0.01)
     effects = effects.assign(change=-0.5, lower=-0.7, upper=-0.3)
     write_table(effects, folder / "effects" / "set_effects.tsv")
+    controls = supported[["contrast"]].assign(set="housekeeping", change=0.3, moves=moves)
+    write_table(controls, folder / "effects" / "controls.tsv")
     index = pd.DataFrame({"arm": list(index_of)}).assign(
-        **{"analysis": "primary", "reference": "nonlesional", "week": 4, "name": SET},
+        **{"reference": "nonlesional", "week": 4, "name": SET},
         **{"ni": 0.5, "lower": 0.3, "upper": 0.7, "pairs": 4},
         **{"dni": 0.4, "dni_lower": 0.2, "dni_upper": 0.6},
+        **{"adjusted_p_value": 0.012, "as_reference": same},
     )
+    agrees = index.assign(analysis="ssgsea", reason="")
+    apart = agrees.assign(name="th2", reason=f"exploratory: few; {DISAGREES}: 0.5 (0.3 to 0.7)")
+    # Of another visit, of which the summary does not speak.
+    other = apart.assign(week=12)
     write_table(index, folder / "index" / "index.tsv")
+    write_table(pd.concat([agrees, apart, other]), folder / "index" / "sensitivities.tsv")
 
 
 @pytest.fixture
@@ -80,7 +89,26 @@ def test_an_arm_is_found_by_its_whole_name(told):
     arms |= {"placebo": ("placebo", "NA")}
     heading, lines = told(arms, "placebo", [beyond], index_of=["anti", "anti-IL13"])
     assert "anti-IL13, week 4" in heading
-    assert "beyond placebo 0.40" in lines
+    assert "against placebo 0.40 (0.20 to 0.60), adjusted p = 0.012; 4 pairs" in lines
+
+
+@pytest.mark.parametrize("same", ["yes", "no"])
+def test_skin_is_as_the_reference_only_where_tests_say_so(told, same):
+    heading, lines = told(DRUG, "vehicle", [BEYOND], index_of=["drug 10 mg"], same=same)
+    assert ("as nonlesional skin" in heading + lines) == (same == "yes")
+
+
+@pytest.mark.parametrize("index_of", [(), ("drug 10 mg",)], ids=["effects", "index"])
+def test_controls_that_move_are_told_before_any_number(told, index_of):
+    _, lines = told(DRUG, "vehicle", [BEYOND], index_of=index_of, moves="yes")
+    first = "  negative controls move in 1 of 1 comparisons: see results/trial/effects/controls.tsv"
+    assert lines.splitlines()[0] == first
+
+
+def test_indices_that_ssgsea_contradicts_are_counted(told):
+    _, lines = told(DRUG, "vehicle", [BEYOND], index_of=["drug 10 mg"])
+    assert "negative controls" not in lines
+    assert lines.endswith("  ssGSEA disagrees with the signed z score in 1 of 2 indices")
 
 
 @pytest.mark.parametrize("index_of", [(), ("drug 10 mg",)], ids=["effects", "index"])

@@ -7,7 +7,7 @@ import pytest
 
 import builders.figure_index as trials
 from adnorm.figures import build
-from adnorm.figures.data import read_cohort, read_index
+from adnorm.figures.data import read_cohort
 from adnorm.figures.theme import RC
 from builders.figure_cohorts import COHORTS, HEALTHY, make_cohort, outputs_of, read
 
@@ -48,18 +48,10 @@ def healthy(tmp_path):
     return read(tmp_path, **HEALTHY)
 
 
-def index_of(folder, repository, **plan):
-    """Paths and data of a trial whose index was computed."""
-    paths = trials.make_trial(folder, repository, **plan)
-    placebo = "placebo" if "placebo" in plan.get("arms", trials.TRIAL) else ""
-    settings = trials.settings(cohort=trials.facts("trial", placebo))
-    return paths, read_index(paths, settings)
-
-
 @pytest.fixture(scope="session")
 def index_made(repository, tmp_path_factory):
     """Paths and data of the trial."""
-    return index_of(tmp_path_factory.mktemp("index"), repository)
+    return trials.index_of(tmp_path_factory.mktemp("index"), repository)
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +64,9 @@ def index_drawn(index_made):
 @pytest.fixture(scope="session", params=list(ODD))
 def odd(request, repository, tmp_path_factory):
     """Figures of a cohort that lacks something, with its name."""
-    _, found = index_of(tmp_path_factory.mktemp(request.param), repository, **ODD[request.param])
+    _, found = trials.index_of(
+        tmp_path_factory.mktemp(request.param), repository, **ODD[request.param]
+    )
     with mpl.rc_context(RC):
         return request.param, {name: draw(found) for name, draw in build.INDEX.items()}
 

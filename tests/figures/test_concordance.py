@@ -41,6 +41,13 @@ def test_concordance_shows_the_points_the_correlation_and_the_shares(index_made,
     np.testing.assert_allclose(points["y"].astype(float), expected)
 
 
+def test_the_figure_says_what_its_numbers_are(index_drawn):
+    said = " ".join(words(index_drawn["concordance"][0]).split())
+    assert "exploratory; " in said
+    assert "jackknife of patients on Fisher's z" in said
+    assert "bootstrap" not in said
+
+
 def test_shares_are_of_the_first_score_that_has_patients(index_made):
     table = index_made[1].tables["calibration"].copy()
     first, other = index_made[1].primary[:2]

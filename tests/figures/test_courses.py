@@ -42,6 +42,27 @@ def test_hollow_points_do_not_differ_from_placebo(index_made, index_drawn):
     assert faces.count("white") == hollow
 
 
+def test_the_level_of_the_reference_is_marked_only_where_tests_say_so(index_made, index_drawn):
+    figure, table = index_drawn["time_courses"]
+    same = (table["as_reference"] == "yes").sum()
+    marks = [t for axes in figure.axes for t in axes.texts if t.get_text() == "="]
+    assert len(marks) == same > 0
+    assert "= beside a point: within 0.25 of nonlesional skin, two one-sided tests." in words(
+        figure
+    )
+    tests = (table["family"] == "primary") & table["step"].notna()
+    assert f"Primary family: Holm; {tests.sum()} tests of dNI" in words(figure)
+    assert "MMRM" not in words(figure)
+
+
+def test_means_of_a_model_are_named(repository, tmp_path):
+    gone = ("d201", "d105")
+    trial = {"alpha": {"clinic": False, "gone": gone}}
+    _, figures = draw_atlas(*trials.make_atlas(tmp_path, repository, trial))
+    for name in ("dose_response", "forest", "normalization_atlas"):
+        assert "MMRM (alpha): patients missed visits" in words(figures[name][0])
+
+
 def test_dose_response_is_the_tables_and_says_the_trend(atlas_run, atlas_drawn):
     figure, table = atlas_drawn[1]["dose_response"]
     time = read_table(atlas_run[0]["time"])
@@ -55,7 +76,7 @@ def test_dose_response_is_the_tables_and_says_the_trend(atlas_run, atlas_drawn):
     gain = gain[gain["name"] == "global"].iloc[0]
     written = words(figure)
     assert f"per doubling {gain['estimate']:.2f}" in written
-    assert "trend p" in written
+    assert "trend p" in written and "Welch's test" in written
     assert "beta: drug was given at one dose (40 mg): no dose trend can be asked" in written
     single = table[(table["cohort"] == "beta") & (table["drawn"] == "trend")]
     assert single["reason"].str.contains("one dose").all()

@@ -42,6 +42,37 @@ def test_classes_have_a_diamond_only_where_two_trials_meet(atlas_run, atlas_draw
     assert "JAK inhibitor: one trial" not in written
 
 
+def test_arms_that_enter_a_class_say_their_weight_and_no_others(atlas_run, atlas_drawn):
+    figure, table = atlas_drawn[1]["forest"]
+    classes = read_table(atlas_run[0]["classes"])
+    trial = classes[(classes["question"] == "trial") & (classes["weight"] < 100)]
+    trial = trial[trial["name"].isin(trials.PRIMARY)]
+    shown = table[table["weight"].notna()]
+    # The highest dose of alpha and the only one of beta, both at week 2.
+    assert {(row.cohort, row.arm, row.week) for row in shown.itertuples()} == {
+        ("alpha", "drug 20 mg", 2.0),
+        ("beta", "drug 40 mg", 2.0),
+    }
+    by = ["cohort", "name"]
+    expected = trial.rename(columns={"cohorts": "cohort"}).set_index(by)["weight"].sort_index()
+    found = shown.set_index(by)["weight"].astype(float).sort_index()
+    np.testing.assert_array_equal(found, expected)
+    numbers = sorted(f"{weight:.0f}" for weight in expected)
+    written = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert sorted(text for text in written if text.isdigit()) == numbers
+    joint = table[table["drawn"] == "class"]
+    assert joint["weights"].str.match(r"alpha \d+%; beta \d+%").all()
+
+
+def test_wide_intervals_of_classes_leave_the_arms_readable(atlas_drawn):
+    figure, table = atlas_drawn[1]["forest"]
+    arms = table[(table["drawn"] == "arm") & table["value"].notna()]
+    left, right = next(axes.get_xlim() for axes in figure.axes if axes.get_xlabel())
+    assert table.loc[table["drawn"] == "class", "upper"].max() > right
+    assert left < arms["lower"].min() and right > arms["upper"].max() > 0.5 * right
+    assert "A bar that reaches the edge of its panel goes on" in words(figure)
+
+
 def test_jak_against_biologic_stands_first_and_other_weeks_are_refused(atlas_drawn):
     figure, table = atlas_drawn[1]["forest"]
     first = table[table["row"] == 0]

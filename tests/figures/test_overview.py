@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 
-from adnorm.base.tables import read_table
+from adnorm.base.tables import read_table, write_table
 from adnorm.figures.data import read_cohort
 from adnorm.figures.page import fill
 from adnorm.figures.page.overview import (
@@ -20,6 +20,14 @@ from builders.figure_cohorts import TRIAL, make_cohort
 
 def written_methods(inputs, settings):
     return fill("methods.html", **methods_values(read_cohort(inputs, settings)))
+
+
+def page_of(cohort, figures, folder):
+    """The page of a cohort, with figures that were drawn before."""
+    for figure in figures.glob("*.svg"):
+        shutil.copy(figure, folder)
+    write_overview(cohort, folder / "overview.html")
+    return (folder / "overview.html").read_text(encoding="utf-8")
 
 
 def test_page_is_self_contained_and_escaped(cohorts_drawn):
@@ -49,10 +57,7 @@ def test_page_says_none_without_a_legend_of_the_table_that_is_not_there(cohorts_
     inputs, settings, folder = cohorts_drawn["trial"]
     cohort = read_cohort(inputs, settings)
     cohort.tables["losses"] = cohort.tables["losses"].iloc[:0]
-    for figure in folder.glob("*.svg"):
-        shutil.copy(figure, tmp_path)
-    write_overview(cohort, tmp_path / "overview.html")
-    html = (tmp_path / "overview.html").read_text(encoding="utf-8")
+    html = page_of(cohort, folder, tmp_path)
     section = html.split('id="losses">')[1].split("</section>")[0]
     assert "Samples, pairs, rows and genes that did not come through: none." in section
     assert "coloured" not in section
@@ -74,6 +79,8 @@ def test_page_shows_results_with_interval_patients_and_reasons(cohorts_drawn):
     assert "change:abrocitinib" not in html
     alone = (cohorts_drawn["lesional_only"][2] / "overview.html").read_text(encoding="utf-8")
     assert "in the report under Normalization" in " ".join(html.split())
+    assert "What the index estimates" in html and "this is what is confirmed" in html
+    assert "What the index estimates" not in alone
     assert "No result: no nonlesional samples at baseline" in alone
     assert "no normalization index: no lesional samples after baseline" in alone
     assert "SIMULATED" not in alone
@@ -94,28 +101,34 @@ def test_methods_follow_what_was_done(cohorts_drawn):
     assert "97.5 % confidence" in " ".join(written_methods(inputs, other).split())
 
 
-def still(cohort) -> None:
-    """Let no control set move."""
-    effects = cohort.tables["set_effects"]
-    rows_of = effects["set"] == "housekeeping"
-    effects.loc[rows_of, ["change", "lower", "upper", "fdr"]] = [0.0, -0.1, 0.1, 0.9]
-
-
 def test_the_page_warns_when_controls_move_or_many_samples_are_flagged(healthy):
-    still(healthy)
     assert warnings(healthy) == []
-    effects = healthy.tables["set_effects"]
-    one = (effects["set"] == "housekeeping") & (effects["contrast"] == "lesional-healthy@0")
-    effects.loc[one, ["change", "lower", "upper", "fdr"]] = [0.4, 0.1, 0.7, 0.2]
-    assert warnings(healthy) == []
-    effects.loc[one, "fdr"] = 0.01
+    controls = healthy.tables["controls"]
+    healthy.tables["controls"] = controls.assign(moves="unclear")
     (warning,) = warnings(healthy)
-    assert "Negative controls move: read the results with care" in warning
-    assert "housekeeping +0.40 (Disease: lesional − healthy, baseline)" in warning
+    assert warning.startswith("Negative controls cannot tell whether all genes move together")
+    one = controls["contrast"] == "lesional-healthy@0"
+    controls.loc[one, ["change", "moves"]] = [-0.4, "yes"]
+    healthy.tables["controls"] = controls
+    (warning,) = warnings(healthy)
+    assert warning.startswith(f"Negative controls move in 1 of {len(controls)} comparisons")
+    assert "housekeeping −0.40 log2 (Disease: lesional − healthy, baseline)" in warning
     healthy.samples["qc_flags"] = "small_library"
     assert warnings(healthy)[0].startswith("19 of 19 samples are flagged")
     healthy.facts["caution"] = "The counts are sparse."
     assert warnings(healthy)[0] == "The counts are sparse."
+
+
+def test_moved_controls_stand_first_on_the_page_and_above_every_figure(cohorts_drawn, tmp_path):
+    inputs, settings = make_cohort(tmp_path / "trial", **TRIAL)
+    table = read_table(inputs["controls"])
+    table.loc[table["contrast"] == "lesional-nonlesional@0", ["change", "moves"]] = [0.3, "yes"]
+    write_table(table, inputs["controls"])
+    moved = read_cohort(inputs, settings)
+    assert moved.facts["quality"].endswith("negative controls move")
+    html = page_of(moved, cohorts_drawn["trial"][2], tmp_path)
+    first = html.split("<main>")[1].split("<section")[0]
+    assert "Negative controls move in 1 of" in first
 
 
 def test_placebo_is_blamed_only_where_it_falls(tmp_path, healthy):
@@ -124,3 +137,12 @@ def test_placebo_is_blamed_only_where_it_falls(tmp_path, healthy):
     assert "Scores also fall without any drug" in placebo_note(trial)
     trial.tables["set_effects"]["change"] = 0.3
     assert "fall" not in placebo_note(trial)
+
+
+def test_labels_that_are_doubted_stand_at_the_top(trial):
+    data, _ = trial
+    assert not any("label of another" in text for text in warnings(data))
+    data.samples.loc[data.samples.index[:5], "qc_flags"] = "duplicate;state_exchanged"
+    (told,) = [text for text in warnings(data) if "label of another" in text]
+    assert told.startswith("5 samples that the analysis uses may carry the label of another one (")
+    assert "and others" in told

@@ -8,10 +8,10 @@ import pytest
 
 from adnorm.base.tables import read_table
 from adnorm.figures import theme
-from adnorm.figures.data import read_cohort
-from adnorm.figures.patients import draw_patients
+from adnorm.figures.data import read_cohort, read_index
+from adnorm.figures.patients import draw_patients, draw_trajectories
 from builders.figure_cohorts import HEALTHY, make_cohort
-from builders.figure_index import words
+from builders.figure_index import facts, make_trial, settings, words
 
 
 def test_patients_table_averages_biopsies_of_one_visit(trial):
@@ -50,3 +50,22 @@ def test_trajectories_are_the_responses_and_their_median(index_made, index_drawn
     # Three scores, three arms.
     assert sum(len(axes.collections) == 1 for axes in figure.axes) == 9
     assert "n = 8, 8" in words(figure)
+
+
+def test_a_bar_says_how_wide_the_interval_of_a_patient_is(index_drawn):
+    figure, table = index_drawn["trajectories"]
+    for axes, (_, rows) in zip(
+        figure.axes, table.groupby(["name", "arm"], sort=False), strict=True
+    ):
+        last = rows[(rows["line"] == "patient") & (rows["week"] == rows["week"].max())]
+        bars = [line for line in axes.lines if line.get_transform() == axes.get_yaxis_transform()]
+        low, high = bars[0].get_ydata()
+        assert high - low == pytest.approx((last["upper"] - last["lower"]).median())
+        assert low < last["response"].median() < high
+    assert "not known in" in words(figure)
+
+
+def test_with_one_visit_responses_are_what_is_observed(tmp_path, repository):
+    paths = make_trial(tmp_path, repository, weeks=(12.0,))
+    figure, _ = draw_trajectories(read_index(paths, settings(cohort=facts("trial"))))
+    assert "nothing tells response from noise" in words(figure)

@@ -46,12 +46,22 @@ def set_changes(demo, cohort, method="zscore"):
 
 @pytest.mark.parametrize("cohort", COHORTS)
 def test_every_stage_wrote_its_files(demo, cohort):
-    for name in ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc"):
+    for name in (
+        "samples",
+        "excluded",
+        "losses",
+        "identifiers",
+        "design",
+        "comparisons",
+        "batches",
+        "qc",
+    ):
         assert len((demo / cohort / "expression" / f"{name}.tsv").read_text().splitlines()) >= 1
     for figure in (*FIGURES, *INDEX_FIGURES):
         for kind in ("svg", "png", "tsv"):
             assert (demo / cohort / "figures" / f"{figure.name}.{kind}").stat().st_size > 20
-    for name in ("index", "axis", "gene_index", "trajectories", "concordance", "calibration"):
+    tables = ["index", "sensitivities", "denominators", "axis", "gene_index", "trajectories"]
+    for name in (*tables, "concordance", "calibration"):
         assert len((demo / cohort / "index" / f"{name}.tsv").read_text().splitlines()) >= 1
     manifest = read_json(demo / cohort / "fetch" / "manifest.json")
     assert all(re.fullmatch("[0-9a-f]{64}", f["sha256"]) for f in manifest["files"])
@@ -134,7 +144,7 @@ def test_the_planted_reversal_lies_inside_the_interval_of_the_index(demo):
     inside = []
     for cohort in ("demo_jak1", "demo_biologic"):
         index = read_table(demo / cohort / "index" / "index.tsv")
-        index = index[(index["analysis"] == "primary") & index["name"].isin(programmes)]
+        index = index[index["name"].isin(programmes)]
         planted = truth(demo, cohort)["reversal"]
         assert len(index) >= 12 and index["ni"].notna().all()
         for row in index.itertuples():
@@ -198,7 +208,7 @@ def test_summary_tells_the_main_numbers(demo):
     text = summarize(demo)
     assert "report.html" in text
     assert "JAK1 inhibitor 200 mg, week 12" in text
-    assert "beyond placebo" in text and "13 pairs" in text
+    assert "against placebo" in text and "13 pairs" in text
     assert "not treatment advice" in text
 
 

@@ -237,7 +237,7 @@ def finished(repository, tmp_path_factory, snakemake, configure):
         "cohorts": ["lab.yaml", "series.yaml"],
         "results": "out",
         "gene_sets": [str(repository / "config/gene_sets/adnorm.tsv"), "sets.gmt"],
-        "index": {"bootstrap": 200, "primary": ["global", hostile("set1")]},
+        "index": {"primary": ["global", hostile("set1")]},
         "figures": {"heatmap_sets": {"itch": [hostile("set0")], "barrier": [hostile("set2")]}},
         "scores": {"methods": ["zscore"]},
     }

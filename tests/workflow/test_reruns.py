@@ -103,7 +103,7 @@ def test_a_mended_mapping_fetches_nothing(planned):
 
 
 def test_a_setting_reruns_its_stage_and_what_follows(planned):
-    rules = planned(index={"bootstrap": 300})
+    rules = planned(index={"delta": 0.5})
     assert {"index", "index_figures", "atlas"} <= rules
     assert not {"fetch", "expression", "scores", "effects", "figures"} & rules
 
@@ -149,5 +149,5 @@ def test_a_set_added_later_gives_what_it_gives_from_the_start(
 
 
 def test_values_of_the_command_line_have_the_type_of_their_key(planned):
-    typed = ["geo={attempts: 5}", "index={bootstrap: 2000}", "identifiers={table: null}"]
+    typed = ["geo={attempts: 5}", "index={delta: 0.25}", "identifiers={table: null}"]
     assert planned(None, "--config", *typed) == set()

@@ -58,6 +58,10 @@ rule atlas_figures:
         samples=collect(
             "<results>/{cohort}/expression/samples.tsv", cohort=sorted(STUDY.cohorts)
         ),
+        comparisons=collect(
+            "<results>/{cohort}/expression/comparisons.tsv",
+            cohort=sorted(STUDY.cohorts),
+        ),
         gene_sets=SETTINGS["gene_sets"],
     output:
         **figure_outputs(

@@ -14,6 +14,12 @@ rule effects:
             category="Tables",
             labels={"cohort": "{cohort}", "figure": "changes of gene sets"},
         ),
+        controls=report(
+            "<results>/{cohort}/effects/controls.tsv",
+            caption="../report/controls.rst",
+            category="Tables",
+            labels={"cohort": "{cohort}", "figure": "negative controls"},
+        ),
         enrichment="<results>/{cohort}/effects/enrichment.tsv",
     log:
         "<results>/{cohort}/logs/effects.log",

@@ -16,6 +16,7 @@ rule expression:
             category="Tables",
             labels={"cohort": "{cohort}", "figure": "comparisons of the design"},
         ),
+        batches="<results>/{cohort}/expression/batches.tsv",
         qc="<results>/{cohort}/expression/qc.tsv",
         expression="<results>/{cohort}/expression/expression.h5ad",
     log:

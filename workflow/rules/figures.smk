@@ -7,6 +7,7 @@ DRAWN = {
     "identifiers": "expression/identifiers.tsv",
     "design": "expression/design.tsv",
     "comparisons": "expression/comparisons.tsv",
+    "batches": "expression/batches.tsv",
     "qc": "expression/qc.tsv",
     "expression": "expression/expression.h5ad",
     "scores": "scores/scores.h5ad",
@@ -14,12 +15,16 @@ DRAWN = {
     "agreement": "scores/agreement.tsv",
     "effects": "effects/effects.tsv",
     "set_effects": "effects/set_effects.tsv",
+    "controls": "effects/controls.tsv",
     "enrichment": "effects/enrichment.tsv",
 }
 # What figures of the index are drawn from: tables alone, so that their job is light.
 INDEX_DRAWN = {
     **{name: DRAWN[name] for name in ("samples", "comparisons", "qc", "coverage")},
+    "controls": DRAWN["controls"],
     "index": "index/index.tsv",
+    "sensitivities": "index/sensitivities.tsv",
+    "denominators": "index/denominators.tsv",
     "gene_index": "index/gene_index.tsv",
     "patients": "index/patients.tsv",
     "trajectories": "index/trajectories.tsv",
@@ -60,6 +65,12 @@ rule index_figures:
         **figure_inputs(INDEX_DRAWN),
     output:
         **figure_outputs(names.INDEX_FIGURES),
+        answers=report(
+            "<results>/{cohort}/figures/answers.html",
+            caption="../report/answers.rst",
+            category="Overview",
+            labels={"cohort": "{cohort}", "figure": "does the answer hold?"},
+        ),
     log:
         "<results>/{cohort}/logs/index_figures.log",
     conda:

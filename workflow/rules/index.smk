@@ -48,6 +48,24 @@ rule index:
             category="Tables",
             labels={"cohort": "{cohort}", "figure": "normalization index"},
         ),
+        sensitivities=report(
+            "<results>/{cohort}/index/sensitivities.tsv",
+            caption="../report/sensitivities_table.rst",
+            category="Tables",
+            labels={
+                "cohort": "{cohort}",
+                "figure": "analyses that question the index",
+            },
+        ),
+        denominators=report(
+            "<results>/{cohort}/index/denominators.tsv",
+            caption="../report/denominators_table.rst",
+            category="Tables",
+            labels={
+                "cohort": "{cohort}",
+                "figure": "disease effects that the index divides by",
+            },
+        ),
         gene_index="<results>/{cohort}/index/gene_index.tsv",
         residual="<results>/{cohort}/index/residual.gmt",
         patients="<results>/{cohort}/index/patients.tsv",

@@ -35,6 +35,8 @@ EXAMPLES = """examples:
 WIDTH = 100
 #: More sets than this, and only those that fall short are listed.
 _MOST_SETS = 60
+#: With more batches than this their table is too wide.
+_MOST_BATCHES = 8
 #: So many unconfirmed lines are shown.
 _MOST_MARKS = 6
 
@@ -142,6 +144,7 @@ def as_text(found: Inspection) -> str:
         lines += ["", f"  {title}: {len(rows)}"]
         for name, reason in zip(rows["contrast"], rows["reason"], strict=True):
             lines += _comparison(name, reason)
+    lines += _batches(found.tables["batches"], comparisons)
     lines += ["", *_coverage(found.coverage), *_losses(found.tables["losses"])]
     for warning in found.warnings:
         lines += ["", *_wrapped(f"warning: {warning}")]
@@ -187,6 +190,30 @@ def _losses(losses: pd.DataFrame) -> list[str]:
     return lines
 
 
+def _batches(batches: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
+    """Lay out biopsies by group and batch, and what the batches make of the comparisons."""
+    from adnorm.study.comparisons import number
+
+    if batches.empty:
+        return []
+    keys = ["arm", "week", "state"]
+    wide = batches.pivot_table(index=keys, columns="batch", values="biopsies", fill_value=0)
+    # A batch may be called "arm".
+    wide = wide.astype(int).add_prefix("batch ")
+    shown = wide.reset_index().assign(week=lambda d: d["week"].map(number))
+    title = f"biopsies by batch ({counted(batches['batch'].nunique(), 'batch', 'batches')})"
+    lines = ["", f"  {title}:"]
+    if len(wide.columns) > _MOST_BATCHES:
+        lines += _wrapped("too many for a table here; batches.tsv of a run has them", " " * 4)
+    else:
+        lines += _table(shown)
+    for verdict, rows in comparisons[comparisons["batch"] != ""].groupby("batch", sort=True):
+        lines += ["", f"  batches and comparisons, {verdict}: {len(rows)}"]
+        for name, reason in zip(rows["contrast"], rows["batch_reason"], strict=True):
+            lines += _comparison(name, reason)
+    return lines
+
+
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
 
@@ -227,7 +254,7 @@ def as_json(found: Inspection) -> dict[str, Any]:
         "patients": int(samples["patient"].nunique()),
         "genes": found.genes,
     }
-    for name in ("excluded", "design", "comparisons", "losses"):
+    for name in ("excluded", "design", "comparisons", "batches", "losses"):
         answer[name] = _records(found.tables[name])
     answer["gene_sets"] = _records(found.coverage[["set", "asked", "found", "status", "reason"]])
     return answer

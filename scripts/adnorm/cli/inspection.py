@@ -43,7 +43,11 @@ if TYPE_CHECKING:
     from adnorm.onboarding.cohort_text import Marked
 
 #: Tables that the stage expression writes.
-_TABLES = ("samples", "excluded", "losses", "identifiers", "design", "comparisons", "qc")
+_TABLES = (
+    *("samples", "excluded", "losses", "identifiers", "design", "comparisons", "batches", "qc"),
+)
+#: What a cohort says of its arms, where they are not its own.
+_NO_ARMS = {"placebo_arm": None, "randomised": None, "reference": None}
 #: Models of counts that take minutes; what stops them stops voom too.
 _QUICK = {"deseq2": "voom"}
 
@@ -178,7 +182,7 @@ class _Stages:
 def _run_aside(found: Inspection, stages: _Stages) -> None:
     """Run all stages whose code may stop, and note what they say.
 
-    Left out are ssGSEA and GSVA, enrichment and the bootstraps of the index: they work on what has
+    Left out are ssGSEA and GSVA, enrichment and the index: they work on what has
     been checked by then. What they ask of the configuration is checked instead.
     """
     from anndata import read_h5ad
@@ -211,7 +215,7 @@ def _behind_sheet(stages: _Stages, cohort: Cohort, known: str) -> list[str]:
         # Rows of one biopsy would be taken for cells.
         sheet = sheet | {"patient": {"from": "sample", "missing": "anybody"}}
     samples = SampleMappings.model_validate(sheet)
-    plain_parts = {"samples": samples, "treatments": {}, "placebo_arm": None, "reference": None}
+    plain_parts: dict[str, Any] = {"samples": samples, "treatments": {}, **_NO_ARMS}
     for exclude in (cohort.exclude, ()):
         try:
             stages.express(cohort.model_copy(update=plain_parts | {"exclude": exclude}))
@@ -310,7 +314,7 @@ def _readable_part(path: Path, where: str) -> tuple[Cohort, set[str]] | None:
         parts["treatments"] = cohort.treatments | not_known
         stand_ins.add("treatment")
     if stand_ins or "treatments" in replaced:
-        parts |= {"placebo_arm": None, "reference": None}
+        parts |= _NO_ARMS
     return cohort.model_copy(update=parts | {"stand_ins": tuple(sorted(stand_ins))}), replaced
 
 

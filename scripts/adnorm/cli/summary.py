@@ -14,10 +14,12 @@ from adnorm.base.text import per_cent
 from adnorm.cli import configuration
 from adnorm.cli.terminal import say, say_json
 from adnorm.study.vocabulary import (
+    DISAGREES,
     Analysis,
     ComparisonKind,
     DrugFamily,
     Method,
+    Moves,
     SetStatus,
     drug_family,
 )
@@ -92,16 +94,20 @@ def _headline(folder: Path, levels: Levels) -> Headline | None:
     comparisons = read_table(folder / "expression" / "comparisons.tsv")
     supported = comparisons[comparisons["supported"] == "yes"]
     arms = samples.drop_duplicates("arm").set_index("arm")
+    moved = _moved_controls(folder / "effects" / "controls.tsv")
     answers = _answers(supported, arms["dose_mg"], _placebo_arm(folder))
     if answers:
         chosen = max(answers, key=lambda answer: answer[:3])
         family = drug_family(str(arms.loc[chosen.arm, "drug_class"]))
         rank = 0 if family == DrugFamily.JAK_INHIBITOR else 1
-        index = folder / "index" / "index.tsv"
-        lines = _index_lines(read_table(index), chosen, levels) if index.is_file() else []
+        files = [folder / "index" / f"{name}.tsv" for name in ("index", "sensitivities")]
+        lines = []
+        if all(file.is_file() for file in files):
+            index, sensitivities = map(read_table, files)
+            lines = _index_lines(index, sensitivities, chosen, levels)
         if lines:
             heading = f"{folder.name} · normalization index · {lines[0]}"
-            return Headline(rank, heading, lines[1:])
+            return Headline(rank, heading, [*moved, *lines[1:]])
         contrast, reason = chosen.contrast, chosen.reason
     else:
         disease = supported[supported["contrast"] == f"{ComparisonKind.LESIONAL_NONLESIONAL}@0"]
@@ -111,7 +117,18 @@ def _headline(folder: Path, levels: Levels) -> Headline | None:
     effects = read_table(folder / "effects" / "set_effects.tsv")
     effects = effects[(effects["contrast"] == contrast) & (effects["method"] == Method.ZSCORE)]
     heading = f"{folder.name} · {contrast} · signed z score · {reason}"
-    return Headline(rank, heading, _effect_lines(effects, levels))
+    return Headline(rank, heading, [*moved, *_effect_lines(effects, levels)])
+
+
+def _moved_controls(table: Path) -> list[str]:
+    """Say that negative controls move, before any number."""
+    from adnorm.base.tables import read_table
+
+    controls = read_table(table)
+    tested, moved = controls["moves"].notna().sum(), (controls["moves"] == Moves.YES).sum()
+    if not moved:
+        return []
+    return [f"  negative controls move in {moved} of {tested} comparisons: see {table}"]
 
 
 def _placebo_arm(folder: Path) -> str:
@@ -143,11 +160,12 @@ def _interval(lower: float, upper: float, form: str, level: float | None) -> str
     return f"{name} {lower:{form}} to {upper:{form}}"
 
 
-def _index_lines(index: pd.DataFrame, answer: _Answer, levels: Levels) -> list[str]:
+def _index_lines(
+    index: pd.DataFrame, sensitivities: pd.DataFrame, answer: _Answer, levels: Levels
+) -> list[str]:
     """Tell the index of an arm at a visit: a heading, then a line for each headline set."""
     rows = index[
-        (index["analysis"] == Analysis.PRIMARY)
-        & (index["arm"] == answer.arm)
+        (index["arm"] == answer.arm)
         & (index["week"] == answer.week)
         & index["name"].isin(HEADLINE_SETS)
         & index["ni"].notna()
@@ -155,17 +173,38 @@ def _index_lines(index: pd.DataFrame, answer: _Answer, levels: Levels) -> list[s
     if rows.empty:
         return []
     reference = rows["reference"].iloc[0]
-    heading = f"{answer.arm}, week {answer.week:g} · 0 = as before treatment, 1 = as {reference}"
-    lines = [f"{heading} skin"]
+    heading = f"{answer.arm}, week {answer.week:g} · 0 = as before treatment"
+    lines = [f"{heading}, 1 = level of {reference} skin"]
     for row in rows[rows["reference"] == reference].set_index("name").itertuples():
         adjusted = ""
         if row.dni == row.dni:
             adjusted = (
-                f"; beyond placebo {row.dni:.2f} ({row.dni_lower:.2f} to {row.dni_upper:.2f})"
+                f"; against placebo {row.dni:.2f} ({row.dni_lower:.2f} to {row.dni_upper:.2f})"
             )
+        if row.adjusted_p_value == row.adjusted_p_value:
+            small = row.adjusted_p_value < 0.001
+            adjusted += f", adjusted p {'< 0.001' if small else f'= {row.adjusted_p_value:.2g}'}"
+        # Only two one-sided tests say so, never an index near 1.
+        if row.as_reference == "yes":
+            adjusted += f"; as {reference} skin"
         interval = _interval(row.lower, row.upper, ".2f", levels.index)
         lines.append(f"  {row.Index:<40} {row.ni:.2f} ({interval}){adjusted}; {row.pairs} pairs")
-    return lines
+    return [*lines, *_on_ssgsea(sensitivities, answer, reference)]
+
+
+def _on_ssgsea(sensitivities: pd.DataFrame, answer: _Answer, reference: str) -> list[str]:
+    """Count the indices that ssGSEA contradicts, for readers who trust that score."""
+    rows = sensitivities[
+        (sensitivities["analysis"] == Analysis.SSGSEA)
+        & (sensitivities["arm"] == answer.arm)
+        & (sensitivities["week"] == answer.week)
+        & (sensitivities["reference"] == reference)
+    ]
+    if rows.empty:
+        return []
+    apart = rows["reason"].fillna("").astype(str).str.contains(DISAGREES, regex=False)
+    compared = int((apart | rows["ni"].notna()).sum())
+    return [f"  ssGSEA disagrees with the signed z score in {apart.sum()} of {compared} indices"]
 
 
 def _effect_lines(effects: pd.DataFrame, levels: Levels) -> list[str]:

@@ -31,6 +31,7 @@ from adnorm.figures.data import (
 )
 from adnorm.figures.forest import draw_forest
 from adnorm.figures.index_heatmap import draw_normalization, draw_normalization_atlas
+from adnorm.figures.page.answers import write_answers
 from adnorm.figures.page.overview import write_overview
 from adnorm.figures.patients import draw_patients, draw_trajectories
 from adnorm.figures.quality import draw_coverage, draw_pca, draw_quality
@@ -110,9 +111,13 @@ def build(
 def build_index(
     inputs: Mapping[str, Any], outputs: Mapping[str, Path], settings: DrawingSettings, seed: int = 0
 ) -> None:
-    """Draw the figures of the normalization index of a cohort, from what `read_index` asks."""
+    """Draw the figures of the index of a cohort and write its answers, from what `read_index` asks.
+
+    `outputs` has ``answers`` besides the figures.
+    """
     data = read_index(inputs, settings)
     draw(INDEX, data, _folder(outputs))
+    write_answers(data, outputs["answers"])
     progress(f"{len(INDEX)} figures of {data.n}")
 
 

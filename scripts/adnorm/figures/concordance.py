@@ -74,7 +74,7 @@ def draw_concordance(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     people = pd.concat([panel.points for panel in panels])
     arms = [arm for arm in data.arms if arm in set(people["arm"])]
     count = counted(people["patient"].nunique(), "patient")
-    sheet = Sheet(title, data.facts, f"{count}; one point per patient", left=-0.6)
+    sheet = Sheet(title, data.facts, f"exploratory; {count}; one point per patient", left=-0.6)
     across = len(panels) + (len(shares) > 0)
     grid = sheet.panels(1, across, (SIDE, SIDE), (GAP, 0), y=0.45)[0]
     for axes, panel in zip(grid, panels, strict=False):
@@ -211,13 +211,14 @@ def _draw_shares(axes: Axes, data: IndexData, shares: pd.DataFrame) -> None:
 
 
 def _notes(data: IndexData, panels: list[_Panel], shares: pd.DataFrame, why: str) -> list[str]:
-    given = "partial Spearman correlation given both baselines and arm"
+    given = "partial Spearman correlation given both baselines, within arms"
     if panels[0].question == BASELINE:
         given = "Spearman correlation at baseline (no later visit has both values)"
     notes = [
-        f"ρ: {given}, all arms together, with its {data.confidence} interval (bootstrap of "
-        "patients). Scores have no unit. A biopsy shows one spot and a clinical score the whole "
-        "body: in real cohorts correlations are mostly weak.",
+        f"ρ: {given}, all arms together, with its {data.confidence} interval (jackknife of "
+        "patients on Fisher's z). Exploratory: not part of the tests of the trial. Scores have no "
+        "unit. A biopsy shows one spot and a clinical score the whole body: in real cohorts "
+        "correlations are mostly weak.",
     ]
     have = {panel.clinical for panel in panels}
     lacking = [name for key, (name, _) in CLINICAL.items() if key not in have]

@@ -17,10 +17,14 @@ from matplotlib.figure import Figure
 from adnorm.base.text import counted
 from adnorm.figures.data import TOPICS, AtlasData, IndexData, known_reference, rows_of, sorted_by
 from adnorm.figures.labels import (
+    AS_REFERENCE,
     DERIVED,
+    estimator_note,
     grouped_by,
     interval_text,
+    plan_note,
     reason_of,
+    same_note,
     score_label,
     why_no_index,
 )
@@ -36,11 +40,12 @@ from adnorm.figures.sheet import (
     zero_and_one,
 )
 from adnorm.figures.theme import FAINT, Style, week_colours, week_markers
-from adnorm.study.vocabulary import Analysis, Arm, Statistic
+from adnorm.study.vocabulary import Arm, Statistic
 
 TIME_COLUMNS = [
     *("name", "label", "reference", "arm", "week", "ni", "lower", "upper", "beyond_placebo", "dni"),
-    *("dni_lower", "dni_upper", "pairs", "placebo_pairs", "status", "reason_code", "reason"),
+    *("dni_lower", "dni_upper", "p_value", "tested", "family", "step", "adjusted_p_value", "fdr"),
+    *("as_reference", "estimator", "pairs", "placebo_pairs", "status", "reason_code", "reason"),
 ]
 DOSE_COLUMNS = [
     *("drawn", "cohort", "drug", "drug_class", "name", "label", "reference", "week", "arm"),
@@ -70,7 +75,7 @@ def draw_time_courses(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     title = TITLES["time_courses"]
     index = data.tables["index"]
     names = _time_names(data, set(index["name"]))
-    index = index[(index["analysis"] == Analysis.PRIMARY) & index["name"].isin(names)]
+    index = index[index["name"].isin(names)]
     index = index.assign(label=[score_label(data, name) for name in index["name"]])
     reference = known_reference(index, "ni")
     if not reference:
@@ -104,7 +109,7 @@ def draw_time_courses(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     colours = {_arm_label(known, arm): data.arm_colours[arm] for arm in arms}
     sheet.legend(width + 0.1, 0.3, "Arm (n = patients at each visit)", colours)
     below = 0.4 + down * (PANEL[1] + GAP[1])
-    sheet.notes(below, max(width + 1.0, 6.0), _time_notes(table, shown, reference))
+    sheet.notes(below, max(width + 1.0, 6.0), _time_notes(data, table, shown, reference))
     return sheet.figure, table
 
 
@@ -139,6 +144,10 @@ def _draw_arms(axes: Axes, data: IndexData, rows: pd.DataFrame, arms: list[str])
         hollow = (own["beyond_placebo"] == "no").to_numpy()
         for some, face in ((~hollow, colour), (hollow, "white")):
             axes.plot(x[some], y[some], "o", ms=3.6, mfc=face, mec=colour, mew=1.0, zorder=4)
+        same = (own["as_reference"] == "yes").to_numpy()
+        beside: Style = {"textcoords": "offset points", "color": colour, "size": 8}
+        for place in zip(x[same], y[same], strict=True):
+            axes.annotate(AS_REFERENCE, place, (2.2, 2.2), weight="bold", **beside)
 
 
 def _arm_label(known: pd.DataFrame, arm: str) -> str:
@@ -147,7 +156,9 @@ def _arm_label(known: pd.DataFrame, arm: str) -> str:
     return f"{arm}\n(n = {counts})" if counts else f"{arm} (no index)"
 
 
-def _time_notes(table: pd.DataFrame, shown: list[str], reference: str) -> list[str]:
+def _time_notes(
+    data: IndexData, table: pd.DataFrame, shown: list[str], reference: str
+) -> list[str]:
     notes = [
         f"NI: share of the disease effect that is gone. {ZERO_ONE_NOTE.format(skin=reference)}"
     ]
@@ -157,13 +168,18 @@ def _time_notes(table: pd.DataFrame, shown: list[str], reference: str) -> list[s
         notes.append(f"{counted(left, 'interval')} leave the panels; the table has the ends.")
     if (table["beyond_placebo"] != "").any():
         notes.append(
-            "Filled: the interval of the difference to placebo (dNI) excludes 0; hollow: it does "
-            "not. Placebo is filled. Not corrected for the number of panels."
+            "Filled: the interval of the difference from placebo given the baseline (dNI) excludes "
+            "0; hollow: it does not. Placebo is filled. Not corrected for the number of panels."
         )
     elif set(table["arm"]) != {Arm.UNTREATED}:
         notes.append("No placebo to compare with: the index is uncontrolled.")
     else:
         notes.append("Nobody was treated: the index shows how skin varies by itself.")
+    notes += plan_note(data, table)
+    if (table["as_reference"] == "yes").any():
+        meaning = same_note(data, [reference]).replace("\n", " ")
+        notes.append(f"{AS_REFERENCE} beside a point: {meaning}.")
+    notes += estimator_note(table)
     lacking = table[~table["name"].isin(shown)].drop_duplicates("name")
     if len(lacking):
         grouped = grouped_by(lacking["reason_code"].map(reason_of), lacking["label"])
@@ -209,7 +225,9 @@ def draw_dose_response(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     colours = {labels[week]: shades[week] for week in weeks}
     shapes = {labels[week]: markers[week] for week in weeks}
     sheet.legend(width + 0.1, 0.35, "Visit (lines)", colours, shapes)
-    notes = [*DOSE_NOTES, *(f"{text}." for text in single), *data.absent_note]
+    drawn = {cohort for table in several for cohort in table["cohort"]}
+    model = estimator_note(data.time[data.time["cohort"].isin(drawn)], by="cohort")
+    notes = [*DOSE_NOTES, *model, *(f"{text}." for text in single), *data.absent_note]
     sheet.notes(y + 0.05, max(width + 0.8, 6.0), notes)
     return sheet.figure, pd.concat(tables, ignore_index=True)[DOSE_COLUMNS]
 
@@ -280,7 +298,7 @@ def _draw_drug(
             _draw_points(axes, data, rows[rows["name"] == name], markers, shades)
             zero_and_one(axes)
         line[0].set_ylim(range_of([rows["lower"], rows["upper"]], -0.1, 1.05))
-        ylabel = "NI" if measure == Statistic.NI else "dNI: beyond placebo"
+        ylabel = "NI" if measure == Statistic.NI else "dNI: more than placebo"
         line[0].set_ylabel(ylabel, size=7)
         for axes in line:
             _dose_ticks(axes, points, measure == measures[-1])
@@ -341,11 +359,11 @@ def _trend_text(rows: pd.DataFrame) -> str:
 
 
 DOSE_NOTES = (
-    "NI: share of the disease effect that is gone; dNI: NI minus NI of placebo in the same "
-    "week. Solid line: 0; dashed: 1. Doses stand on a scale of doublings, placebo one doubling "
-    "below the lowest dose; visits are set apart a little. n: patients at the last visit. "
-    "Fill: arm, in the colours of the figures of the cohort.",
-    "Trend: slope over placebo and all doses, patients permuted, not adjusted within the "
-    "primary family. Per doubling: slope of NI over the doses alone, with its interval. All "
-    "visits are in the table.",
+    "NI: share of the disease effect that is gone; dNI: how much more of it is gone than under "
+    "placebo in the same week, given the score at baseline. Solid line: 0; dashed: 1. Doses stand "
+    "on a scale of doublings, placebo one doubling below the lowest dose; visits are set apart a "
+    "little. n: patients at the last visit. Fill: arm, as in the figures of the cohort.",
+    "Trend: slope over placebo and all doses by Welch's test (every arm has a variance of its "
+    "own), not adjusted within the primary family. Per doubling: slope of NI over the doses "
+    "alone, with its interval. All visits are in the table.",
 )

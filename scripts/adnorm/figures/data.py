@@ -18,6 +18,7 @@ from adnorm.base.files import read_json
 from adnorm.base.tables import read_table
 from adnorm.base.text import counted, per_cent
 from adnorm.figures.theme import arm_colours, order_arms, week_colours
+from adnorm.study.batches import confused_with
 from adnorm.study.cohort import DescribedCohort
 from adnorm.study.config import (
     EffectsSettings,
@@ -29,7 +30,15 @@ from adnorm.study.config import (
 )
 from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.gene_sets import read_gene_sets
-from adnorm.study.vocabulary import Direction, Method, SetCategory, SetRole, State
+from adnorm.study.vocabulary import (
+    BatchVerdict,
+    Direction,
+    Method,
+    Moves,
+    SetCategory,
+    SetRole,
+    State,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -63,15 +72,17 @@ METHODS: dict[str, str] = {
     Method.SSGSEA: "ssGSEA score",
     Method.GSVA: "GSVA score",
 }
+#: Stands above figures in which a batch may be taken for what is compared.
+BATCH_ALERT = "Batch and {} cannot be told apart"
 #: More added sets than this make a figure that nobody can read.
 MOST_ADDED = 40
 COHORT_TABLES = (
-    *("excluded", "losses", "identifiers", "design", "comparisons", "qc", "coverage"),
-    *("agreement", "effects", "set_effects", "enrichment"),
+    *("excluded", "losses", "identifiers", "design", "comparisons", "batches", "qc", "coverage"),
+    *("agreement", "effects", "set_effects", "controls", "enrichment"),
 )
 INDEX_TABLES = (
-    *("samples", "comparisons", "qc", "coverage", "index", "gene_index", "patients"),
-    *("trajectories", "concordance", "calibration"),
+    *("samples", "comparisons", "qc", "coverage", "controls", "index", "gene_index"),
+    *("sensitivities", "denominators", "patients", "trajectories", "concordance", "calibration"),
 )
 
 ATLAS_TABLES = ("dose", "time", "classes")
@@ -200,11 +211,34 @@ class FigureData(ABC):
         """How many of the samples that are drawn quality control flagged."""
         return int((self.samples["qc_flags"] != "").sum())
 
+    @property
+    def moved_controls(self) -> pd.DataFrame:
+        """The rows of controls.tsv in which a negative control moves, strongest first."""
+        controls = self.tables["controls"]
+        moved = controls[controls["moves"] == Moves.YES]
+        return moved.sort_values("change", key=lambda c: -c.abs(), kind="stable")
+
+    @property
+    def aliased(self) -> pd.DataFrame:
+        """The comparisons that cannot be told from the batches, with the reason."""
+        table = self.tables["comparisons"]
+        return table[table["batch"] == BatchVerdict.ALIASED]
+
     def note_quality(self) -> None:
-        """Say above every figure how many samples are flagged."""
+        """Say above every figure what is flagged, if controls move, and what batches confound."""
+        notes = []
+        self.facts["batch"] = ""
+        if len(self.aliased):
+            compared = " and ".join(dict.fromkeys(map(confused_with, self.aliased["kind"])))
+            count = counted(len(self.aliased), "comparison")
+            self.facts["batch"] = f"{BATCH_ALERT.format(compared)}: {count}, see comparisons.tsv"
         if self.flagged:
             count = f"{self.flagged} of {len(self.samples)} samples"
-            self.facts["quality"] = f"{count} flagged by quality control"
+            notes.append(f"{count} flagged by quality control")
+        if len(self.moved_controls):
+            notes.append("negative controls move")
+        if notes:
+            self.facts["quality"] = "; ".join(notes)
 
     @cached_property
     def sampled(self) -> dict[tuple[str, float, str], set[str]]:
@@ -592,14 +626,25 @@ class AtlasData(FigureData):
 
 
 def read_atlas(inputs: Mapping[str, Any], settings: DrawingSettings) -> AtlasData:
-    """Read `ATLAS_TABLES`, ``gene_sets`` and ``samples`` (each in the folder of its cohort)."""
+    """Read `ATLAS_TABLES`, ``gene_sets``, and ``samples`` and ``comparisons`` of each cohort.
+
+    The files of a cohort stand in its folder.
+    """
     sheets = {Path(path).parents[1].name: read_table(path) for path in inputs["samples"]}
+    aliased = [
+        Path(path).parents[1].name
+        for path in inputs["comparisons"]
+        if (read_table(path)["batch"] == BatchVerdict.ALIASED).any()
+    ]
     simulated = [settings.cohorts[name].route == "simulated" for name in sheets]
     facts = {
         "title": "All cohorts of this run",
         "cohort": counted(len(sheets), "cohort"),
         "simulated": all(simulated),
         "quality": "" if all(simulated) or not any(simulated) else "some cohorts are simulated",
+        "batch": f"{BATCH_ALERT.format('visit, state or arm')} in {listing(aliased)}"
+        if aliased
+        else "",
     }
     tables = {name: read_table(inputs[name]) for name in ATLAS_TABLES}
     return AtlasData(facts, tables, read_gene_sets(inputs["gene_sets"]), settings, sheets)

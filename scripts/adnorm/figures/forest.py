@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from adnorm.base.text import counted
 from adnorm.figures.data import REFERENCES, AtlasData, rows_of
-from adnorm.figures.labels import reason_of, score_label, without_doi
+from adnorm.figures.labels import estimator_note, reason_of, score_label, without_doi
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import (
     Sheet,
@@ -26,9 +26,9 @@ from adnorm.study.vocabulary import (
     Arm,
     DerivedScore,
     DrugFamily,
+    Question,
     State,
     Statistic,
-    Status,
     drug_family,
 )
 
@@ -38,7 +38,8 @@ DIFFERENCE, ARM, CLASS, PUBLISHED = "difference", "arm", "class", "published"
 DNI, NI = Statistic.DNI.value, "NI, no placebo arm"
 COLUMNS = [
     *("row", "block", "drawn", "text", "cohort", "arm", "week", "reference", "name", "measure"),
-    *("value", "lower", "upper", "pairs", "trials", "source", "short", "reason"),
+    *("value", "lower", "upper", "pairs", "trials", "weight", "weights", "source", "short"),
+    "reason",
 ]
 UNMATCHED = "other weeks only"
 #: Middle of every row in inches.
@@ -81,7 +82,9 @@ def draw_forest(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     )
     sheet = Sheet(title, data.facts, subtitle, left=left)
     places, headings, end = _places(table)
-    limits = range_of([table["value"], table["lower"], table["upper"]], -0.3, 1.05)
+    # Two or three trials leave a class an interval that would press all arms into a corner.
+    arms = table[table["drawn"] == ARM]
+    limits = range_of([table["value"], arms["lower"], arms["upper"]], -0.3, 1.05)
     measures = set(computed.loc[computed["value"].notna(), "measure"])
     across = "dNI" if NI not in measures else "NI" if measures == {NI} else "dNI (squares: NI)"
     hatched = [places[row] for row in sorted(set(table.loc[table["drawn"] == PUBLISHED, "row"]))]
@@ -104,7 +107,12 @@ def draw_forest(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
         sheet.text(left, TOP + y, heading, size=7.5, weight="bold", va="center", bbox=plate)
     width = len(names) * (PANEL + GAP)
     _draw_key(sheet, width + 0.1, TOP, table)
-    sheet.notes(TOP + end + 0.5, max(width - left, 6.5), _notes(data, table))
+    notes = _notes(data, table)
+    if (table["lower"] < limits[0]).any() or (table["upper"] > limits[1]).any():
+        notes.insert(
+            1, "A bar that reaches the edge of its panel goes on; its ends are in the table."
+        )
+    sheet.notes(TOP + end + 0.5, max(width - left, 6.5), notes)
     return sheet.figure, table
 
 
@@ -145,6 +153,12 @@ def _draw_rows(
             "zorder": 3,
         }
         axes.plot(np.clip(row.value, *limits), y, KINDS[kind][0], **style)
+        if pd.notna(row.weight):
+            beside: Style = {"size": 5.2, "color": FAINT, "va": "center", "in_layout": False}
+            axes.annotate(
+                f"{row.weight:.0f}", (1, y), (2, 0), ("axes fraction", "data"),
+                textcoords="offset points", **beside,
+            )  # fmt: skip
 
 
 def _hatch(axes: Axes, places: list[float], limits: tuple[float, float]) -> None:
@@ -181,13 +195,19 @@ def _draw_key(sheet: Sheet, x: float, y: float, table: pd.DataFrame) -> None:
 
 def _notes(data: AtlasData, table: pd.DataFrame) -> list[str]:
     notes = [
-        "dNI: NI of the arm minus NI of placebo in the same week; NI is the share of the disease "
-        "effect that is gone. Solid line: 0, nothing beyond placebo; dashed: 1, the whole disease "
-        "effect. n: patients of the arm v patients of placebo. Colours of arms are those of the "
-        "figures of each cohort.",
+        "dNI: how much more of the disease effect is gone than under placebo in the same week, "
+        "given the score at baseline. Solid line: 0, no more than placebo; dashed: 1, the whole "
+        "disease effect. n: patients of the arm v patients of placebo. Colours of arms are those "
+        "of the figures of each cohort.",
         "A class gets an estimate only where two trials have a visit in the same window of weeks; "
-        "with one trial, class and trial cannot be told apart.",
+        "with one trial, class and trial cannot be told apart. A difference without a bar is one "
+        "trial against one, which shows no variation between trials.",
     ]
+    if table["weight"].notna().any():
+        notes.append(
+            "Beside a panel: weight of the trial in its class in per cent, by 1 / (variance "
+            "between trials + squared standard error); visits and doses without one do not enter."
+        )
     if not set(table["short"]) <= {"", UNMATCHED}:
         notes.append(
             "Words in place of a point say why there is no number; the reason in full is in the "
@@ -210,7 +230,7 @@ def _notes(data: AtlasData, table: pd.DataFrame) -> list[str]:
     silent = data.published.loc[data.published["share"].isna(), "label"]
     if len(silent):
         notes.append(f"Published without a number: {'; '.join(silent)}.")
-    return [*notes, *data.absent_note]
+    return [*notes, *estimator_note(data.time, by="cohort"), *data.absent_note]
 
 
 # ---------------------------------------------------------------- rows
@@ -255,7 +275,7 @@ def _differences(data: AtlasData, rows: pd.DataFrame) -> pd.DataFrame:
     rows = _one_reference(rows)
     remarks = _remarks(data, rows["simulated"])
     parts = zip(rows["drug_class"], rows["other_class"], rows["window"], remarks, strict=True)
-    alone = (rows.loc[rows["dni"].notna(), "status"] == Status.DESCRIPTIVE).all()
+    alone = rows.loc[rows["dni"].notna(), "lower"].isna().all()
     confounded = ": one trial each, class and trial confounded" if alone else ""
     return rows.assign(
         block=f"Difference of classes (dNI − dNI){confounded}",
@@ -272,7 +292,10 @@ def _differences(data: AtlasData, rows: pd.DataFrame) -> pd.DataFrame:
 
 def _arms(data: AtlasData, classes: pd.DataFrame) -> list[pd.DataFrame]:
     """Arms of every class by cohort, dose and week; below them what their trials say jointly."""
-    time = data.time
+    weights = _weights(data)
+    time = data.time.assign(weight=np.nan)
+    if len(weights):
+        time = data.time.merge(weights, "left", list(weights.columns[:-1]))
     time = time[time["name"].isin(data.primary) & (time["arm"] != Arm.UNTREATED)]
     placebo = pd.Series([data.placebo_of(c) for c in time["cohort"]], index=time.index)
     time = time.assign(controlled=placebo != "", people=_people(time, placebo))
@@ -289,6 +312,17 @@ def _arms(data: AtlasData, classes: pd.DataFrame) -> list[pd.DataFrame]:
         block = f"{group}{'' if len(several) else _alone(arms)}"
         frames += [_arm_rows(data, arms, block), _class_rows(several, block)]
     return frames
+
+
+def _weights(data: AtlasData) -> pd.DataFrame:
+    """What each drug and visit weighs in the estimate of its class, where others enter too."""
+    rows = data.tables["classes"]
+    rows = _one_reference(rows[(rows["question"] == Question.TRIAL) & (rows["weight"] < 100)])
+    dose = rows["dose"].astype(str).str.extract(r"^(.+) mg$")[0].astype(float)
+    weeks = rows["weeks"].astype(float)
+    columns = {"drug": "treatment", "cohorts": "cohort"}
+    kept = rows.rename(columns=columns).assign(dose_mg=dose, week=weeks)
+    return kept[["cohort", "treatment", "dose_mg", "week", "reference", "name", "weight"]]
 
 
 def _people(time: pd.DataFrame, placebo: pd.Series) -> list[str]:

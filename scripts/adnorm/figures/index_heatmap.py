@@ -29,10 +29,14 @@ from matplotlib.patches import Rectangle
 from adnorm.base.text import counted, typeset
 from adnorm.figures.data import REFERENCES, AtlasData, FigureData, rows_of, sorted_by
 from adnorm.figures.labels import (
+    AS_REFERENCE,
     DERIVED,
     SHORT,
     digits,
+    estimator_note,
+    plan_note,
     reason_of,
+    same_note,
     score_label,
     set_label,
     without_doi,
@@ -41,7 +45,6 @@ from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import HEADING, Sheet, fit_words, lines_of, nothing_to_draw, text_width
 from adnorm.figures.theme import FAINT, MISSING, Style, readable_ink, shorten
 from adnorm.study.vocabulary import (
-    Analysis,
     Arm,
     ComparisonKind,
     DerivedScore,
@@ -55,8 +58,9 @@ from adnorm.study.vocabulary import (
 COLUMN_KEYS = ["reference", "measure", "arm", "week"]
 KEYS = [*COLUMN_KEYS, "set"]
 COLUMNS = [
-    *(*KEYS, "label", "value", "lower", "upper", "excludes_0", "p_value", "fdr", "pairs"),
-    *("placebo_pairs", "lost", "status", "reason_code", "reason"),
+    *(*KEYS, "label", "value", "lower", "upper", "excludes_0", "p_value", "family", "step"),
+    *("adjusted_p_value", "fdr", "as_reference", "estimator", "null_percentile"),
+    *("pairs", "placebo_pairs", "lost", "status", "reason_code", "reason"),
 ]
 MEASURES = (Statistic.NI, Statistic.DNI)
 PRIMARY = "Primary family"
@@ -78,11 +82,13 @@ NARROWEST, WIDEST = 0.68, 1.05
 #: More columns than this put the second reference below the first one.
 MOST_COLUMNS = 16
 HATCH = "//////"
+#: A decrease below this percentile of those of random sets is not special.
+SPECIAL = 95
 
 ATLAS_KEYS = ["cohort", "arm", "week"]
 ATLAS_COLUMNS = [
     *("drawn", *ATLAS_KEYS, "reference", "name", "label", "value", "lower", "upper", "bold"),
-    *("pairs", "status", "reason_code", "measure", "source", "reason"),
+    *("as_reference", "pairs", "status", "reason_code", "measure", "source", "reason"),
 ]
 COMPUTED, PUBLISHED = "computed", "published, not recomputed"
 #: Least inches of a column of the atlas, and of all columns of an arm and of a cohort.
@@ -159,7 +165,7 @@ class IndexTable:
 def list_index(data: FigureData) -> IndexTable:
     """Choose rows and columns of the heatmap and list its values from index.tsv."""
     index = data.tables["index"]
-    index = index[index["analysis"] == Analysis.PRIMARY].rename(columns={"name": "set"})
+    index = index.rename(columns={"name": "set"})
     if index.empty:
         why = data.why_no(ComparisonKind.CHANGE)
         needed = "an index needs lesional skin before and after treatment"
@@ -169,9 +175,9 @@ def list_index(data: FigureData) -> IndexTable:
     table = _values(data, index[index["set"].isin(labels)])
     table["label"] = table["set"].map(labels)
     orders = {"reference": REFERENCES, "measure": MEASURES, "arm": data.arms, "set": list(labels)}
-    table = sorted_by(table, KEYS, orders)[COLUMNS].reset_index(drop=True)
+    table = sorted_by(table, KEYS, orders).reset_index(drop=True)
     if table["value"].isna().all():
-        return IndexTable(table, why_not=_all_missing(table))
+        return IndexTable(table[COLUMNS], why_not=_all_missing(table))
     absent = table["reason_code"] == ReasonCode.NO_REFERENCE
     refused = table[absent].drop_duplicates("reference").sort_values("reference")
     notes += [f"Not shown against {r.reference} skin: {r.reason}." for r in rows_of(refused)]
@@ -181,8 +187,16 @@ def list_index(data: FigureData) -> IndexTable:
         notes += without_placebo
     else:
         notes.append("No placebo arm: the index is uncontrolled.")
-    table = table.reset_index(drop=True)
-    notes = [*basis_notes(index, labels), *notes, *_missing_at_visit(table)]
+    table = table[COLUMNS].reset_index(drop=True)
+    shown = index[index["set"].isin(labels) & index["reference"].isin(table["reference"])]
+    notes = [
+        *plan_note(data, shown),
+        *basis_notes(data.tables["denominators"], labels),
+        *notes,
+        *_like_others(table),
+        *_missing_at_visit(table),
+        *estimator_note(shown),
+    ]
     return IndexTable(table, blocks, labels, notes)
 
 
@@ -247,9 +261,13 @@ def block_labels(data: FigureData, blocks: ScoreBlocks) -> dict[str, str]:
 
 def _values(data: FigureData, index: pd.DataFrame) -> pd.DataFrame:
     """List index and placebo-adjusted index as rows of one table."""
-    texts = ["status", "reason_code", "reason", "dni_reason"]
+    texts = ["status", "reason_code", "reason", "dni_reason_code", "dni_reason"]
+    texts += ["family", "as_reference", "estimator", "tested"]
     index = index.assign(**{c: index[c].astype(object).fillna("").astype(str) for c in texts})
+    tests = ["p_value", "step", "adjusted_p_value", "fdr"]
     own = index.assign(measure=Statistic.NI.value, value=index["ni"])
+    # Every row has one test: that of dNI where there is one.
+    own[tests] = own[tests].where(own["tested"] == Statistic.NI)
     drugs = index[~index["arm"].isin([data.placebo, Arm.UNTREATED])]
     drugs = drugs if data.placebo else drugs.iloc[:0]
     usable = drugs["ni"].notna()
@@ -258,13 +276,15 @@ def _values(data: FigureData, index: pd.DataFrame) -> pd.DataFrame:
         value=drugs["dni"],
         lower=drugs["dni_lower"],
         upper=drugs["dni_upper"],
-        # The tests in the table are those of the index itself.
-        p_value=np.nan,
-        fdr=np.nan,
-        reason_code=drugs["reason_code"].where(~usable, ReasonCode.NO_PLACEBO.value),
+        null_percentile=np.nan,
+        as_reference="",
+        reason_code=drugs["reason_code"].where(~usable, drugs["dni_reason_code"]),
         reason=drugs["dni_reason"].where(usable & (drugs["dni_reason"] != ""), drugs["reason"]),
     )
+    differ[tests] = differ[tests].where(differ["tested"] == Statistic.DNI)
     table = pd.concat([own, differ] if len(differ) else [own], ignore_index=True)
+    table["uncompared"] = False
+    table.loc[len(own) :, "uncompared"] = (usable & drugs["dni"].isna()).to_numpy()
     table = table.astype(dict.fromkeys(("value", "lower", "upper"), float))
     counts = ["pairs", "placebo_pairs", "lost"]
     table[counts] = table[counts].astype(float).fillna(0).astype(int)
@@ -287,7 +307,7 @@ def _drop_empty_differences(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str
     """Leave out visits whose placebo cannot be compared, and say why."""
     known = table.groupby(COLUMN_KEYS)["value"].transform("count") > 0
     empty = (table["measure"] == Statistic.DNI) & ~known
-    why = table[empty & (table["reason_code"] == ReasonCode.NO_PLACEBO)]
+    why = table[empty & table["uncompared"]]
     places = why.drop_duplicates(["arm", "week"])
     parts = [f"{row.arm} week {row.week:g}: {row.reason}" for row in rows_of(places)]
     return table[~empty], [f"No dNI: {'; '.join(parts)}."] if parts else []
@@ -296,16 +316,31 @@ def _drop_empty_differences(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str
 # ---------------------------------------------------------------- its notes
 
 
-def basis_notes(index: pd.DataFrame, labels: dict[str, str]) -> list[str]:
+def basis_notes(effects: pd.DataFrame, labels: dict[str, str]) -> list[str]:
     """Say whose axis the scores on an axis stand on, and when sets are of another disease."""
-    if "basis" not in index:
-        return []
-    rows = index.assign(basis=index["basis"].astype(object).fillna("").astype(str))
-    rows = rows[(rows["basis"] != "") & rows["set"].isin(list(labels))]
+    rows = effects.assign(basis=effects["basis"].astype(object).fillna("").astype(str))
+    rows = rows[(rows["basis"] != "") & rows["name"].isin(list(labels))]
     on_axis = rows["level"].isin([Level.GLOBAL, Level.PUBLISHED_AXIS])
-    notes = [f"{labels[r.set]}: {r.basis}." for r in rows_of(rows[on_axis].drop_duplicates("set"))]
+    axes = rows[on_axis].drop_duplicates("name")
+    notes = [f"{labels[row.name]}: {row.basis}." for row in rows_of(axes)]
     elsewhere = rows.loc[~on_axis & rows["basis"].str.contains(", against "), "basis"]
     return [*notes, *(f"Gene sets: {basis}." for basis in dict.fromkeys(elsewhere))]
+
+
+def _like_others(table: pd.DataFrame) -> list[str]:
+    """Name scores that are back by an interval above 0, while random sets fall nearly as much."""
+    claimed = (table["lower"] > 0) & (table["null_percentile"] < SPECIAL)
+    places = table[claimed].drop_duplicates(["set", "arm", "week"])
+    parts = [
+        f"{row.label}, {row.arm} week {row.week:g} ({row.null_percentile:.0f})"
+        for row in rows_of(places)
+    ]
+    if not parts:
+        return []
+    return [
+        "Not special: random sets of like genes fall by nearly as much (percentile among them): "
+        f"{'; '.join(parts)}."
+    ]
 
 
 def _missing_at_visit(table: pd.DataFrame) -> list[str]:
@@ -330,7 +365,7 @@ def _all_missing(table: pd.DataFrame) -> str:
 
 
 #: What a rule asks stands once; by how much each score misses it is in the table.
-_MEASURED = re.compile(r"(?<= asked), it is −?\d[\d.]*(?:e[-+]\d+)?(?=;|$)")
+_MEASURED = re.compile(r"is (\d[\d.]*|inf) standard errors away(.*?), (\d[\d.]*) are required")
 _NUMBER = re.compile(r"−?\d[\d.,]*(?:e[-+]\d+)?")
 
 
@@ -340,7 +375,8 @@ def reason_notes(shown: IndexTable) -> list[str]:
     One note for each kind of reason; one for each reference where their reasons differ.
     """
     table = shown.table.copy()
-    reasons = table["reason"].map(typeset).str.replace(_MEASURED, "", regex=True)
+    fewer = r"is less than \3 standard errors away\2"
+    reasons = table["reason"].map(typeset).str.replace(_MEASURED, fewer, regex=True)
     kinds = table["reason_code"].map(SHORT).fillna(table["reason_code"])
     exploratory = table["status"] == Status.EXPLORATORY
     table = table.assign(
@@ -447,9 +483,9 @@ def draw_normalization(data: FigureData) -> tuple[Figure, pd.DataFrame]:
         y = _cohort_header(sheet, data, shown, panel, places, end + (0.3 if end else 0.0))
         end = _draw_tiles(sheet, y, shown.blocks, shown.labels, panel, places, rows, look)
         width = max(width, places[-1][1])
-    _cohort_key(sheet, shown, width + 0.3)
+    below = _cohort_key(sheet, data, shown, width + 0.3)
     notes = _cohort_notes(shown, data.confidence)
-    sheet.notes(end + 0.13, max(width + 1.6 - left, 6.0), notes)
+    sheet.notes(max(end + 0.13, below), max(width + 1.6 - left, 6.0), notes)
     return sheet.figure, shown.table[COLUMNS]
 
 
@@ -470,7 +506,7 @@ def _cohort_header(
 ) -> float:
     titles = {
         Statistic.NI: "Normalization index (NI)",
-        Statistic.DNI: "NI − NI of placebo (dNI)",
+        Statistic.DNI: "Difference from placebo (dNI)",
     }
     tops = []
     for (reference, measure), a, b in _spans(columns, places, 2):
@@ -483,8 +519,8 @@ def _cohort_header(
     return _draw_header(sheet, tops, arms, feet, places, y, 7.5)
 
 
-def _cohort_key(sheet: Sheet, shown: IndexTable, x: float) -> None:
-    """Draw the colour bar, what its ends mean, and what bold, italic and grey are."""
+def _cohort_key(sheet: Sheet, data: FigureData, shown: IndexTable, x: float) -> float:
+    """Draw the colour bar and what bold, italic and grey are; return the lower edge."""
     normal = shown.references[0] if len(shown.references) == 1 else "reference"
     untreated = {column[2] for column in shown.columns} <= {Arm.UNTREATED}
     _draw_bar(sheet, x, normal, "at baseline" if untreated else "before treatment")
@@ -492,8 +528,8 @@ def _cohort_key(sheet: Sheet, shown: IndexTable, x: float) -> None:
     table = shown.table
     known = table[table["value"].notna()]
     if Statistic.DNI in set(table["measure"]):
-        text = "dNI, in the same colours: what\nof the disease effect is gone\n"
-        text += "beyond placebo; 0 = nothing"
+        text = "dNI, in the same colours: how\nmuch more is gone than under\n"
+        text += "placebo; 0 = nothing"
         sheet.text(x, y, text, size=6.5, color=FAINT, va="top", linespacing=1.3)
         y += 0.5
     styles = [
@@ -506,7 +542,17 @@ def _cohort_key(sheet: Sheet, shown: IndexTable, x: float) -> None:
             sheet.text(x, y, "0.62", size=7, va="top", **style)
             sheet.text(x + 0.33, y, meaning, size=6.5, color=FAINT, va="top")
             y += 0.17
-    _draw_boxes_key(sheet, x, y, known, len(known) < len(table), "no index, see notes")
+    y = _same_key(sheet, x, y, known, same_note(data, shown.references))
+    return _draw_boxes_key(sheet, x, y, known, len(known) < len(table), "no index, see notes")
+
+
+def _same_key(sheet: Sheet, x: float, y: float, known: pd.DataFrame, meaning: str) -> float:
+    """Say what the mark of an index at the level of the reference means; return the next line."""
+    if not (known["as_reference"] == "yes").any():
+        return y
+    sheet.text(x, y, f"0.97 {AS_REFERENCE}", size=7, va="top")
+    sheet.text(x + 0.42, y, meaning, size=6.5, color=FAINT, va="top", linespacing=1.2)
+    return y + 0.29
 
 
 def _cohort_notes(shown: IndexTable, level: str) -> list[str]:
@@ -518,8 +564,9 @@ def _cohort_notes(shown: IndexTable, level: str) -> list[str]:
     ]
     if Statistic.DNI in set(shown.table["measure"]):
         notes.append(
-            "Scores come down under placebo too (regression to the mean): judge a drug by dNI; "
-            "its n: patients of the arm v patients of the placebo arm."
+            "Scores come down under placebo too (regression to the mean): judge a drug by dNI, the "
+            "difference from placebo given the score at baseline, which is what is confirmed; NI "
+            "alone is descriptive. n of dNI: patients of the arm v patients of placebo."
         )
     return [*notes, *reason_notes(shown), *shown.notes]
 
@@ -561,9 +608,11 @@ def draw_normalization_atlas(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
     sheet.text(x + 0.33, 2.12, meaning, size=6.5, color=FAINT, va="top")
     known = table[table["value"].notna()]
     lacking = len(known) < len(table)
-    _draw_boxes_key(sheet, x, 2.29, known, lacking, "no index", len(published) > 0)
+    y = _same_key(sheet, x, 2.29, known, same_note(data, ["reference"]))
+    edge = _draw_boxes_key(sheet, x, y, known, lacking, "no index", len(published) > 0)
     width = max(places[-1][1] + 1.6 - left, 6.5)
-    sheet.notes(below + 0.1, width, [*ATLAS_NOTES, *notes, *data.absent_note])
+    model = estimator_note(time, by="cohort")
+    sheet.notes(max(below + 0.1, edge), width, [*ATLAS_NOTES, *notes, *model, *data.absent_note])
     return sheet.figure, pd.concat([table, published], ignore_index=True)[ATLAS_COLUMNS]
 
 
@@ -784,7 +833,8 @@ def _write_tile(
         style["style"] = "italic"
     number: Style = {"weight": "bold" if bold else "normal", "size": 7 if look.interval else 6.3}
     at = 0.34 if look.interval else 0.5
-    axes.text(middle, below + look.row * at, digits(row["value"]), **number, **style)
+    mark = f" {AS_REFERENCE}" if row["as_reference"] == "yes" else ""
+    axes.text(middle, below + look.row * at, digits(row["value"]) + mark, **number, **style)
     if look.interval:
         dash = "–" if row["lower"] > -0.005 else " to "
         interval = f"{digits(row['lower'])}{dash}{digits(row['upper'])}"
@@ -801,8 +851,8 @@ def _draw_bar(sheet: Sheet, x: float, normal: str, start: str) -> None:
         LOWEST: f"≤ −{-LOWEST:g}  worse",
         0.0: f"0  as {start}",
         0.5: "0.5  half way",
-        1.0: f"1  as {normal} skin",
-        HIGHEST: f"≥ {HIGHEST:g}  beyond {normal} skin",
+        1.0: f"1  level of {normal} skin",
+        HIGHEST: f"≥ {HIGHEST:g}  past that level",
     }
     bar.set_ticks(list(ticks), labels=list(ticks.values()))
     bar.outline.set_linewidth(0.4)
@@ -817,8 +867,8 @@ def _draw_boxes_key(
     lacking: bool,
     words: str,
     published: bool = False,
-) -> None:
-    """Say what pale, grey and hatched tiles are, of those that there are."""
+) -> float:
+    """Say what pale, grey and hatched tiles are, where there are any; return the lower edge."""
     kinds = [
         (says_nothing(known["lower"], known["upper"]).any(), tile_colour(1.0, 0.0, 1.0), "",
          "pale: interval holds both 0 and 1"),
@@ -831,3 +881,4 @@ def _draw_boxes_key(
             sheet.box(x, y + 0.005, 0.24, 0.1, **style)
             sheet.text(x + 0.33, y, meaning, size=6.5, color=FAINT, va="top")
             y += 0.17
+    return y

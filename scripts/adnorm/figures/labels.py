@@ -10,7 +10,13 @@ import pandas as pd
 
 from adnorm.base.text import typeset
 from adnorm.figures.theme import shorten
-from adnorm.study.vocabulary import ComparisonKind, DerivedScore, ReasonCode
+from adnorm.study.vocabulary import (
+    ComparisonKind,
+    DerivedScore,
+    Estimator,
+    Multiplicity,
+    ReasonCode,
+)
 
 if TYPE_CHECKING:
     from adnorm.figures.data import FigureData
@@ -33,9 +39,18 @@ SHORT: dict[str, str] = {
     ReasonCode.NOT_SCORED: "not scored",
     ReasonCode.TOO_FEW_PAIRS: "too few patients",
     ReasonCode.NO_PLACEBO: "no placebo",
+    ReasonCode.NOT_RANDOMISED: "not randomised",
     ReasonCode.UNBOUNDED: "interval unbounded",
     ReasonCode.OTHER_DISEASE: "another disease",
 }
+
+#: How the plan of the primary family is written.
+PLANS: dict[str, str] = {
+    Multiplicity.HOLM: "Holm",
+    Multiplicity.FIXED_SEQUENCE: "fixed sequence, higher doses first, then later visits",
+}
+#: Beside an index that two one-sided tests find at the level of the reference.
+AS_REFERENCE = "="
 
 
 # ---------------------------------------------------------------- numbers
@@ -152,6 +167,45 @@ def why_no_index(data: FigureData, rows: pd.DataFrame) -> str:
         written = [f"{reason} ({', '.join(names)})" for reason, names in grouped.items()]
         parts.append(f"against {reference} skin: {'; '.join(written)}")
     return typeset(". ".join(parts).rstrip("."))
+
+
+def plan_note(data: FigureData, index: pd.DataFrame) -> list[str]:
+    """Say by which plan p-values of the primary family are adjusted, and how many stand.
+
+    `index` has the columns of index.tsv, against one reference or several.
+    """
+    planned = index[index["adjusted_p_value"].notna()]
+    if planned.empty:
+        return []
+    settings, notes = data.settings.index, []
+    level = 1 - settings.confidence
+    for reference, rows in planned.groupby("reference", sort=False):
+        known = int((rows["adjusted_p_value"] < level).sum())
+        tested = " and ".join(dict.fromkeys(rows["tested"]))
+        against = f" against {reference} skin" if planned["reference"].nunique() > 1 else ""
+        notes.append(f"{len(rows)} tests of {tested}{against}, {known} below {level:.2g}")
+    plan = PLANS[settings.multiplicity]
+    return [
+        f"Primary family: {plan}; {'; '.join(notes)} after adjustment (column adjusted_p_value)."
+    ]
+
+
+def estimator_note(index: pd.DataFrame, by: str = "arm") -> list[str]:
+    """Name the arms, or cohorts, whose means are those of a model, because visits are missing."""
+    named = dict.fromkeys(index.loc[index["estimator"] == Estimator.MMRM, by])
+    if not named:
+        return []
+    return [
+        f"MMRM ({', '.join(map(str, named))}): patients missed visits, so that means come from a "
+        "mixed model for repeated measures of all visits, not from those who stayed."
+    ]
+
+
+def same_note(data: FigureData, references: Iterable[str]) -> str:
+    """Say what the mark beside an index means."""
+    skins = " or ".join(references)
+    margin = data.settings.index.equivalence_margin
+    return f"within {margin:g} of {skins} skin,\ntwo one-sided tests"
 
 
 def grouped_by(keys: Iterable[str], values: Iterable[str]) -> dict[str, list[str]]:

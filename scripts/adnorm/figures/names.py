@@ -51,7 +51,10 @@ TITLES = {figure.name: figure.title for figure in FIGURES + INDEX_FIGURES + ATLA
 COHORT_SETTINGS = {
     "figures": ("heatmap_sets",),
     "scores": ("minimum_genes", "minimum_fraction"),
-    "effects": ("count_model", "minimum_pairs", "robust", "confidence", "fdr"),
+    "effects": ("count_model", "batch", "minimum_pairs", "robust", "confidence", "fdr"),
     "enrichment": ("minimum_size", "maximum_size"),
 }
-INDEX_SETTINGS = {"figures": ("heatmap_sets",), "index": ("primary", "confidence")}
+INDEX_SETTINGS = {
+    "figures": ("heatmap_sets",),
+    "index": ("primary", "confidence", "multiplicity", "equivalence_margin"),
+}

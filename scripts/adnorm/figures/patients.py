@@ -28,12 +28,15 @@ from adnorm.study.vocabulary import ComparisonKind, State
 
 SCORE_COLUMNS = ["set", "arm", "patient", "state", "week", "score", "biopsies", "reason"]
 RESPONSE_COLUMNS = [
-    *("name", "label", "reference", "arm", "line", "patient", "week", "response", "n", "reason"),
+    *("name", "label", "reference", "arm", "line", "patient", "week", "response"),
+    *("lower", "upper", "n", "reason"),
 ]
 #: Inches of a panel and of the gaps.
 SCORE_PANEL, SCORE_GAP = (1.9, 1.55), (0.25, 0.3)
 RESPONSE_PANEL, RESPONSE_GAP = (1.72, 1.3), (0.2, 0.28)
 PATIENT, MEDIAN = "patient", "median"
+#: Where the bar of an interval stands, as a part of the width of a panel.
+BAR = 0.98
 #: A mean or median of fewer patients says no more than their lines.
 FEWEST = 3
 
@@ -189,7 +192,8 @@ def _draw_states(axes: Axes, rows: pd.DataFrame) -> None:
 def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     """Draw scores × arms: a line per patient, from 0 at baseline, and the median of the arm.
 
-    Scores without a response stand in the table with the reason.
+    A bar says how wide the interval of one patient is. Scores without a response stand in the table
+    with the reason.
     """
     title = TITLES["trajectories"]
     rows = data.tables["trajectories"]
@@ -229,7 +233,7 @@ def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     below = 0.58 + len(shown) * (RESPONSE_PANEL[1] + RESPONSE_GAP[1])
     width = max(len(arms) * (RESPONSE_PANEL[0] + RESPONSE_GAP[0]) + 0.6, 6.0)
     lacking = _unanswered(rows, [name for name in names if name not in shown])
-    sheet.notes(below, width, _response_notes(table, lacking, reference))
+    sheet.notes(below, width, _response_notes(table, known, lacking, reference))
     frames = [table, lacking] if len(lacking) else [table]
     return sheet.figure, pd.concat(frames, ignore_index=True)[RESPONSE_COLUMNS]
 
@@ -237,8 +241,9 @@ def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
 def _response_table(known: pd.DataFrame, names: list[str], arms: list[str]) -> pd.DataFrame:
     """Lines as they are drawn; every patient starts at 0 by definition."""
     keys = ["name", "label", "reference", "arm"]
-    own = known[[*keys, "patient", "week", "response"]]
-    start = own.drop_duplicates(["name", "arm", "patient"]).assign(week=0.0, response=0.0)
+    own = known[[*keys, "patient", "week", "response", "lower", "upper"]]
+    start = own.drop_duplicates(["name", "arm", "patient"])
+    start = start.assign(week=0.0, response=0.0, lower=np.nan, upper=np.nan)
     lines = pd.concat([start, own]).assign(line=PATIENT, n=1)
     visits = known.groupby([*keys, "week"])["response"]
     median = visits.agg(response="median", n="size").reset_index()
@@ -264,16 +269,41 @@ def _draw_responses(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
     median = rows[rows["line"] == MEDIAN]
     if len(median):
         draw_bold(axes, [0, *median["week"]], [0, *median["response"]])
+    last = later[later["week"] == later["week"].max()]
+    half = (last["upper"] - last["lower"]).median() / 2
+    if np.isfinite(half):
+        # The first is the middle of the bar: where the patients of the last visit are.
+        middle = last["response"].median()
+        place = axes.get_yaxis_transform()
+        bar: Style = {"color": INK, "lw": 1.1, "zorder": 4, "transform": place}
+        axes.plot([BAR, BAR], [middle - half, middle + half], **bar)
+        for end in (middle - half, middle + half):
+            axes.plot([BAR - 0.02, BAR + 0.02], [end, end], **bar)
 
 
-def _response_notes(table: pd.DataFrame, lacking: pd.DataFrame, reference: str) -> list[str]:
+def _response_notes(
+    table: pd.DataFrame, known: pd.DataFrame, lacking: pd.DataFrame, reference: str
+) -> list[str]:
     notes = [
         "R: decrease of the patient's lesional score since baseline over the disease effect of "
         f"all patients. {ZERO_ONE_NOTE.format(skin=reference)}",
         f"Thin lines: patients; bold line: median of the arm where it has at least {FEWEST} of "
-        "them. n: patients at each visit. One biopsy is a noisy measure of a patient: intervals "
-        "and probabilities are in trajectories.tsv of the index.",
+        "them; bar on the right: the interval of one patient at the last visit (median width). "
+        "n: patients at each visit.",
     ]
+    unknown = known["prob_above_half"].isna()
+    if (known["response"] == known["observed"]).all():
+        notes.append(
+            "R is what two biopsies show, noise included: nothing tells response from noise here, "
+            "so that no probability is given."
+        )
+    else:
+        notes.append(
+            "R is an estimate: what biopsies of one patient show is drawn towards the mean of the "
+            "arm as far as it is noise. Whether a patient is above one half or three quarters is "
+            f"not known in {unknown.mean():.0%} of the responses; trajectories.tsv of the index "
+            "has the probabilities."
+        )
     if outside := int((~table["response"].between(*FARTHEST)).sum()):
         low, high = (typeset(f"{value:g}") for value in FARTHEST)
         count = counted(outside, "value")

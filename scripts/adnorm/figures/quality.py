@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter
 
 from adnorm.base.text import counted, per_cent
@@ -33,7 +32,8 @@ from adnorm.figures.theme import (
 PCA_COLUMNS = ["sample", "patient", "state", "arm", "week", "pc1", "pc2", "flags", "reason"]
 QUALITY_COLUMNS = [
     *("sample", "patient", "state", "arm", "week", "library_size", "detected_genes"),
-    *("correlation_within_group", "sex_called", "sex_sheet", "flags", "excluded", "reason"),
+    *("correlation_within_group", "lesional_place", "sex_called", "sex_sheet"),
+    *("flags", "excluded", "reason"),
 ]
 COVERAGE_COLUMNS = [
     *("set", "label", "asked", "found", "renamed", "undetected", "absent", "status", "reason"),
@@ -50,7 +50,8 @@ PANELS = (
     ("library_size", "Library size (million reads)", ("library",)),
     ("detected_genes", "Detected genes", ("few_genes",)),
     ("correlation_within_group", "Median correlation with group (r)", ("correl", "dupl")),
-    ("sex_called", "Sex called from expression", ("sex",)),
+    ("sex_called", "Sex called from expression", ("sex", "other_patient")),
+    ("lesional_place", "Place from non-lesional (0) to lesional (1)", ("state",)),
 )
 #: Parts of the genes of a set: colour and meaning.
 PARTS = {
@@ -64,18 +65,17 @@ PARTS = {
 def _scatter(
     axes: Axes, places: pd.DataFrame, colours: pd.Series, shapes: pd.Series, **style: Any
 ) -> None:
-    """Draw points (x, y) in their order, each of its own colour and shape.
+    """Draw points (x, y), each of its own colour and shape.
 
     seaborn's scatterplot does the same, but takes half a second per panel to find levels and scales
-    of columns whose colours and shapes are fixed for all figures.
+    of columns whose colours and shapes are fixed for all figures. Points of one shape are drawn
+    together: an SVG then holds the shape once, not with every point.
     """
     known = places[["x", "y"]].notna().all(axis=1)
-    points = axes.scatter(places["x"][known], places["y"][known], c=colours[known], **style)
-    forms = {shape: MarkerStyle(shape) for shape in shapes.unique()}
-    paths = {
-        shape: form.get_path().transformed(form.get_transform()) for shape, form in forms.items()
-    }
-    points.set_paths([paths[shape] for shape in shapes[known]])
+    for shape in shapes[known].unique():
+        own = known & (shapes == shape)
+        x, y = places["x"][own], places["y"][own]
+        axes.scatter(x, y, c=colours[own], marker=shape, **style)
 
 
 def _ring(axes: Axes, points: pd.DataFrame, others: pd.DataFrame) -> list[str]:
@@ -221,6 +221,8 @@ def _limits(values: pd.Series, column: str) -> tuple[float, float]:
     """Choose an axis from 0 or above that does not blow small differences up."""
     if column == "sex_called":
         return -0.5, 2.6
+    if column == "lesional_place":
+        return min(values.min(), 0.0) - 0.2, max(values.max(), 1.0) + 0.3
     if column == "library_size":
         return 0.0, 1.2 * max(values.max(), 1e-3)
     least = 0.2 * max(values.max(), 10) if column == "detected_genes" else 0.1
@@ -325,7 +327,8 @@ def draw_coverage(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     low = int(flagged[names].sum())
     subtitle = f"{counted(len(names), 'gene set')}, {low} flagged; "
     subtitle += "numbers are genes found of genes asked"
-    sheet = Sheet(TITLES["coverage"], data.facts, subtitle, left=left)
+    # Which genes are found has nothing to do with batches.
+    sheet = Sheet(TITLES["coverage"], data.facts | {"batch": ""}, subtitle, left=left)
     axes = sheet.axes(0, 0, width, height)
     for position, (text, heading) in enumerate(lines):
         middle = ROW * (position + 0.5)

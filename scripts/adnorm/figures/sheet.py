@@ -100,7 +100,7 @@ class Sheet:
     title
         What the figure shows.
     facts
-        Of the cohort: title, cohort, simulated, quality.
+        Of the cohort: title, cohort, simulated, quality, batch.
     subtitle
         What is counted (n) and in which units.
     left
@@ -117,6 +117,10 @@ class Sheet:
         self.left = left
         cohort = f"{facts.get('title') or facts['cohort']} ({facts['cohort']})"
         self.text(left, -0.52, title, size=11, weight="bold", va="bottom")
+        if facts.get("batch"):
+            # Longer than the rest, so it has a line of its own.
+            word = str(facts["batch"])
+            self.text(left, -0.78, word, size=8.5, weight="bold", color=ALERT, va="bottom")
         shift = 0.0
         if facts.get("simulated"):
             word = "SIMULATED DATA"

@@ -143,6 +143,11 @@ def propose(draft: CohortDraft, identity: str | None = None) -> Proposal:
     treatments = _treatments(treatment, draft.words)
     if any(fact.key == PLACEBO for fact in treatments):
         facts.append(Fact("placebo_arm", PLACEBO, "drugs are compared with this arm", CONFIRM))
+        remark = "patients came into the arms at random; false where physicians chose"
+        facts.append(Fact("randomised", True, remark, CONFIRM))
+    elif len(treatments) > 1 or dose is not None:
+        remark = "several arms without placebo; true where patients came into them at random"
+        facts.append(Fact("randomised", False, remark, CONFIRM))
     facts.append(Fact("status", "unverified"))
     return Proposal(draft, facts, source, treatments, columns, exclude, doubtful)
 

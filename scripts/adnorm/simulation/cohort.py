@@ -28,7 +28,7 @@ from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.files import atomic
 from adnorm.base.logs import progress
 from adnorm.base.tables import write_table
-from adnorm.simulation.patients import HEALTHY, OTHER, Enrolled, enrol
+from adnorm.simulation.patients import HEALTHY, OTHER, Enrolled, enrol, in_second_batch
 from adnorm.simulation.values import (
     Probes,
     SimulatedGenes,
@@ -78,12 +78,16 @@ def simulate_cohort(cohort: PublishedCohort, folder: Path) -> list[tuple[str, st
     gene_sets = read_gene_sets([Path(trial.gene_sets)])
     programmes = _programmes(cohort.id, trial, gene_sets)
     # Each part has a stream of its own, so that changing one part leaves the others as they were.
-    streams = np.random.SeedSequence(trial.seed).spawn(4)
-    gene_rng, people_rng, level_rng, value_rng = (np.random.default_rng(s) for s in streams)
+    streams = np.random.SeedSequence(trial.seed).spawn(5)
+    gene_rng, people_rng, level_rng, value_rng, batch_rng = map(np.random.default_rng, streams)
     genes = draw_genes(gene_sets, trial.genes, gene_rng)
     people = enrol(trial, programmes, people_rng)
     progress(f"simulating {len(people.biopsies)} biopsies × {len(genes.symbols)} genes")
     log2_level = expected_log2(trial, people, genes, level_rng)
+    if trial.batches.along:
+        second = in_second_batch(trial.batches.along, people)
+        shift = trial.batches.effect * batch_rng.standard_normal(len(genes.symbols))
+        log2_level += second[:, None] * shift
     if trial.writes == Route.GEO_SUPPLEMENTARY:
         counts = draw_counts(log2_level, trial.counts, value_rng)
         files = _write_sequencing(folder, cohort, trial, people, genes.written, counts)
@@ -284,6 +288,9 @@ def _sample_fields(
         ("platform_id", [_platform(cohort)] * count),
         ("data_row_count", [str(values)] * count),
     ]
+    if trial.batches.along:
+        second = in_second_batch(trial.batches.along, people)
+        fields.insert(11, characteristics("batch", np.where(second, "B", "A")))
     if any(labels):
         fields.insert(9, characteristics("treatment", labels))
     return fields

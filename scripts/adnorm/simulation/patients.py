@@ -56,6 +56,20 @@ def enrol(trial: Simulation, programmes: list[str], rng: np.random.Generator) ->
     return Enrolled(people, remaining, biopsies, programmes)
 
 
+def in_second_batch(along: str, people: Enrolled) -> np.ndarray:
+    """Tell which biopsies were processed in the second of two batches.
+
+    `along` is that of the plan (`BatchPlan`); people stand in the order in which they enrolled.
+    """
+    person, visit = people.biopsies["person"].to_numpy(), people.biopsies["visit"].to_numpy()
+    if along == "visits":
+        return visit > 0
+    if along == "patients":
+        return person % 2 == 1
+    third = 3 * person // len(people.people)
+    return (third == 2) | ((third == 1) & (visit > 0))
+
+
 def _draw_people(trial: Simulation, rng: np.random.Generator) -> pd.DataFrame:
     groups, responders = [], []
     for index, arm in enumerate(trial.arms):

@@ -19,12 +19,19 @@ from adnorm import __version__
 from adnorm.base.losses import percent
 from adnorm.base.text import counted, per_cent
 from adnorm.figures.changes import in_words, mark, n_notes, star_text, supported_columns
-from adnorm.figures.data import MOST_ADDED, STATE_ORDER, CohortData, rows_of
+from adnorm.figures.data import MOST_ADDED, STATE_ORDER, CohortData, rows_of, sorted_by
 from adnorm.figures.labels import digits, interval_text, signed_note
 from adnorm.figures.names import TITLES
 from adnorm.figures.page import write_page
+from adnorm.figures.page.answers import estimand
 from adnorm.figures.quality import flag_words
-from adnorm.study.vocabulary import ComparisonKind, SetRole
+from adnorm.study.vocabulary import (
+    DOUBTED_LABELS,
+    BatchRule,
+    BatchVerdict,
+    ComparisonKind,
+    Moves,
+)
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -34,6 +41,7 @@ REFERENCES = {
     "tmm": ("Robinson & Oshlack 2010", "10.1186/gb-2010-11-3-r25"),
     "median of ratios": ("Anders & Huber 2010", "10.1186/gb-2010-11-10-r106"),
     "limma": ("Ritchie et al. 2015", "10.1093/nar/gkv007"),
+    "blocks": ("Smyth, Michaud & Scott 2005", "10.1093/bioinformatics/bti270"),
     "voom": ("Law et al. 2014", "10.1186/gb-2014-15-2-r29"),
     "deseq2": ("Love et al. 2014", "10.1186/s13059-014-0550-8"),
     "ssgsea": ("Barbie et al. 2009", "10.1038/nature08460"),
@@ -53,8 +61,6 @@ PACKAGES = (
 SHOWN = ("set_changes", "patients", "genes_itch", "genes_barrier")
 #: With a larger share of flagged samples the page warns.
 MOST_FLAGGED = 0.25
-#: The sex genes differ between people by nature, so their movement is no alarm.
-NO_ALARM = "sex_check"
 
 Rows = list[dict[str, Any]]
 
@@ -75,6 +81,7 @@ def write_overview(data: CohortData, path: Path) -> None:
         simulated=bool(facts.get("simulated")),
         file=data.settings.cohort,
         results=_results(data),
+        estimand=_estimand(data),
         index_note=_index_note(data),
         warnings=[*warnings(data), *cautions],
         placebo_note=placebo_note(data),
@@ -83,6 +90,7 @@ def write_overview(data: CohortData, path: Path) -> None:
         stars=star_text(data.fdr),
         figures=_embedded(path.parent),
         design=_design(data),
+        batches=_batches(data),
         supported=supported,
         refused=refused,
         quality=_quality(data),
@@ -155,8 +163,17 @@ def _index_note(data: CohortData) -> str:
     return (
         "How far each of these scores is back (the normalization index, which sets a change "
         "against the disease effect), with its intervals: in the report under "
-        "Normalization, in the results as figures/normalization.svg and index/index.tsv."
+        "Normalization, in the results as figures/normalization.svg and index/index.tsv. Whether "
+        'the answer holds in other analyses: "does the answer hold?" in the report, '
+        "figures/answers.html in the results."
     )
+
+
+def _estimand(data: CohortData) -> dict[str, str]:
+    """Say what the index estimates; nothing where there is none."""
+    if not any(c.kind == ComparisonKind.CHANGE for c in supported_columns(data)):
+        return {}
+    return estimand(bool(data.placebo and data.facts.get("randomised", True)))
 
 
 def placebo_note(data: CohortData) -> str:
@@ -184,38 +201,86 @@ def warnings(data: CohortData) -> list[str]:
     """Say why the results of a cohort must be read with care; usually nothing."""
     caution = str(data.facts.get("caution", ""))
     found = [caution] if caution else []
+    if len(data.aliased):
+        found.append(_aliased(data))
     samples = len(data.samples)
     if data.flagged > MOST_FLAGGED * samples:
         found.append(
             f"{data.flagged} of {samples} samples are flagged by quality control: differences "
             "may be technical."
         )
-    moved, tested = _moved_controls(data)
-    if moved:
-        listed = "; ".join(moved[:4]) + (f"; and {len(moved) - 4} more" if len(moved) > 4 else "")
+    flags = data.samples["qc_flags"].str.split(";")
+    doubted = data.samples.index[[bool(set(DOUBTED_LABELS) & set(f)) for f in flags]]
+    if len(doubted):
+        listed = ", ".join(doubted[:4]) + (" and others" if len(doubted) > 4 else "")
         found.append(
-            f"Negative controls move: read the results with care. Of {tested} changes of control "
-            f"sets {len(moved)} {'differs' if len(moved) == 1 else 'differ'} from 0: {listed}."
+            f"{counted(len(doubted), 'sample')} that the analysis uses may carry the label of "
+            f"another one ({listed}): the evidence is under Quality."
         )
-    return found
+    return found + _controls(data)
 
 
-def _moved_controls(data: CohortData) -> tuple[list[str], int]:
-    """List control sets that change, strongest first, and count the changes that were tested."""
-    sets = data.sets
-    controls = sets.index[(sets["role"] == SetRole.CONTROL) & (sets.index != NO_ALARM)]
-    kinds = {c.contrast: c.kind for c in supported_columns(data)}
-    effects = data.shown_effects(list(kinds))
-    rows = effects[effects["set"].isin(controls) & effects["change"].notna()]
-    # An interval alone excludes 0 in one of twenty comparisons by chance.
-    moved = rows[rows["fdr"] < data.fdr]
-    moved = moved.sort_values("change", key=lambda c: -c.abs(), kind="stable")
+def _aliased(data: CohortData) -> str:
+    """Say which results may be those of a batch."""
+    kinds = zip(data.aliased["contrast"], data.aliased["kind"], strict=True)
+    named = [in_words(contrast, kind, data.arms) for contrast, kind in kinds]
+    more = f"; and {len(named) - 4} more" if len(named) > 4 else ""
+    ignored = data.settings.effects.batch == BatchRule.IGNORE
+    taken = (
+        "The configuration ignores batches, so their numbers are shown and may be those of a batch."
+        if ignored
+        else "The linear model gives no number for them; indices and single samples are shown as "
+        "they are, and may be those of a batch."
+    )
+    return f"{data.facts['batch'].partition(':')[0]}: {'; '.join(named[:4])}{more}. {taken}"
+
+
+def _batches(data: CohortData) -> dict[str, Any]:
+    """Biopsies by arm, skin, week and batch, and the verdict on every comparison."""
+    table = data.tables["batches"]
+    if table.empty:
+        return {}
+    keys = ["arm", "state", "week"]
+    wide = table.pivot_table(index=keys, columns="batch", values="biopsies", fill_value=0)
+    # A batch may be called "arm".
+    wide = wide.astype(int).add_prefix("batch ").reset_index()
+    orders = {"arm": data.arms, "state": STATE_ORDER}
+    wide = sorted_by(wide, keys, orders).assign(week=lambda d: d["week"].map("{:g}".format))
+    titles = {"arm": "Arm", "state": "Skin", "week": "#Week"}
+    titles |= {name: f"#B{str(name)[1:]}" for name in wide.columns[3:]}
+    judged = data.tables["comparisons"]
+    judged = judged[judged["batch"] != ""]
+    names = zip(judged["contrast"], judged["kind"], strict=True)
+    judged = judged.assign(
+        words=[in_words(contrast, kind, data.arms) for contrast, kind in names],
+        flag=judged["batch"] == BatchVerdict.ALIASED,
+    ).sort_values("flag", ascending=False, kind="stable")
+    return {"rows": _rows(wide), "titles": titles, "judged": _rows(judged)}
+
+
+def _controls(data: CohortData) -> list[str]:
+    """Say that negative controls move, or that they would not notice."""
+    table, moved = data.tables["controls"], data.moved_controls
+    kinds = data.tables["comparisons"].set_index("contrast")["kind"]
     texts = [
-        f"{sets.loc[row.set, 'label']} {digits(row.change, '+')} "
+        f"{data.sets['label'].get(row.set, row.set)} {digits(row.change, '+')} log2 "
         f"({in_words(row.contrast, kinds[row.contrast], data.arms)})"
         for row in rows_of(moved)
     ]
-    return texts, len(rows)
+    tested = table[table["moves"].notna()]
+    if texts:
+        listed = "; ".join(texts[:4]) + (f"; and {len(texts) - 4} more" if len(texts) > 4 else "")
+        return [
+            f"Negative controls move in {len(texts)} of {len(tested)} comparisons, where they "
+            f"should not: {listed}. All genes may have moved together, so that every set seems to "
+            "change with the disease or to come back with the drug: see controls.tsv."
+        ]
+    if len(tested) and (tested["moves"] == Moves.UNCLEAR).all():
+        return [
+            "Negative controls cannot tell whether all genes move together: too few patients, or "
+            "too much noise (controls.tsv)."
+        ]
+    return []
 
 
 # ---------------------------------------------------------------- design, quality, losses, sets
@@ -337,6 +402,7 @@ def methods_values(data: CohortData) -> dict[str, Any]:
         "settings": data.settings,
         "layers": list(data.scores.layers),
         "scale": declared_scale(data.facts),
+        "batch_rule": data.settings.effects.batch if len(data.tables["batches"]) else "",
         "compared": bool((data.tables["comparisons"]["supported"] == "yes").any()),
         "confidence": per_cent(data.settings.effects.confidence),
         "per_cent": per_cent,

@@ -1,0 +1,232 @@
+"""answers.html: the primary answers of a cohort, what they are of, and whether they hold.
+
+One table for the highest dose of every drug at its last visit: chosen by the design, never by the
+outcome.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adnorm.figures.data import IndexData, known_reference
+from adnorm.figures.labels import (
+    PLANS,
+    estimator_note,
+    interval_text,
+    reason_of,
+    score_label,
+    why_no_index,
+)
+from adnorm.figures.page import write_page
+from adnorm.figures.theme import split_arm
+from adnorm.study.vocabulary import Analysis, Arm, Statistic, Status
+
+#: What is changed against the primary analysis, in the order of the table.
+ANALYSES: dict[str, str] = {
+    Analysis.UNADJUSTED: "Plain difference from placebo, not given the baseline",
+    Analysis.SIGN_FLIPS: "NI: exact p, baseline and visit exchanged within patients",
+    Analysis.OBSERVED_PAIRS: "Only patients with both samples, no model of all visits",
+    Analysis.COMPLETERS: "Only patients with all visits",
+    Analysis.DELTA_ADJUSTED: "Patients who missed the visit taken to be worse",
+    Analysis.TIME_MATCHED: "Against non-lesional skin of the same visit",
+    Analysis.TMM: "Counts made comparable by TMM",
+    Analysis.MEDIAN_OF_RATIOS: "Counts made comparable by median of ratios",
+    Analysis.LIBRARY_SIZE: "Counts made comparable by library size alone",
+    Analysis.SSGSEA: "ssGSEA in place of the signed z score",
+    Analysis.COMPOSITION_ADJUSTED: "Without what cell composition explains",
+    Analysis.WITH_COMPOSITION_GENES: "Axis with the genes of cell composition",
+    Analysis.WITHOUT_COMPOSITION_GENES: "Without the genes of cell composition",
+}
+#: Behind a number whose interval lies otherwise than the primary one.
+DIFFERS = "≠"
+
+Rows = list[dict[str, Any]]
+
+
+def estimand(controlled: bool) -> dict[str, str]:
+    """Say what the index estimates, in the words of ICH E9(R1).
+
+    `controlled` is whether patients were randomised to a placebo arm.
+    """
+    summary = (
+        "Difference between the mean of an arm and that of placebo, given the score at baseline "
+        "(dNI): this is what is confirmed. The mean of an arm alone (NI) is descriptive: it holds "
+        "what also falls on placebo."
+        if controlled
+        else "Mean of an arm (NI): descriptive, because no randomised placebo arm shows what falls "
+        "without the drug."
+    )
+    return {
+        "Population": "Patients with lesional skin who entered the study.",
+        "Variable": "Decrease of the score of lesional skin from baseline to the visit, in units "
+        "of the disease effect before treatment (lesional − reference skin).",
+        "Intercurrent events": "Leaving the study or missing a visit: hypothetical strategy (as if "
+        "the patient had been seen, given the other visits; mixed model for repeated measures). "
+        "Rescue treatment that the sample sheet does not tell: treatment policy.",
+        "Summary": summary,
+    }
+
+
+def write_answers(data: IndexData, path: Path) -> None:
+    """Write the page from the tables ``index`` and ``sensitivities``."""
+    index = data.tables["index"]
+    primary = index[index["name"].isin(data.primary)]
+    reference = known_reference(primary, "ni")
+    own = primary[primary["reference"] == reference]
+    others = data.tables["sensitivities"]
+    others = others[(others["reference"] == reference) & others["name"].isin(data.primary)]
+    answers = [_answer(data, own, others, arm) for arm in _arms(data, own)]
+    why_not = "" if answers else _why_not(data, primary, reference)
+    write_page(
+        path,
+        "answers.html",
+        title=data.facts.get("title") or data.facts["cohort"],
+        cohort=data.facts["cohort"],
+        simulated=bool(data.facts.get("simulated")),
+        estimand=estimand(bool(own["dni"].notna().any())),
+        reference=reference,
+        answers=answers,
+        why_not=why_not,
+        confidence=data.confidence,
+        plan=PLANS[data.settings.index.multiplicity],
+        margin=f"{data.settings.index.equivalence_margin:g}",
+        model=estimator_note(own),
+        differs=DIFFERS,
+    )
+
+
+def _arms(data: IndexData, index: pd.DataFrame) -> list[str]:
+    """The highest dose of every drug that has a visit."""
+    present = set(index["arm"]) - {data.placebo, Arm.UNTREATED}
+    # Arms stand in the order of their doses, so that the last one of a drug is its highest.
+    return list({split_arm(arm)[0]: arm for arm in data.arms if arm in present}.values())
+
+
+def _why_not(data: IndexData, primary: pd.DataFrame, reference: str) -> str:
+    if reference:
+        return "no arm got a drug"
+    return why_no_index(data, primary)
+
+
+def _answer(data: IndexData, index: pd.DataFrame, others: pd.DataFrame, arm: str) -> dict[str, Any]:
+    """Lay out one arm at its last visit: its estimates, and what other analyses make of them."""
+    index = index[index["arm"] == arm]
+    week = index["week"].max()
+    rows = index[index["week"] == week].set_index("name")
+    names = [name for name in data.primary if name in rows.index]
+    labels = {name: score_label(data, name) for name in names}
+    others = others[(others["arm"] == arm) & (others["week"] == week)]
+    # One quantity in all rows: dNI, or NI where no name is compared with placebo.
+    measure = Statistic.DNI if rows["dni"].notna().any() else Statistic.NI
+    level = 1 - data.settings.index.confidence
+    compared = [
+        {"analysis": f"Primary estimate{_remark(rows.loc[names])}", "flag": False}
+        | {name: _cell(rows.loc[name], measure) for name in names}
+    ]
+    for analysis, words in ANALYSES.items():
+        found = others[others["analysis"] == analysis].set_index("name")
+        if len(found):
+            compared.append(_compared(rows, found, names, measure, words, level))
+    return {
+        "arm": arm,
+        "week": f"{week:g}",
+        "measure": measure,
+        "estimates": [_estimate(row, labels[row.Index]) for row in rows.loc[names].itertuples()],
+        "analyses": compared,
+        "titles": {"analysis": "Analysis"} | {name: f"#{labels[name]}" for name in names},
+    }
+
+
+def _estimate(row: Any, label: str) -> dict[str, str]:
+    """One score: NI and dNI with intervals, the test and its place in the plan."""
+    if not np.isfinite(row.ni):
+        return {"score": label, "ni": f"none: {reason_of(row.reason_code)}"} | dict.fromkeys(
+            ("n", "dni", "p", "adjusted", "same", "estimator"), ""
+        )
+    compared = np.isfinite(row.dni)
+    step = f" (step\xa0{row.step:.0f})" if np.isfinite(row.step) else ""
+    adjusted = f"{_p(row.adjusted_p_value)}{step}" if np.isfinite(row.adjusted_p_value) else ""
+    exploratory = ", exploratory" if row.status == Status.EXPLORATORY else ""
+    few = ", exploratory" if str(row.dni_reason).startswith(Status.EXPLORATORY) else exploratory
+    return {
+        "score": label,
+        "n": f"{row.pairs:.0f} v {row.placebo_pairs:.0f}" if compared else f"{row.pairs:.0f}",
+        "ni": _whole(row.ni, row.lower, row.upper) + exploratory,
+        "dni": _whole(row.dni, row.dni_lower, row.dni_upper) + few if compared else "",
+        "p": f"{_p(row.p_value)} ({row.tested})",
+        "adjusted": adjusted,
+        "same": str(row.as_reference),
+        "estimator": str(row.estimator),
+    }
+
+
+def _whole(value: float, lower: float, upper: float) -> str:
+    """Write a number and its interval on one line each."""
+    return interval_text(value, lower, upper).replace(" ", "\xa0").replace("\xa0(", " (")
+
+
+def _remark(rows: pd.DataFrame) -> str:
+    numbers = rows["status"].isin([Status.OK, Status.EXPLORATORY])
+    same = numbers.any() and (rows.loc[numbers, "status"] == Status.EXPLORATORY).all()
+    return " (exploratory)" if same else ""
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def _ends(row: Any, measure: str) -> list[float]:
+    columns = ["dni", "dni_lower", "dni_upper"] if measure == Statistic.DNI else []
+    return [float(row[column]) for column in columns or ["ni", "lower", "upper"]]
+
+
+def _cell(row: Any, measure: str) -> str:
+    ends = _ends(row, measure)
+    return _whole(*ends).replace(" (", "\n(") if np.isfinite(ends).all() else "–"
+
+
+def _side(lower: float, upper: float) -> int:
+    """Where an interval lies: above 0, below 0, or around it."""
+    return int(lower > 0) - int(upper < 0)
+
+
+def _compared(
+    rows: pd.DataFrame,
+    found: pd.DataFrame,
+    names: list[str],
+    measure: str,
+    words: str,
+    level: float,
+) -> dict[str, Any]:
+    """One analysis beside the primary one; marked where its interval lies otherwise."""
+    cells: dict[str, Any] = {"analysis": words + _remark(found), "flag": False}
+    for name in names:
+        cells[name] = "–"
+        if name not in found.index:
+            continue
+        row = found.loc[name]
+        ends, first = _ends(row, measure), _ends(rows.loc[name], measure)
+        if np.isfinite(ends).all():
+            apart = np.isfinite(first).all() and _side(*ends[1:]) != _side(*first[1:])
+            cells[name] = _cell(row, measure) + (f"\xa0{DIFFERS}" if apart else "")
+            cells["flag"] |= bool(apart)
+        elif np.isfinite(row["p_value"]) and not np.isfinite(row["ni"]):
+            cells[name], apart = _exchanged(row, rows.loc[name], level)
+            cells["flag"] |= apart
+    return cells
+
+
+def _exchanged(row: Any, primary: Any, level: float) -> tuple[str, bool]:
+    """Write an exact p-value, and whether it contradicts the interval of NI."""
+    value = _p(row["p_value"])
+    text = f"p {value}" if value.startswith("<") else f"p = {value}"
+    # Of few patients no exchange gives a small p-value: it cannot speak against them.
+    least = 2.0 ** (1 - row["pairs"])
+    if least >= level:
+        return f"{text}\n(least possible: {_p(least)})", False
+    apart = (row["p_value"] < level) != (_side(primary["lower"], primary["upper"]) != 0)
+    return f"{text}\xa0{DIFFERS}" if apart else text, bool(apart)
