@@ -58,11 +58,9 @@ def main() -> None:
     names = np.array([f"G{i:05d}" for i in range(20_000)])
     rows = [
         (
-            f"bootstrap: 60 sets × 12 arm-visits × {len(when)} observations, B = 2,000",
+            f"index: 60 sets × 12 arm-visits × {len(when)} observations",
             2.0,
-            lambda: normalization_index(
-                scores, when, "nonlesional", "placebo", SETTINGS, 1, None, "primary"
-            ),
+            lambda: normalization_index(scores, when, "nonlesional", "placebo", SETTINGS),
         ),
         (
             f"gene index: 20,000 genes × 12 arm-visits × {len(visits)} observations",

@@ -238,7 +238,6 @@ def write_routes(folder: Path) -> Path:
                 "results": str(folder / "results"),
                 "cohorts": [str(folder / f"{route}.yaml") for route in routes],
                 "geo": {"address": f"file:{geo}"},
-                "index": {"bootstrap": 300},
             }
         ),
         encoding="utf-8",

@@ -12,8 +12,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from adnorm.index.clinic import CLINICAL
-
 WEEK = 4.0
 LESIONAL, NONLESIONAL = "lesional", "nonlesional"
 #: Standard deviations, in units of the mean disease effect.
@@ -50,6 +48,13 @@ def visits_of(arms: dict[str, Arm]) -> pd.DataFrame:
         for i in range(first, arm.patients)
     ]
     return pd.DataFrame(rows, columns=["patient", "state", "week", "arm"])
+
+
+def draw_noise(rng: np.random.Generator, kind: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw noise of variance 1: ``normal``, ``t4`` (heavy tails) or ``skewed`` (exponential)."""
+    if kind == "t4":
+        return rng.standard_t(4, shape) / np.sqrt(2)
+    return rng.exponential(1, shape) - 1 if kind == "skewed" else rng.standard_normal(shape)
 
 
 def score_trials(
@@ -208,45 +213,3 @@ def gene_trial(
     values = np.vstack([level + rng.normal(0, 0.8, own.shape) for level in levels])
     observations = visits_of({"drug": Arm(share, patients)}).assign(treatment="drug")
     return values.T, observations
-
-
-# ---------------------------------------------------------------- early and late visits
-
-EARLY, LATE = 2.0, 12.0
-
-
-def course_trial(
-    rng: np.random.Generator, arms: dict[str, Arm], local: float, proportional: bool
-) -> tuple[pd.DataFrame, float]:
-    """Draw lesional scores at baseline and two visits that know nothing of each other.
-
-    Both visits follow the patient's level before treatment, and nothing else joins them.
-
-    Parameters
-    ----------
-    rng, arms
-        As in `score_trials`.
-    local
-        Standard deviation of what the baseline biopsy shows beside the patient's level; 0 if it
-        shows the level.
-    proportional
-        Whether an arm takes its share of every patient's level, or the same from everybody.
-
-    Returns
-    -------
-    scores : DataFrame
-        patient, arm, week, score, and the clinical columns, empty.
-    reliability : float
-        Correlation of two baseline biopsies of one patient.
-    """
-    frames = []
-    for name, arm in arms.items():
-        level = rng.normal(0, LEVEL, arm.patients)
-        measured = level + rng.normal(0, local, arm.patients) if local else level
-        left = (1 - arm.share) * level if proportional else level - arm.share
-        later = [left + rng.normal(0, RESPONSE + BIOPSY, arm.patients) for _ in (EARLY, LATE)]
-        patients = [f"{name} {i:02d}" for i in range(arm.patients)]
-        for week, score in zip((0.0, EARLY, LATE), (measured, *later), strict=True):
-            sheet = {"patient": patients, "arm": name, "week": week, "score": score}
-            frames.append(pd.DataFrame(sheet).assign(**dict.fromkeys(CLINICAL, np.nan)))
-    return pd.concat(frames, ignore_index=True), LEVEL**2 / (LEVEL**2 + local**2)
