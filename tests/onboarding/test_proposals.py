@@ -72,6 +72,7 @@ def test_a_placebo_controlled_trial_is_proposed_whole(tmp_path):
     assert cohort["tissue"] == "skin biopsy"
     assert (cohort["assay"], cohort["scale"]) == ("microarray", "log2")
     assert (cohort["reference"], cohort["placebo_arm"]) == ("nonlesional", "placebo")
+    assert cohort["randomised"] is True
     assert cohort["treatments"]["dupilumab"] == {"drug_class": "anti-IL-4Ra"}
     sheet = canonical_sheet(tmp_path, raw)
     assert set(sheet["arm"]) == {"dupilumab", "placebo"}

@@ -116,6 +116,7 @@ def test_a_run_without_treatment_beside_a_field_of_doses_is_warned_of(
     start, end = text.index("  treatment:"), text.index("  week:")
     text = text[:start] + "  treatment: {constant: none}\n" + text[end:]
     text = text.replace("placebo_arm: placebo", "placebo_arm: null")
+    text = text.replace("randomised: true", "randomised: false")
     text = text.replace("  placebo: {drug_class: placebo}", "  x: {drug_class: x}")
     (tmp_path / "lab.yaml").write_text(text)
     main(["check", "lab.yaml", "--json"])

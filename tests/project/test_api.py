@@ -62,7 +62,7 @@ def test_sets_with_too_few_genes_have_no_score(trial, caplog):
 def test_the_index_is_the_ratio_of_mean_changes(trial):
     data, sets = trial
     scores = adnorm.score_sets(data, sets)
-    index = adnorm.normalization_index(scores, data.obs, sets, bootstrap=200)
+    index = adnorm.normalization_index(scores, data.obs, sets)
     means = scores["itch"].groupby([data.obs["state"], data.obs["week"]]).mean()
     before, after = means["lesional", 0], means["lesional", 12]
     expected = (before - after) / (before - means["nonlesional", 0])
@@ -147,9 +147,9 @@ def test_a_cohort_of_a_run_is_read(tmp_path):
 
 
 WRONG = {
-    "bootstrap": (
-        lambda d, s: adnorm.normalization_index(adnorm.score_sets(d, s), d.obs, s, bootstrap=10),
-        r"bootstrap.*10",
+    "confidence": (
+        lambda d, s: adnorm.normalization_index(adnorm.score_sets(d, s), d.obs, s, confidence=95),
+        r"confidence.*95",
     ),
     "model": (
         lambda d, s: adnorm.fit_paired_effects(d, count_model="foo"),

@@ -164,6 +164,28 @@ def test_placebo_arm_that_no_sample_has():
     expect("did you mean 'placebo'", placebo_arm="Placebos")
 
 
+def test_lots_between_arms_that_are_one():
+    treatment = {"constant": "gusacitinib"}
+    dose = {"constant": 20}
+    one = samples(treatment=treatment, dose_mg=dose)
+    expect(
+        "randomised: true, but all patients are in one arm \\('gusacitinib 20 mg'\\)",
+        **one,
+        placebo_arm=None,
+        treatments={"gusacitinib": {"drug_class": "JAK/SYK inhibitor"}},
+        randomised=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("placebo", "said", "found"),
+    [("placebo", None, True), (None, None, False), ("placebo", False, False), (None, True, True)],
+)
+def test_arms_with_placebo_are_randomised_unless_the_file_says_otherwise(placebo, said, found):
+    cohort = trial_cohort().model_copy(update={"placebo_arm": placebo, "randomised": said})
+    assert cohort.at_random is found
+
+
 def test_visits_without_a_baseline():
     raw = raw_trial()
     raw = raw[~((raw["arm"] == "PBO") & (raw["time"] == "Baseline"))]
