@@ -13,7 +13,8 @@ from scipy.stats import ttest_ind
 from statsmodels.stats.multitest import multipletests
 
 from adnorm.atlas.cohort_results import CohortResults
-from adnorm.atlas.dose import COLUMNS, DoseArm, dose_table, holm, slope
+from adnorm.atlas.dose import COLUMNS, DoseArm, dose_table, slope
+from adnorm.effects.fit import holm
 from adnorm.index.means import Group
 from adnorm.index.normalization import normalization_index
 from adnorm.index.patients import patient_scores

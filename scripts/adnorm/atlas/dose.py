@@ -15,7 +15,7 @@ import pandas as pd
 
 from adnorm.atlas.cohort_results import CohortResults, PatientScores, arrange
 from adnorm.base.tables import stack
-from adnorm.effects.fit import benjamini_hochberg
+from adnorm.effects.fit import benjamini_hochberg, holm
 from adnorm.index.means import FEWEST_PATIENTS, FEWEST_SOUND, Group, Mean, PatientMean
 from adnorm.index.ratio import Divisor, Ratio
 from adnorm.study.comparisons import number
@@ -237,20 +237,3 @@ def slope(
     scale = np.abs(weights) @ np.stack([np.abs(arm.group.values).mean(axis=0) for arm in arms])
     flat = np.abs(top.value) <= 1e-12 * scale
     return replace(found, p_value=np.where(flat, 1.0, found.p_value))
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust p-values down the first axis by Holm's step-down procedure.
-
-    `statsmodels.stats.multitest.multipletests` takes one family at a time and collects garbage in
-    each call, which is longer than all else that the stage does.
-
-    Examples
-    --------
-    >>> holm(np.array([[0.01], [0.04], [0.03]])).ravel().tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, axis=0)
-    left = np.arange(len(p_values), 0, -1)[:, None]
-    steps = np.maximum.accumulate(np.take_along_axis(p_values, order, axis=0) * left, axis=0)
-    return np.take_along_axis(np.minimum(steps, 1), np.argsort(order, axis=0), axis=0)

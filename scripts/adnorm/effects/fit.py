@@ -43,6 +43,23 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjust p-values down the first axis by Holm's step-down procedure.
+
+    `statsmodels.stats.multitest.multipletests` takes one family at a time and collects garbage in
+    each call, which is longer than all else that the stage does.
+
+    Examples
+    --------
+    >>> holm(np.array([[0.01], [0.04], [0.03]])).ravel().tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, axis=0)
+    left = np.arange(len(p_values), 0, -1)[:, None]
+    steps = np.maximum.accumulate(np.take_along_axis(p_values, order, axis=0) * left, axis=0)
+    return np.take_along_axis(np.minimum(steps, 1), np.argsort(order, axis=0), axis=0)
+
+
 def adjust_by_family(p_values: np.ndarray, families: np.ndarray) -> np.ndarray:
     """Adjust p-values within each family of hypotheses (`benjamini_hochberg`)."""
     p_values = np.asarray(p_values, dtype=float)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from adnorm.effects.fit import benjamini_hochberg
+from adnorm.effects.fit import adjust_by_family, holm
 from adnorm.index.means import (
     FEWEST_PATIENTS,
     FEWEST_SOUND,
@@ -479,9 +479,9 @@ def _finish(
     idle = table["arm"].isin([placebo, Arm.UNTREATED]) | (table["level"] == Level.PUBLISHED_AXIS)
     families = [Family.NONE, Family.PRIMARY, Family.ADDED]
     table["family"] = np.select([idle, primary, added], families, Family.SECONDARY)
-    for family in (Family.SECONDARY, Family.ADDED):
-        rows = (table["family"] == family) & table["p_value"].notna()
-        table.loc[rows, "fdr"] = benjamini_hochberg(table.loc[rows, "p_value"].to_numpy())
+    adjustable = table["family"].isin([Family.SECONDARY, Family.ADDED])
+    p_values = table["p_value"].where(adjustable).to_numpy()
+    table["fdr"] = adjust_by_family(p_values, table["family"].to_numpy(dtype=str))
     plan = plan_of(table, settings)
     table.loc[plan.index, ["step", "adjusted_p_value"]] = plan
     table["step"] = table["step"].astype(float)
@@ -504,15 +504,12 @@ def plan_of(table: pd.DataFrame, settings: IndexSettings) -> pd.DataFrame:
     keyed = rows.assign(dose=-dose.fillna(0.0), late=-rows["week"], place=rows["name"].map(order))
     if settings.multiplicity == Multiplicity.HOLM:
         keyed = keyed.sort_values(["p_value", "dose", "arm", "late", "place"], kind="stable")
-        left = np.arange(len(keyed), 0, -1)
-        adjusted = np.maximum.accumulate(keyed["p_value"].to_numpy() * left)
+        adjusted = holm(keyed[["p_value"]].to_numpy())[:, 0]
     else:
         keyed = keyed.sort_values(["dose", "arm", "late", "place"], kind="stable")
         adjusted = np.maximum.accumulate(keyed["p_value"].to_numpy())
     steps = np.arange(1.0, len(keyed) + 1)
-    return pd.DataFrame(
-        {"step": steps, "adjusted_p_value": np.minimum(adjusted, 1.0)}, index=keyed.index
-    )
+    return pd.DataFrame({"step": steps, "adjusted_p_value": adjusted}, index=keyed.index)
 
 
 # ---------------------------------------------------------------- analysis of covariance
