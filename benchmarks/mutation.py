@@ -49,6 +49,7 @@ COLUMNS = ["module", "line", "mutation", "verdict", "reason"]
 NUMERICAL = [
     *("effects/*", "index/*", "atlas/*", "scores/*", "expression/library_sizes"),
     *("expression/scale", "expression/scale_check", "expression/genes", "expression/quality"),
+    "expression/swaps",
 ]
 SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     **{ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt)},

@@ -98,7 +98,7 @@ def test_a_control_moves_if_the_shift_is_significant_and_no_trifle(shift, noise,
     log2 = quiet(samples, noise=noise)
     log2[:, samples["state"] == "lesional"] += shift
     row = controls_of(samples, log2).set_index("contrast").loc["lesional-nonlesional@0"]
-    assert row["moves"] == moves
+    assert (row["moves"], row["reason"]) == (moves, "")
     assert (row["holm_p_value"] < 1e-6) == (shift > 0)
 
 
@@ -108,6 +108,15 @@ def test_a_control_that_would_not_notice_says_so():
     table = controls_of(samples, log2)
     assert set(table["moves"]) == {"unclear"}
     assert table["reason"].str.contains("beyond ± 0.3 log2").all()
+
+
+def test_a_control_moves_however_wide_its_interval_is():
+    samples = sheet(patients=4)
+    log2 = quiet(samples) + np.random.default_rng(3).normal(0, 0.5, len(samples))
+    log2[:, samples["state"] == "lesional"] += 4
+    row = controls_of(samples, log2).set_index("contrast").loc["lesional-nonlesional@0"]
+    assert row["upper"] - row["lower"] > 0.6
+    assert (row["moves"], row["reason"]) == ("yes", "")
 
 
 def test_a_control_that_is_not_measured_or_does_not_vary_has_no_number():

@@ -12,6 +12,14 @@ from adnorm.study.config import ExpressionSettings
 from builders.swapped import cohort, exchange, rows_of
 
 SIZES = (6, 9, 15, 30)
+#: Tenths: non-lesional skin of nine patients, and lesional skin beside 10. Without any one of them
+#: the medians of both, and of their differences, stay what they are.
+NORMAL = [-4, -2, -1, 0, 0, 0, 1, 3, 5]
+LESION = {
+    "that do not go together": [4, -2, 3, 6, 0, 0, -5, -7, 0],
+    "that go together": [4, 0, -5, 0, -2, 0, 6, 3, -7],
+    "that go together entirely": [-5, 0, -2, 0, 0, 6, 4, 3, -7],
+}
 
 
 def assess(log2, sheet, **changes):
@@ -31,6 +39,37 @@ def test_places_are_those_of_the_states_before_treatment():
     assert start["nonlesional_place"].median() == pytest.approx(0, abs=0.05)
     later = table[table["week"] == 12]
     assert later["lesional_place"].mean() == pytest.approx(0.3, abs=0.2)
+
+
+@pytest.mark.parametrize("together", LESION)
+def test_the_probability_of_an_exchange_is_that_of_a_t_distribution(together):
+    """Of one score the places are its values; peers are eight others, so 7 degrees of freedom."""
+    places = np.column_stack([1 + np.array(LESION[together]) / 10, np.array(NORMAL) / 10])
+    sheet = pd.DataFrame(
+        [(f"P{i}", state, 0.0) for i in range(9) for state in ("lesional", "nonlesional")],
+        columns=["patient", "state", "week"],
+    )
+    sheet.insert(0, "sample", [f"S{i:02d}" for i in range(18)])
+    score = pd.DataFrame([20 + 3 * places.ravel()], columns=sheet["sample"])
+    table = exchanged_states(score, sheet)
+    found = table[["lesional_place", "nonlesional_place"]].to_numpy(float)
+    np.testing.assert_allclose(found, places, atol=1e-12)
+    expected = []
+    for i, place in enumerate(places):
+        others = np.delete(places, i, axis=0)
+        columns = np.column_stack([others, others[:, 0] - others[:, 1]])
+        away = np.abs(columns - np.median(columns, axis=0))
+        lesional, normal, apart = 1.4826 * np.median(away, axis=0)
+        shared = (lesional**2 + normal**2 - apart**2) / 2
+        shared = np.clip(shared, 0, 0.8 * lesional * normal)
+        covariance = 9 / 8 * np.array([[lesional**2, shared], [shared, normal**2]])
+        labelled, exchanged = (
+            1 + (x - [1, 0]) @ np.linalg.inv(covariance) @ (x - [1, 0]) / 7
+            for x in (place, place[::-1])
+        )
+        odds = 0.01 / 0.99 * (labelled / exchanged) ** ((7 + 2) / 2)
+        expected.append(odds / (1 + odds))
+    np.testing.assert_allclose(table["probability"].astype(float), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("tails", [None, 4])
@@ -128,6 +167,18 @@ def test_two_lesions_of_a_visit_are_judged_one_by_one():
     assert mine.loc[sheet["sample"].iloc[lesional], "lesional_place"] < 0.5
 
 
+def test_a_patient_without_a_pair_before_treatment_is_placed_by_the_others():
+    log2, sheet = cohort(12, seed=3)
+    complete = exchanged_states(log2, sheet).set_index(["patient", "week"])
+    kept = ~((sheet["patient"] == "P03") & (sheet["week"] == 0)).to_numpy()
+    table = exchanged_states(log2.loc[:, kept], sheet[kept].reset_index(drop=True))
+    table = table.set_index(["patient", "week"])
+    assert ("P03", 0.0) not in table.index
+    places = ["lesional_place", "nonlesional_place"]
+    first, second = (t.loc[("P03", 12.0), places].astype(float) for t in (complete, table))
+    np.testing.assert_allclose(first, second, atol=0.05)
+
+
 @pytest.mark.parametrize("kept", [{"lesional"}, {"nonlesional"}])
 def test_without_pairs_nothing_is_judged(kept):
     log2, sheet = cohort(8)
@@ -195,6 +246,98 @@ def test_of_two_samples_of_a_patient_either_may_be_wrong():
     table = other_patients(exchange(log2, first, second), sheet)
     assert set(table.loc[table["swapped"], "patient"]) == {"P01", "P06"}
     assert set(table.loc[table["swapped"], "candidate"]) == {"P01", "P06"}
+
+
+def inherited(levels, samples=2, low=4.0, high=8.0):
+    """Genes on two levels, patients × genes (True: high), the same in all samples of a patient."""
+    levels = np.repeat(np.asarray(levels, dtype=bool), samples, axis=0)
+    sheet = pd.DataFrame({"patient": [f"P{i // samples:02d}" for i in range(len(levels))]})
+    sheet.insert(0, "sample", [f"S{i:03d}" for i in range(len(sheet))])
+    values = np.where(levels.T, high, low)
+    names = [f"G{i}" for i in range(len(values))]
+    return pd.DataFrame(values, index=names, columns=sheet["sample"].to_numpy()), sheet
+
+
+#: Of nine patients: every one has a pattern of three genes of its own, but the first and the last.
+CODE = [[i >> bit & 1 for bit in range(3)] for i in (0, 1, 2, 3, 4, 5, 6, 7, 0)]
+
+
+def test_the_probability_of_another_person_is_bayes_rule_over_all_persons():
+    """A gene is wrong in 8 of 100 samples; nobody in particular has each level as often as all."""
+    log2, sheet = inherited(CODE)
+    log2.loc["G0", "S004"] = log2.loc["G1", "S007"] = 6.0  # between the levels: unknown
+    log2 = exchange(log2, 8, 12)
+    table = other_patients(log2, sheet).set_index("sample")
+    assert len(table) == 18 and set(table["markers"]) == {3}
+    levels = log2.replace({4.0: 0.0, 8.0: 1.0, 6.0: np.nan})
+    share = levels.mean(axis=1)
+    patient = sheet.set_index("sample")["patient"]
+
+    def likelihood(sample, other=None):
+        found = 1.0
+        for gene, level in levels[sample].dropna().items():
+            if other is None or np.isnan(levels.loc[gene, other]):
+                found *= share[gene] if level else 1 - share[gene]
+            else:
+                found *= 0.92 if level == levels.loc[gene, other] else 0.08
+        return found
+
+    for sample, row in table.iterrows():
+        weights = {"": 0.01 / 9 * likelihood(sample)}
+        for person, samples in patient.groupby(patient).groups.items():
+            own = person == row["patient"]
+            mean = np.mean([likelihood(sample, other) for other in samples if other != sample])
+            weights[person] = (0.99 if own else 0.01 / 9) * mean
+        mine = weights.pop(row["patient"])
+        expected = sum(weights.values()) / (mine + sum(weights.values()))
+        assert row["probability"] == pytest.approx(expected, rel=1e-9)
+        # The most likely one of them is named.
+        assert weights[row["candidate"]] == pytest.approx(max(weights.values()))
+
+
+@pytest.mark.parametrize(("step", "told"), [(1.45, False), (1.5, True), (1.6, True)])
+def test_levels_of_a_gene_are_at_least_one_and_a_half_steps_apart(step, told):
+    assert other_patients(*inherited(CODE, low=7.0, high=7.0 + step)).empty != told
+
+
+@pytest.mark.parametrize(("wrong", "told"), [(2, True), (3, False)])
+def test_a_gene_is_constant_in_patients_from_a_kappa_of_eight_tenths_on(wrong, told):
+    """16 of 20 patients have a say; of the 3 pairs of samples of one with a wrong level 2 differ.
+
+    Half the patients are high, so half the pairs would differ by chance: kappa is 1 − 2 × wrong /
+    (16 × 3 / 2), 0.83 for two and 0.75 for three.
+    """
+    rng = np.random.default_rng(1)
+    log2, sheet = inherited(
+        np.array([rng.permutation(np.arange(20) < 10) for _ in range(4)]).T, samples=3
+    )
+    for gene in range(4):
+        # The four in whom all genes are inconstant, and others for every gene.
+        for patient in [*range(4), *range(4 + wrong * gene, 4 + wrong * (gene + 1))]:
+            log2.iloc[gene, 3 * patient] = 12 - log2.iloc[gene, 3 * patient]
+    table = other_patients(log2, sheet)
+    assert set(table["markers"]) == ({4} if told else set())
+
+
+@pytest.mark.parametrize(("rare", "common"), [(19.0, 3.0), (3.0, 19.0)])
+def test_a_gene_that_only_swapped_patients_differ_in_hides_no_swap(rare, common):
+    """The clearest gene of all has a rare level in just the two whose samples were swapped."""
+    log2, sheet = cohort(15, seed=3)
+    log2.loc["GSTT1"] = np.where(sheet["patient"].isin(["P05", "P09"]), rare, common)
+    swapped = exchange(log2, rows_of(sheet, "P05", 12.0)[0], rows_of(sheet, "P09", 0.0)[0])
+    table = other_patients(swapped, sheet)
+    assert set(table.loc[table["swapped"], "patient"]) == {"P05", "P09"}
+    pd.testing.assert_frame_equal(other_patients(swapped.drop(index="GSTT1"), sheet), table)
+
+
+def test_genes_that_nobody_can_say_go_together_are_one_piece_of_evidence():
+    """The rare level of one is in two patients in whom the other is on neither level."""
+    code = np.array([[i >> bit & 1 for bit in range(4)] for i in range(16)])
+    log2, sheet = inherited(code)
+    log2.loc["rare"] = np.where(sheet["patient"].isin(["P08", "P09"]), 7.0, 4.0)
+    assert set(other_patients(log2, sheet)["markers"]) == {5}
+    log2.loc["G0", log2.loc["rare"] == 7] = 6.0
+    assert set(other_patients(log2, sheet)["markers"]) == {4}
 
 
 # ---------------------------------------------------------------- quality

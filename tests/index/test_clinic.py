@@ -6,6 +6,7 @@ The statistics behind them: closed forms, invariances, calibration.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -141,6 +142,20 @@ def test_too_few_patients_give_no_number():
     assert few["estimate"].isna().all()
     assert "6 patients with all values; 13 are needed" in set(few["reason"])
     assert change["estimate"].isna().all()
+
+
+@pytest.mark.parametrize(("patients", "status"), [(8, "too_few"), (9, "exploratory")])
+def test_a_correlation_over_visits_asks_for_eight_patients_and_one_for_a_second_arm(
+    patients, status
+):
+    table = answers(patients=patients)
+    rows = table[table["question"] == "repeated_measures"]
+    rows = rows[rows["clinical"].isin(["easi", "itch_nrs"])]
+    overall, by_arm = rows[rows["arm"] == Arm.ALL], rows[rows["arm"] != Arm.ALL]
+    assert set(overall["status"]) == {status}
+    few = {"8 patients with all values; 9 are needed"} if status == "too_few" else {""}
+    assert set(overall["reason"]) == few
+    assert by_arm["reason"].str.endswith("patients with all values; 8 are needed").all()
 
 
 def test_an_index_that_is_not_estimable_leaves_easi75_without_an_answer():
@@ -288,6 +303,13 @@ def ranked_least_squares(x, y, given, arm):
 def test_arms_and_covariates_equal_least_squares_on_ranks_within_arms(pair):
     expected = ranked_least_squares(*pair, ARMS)
     assert correlate(*pair, ARMS).estimate == pytest.approx(expected, abs=1e-10)
+
+
+def test_the_only_patient_of_an_arm_is_counted_and_says_nothing(pair):
+    x, y, given = pair
+    more = np.r_[x, 9.0], np.r_[y, -9.0], np.vstack([given, [7.0, 7.0]])
+    found, expected = correlate(*more, np.r_[ARMS, ["d"]]), correlate(*pair, ARMS)
+    assert found == replace(expected, n=31)
 
 
 def test_interval_and_p_value_are_those_of_the_jackknife(pair):
@@ -482,7 +504,14 @@ def test_kappa_is_the_textbooks_and_its_interval_that_of_four_patients_more():
     assert found.estimate == pytest.approx(0.4)
     assert (found.lower, found.upper) == pytest.approx((added.kappa_low, added.kappa_upp))
     assert np.isnan(found.p_value)
-    assert np.isnan(kappa(np.zeros(9, bool), np.ones(9, bool), 0.95).estimate)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [([0, 1], [1, 1]), ([1, 1], [0, 1]), ([0, 0], [1, 1])]
+)
+def test_a_judgement_that_is_the_same_of_all_has_no_kappa(first, second):
+    found = kappa(*(np.repeat(judged, 5).astype(bool) for judged in (first, second)), 0.95)
+    assert np.isnan([found.estimate, found.lower, found.upper]).all() and found.n == 10
 
 
 @pytest.mark.parametrize("patients", [8, 10])

@@ -13,7 +13,10 @@ from adnorm.index.patients import (
     COLUMNS,
     MIXED,
     OBSERVED,
+    PRIOR,
+    RATIOS,
     describe,
+    fit_courses,
     t_share,
     trajectories,
 )
@@ -101,6 +104,29 @@ def test_units_shifts_and_order_of_rows_change_nothing():
     divisors[["denominator", "standard_error"]] *= 7
     changed = trajectories(other, divisors, 0.95)
     pd.testing.assert_frame_equal(table, changed, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("error", [0.05, 0.4])
+@pytest.mark.parametrize("share", [1e-3, 1e3])
+def test_a_smaller_disease_effect_makes_responses_larger_by_as_much(error, share):
+    """Also where its own error is most of what is not known."""
+    values, _ = scores(noise=0.3)
+    divisors = disease_effects(error=error)
+    table = trajectories(values, divisors, 0.95)
+    divisors[["denominator", "standard_error"]] *= share
+    changed = trajectories(values, divisors, 0.95)
+    numbers = ["response", "lower", "upper", "observed"]
+    assert table[numbers].notna().all(axis=None)
+    np.testing.assert_allclose(changed[numbers] * share, table[numbers], rtol=1e-7, atol=1e-9)
+
+
+def test_how_reliable_a_change_is_may_lie_anywhere_between_0_and_1_a_priori():
+    reliability = RATIOS / (RATIOS + 2)
+    np.testing.assert_allclose(reliability + reliability[::-1], 1)
+    np.testing.assert_allclose(PRIOR, PRIOR[::-1])
+    assert (PRIOR > 0).all()
+    for power in range(5):
+        assert PRIOR @ reliability**power == pytest.approx(1 / (power + 1), abs=1e-3)
 
 
 def test_what_patients_have_in_common_is_kept_and_extremes_are_drawn_to_it():
@@ -213,6 +239,35 @@ def test_interval_and_probability_are_one_posterior():
     assert (known["prob_above_half"] > known["prob_above_three_quarters"]).all()
 
 
+@pytest.mark.parametrize(("error", "given"), [(0.0799, True), (0.0801, False)])
+def test_a_probability_needs_three_quarters_of_the_disease_effect_to_6_per_cent(error, given):
+    values, _ = scores(noise=1e-4)
+    table = trajectories(values, disease_effects(error=error), 0.95)
+    assert set(table["prob_above_half"].notna()) == {given}
+    needed = "to ±0.06 of the disease effect only; ±0.06 are needed"
+    assert table["not_known"].str.endswith("" if given else needed).all()
+
+
+@pytest.mark.parametrize(
+    ("noise", "above", "below"), [(0.1, 0.0, 0.1), (0.19, 0.15, 0.16), (0.2, 0.16, 0.17)]
+)
+def test_a_probability_needs_the_reliability_of_a_patient_to_16_per_cent(noise, above, below):
+    """The standard deviation over the models, of an effect so large that nothing else counts."""
+    values, _ = scores(noise=noise)
+    found = of(trajectories(values, disease_effects().assign(denominator=1e6), 0.95))
+    own = values[values["name"] == "global"]
+    start, later = own[own["week"] == 0].set_index("patient")["score"], own[own["week"] > 0]
+    decrease = (later["patient"].map(start) - later["score"]).to_numpy()[:, None]
+    models = fit_courses(decrease, *(later[key].to_numpy() for key in ("patient", "arm", "week")))
+    # All have the same visits.
+    weight, reliability = models.weight[:, 0], models.reliability[:, 0]
+    error = np.sqrt(weight @ (reliability - weight @ reliability) ** 2)
+    assert above < error < below
+    few = "not known: too few patients and visits to tell response from noise of a biopsy"
+    assert set(found["not_known"]) == {few if error > 0.16 else ""}
+    assert set(found["prob_above_half"].isna()) == {bool(error > 0.16)}
+
+
 def test_patterns_follow_the_probabilities():
     table = trials(0.1, count=10).assign(name="global")
     word = table["pattern"].str.removeprefix("axis ")
@@ -268,6 +323,7 @@ def test_missing_visits_take_only_what_rests_on_them():
     values, _ = scores()
     no_start = (values["patient"] == "03") & (values["week"] == 0)
     no_end = (values["patient"] == "05") & (values["week"] == 12)
+    whole = trajectories(values, disease_effects(), 0.95)
     table = trajectories(values[~no_start & ~no_end], disease_effects(), 0.95)
     found = of(table)
     assert np.isnan(found.loc["03", "response"])
@@ -275,25 +331,36 @@ def test_missing_visits_take_only_what_rests_on_them():
     assert "05" not in found.index
     assert found["response"].notna().sum() == 14
     assert of(table, week=4.0).loc["05", "response"] == pytest.approx(
-        of(trajectories(values, disease_effects(), 0.95), week=4.0).loc["05", "response"], abs=0.1
+        of(whole, week=4.0).loc["05", "response"], abs=0.1
     )
     # One score may be there without the other.
     one = trajectories(values[~no_end | (values["name"] == ITCH)], disease_effects(), 0.95)
     assert of(one).loc["05", "reason"] == "no score at this visit"
     assert of(one, ITCH)["reason"].eq("").all()
+    # Of one score nobody has a baseline.
+    gone = (values["name"] == ITCH) & (values["week"] == 0)
+    none = trajectories(values[~gone], disease_effects(), 0.95)
+    itch = none[none["name"] == ITCH]
+    assert itch[["response", "lower", "upper", "observed"]].isna().all(axis=None)
+    assert set(itch["reason"]) == {"no lesional sample at baseline"}
+    assert set(itch["not_known"]) == {""}
+    pd.testing.assert_series_equal(of(none)["response"], of(whole)["response"])
 
 
-def test_one_visit_after_baseline_cannot_tell_response_from_noise():
+@pytest.mark.parametrize("error", [0.0, 0.3])
+def test_one_visit_after_baseline_cannot_tell_response_from_noise(error):
     values, _ = scores(weeks=(0.0, 12.0))
-    found = of(trajectories(values, disease_effects(error=1e-9), 0.95))
+    found = of(trajectories(values, disease_effects(error=error), 0.95))
     assert (found["method"] == OBSERVED).all()
     np.testing.assert_array_equal(found["response"], found["observed"])
     assert (found["not_known"] == "not known: one visit after baseline cannot tell response from "
             "noise of a biopsy").all()  # fmt: skip
     assert found["pattern"].eq("axis not known, itch not known").all()
-    # The interval in closed form: all that patients of an arm differ by is taken as noise.
+    # The interval in closed form: all that patients of an arm differ by is taken as noise, and the
+    # disease effect has its error.
     away = found["observed"] - found.groupby("arm")["observed"].transform("mean")
-    margin = stats.t.ppf(0.975, 14) * np.sqrt((away**2).sum() / 14)
+    squares = (away**2).sum() / 14 + (found["observed"] * error) ** 2
+    margin = stats.t.ppf(0.975, 14) * np.sqrt(squares)
     np.testing.assert_allclose(found["upper"] - found["response"], margin)
     np.testing.assert_allclose(found["response"] - found["lower"], margin)
 

@@ -91,6 +91,90 @@ def test_genes_are_drawn_from_those_that_are_like_them():
     assert 2 < placed(samples, log2)["null_percentile"].iloc[0] < 98
 
 
+def placed_exactly(falls, noise=1, level=0, deviation=1, members=1, scaled=False):
+    """Place the first genes; genes are in the order of their means, and fall alike in all patients.
+
+    The noise of all genes is one integer of each patient, `noise` times.
+    """
+    samples, order = sheet(), np.arange(len(falls), dtype=float)
+    patient = np.random.default_rng(3).permutation(10)[pd.factorize(samples["patient"])[0]]
+    log2 = order[:, None] + np.outer(np.ones(len(order)) * noise, patient)
+    log2 += np.reshape(level, (-1, 1)) - np.outer(falls, later(samples))
+    data = Observations(samples, samples, order.astype(str), log2, None, None, {})
+    reference = Reference("", 0, "", order, np.ones(len(order)) * deviation)
+    score = Score((order < members).astype(float), scaled)
+    return null_percentiles(data, reference, {"set": score}, 1)["null_percentile"].item()
+
+
+@pytest.mark.parametrize(
+    ("falls", "low", "high"),
+    [
+        # A tie counts half: as where no gene changes, or all change alike.
+        ([0] * 103, 50.0, 50.0),
+        ([1] * 103, 50.0, 50.0),
+        # The gene of the set alone; of the genes in order, one that falls more.
+        ([1] + [0] * 102, 100.0, 100.0),
+        ([1, 2] + [0] * 101, 98.0, 99.9),
+        ([1] + [0] * 99 + [2] + [0] * 2, 98.0, 99.9),
+        ([1] + [0] * 100 + [2] + [0], 100.0, 100.0),
+    ],
+)
+def test_one_gene_stands_among_the_hundred_that_are_nearest_to_it(falls, low, high):
+    """Each of the 100 is drawn in about 1 % of the random sets."""
+    assert low <= placed_exactly(falls) <= high
+
+
+@pytest.mark.parametrize(("fall", "percentile"), [(1.0, 100.0), (2.0, 50.0), (3.0, 0.0)])
+@pytest.mark.parametrize("level", [0.0, 50.0])
+def test_decreases_are_in_standard_deviations_of_normal_skin(fall, percentile, level):
+    """The other genes vary twice as much, around whatever level."""
+    many = np.arange(101) > 0
+    falls, noise, level = np.where(many, fall, 1), np.where(many, 2, 1), np.where(many, level, 0)
+    assert placed_exactly(falls, noise, level) == percentile
+
+
+def test_a_change_of_a_set_is_in_units_of_its_genes():
+    """The first gene falls by three units, and the second rises by one."""
+    falls, deviation = np.zeros(102), np.ones(102)
+    falls[:2], deviation[1] = (3.0, -10.0), 10.0
+    assert placed_exactly(falls, deviation=deviation, members=2, scaled=True) == 100.0
+    assert placed_exactly(falls, deviation=deviation, members=2, scaled=False) == 0.0
+
+
+def test_the_spread_is_that_of_normal_skin_before_treatment():
+    """Of non-lesional skin, however much it varies later, else of that of healthy people."""
+    samples = sheet(patients=8, weeks=(4.0,))
+    after = samples[samples["state"] == "nonlesional"].assign(week=4.0)
+    log2 = quiet(samples)
+    log2[:SIZE, later(samples)] -= 0.5
+    wild = quiet(after, seed=2)
+    wild[:SIZE] += 9 * np.random.default_rng(5).normal(size=len(after))
+    both = pd.concat([samples, after], ignore_index=True)
+    table = placed(samples, log2)
+    assert table["null_percentile"].item() == 100.0
+    pd.testing.assert_frame_equal(table, placed(both, np.hstack([log2, wild])))
+    healthy = samples.copy()
+    normal = samples["state"] == "nonlesional"
+    healthy.loc[normal, "state"] = "healthy"
+    data = Observations(healthy, healthy, np.arange(600).astype(str), log2, None, None, {})
+    score = Score(np.where(np.arange(600) < SIZE, 1.0, 0.0), True)
+    reference = find_reference(log2.T, samples, "nonlesional")
+    pd.testing.assert_frame_equal(table, null_percentiles(data, reference, {"set": score}, 1))
+
+
+def test_a_gene_that_never_varies_neither_counts_nor_is_drawn():
+    samples = sheet()
+    log2 = quiet(samples)
+    log2[:SIZE, later(samples)] -= 2.0
+    log2[[0, 100]] = 3.0
+    assert placed(samples, log2)["null_percentile"].tolist() == [100.0]
+    weights = np.where(np.arange(600) < SIZE, 1.0, 0.0)
+    without = np.where(np.arange(600) == 0, 0.0, weights)
+    for scaled in (False, True):
+        scores = [{"set": Score(w, scaled)} for w in (weights, without)]
+        pd.testing.assert_frame_equal(*(placed(samples, log2, score) for score in scores))
+
+
 def test_linear_scores_are_the_scores_up_to_a_constant():
     samples = sheet()
     log2 = quiet(samples)

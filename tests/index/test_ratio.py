@@ -64,6 +64,16 @@ def test_means_known_to_be_independent_have_no_covariance():
     assert found.standard_error > 1.2 * divisor.ratio(top, 0.95).standard_error
 
 
+def test_the_standard_error_is_that_of_what_the_ratio_does_not_explain():
+    rng = np.random.default_rng(6)
+    bottom = rng.normal(3, 1, (9, 20))
+    top_values = 0.6 * bottom + rng.normal(0, 0.5, bottom.shape)
+    top, divisor = paired(top_values, bottom)
+    rest = top_values - top_values.mean(axis=0) / bottom.mean(axis=0) * bottom
+    expected = stats.sem(rest) / bottom.mean(axis=0)
+    assert divisor.ratio(top, 0.95).standard_error == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0, 1.4])
 def test_without_noise_the_interval_is_the_share(share):
     bottom = np.random.default_rng(5).normal(3, 1, (8, 30))
@@ -181,12 +191,13 @@ def test_equivalence_without_noise_is_certain_on_both_sides():
 # ---------------------------------------------------------------- Fieller and sign flips
 
 
-def test_fieller_solves_its_quadratic():
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_fieller_solves_its_quadratic(unit):
     """At both limits, numerator − limit × denominator is exactly t standard errors from 0."""
     rng = np.random.default_rng(7)
     n = 11
-    bottom = rng.normal(3, 1, n)
-    top = 0.6 * bottom + rng.normal(0, 0.5, n)
+    bottom = unit * rng.normal(3, 1, n)
+    top = 0.6 * bottom + unit * rng.normal(0, 0.5, n)
     covariance = np.cov(top, bottom) / n
     lower, upper = fieller_interval(
         np.array([top.mean()]),
@@ -200,10 +211,12 @@ def test_fieller_solves_its_quadratic():
     assert lower[0] < top.mean() / bottom.mean() < upper[0]
 
 
-def test_fieller_is_missing_when_the_denominator_may_be_zero():
+@pytest.mark.parametrize("denominator", [1.0, stats.t.ppf(0.975, 10)], ids=["within", "just"])
+def test_fieller_is_missing_when_the_denominator_may_be_zero(denominator):
+    """Up to just as many standard errors from 0 as are asked."""
     one = np.ones(1)
-    limits = fieller_interval(one, one, (0.1 * one, 1.0 * one, 0 * one), 10, 0.95)
-    assert np.isnan(limits).all()
+    covariance = 0.1 * one, 1.0 * one, 0 * one
+    assert np.isnan(fieller_interval(one, denominator * one, covariance, 10, 0.95)).all()
 
 
 @pytest.mark.parametrize("n", [3, 5, 9])

@@ -353,12 +353,12 @@ def _markers(
         trusted = several.copy()
         trusted[np.argsort(-odd, kind="stable")[:left_out]] = False
         least = _CONSTANT
-    chosen: list[int] = []
-    if trusted.sum() < FEWEST_PATIENTS - 2:
-        return levels[:0], np.empty(0), chosen
     profiles = np.where(several & ~trusted, np.nan, own)
-    good = np.flatnonzero(constant(trusted, np.where(inherited, _CONSTANT_IF_INHERITED, _CONSTANT)))
-    for gene in sorted(good, key=lambda row: not inherited[row]):
+    # A gene that only the others differ in would seem to go together with every other gene.
+    good = (profiles == 0).any(axis=1) & (profiles == 1).any(axis=1)
+    good &= constant(trusted, np.where(inherited, _CONSTANT_IF_INHERITED, _CONSTANT))
+    chosen: list[int] = []
+    for gene in sorted(np.flatnonzero(good), key=lambda row: not inherited[row]):
         if not any(_linked(profiles[gene], profiles[other]) for other in chosen):
             chosen.append(int(gene))
         if len(chosen) == _MOST_MARKERS:

@@ -104,7 +104,7 @@ def null_percentiles(
     people.append(data.combined["patient"].astype(str).to_numpy()[normal])
     in_steps, owner = np.concatenate(values, axis=1), np.concatenate(people)
     usable = np.isfinite(reference.deviation)
-    in_units = in_steps / np.where(usable, reference.deviation, 1.0)[:, None]
+    in_units = in_steps / reference.deviation[:, None]
     like = np.column_stack([reference.centre, reference.deviation])
     rows = []
     for name, score in scores.items():
@@ -144,9 +144,9 @@ def _normal_skin(observations: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _spread(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Standard deviation within groups of columns, shape (sets,)."""
+    """How far columns are from the mean of their group, shape (sets,): root of their squares."""
     means = average_rows(scores.T, groups)[groups].T
-    return np.sqrt(((scores - means) ** 2).sum(axis=1) / max(len(groups) - groups.max() - 1, 1))
+    return np.sqrt(((scores - means) ** 2).sum(axis=1))
 
 
 def _draw(
@@ -156,7 +156,8 @@ def _draw(
     from scipy.spatial import cKDTree
     from scipy.stats import rankdata
 
-    ranks = rankdata(like, axis=0)
+    # A gene that is constant has no deviation.
+    ranks = rankdata(like, axis=0, nan_policy="omit")
     pool = np.flatnonzero(usable & ~np.isin(np.arange(len(like)), members))
     if len(pool) < LIKE or not len(members):
         return None

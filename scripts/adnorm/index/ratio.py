@@ -142,13 +142,9 @@ def fieller_interval(
     a = denominator**2 - t2 * bottom
     b = numerator * denominator - t2 * both
     c = numerator**2 - t2 * top
-    bounded = a > 0
-    safe = np.where(bounded, a, 1.0)
+    bounded = np.where(a > 0, a, np.nan)
     root = np.sqrt(np.maximum(b**2 - a * c, 0.0))
-    return (
-        np.where(bounded, (b - root) / safe, np.nan),
-        np.where(bounded, (b + root) / safe, np.nan),
-    )
+    return (b - root) / bounded, (b + root) / bounded
 
 
 def sign_flip_p(differences: np.ndarray, rng: np.random.Generator) -> np.ndarray:
