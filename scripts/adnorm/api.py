@@ -277,7 +277,9 @@ def normalization_index(
     scores
         Shape (samples, names), higher in disease, such as of `score_sets`.
     samples
-        Sheet with the same index: patient, state, week, arm.
+        Sheet with the same index: patient, state, week, arm. Where lesions of one patient are in
+        several arms, a column lesion tells them apart, and is empty for skin that serves all arms
+        (arm ``all arms``); they are compared within the patient.
     sets
         Of `read_gene_sets`; sets without directions get no index then.
     reference

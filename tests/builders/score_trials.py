@@ -82,3 +82,39 @@ def cell(values, observations, name, state, week, arm=""):
     return pd.Series(
         values.loc[chosen.to_numpy(), name].to_numpy(), index=observations.loc[chosen, "patient"]
     )
+
+
+def lesions(
+    remaining,
+    patients=12,
+    weeks=(4.0,),
+    names=NAMES,
+    noise=0.5,
+    own_baseline=True,
+    shared=0.0,
+    effect=3.0,
+    seed=0,
+):
+    """A trial with a lesion in each arm of `remaining` (arm → share left) on every patient.
+
+    `shared` is the standard deviation of what both lesions of a patient do at a visit.
+    """
+    rng = np.random.default_rng(seed)
+    rows, values, size = [], [], len(names)
+    for i in range(patients):
+        patient, normal = f"P{i:02d}", rng.normal(0, 1, size)
+        rows.append((patient, "nonlesional", 0.0, "all arms", ""))
+        values.append(normal + noise * rng.normal(0, 1, size))
+        disease = effect + rng.normal(0, 0.8, size)
+        both = {week: shared * rng.normal(0, 1, size) for week in weeks}
+        if not own_baseline:
+            rows.append((patient, "lesional", 0.0, "all arms", ""))
+            values.append(normal + disease + noise * rng.normal(0, 1, size))
+        for arm, left in remaining.items():
+            own = disease + noise * rng.normal(0, 1, size)
+            for week in (0.0, *weeks) if own_baseline else weeks:
+                rows.append((patient, "lesional", week, arm, f"{patient}, {arm}"))
+                level = normal + own * (left if week else 1.0) + (both[week] if week else 0.0)
+                values.append(level + noise * rng.normal(0, 1, size))
+    observations = pd.DataFrame(rows, columns=["patient", "state", "week", "arm", "lesion"])
+    return pd.DataFrame(np.array(values), columns=names), observations

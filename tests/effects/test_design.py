@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from adnorm.base.errors import AdnormError
 from adnorm.effects.design import BlockModel, check_rank, patient_differences, plan_fits
@@ -255,3 +256,127 @@ def test_a_change_between_arms_counts_only_who_has_both_visits():
 
     assert first.tolist() == [[change(f"drug{i}") for i in (1, 2, 3)]]
     assert second.tolist() == [[change(f"placebo{i}") for i in range(4)]]
+
+
+# ---------------------------------------------------------------- lesions of one patient
+
+
+def lesions(shared_baseline=False, patients=7, weeks=(2.0, 4.0)):
+    """Two lesions on every patient, one in each arm, and non-lesional skin at baseline."""
+    rows = []
+    for i in range(patients):
+        rows.append((f"P{i}", "all arms", "nonlesional", 0.0, ""))
+        if shared_baseline:
+            rows.append((f"P{i}", "all arms", "lesional", 0.0, ""))
+        for arm in ("drug", "vehicle"):
+            visits = weeks if shared_baseline else (0.0, *weeks)
+            rows += [(f"P{i}", arm, "lesional", week, f"P{i}, {arm}") for week in visits]
+    frame = pd.DataFrame(rows, columns=["patient", "arm", "state", "week", "lesion"])
+    return frame.assign(treatment=frame["arm"], dose_mg=np.nan)
+
+
+def lesion_plans(samples):
+    combined, _ = combine_biopsies(samples)
+    design = derive_design(samples, "vehicle", 3).supported
+    return combined, {c.name: c for c in design}, *plan_fits(combined, design)
+
+
+def contrast_test(plan, name, y):
+    """Estimate, t and degrees of freedom of a contrast by plain least squares."""
+    which = [c.name for c in plan.comparisons].index(name)
+    weights, design = plan.design_weights[:, which], plan.model.design
+    check_rank(design, plan.model.columns)
+    beta, squares, *_ = np.linalg.lstsq(design, y[plan.model.rows], rcond=None)
+    df = plan.model.df_residual
+    variance = squares[0] / df * weights @ np.linalg.inv(design.T @ design) @ weights
+    return weights @ beta, weights @ beta / np.sqrt(variance), df
+
+
+def test_lesions_are_paired_with_what_they_are_compared_with():
+    combined, design, plans, refused = lesion_plans(lesions(weeks=(4.0,)))
+    assert refused == {}
+    asked = [sorted(c.name for c in plan.comparisons) for plan in plans]
+    assert asked == [
+        ["lesional-nonlesional@0", "residual:drug@4", "residual:vehicle@4"],
+        ["change:drug@4", "change:vehicle@4"],
+        ["change:drug-vehicle@4"],
+    ]
+    assert design["lesional-nonlesional@0"].terms == {
+        ("drug", "lesional", 0.0): 0.5,
+        ("vehicle", "lesional", 0.0): 0.5,
+        ("all arms", "nonlesional", 0.0): -1.0,
+    }
+    assert {c.patients for c in design.values()} == {7}
+    # Patients, lesions and visits have effects of their own, which must not count as noise.
+    rng = np.random.default_rng(1)
+    patient, visit, lesion = rng.normal(0, 5, 7), rng.normal(0, 5, (7, 5)), rng.normal(0, 5, (7, 2))
+    who = combined["patient"].str[1:].astype(int).to_numpy()
+    arm = (combined["arm"] == "vehicle").astype(int).to_numpy()
+    y = rng.normal(size=len(combined)) + patient[who]
+    y += (
+        visit[who, combined["week"].astype(int)]
+        + lesion[who, arm] * (combined["lesion"] != "").to_numpy()
+    )
+    score = combined.assign(y=y).pivot_table("y", "patient", ["arm", "state", "week"])
+    change = {a: score[a, "lesional", 4.0] - score[a, "lesional", 0.0] for a in ("drug", "vehicle")}
+    value, t, df = contrast_test(plans[2], "change:drug-vehicle@4", y)
+    expected = stats.ttest_1samp(change["drug"] - change["vehicle"], 0)
+    assert (value, t, df) == pytest.approx(
+        ((change["drug"] - change["vehicle"]).mean(), expected.statistic, 6)
+    )
+    value, _, df = contrast_test(plans[1], "change:drug@4", y)
+    assert value == pytest.approx(change["drug"].mean()) and df == 12
+    for name in ("change:drug-vehicle@4", "change:drug@4", "lesional-nonlesional@0"):
+        own, none = patient_differences(combined, design[name], y[None])
+        assert none is None and own.shape == (1, 7)
+        if name == "change:drug-vehicle@4":
+            assert own[0] == pytest.approx((change["drug"] - change["vehicle"]).to_numpy())
+    both = (score["drug", "lesional", 0.0] + score["vehicle", "lesional", 0.0]) / 2
+    assert own[0] == pytest.approx((both - score["all arms", "nonlesional", 0.0]).to_numpy())
+
+
+def test_with_one_baseline_for_both_lesions_the_visit_alone_is_compared():
+    combined, design, plans, refused = lesion_plans(lesions(shared_baseline=True, weeks=(4.0,)))
+    assert refused == {} and len(plans) == 1
+    assert design["change:drug-vehicle@4"].terms == {
+        ("drug", "lesional", 4.0): 1.0,
+        ("vehicle", "lesional", 4.0): -1.0,
+    }
+    assert design["lesional-nonlesional@0"].terms == {
+        ("all arms", "lesional", 0.0): 1.0,
+        ("all arms", "nonlesional", 0.0): -1.0,
+    }
+    y = np.random.default_rng(2).normal(size=(1, len(combined)))
+    own, _ = patient_differences(combined, design["change:drug-vehicle@4"], y)
+    score = combined.assign(y=y[0]).pivot_table("y", "patient", ["arm", "state", "week"])
+    apart = score["drug", "lesional", 4.0] - score["vehicle", "lesional", 4.0]
+    assert own[0] == pytest.approx(apart.to_numpy())
+
+
+def test_a_patient_who_lacks_one_of_four_samples_is_in_no_difference_of_lesions():
+    samples = lesions()
+    lost = (samples["lesion"] == "P2, vehicle") & (samples["week"] == 4)
+    combined, design, plans, _ = lesion_plans(samples[~lost].reset_index(drop=True))
+    assert design["change:drug-vehicle@4"].patients == 6
+    assert design["change:drug-vehicle@2"].patients == design["change:drug@4"].patients == 7
+    y = np.arange(float(len(combined)))[None]
+    assert patient_differences(combined, design["change:drug-vehicle@4"], y)[0].shape == (1, 6)
+    # Two lesions × three visits of 6 patients, and four lesional samples of the seventh that pair.
+    difference = plans[2].model
+    assert difference.df_residual == 6 * 2 + 1 - 2
+
+
+def test_lesions_beside_batches_are_compared_within_batches():
+    samples = lesions(patients=8, weeks=(4.0,))
+    combined, _ = combine_biopsies(samples)
+    half = combined["patient"].isin(["P0", "P1", "P2", "P3"])
+    second = (combined["week"] == 4) & (half ^ (combined["arm"] == "drug"))
+    shares = pd.DataFrame({"a": (~second).astype(float), "b": second.astype(float)})
+    design = derive_design(samples, "vehicle", 3).supported
+    for rule in ("covariate", "block"):
+        plans, refused = plan_fits(combined, design, shares, rule)
+        assert refused == {}
+        model = plans[2].model
+        assert not model.random
+        assert len({"batch a", "batch b"} & set(model.columns)) == 1
+        check_rank(model.design, model.columns)

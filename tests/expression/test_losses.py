@@ -14,7 +14,7 @@ from adnorm.base.logs import get_logger
 from adnorm.base.losses import Loss, losses_table, tell
 from adnorm.cli.check import as_json, as_text
 from adnorm.cli.inspection import inspect_cohort
-from adnorm.expression.losses import judged_losses
+from adnorm.expression.losses import judged_losses, pair_losses
 from adnorm.study.gene_sets import SetSymbols, read_gene_sets
 from adnorm.study.people import find_spellings, joining_line, spelling
 from adnorm.study.reading import read_study
@@ -432,3 +432,22 @@ def test_a_pinned_identifier_table_with_other_bytes(trial):
     table.write_text("gene_id\tgene_name\nENSG00000143631\tFLG\n")
     trial.config = {"identifiers": {"table": str(table), "sha256": "0" * 64}}
     trial.stops("genes.tsv", "sha256")
+
+
+def test_two_lesions_in_one_arm_and_none_in_the_other_are_told():
+    """A vehicle lesion that the sheet calls one of the drug would be averaged into it."""
+    rows = [
+        (f"{patient} {arm} {week:g}", patient, "lesional", week, arm, f"{patient}, {arm}")
+        for patient in ("P1", "P2", "P3")
+        for arm in ("drug", "vehicle")
+        for week in (0.0, 4.0)
+    ]
+    columns = ["sample", "patient", "state", "week", "arm", "lesion"]
+    samples = pd.DataFrame(rows, columns=columns)
+    what = "visits of a patient have two lesions in one arm and none in another"
+    assert what not in {loss.what for loss in pair_losses(samples)}
+    wrong = samples["sample"] == "P2 vehicle 4"
+    samples.loc[wrong, ["arm", "lesion"]] = "drug", "P2, drug"
+    (loss,) = [loss for loss in pair_losses(samples) if loss.what == what]
+    assert (loss.lost, loss.of) == (1, 6)
+    assert "'P2 drug 4'" in loss.detail and "'P2 vehicle 4'" in loss.detail and loss.above == 0

@@ -58,27 +58,34 @@ def test_the_smallest_group_is_of_patients_of_all_arms_together():
 # ---------------------------------------------------------------- the disease effect
 
 
+def people(patients, healthy=0):
+    """A table of so many patients and healthy people, without any values."""
+    arm = np.repeat(["drug", "healthy"], [patients, healthy])
+    return PatientTable(np.arange(len(arm)).astype(str), arm, {}, {})
+
+
 def judge(values, **changes):
     group = Group(np.arange(len(values)), np.asarray(values, dtype=float)[:, None])
     asked = {"levels": ["set"], "reference": "nonlesional", "scale": np.array([10.0])} | changes
-    strata = np.zeros(len(values), dtype=int)
-    return judge_denominator([group], strata, confidence=0.95, **asked)
+    table = people(len(values))
+    return judge_denominator([group], table, confidence=0.95, **asked)
 
 
-def test_the_interval_of_the_disease_effect_is_that_of_a_paired_t_test():
-    values = np.random.default_rng(2).normal(1, 1, 11)
+@pytest.mark.parametrize(("patients", "code"), [(11, ""), (2, "DENOM_NOT_ESTIMABLE")])
+def test_the_interval_of_the_disease_effect_is_that_of_a_paired_t_test(patients, code):
+    values = np.random.default_rng(2).normal(1, 1, patients)
     judged = judge(values)
     interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (judged.lower[0], judged.upper[0]) == pytest.approx(tuple(interval))
-    assert (judged.code, judged.people) == ([""], "11 patients with both")
+    assert (judged.code, judged.people) == ([code], f"{patients} patients with both")
 
 
 def test_the_interval_against_healthy_skin_is_that_of_welchs_test():
     rng = np.random.default_rng(3)
     sick, healthy = rng.normal(2, 1, (9, 1)), rng.normal(0, 3, (6, 1))
-    strata = np.repeat([0, 1], [9, 6])
+    table = people(9, 6)
     groups = [Group(np.arange(9), sick), Group(np.arange(9, 15), healthy, -1)]
-    judged = judge_denominator(groups, strata, ["set"], "healthy", np.array([9.0]), 0.95)
+    judged = judge_denominator(groups, table, ["set"], "healthy", np.array([9.0]), 0.95)
     interval = stats.ttest_ind(sick, healthy, equal_var=False).confidence_interval(0.95)
     assert (judged.lower[0], judged.upper[0]) == pytest.approx((interval.low[0], interval.high[0]))
     assert judged.people == "9 patients, 6 healthy people"
@@ -123,8 +130,7 @@ def three_biopsies(start, normal, end, arm=None):
 def strength(table, reference="nonlesional"):
     group = table.decrease("drug", 4.0)
     level = table.baseline_difference(reference, "", (group.rows, 4.0, False))
-    strata = table.strata
-    return signal(PatientMean.of(level, strata), PatientMean.of([group], strata))
+    return signal(table.mean(level), table.mean([group]))
 
 
 @pytest.mark.parametrize("draw", ["normal", "standard_cauchy", "standard_exponential"])
@@ -149,6 +155,19 @@ def test_the_signal_is_the_distance_from_the_reference_over_both_visits():
     change = stats.ttest_1samp((start - end)[:, 0], 0).statistic
     found = strength(three_biopsies(start, normal, end))
     assert found == pytest.approx(np.hypot(level, change))
+
+
+def test_the_level_of_both_visits_takes_non_lesional_skin_of_both_where_it_is_matched():
+    rng = np.random.default_rng(6)
+    start, normal, end, later = (rng.normal(m, 1, (8, 1)) for m in (2, 0, 1, 5))
+    table = three_biopsies(start, normal, end)
+    table.values["nonlesional", 4.0] = later
+    seen = np.arange(6)
+    found = table.mean(table.baseline_difference("nonlesional", "", (seen, 4.0, True)))
+    expected = start - normal
+    expected[seen] = (start + end - normal - later)[seen] / 2
+    assert found.value == pytest.approx(expected.mean())
+    assert found.variance == pytest.approx(stats.sem(expected) ** 2)
 
 
 def test_without_noise_the_signal_is_endless_and_without_effect_it_is_none():

@@ -33,13 +33,14 @@ def fit(values, observations):
 def test_without_missing_visits_means_errors_and_slope_are_the_plain_ones():
     values, observations = made(missing=0)
     model, table = fit(values, observations)
-    assert (model.structure, model.weeks) == (UNSTRUCTURED, [0.0, 4.0, 12.0])
-    for place, arm in enumerate(model.arms):
-        for then, week in enumerate(model.weeks):
-            own = cell(values, observations, "second", "lesional", week, arm)
-            assert model.means[place, then, 1] == pytest.approx(own.mean())
+    weeks = [0.0, 4.0, 12.0]
+    assert (model.structure, sorted({week for _, week in model.place})) == (UNSTRUCTURED, weeks)
+    assert model.means.shape == (2, 3, 3)
+    for (arm, week), (group, then) in model.place.items():
+        own = cell(values, observations, "second", "lesional", week, arm)
+        assert model.means[group, then, 1] == pytest.approx(own.mean())
     within = pd.concat(
-        {w: cell(values, observations, "second", "lesional", w) for w in model.weeks}, axis=1
+        {w: cell(values, observations, "second", "lesional", w) for w in weeks}, axis=1
     )
     arm = np.array([name[:4] for name in within.index])
     centred = within - within.groupby(arm).transform("mean")
@@ -52,7 +53,7 @@ def test_without_missing_visits_means_errors_and_slope_are_the_plain_ones():
     assert (change.smallest, sorted(change.counts.tolist())) == (12, [0, 12])
     design = np.column_stack([within[0.0], arm == "drug", np.ones(len(within))])
     fitted = sm.OLS(within[12.0].to_numpy(), design.astype(float)).fit()
-    difference = model.difference("drug", "placebo", 12.0)
+    difference = model.contrast({"drug": 1, "placebo": -1}, 12.0)
     assert difference.value[1] == pytest.approx(-fitted.params[1], rel=1e-6)
     # Leaving out patients asks nothing of the variances, as HC3 does.
     robust = fitted.get_robustcov_results("HC3")
@@ -101,7 +102,7 @@ def test_parts_are_those_of_fitting_the_trial_without_the_patient(asked, monkeyp
         assert model.structure == UNSTRUCTURED
         if asked == "decrease":
             return model.decrease("drug", 12.0), table
-        return model.difference("drug", "placebo", 12.0), table
+        return model.contrast({"drug": 1, "placebo": -1}, 12.0), table
 
     whole, table = estimate(values, observations)
     monkeypatch.setattr(mmrm, "STEPS", 0)
@@ -121,9 +122,9 @@ def test_parts_are_those_of_fitting_the_trial_without_the_patient(asked, monkeyp
 
 def test_a_few_steps_are_enough_to_leave_a_patient_out(monkeypatch):
     values, observations = made(missing=0.25)
-    few = fit(values, observations)[0].difference("drug", "placebo", 12.0)
+    few = fit(values, observations)[0].contrast({"drug": 1, "placebo": -1}, 12.0)
     monkeypatch.setattr(mmrm, "STEPS", 100)
-    many = fit(values, observations)[0].difference("drug", "placebo", 12.0)
+    many = fit(values, observations)[0].contrast({"drug": 1, "placebo": -1}, 12.0)
     np.testing.assert_allclose(few.variance, many.variance, rtol=0.05)
 
 
@@ -151,12 +152,13 @@ def test_order_and_names_of_patients_do_not_matter():
     )
 
 
-def test_units_and_constants_do_not_matter():
+@pytest.mark.parametrize(("unit", "constant"), [(10, 3e5), (1e-6, 0.0)])
+def test_units_and_constants_do_not_matter(unit, constant):
     values, observations = made(missing=0.3)
     columns = ["ni", "lower", "upper", "dni", "dni_lower", "dni_upper", "p_value"]
     plain, moved = (
         index(scores, observations, placebo="placebo")[columns].to_numpy(dtype=float)
-        for scores in (values, 10 * values + 3e5)
+        for scores in (values, unit * values + constant)
     )
     np.testing.assert_allclose(moved, plain, rtol=1e-5, atol=1e-8)
 
@@ -173,22 +175,59 @@ def test_one_correlation_stands_for_all_where_two_visits_are_hardly_seen_togethe
     others = model.covariance[:, ~np.eye(3, dtype=bool)]
     assert (np.ptp(diagonal, axis=1) > 1e-6).all() == (together == 5)
     assert (np.ptp(others, axis=1) > 1e-6).all() == (together == 5)
-    found = model.difference("drug", "placebo", 12.0)
+    found = model.contrast({"drug": 1, "placebo": -1}, 12.0)
     assert np.isfinite(found.value).all() and (found.variance > 0).all()
 
 
-def test_a_visit_of_two_patients_has_no_mean_and_leaves_the_others_alone():
+def test_how_far_the_arms_are_apart_changes_no_error():
+    values, observations = made(missing=0.25)
+    apart = values.add(1e4 * (observations["arm"] == "drug"), axis=0)
+    for arm in ARMS:
+        near, far = (fit(v, observations)[0].decrease(arm, 12.0) for v in (values, apart))
+        np.testing.assert_allclose(far.variance, near.variance, rtol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0.0, 5.0, 0.1])
+def test_a_score_that_never_varies_has_its_level_at_every_visit(level):
+    values, observations = made(missing=0.25)
+    values["second"] = level
+    model, _ = fit(values, observations)
+    assert model.means[:, :, 1] == pytest.approx(level, rel=1e-12)
+    assert model.decrease("drug", 12.0).variance[1] == pytest.approx(0.0, abs=1e-20)
+
+
+def test_rounding_errors_that_go_together_are_no_correlation_of_visits():
+    """Arms are apart, so that a slope of rounding errors would move their contrast."""
+    values, observations = made(missing=0.25)
+    level = np.where(observations["arm"] == "drug", 5.0, 3.0) - 0.1 * observations["week"]
+    values["second"] = level + 1e-14 * (observations["patient"].str[-2:].astype(int) % 5)
+    model, _ = fit(values, observations)
+    diagonal = np.einsum("nii->ni", model.covariance)[1]
+    assert (np.abs(model.covariance[1] - np.diag(diagonal)) < 1e-3 * diagonal.min()).all()
+
+
+def test_where_no_visit_has_three_patients_nothing_has_a_mean_or_a_number():
+    values, observations = made(patients=2, missing=0)
+    gone = (observations["patient"] == "drug01") & (observations["week"] == 12)
+    values, observations = without(values, observations, gone)
+    assert np.isnan(fit(values, observations)[0].means).all()
+    assert set(index(values, observations, placebo="placebo")["reason_code"]) == {"TOO_FEW_PAIRS"}
+
+
+@pytest.mark.parametrize("stay", [["drug00", "drug05"], ["drug00", "drug05", "drug07"]])
+def test_a_visit_of_three_patients_has_a_mean_one_of_two_has_none_and_harms_no_other(stay):
     values, observations = made(missing=0)
     few = (observations["arm"] == "drug") & (observations["week"] == 12)
-    few &= ~observations["patient"].isin(["drug00", "drug05"])
+    few &= ~observations["patient"].isin(stay)
     model, _ = fit(*without(values, observations, few))
-    drug, last = model.arms.index("drug"), model.weeks.index(12.0)
-    assert np.isnan(model.means[drug, last]).all()
+    known = len(stay) == 3
+    assert (np.isfinite(model.means[model.place["drug", 12.0]]) == known).all()
     own = cell(values, observations, "first", "lesional", 4.0, "drug").mean()
-    assert model.means[drug, model.weeks.index(4.0), 0] == pytest.approx(own)
+    assert model.means[model.place["drug", 4.0]][0] == pytest.approx(own)
     table = index(*without(values, observations, few), placebo="placebo")
     rows = table[(table["arm"] == "drug") & (table["week"] == 12)]
-    assert set(rows["reason_code"]) == {"TOO_FEW_PAIRS"} and rows["ni"].isna().all()
+    assert set(rows["reason_code"]) == {"" if known else "TOO_FEW_PAIRS"}
+    assert (rows["ni"].notna() == known).all()
     assert table.loc[table.index.difference(rows.index), "ni"].notna().all()
 
 

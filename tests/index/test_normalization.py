@@ -10,13 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from adnorm.base.errors import AdnormError
-from adnorm.index.means import Group, PatientMean
-from adnorm.index.normalization import (
-    COLUMNS,
-    baseline_adjusted,
-    plan_of,
-    residual_variances,
-)
+from adnorm.index.normalization import COLUMNS, label_swap, plan_of
 from adnorm.study.config import IndexSettings
 from adnorm.study.validation import check
 from adnorm.study.vocabulary import Multiplicity
@@ -113,11 +107,12 @@ def controlled():
     return trial({"drug": 0.3, "placebo": 0.8}, ("drug", "placebo"), noise=0.4, healthy=8)
 
 
+@pytest.mark.parametrize("unit", [7.5, 0.01])
 @pytest.mark.parametrize("reference", ["nonlesional", "healthy"])
-def test_constants_and_units_do_not_matter(controlled, reference):
+def test_constants_and_units_do_not_matter(controlled, reference, unit):
     values, observations = controlled
     plain = index(values, observations, reference, "placebo")
-    moved = index(values * 7.5 + [3.0, -2.0, 100.0], observations, reference, "placebo")
+    moved = index(values * unit + [3.0, -2.0, 100.0], observations, reference, "placebo")
     assert numbers(moved) == pytest.approx(numbers(plain), nan_ok=True)
 
 
@@ -257,9 +252,9 @@ def test_a_difference_whose_interval_is_unbounded_is_no_number():
         gone = (observations["patient"] == "placebo00") & (observations["week"] == 4)
         values, observations = without(values, observations, gone)
         late = observations["week"] == 4
-        # The drug moves all patients alike, so that the signal is sound; placebo scatters.
-        values[late & (observations["arm"] == "drug")] -= 2.0
-        scatter = np.random.default_rng(seed).normal(size=3)
+        # All patients move alike, so that the signal is sound; placebo scatters a little.
+        values[late] -= 2.0
+        scatter = np.random.default_rng(seed).normal(0, 0.3, size=3)
         values.loc[late & (observations["arm"] == "placebo"), "first"] += scatter
         found.append(index(values, observations, placebo="placebo", analysis="observed_pairs"))
     table = pd.concat(found)
@@ -350,9 +345,9 @@ def test_no_signal_gives_no_number():
 @pytest.mark.parametrize(
     ("strength", "status", "said"),
     [
-        (4.9, "NA", "4.9 standard errors away from the reference over both visits, 5 are required"),
+        (4.9, "NA", "4.9 standard errors away from the reference, 5 are required"),
         (5.1, "exploratory", "5.1 standard errors away"),
-        (5.9, "exploratory", "5.9 standard errors away from the reference over both visits, 6 are"),
+        (5.9, "exploratory", "5.9 standard errors away from the reference, 6 are"),
         (6.1, "ok", ""),
     ],
 )
@@ -412,6 +407,28 @@ def test_what_is_refused_beforehand_keeps_its_reason():
     assert index(values, observations, names=names)["ni"].notna().sum() == 1
 
 
+def test_a_refused_name_leaves_the_model_of_missing_visits_to_the_others():
+    values, observations = trial({"drug": 0.3, "placebo": 0.8}, ("drug", "placebo"), noise=0.3)
+    gone = (observations["week"] == 4) & (observations["patient"] == "drug01")
+    values, observations = without(values, observations, gone)
+    names = pd.DataFrame({"level": "set", "reason_code": "", "reason": ""}, index=NAMES)
+    names.loc["third"] = "set", "UNSIGNED", "no direction"
+    table, whole = (index(values, observations, placebo="placebo", names=n) for n in (names, None))
+    others = (table["name"] != "third") & (table["arm"] == "drug")
+    columns = ["estimator", "ni", "lower", "upper", "dni", "dni_lower", "dni_upper", "p_value"]
+    pd.testing.assert_frame_equal(table.loc[others, columns], whole.loc[others, columns])
+    assert set(table.loc[others, "estimator"]) == {"MMRM"}
+
+
+@pytest.mark.parametrize(("randomised", "estimator"), [(True, "MMRM"), (False, "observed pairs")])
+def test_a_row_is_of_the_model_where_an_arm_that_it_compares_lacks_a_visit(randomised, estimator):
+    values, observations = trial({"drug": 0.3, "placebo": 0.8}, ("drug", "placebo"), noise=0.3)
+    gone = (observations["week"] == 4) & (observations["patient"] == "placebo01")
+    table = index(*without(values, observations, gone), placebo="placebo", randomised=randomised)
+    assert set(table.loc[table["arm"] == "drug", "estimator"]) == {estimator}
+    assert set(table.loc[table["arm"] == "placebo", "estimator"]) == {"MMRM"}
+
+
 def test_a_housekeeping_constant_is_refused():
     values, observations = trial(0.5)
     values["first"] = 8.0 + np.random.default_rng(1).normal(0, 1e-15, len(values))
@@ -436,6 +453,25 @@ def test_few_pairs(patients, status, analysis):
         assert rows["reason"].str.contains("only 2 patients").all()
     else:
         assert rows["lower"].notna().all()
+
+
+@pytest.mark.parametrize(("people", "status"), [(5, "exploratory"), (6, "ok")])
+def test_few_healthy_people_make_the_index_of_many_patients_exploratory(people, status):
+    table = index(*trial(0.5, noise=0.2, healthy=people), "healthy")
+    assert set(table["status"]) == {status}
+    said = "exploratory: the smallest group has 5 people"
+    assert set(table["reason"]) == ({said} if people == 5 else {""})
+
+
+@pytest.mark.parametrize(("pairs", "status"), [(5, "exploratory"), (6, "ok")])
+def test_patients_without_a_baseline_are_no_pairs_though_the_model_takes_them(pairs, status):
+    values, observations = trial(0.5, ("drug", "other"), noise=0.2)
+    start = (observations["state"] == "lesional") & (observations["week"] == 0)
+    gone = start & (observations["arm"] == "drug")
+    gone &= observations["patient"].str[-2:].astype(int) >= pairs
+    table = index(*without(values, observations, gone)).query("arm == 'drug'")
+    assert set(table["estimator"]) == {"MMRM"} and set(table["pairs"]) == {pairs}
+    assert set(table["status"]) == {status}
 
 
 def test_two_observations_of_one_visit_are_refused():
@@ -508,121 +544,6 @@ def test_sixty_names_and_twelve_visits():
     table = index(values, observations, placebo="placebo")
     assert len(table) == 60 * 12
     assert (table["status"] == "ok").all()
-
-
-# ---------------------------------------------------------------- given the baseline
-
-
-def compare(start, end, disease=1.0, error=0.0, confidence=0.95):
-    """Compare two arms; each argument is a pair of arrays (patients, names)."""
-    arms = tuple(Group(np.arange(len(a)), a - b) for a, b in zip(start, end, strict=True))
-    names = start[0].shape[1]
-    divisor = PatientMean(np.full(names, disease), np.full((1, names), error), np.array([9]), 9)
-    return baseline_adjusted(arms, start, divisor, confidence)
-
-
-def draw(sizes, ratio, names, seed, effect=0.0, slopes=(0.6, 0.6)):
-    """Arms whose residuals have the standard deviations `ratio` and 1, in units of 0.4."""
-    rng = np.random.default_rng(seed)
-    start = tuple(1 + rng.normal(0, 0.6, (n, names)) for n in sizes)
-    end = tuple(
-        slope * (x - 1) - gain + 0.4 * spread * rng.normal(size=x.shape)
-        for x, slope, gain, spread in zip(start, slopes, (effect, 0), (ratio, 1), strict=True)
-    )
-    return start, end
-
-
-def written_out(start, end):
-    """Coefficient, standard error and degrees of freedom from the matrices of the model."""
-    arm = np.repeat([1.0, 0.0], [len(v) for v in start])
-    x, y = np.concatenate(start), np.concatenate(end)
-    fitted = sm.OLS(y, np.column_stack([arm, 1 - arm, x])).fit()
-    design = fitted.model.exog
-    contrast = np.array([1.0, -1.0, 0.0]) @ np.linalg.pinv(design)
-    residual = np.eye(len(y)) - design @ np.linalg.pinv(design)
-    masks = [arm == 1, arm == 0]
-    # Expected sum of squares of arm a by the variance of arm b: tr(M_ab M_ba).
-    moments = np.array([[(residual[np.ix_(a, b)] ** 2).sum() for b in masks] for a in masks])
-    squares = np.array([(fitted.resid[m] ** 2).sum() for m in masks])
-    variances = np.linalg.solve(moments, squares)
-    parts = np.array([v * (contrast[m] ** 2).sum() for v, m in zip(variances, masks, strict=True)])
-    freedom = [np.trace(residual[np.ix_(m, m)]) for m in masks]
-    df = parts.sum() ** 2 / (parts**2 / freedom).sum()
-    return -(fitted.params[0] - fitted.params[1]), np.sqrt(parts.sum()), df, variances
-
-
-@pytest.mark.parametrize("sizes", [(8, 24), (24, 8), (15, 15), (4, 7)])
-def test_estimate_error_and_interval_are_those_of_the_matrices(sizes):
-    start, end = draw(sizes, 3.0, 5, seed=1, effect=0.3)
-    found = compare(start, end, disease=0.8, error=0.1)
-    for i in range(5):
-        value, error, df, _ = written_out(*([v[:, i] for v in vs] for vs in (start, end)))
-        assert found.value[i] == pytest.approx(value / 0.8)
-        assert found.p_value[i] == pytest.approx(2 * stats.t.sf(abs(value) / error, df))
-        t2 = stats.t.ppf(0.975, df) ** 2
-        a, b = 0.8**2 - t2 * 0.1**2, value * 0.8
-        root = np.sqrt(b**2 - a * (value**2 - t2 * error**2))
-        assert found.lower[i] == pytest.approx((b - root) / a)
-        assert found.upper[i] == pytest.approx((b + root) / a)
-
-
-def test_without_differences_at_baseline_it_is_welchs_test():
-    start, end = draw((7, 19), 2.5, 4, seed=2)
-    start = tuple(np.ones_like(v) for v in start)
-    expected = stats.ttest_ind(*(a - b for a, b in zip(start, end, strict=True)), equal_var=False)
-    found = compare(start, end)
-    assert found.p_value == pytest.approx(expected.pvalue)
-    low, high = expected.confidence_interval(0.95)
-    assert found.lower == pytest.approx(low) and found.upper == pytest.approx(high)
-
-
-def test_variances_of_the_arms_are_unbiased():
-    start, end = draw((6, 18), 4.0, 20_000, seed=3)
-    centred = [v - v.mean(axis=0) for v in start]
-    own = np.stack([(v**2).sum(axis=0) for v in centred])
-    falls = [v - v.mean(axis=0) for v in end]
-    slope = sum((u * v).sum(axis=0) for u, v in zip(centred, falls, strict=True)) / own.sum(axis=0)
-    left = [((v - slope * u) ** 2).sum(axis=0) for u, v in zip(centred, falls, strict=True)]
-    found = residual_variances(np.stack(left), np.array([[6.0], [18.0]]), own / own.sum(axis=0))
-    assert found.mean(axis=1) == pytest.approx([1.6**2, 0.4**2], rel=0.02)
-
-
-def test_with_many_patients_it_is_the_robust_error_of_statsmodels():
-    start, end = draw((400, 1200), 4.0, 1, seed=4, effect=0.1)
-    arm = np.repeat([1.0, 0.0], [400, 1200])
-    x, y = (np.concatenate(v)[:, 0] for v in (start, end))
-    robust = sm.OLS(y, np.column_stack([np.ones(len(y)), x, arm])).fit(cov_type="HC3", use_t=True)
-    found = compare(start, end)
-    assert found.value[0] == pytest.approx(-robust.params[2])
-    assert (found.upper - found.lower)[0] == pytest.approx(
-        float(np.diff(robust.conf_int()[2])[0]), rel=0.02
-    )
-
-
-@pytest.mark.parametrize("sizes", [(8, 24), (10, 30), (15, 15), (24, 8), (6, 18)])
-@pytest.mark.parametrize("ratio", [0.25, 1.0, 4.0])
-@pytest.mark.parametrize("slopes", [(0.6, 0.6), (0.9, 0.3)], ids=["one slope", "two slopes"])
-def test_five_per_cent_whatever_the_size_and_spread_of_the_arms(sizes, ratio, slopes):
-    start, end = draw(sizes, ratio, 20_000, seed=5, slopes=slopes)
-    found = compare(start, end)
-    assert 3.5 < 100 * (found.p_value < 0.05).mean() < 6.5
-    assert 3.5 < 100 * ((found.lower > 0) | (found.upper < 0)).mean() < 6.5
-
-
-@pytest.mark.parametrize("sizes", [(3, 3), (3, 9)])
-def test_the_fewest_patients_have_a_finite_answer(sizes):
-    found = compare(*draw(sizes, 1.0, 2000, seed=6))
-    assert np.isfinite(found.p_value).all() and ((0 < found.p_value) & (found.p_value <= 1)).all()
-    assert (found.p_value < 0.05).mean() < 0.09
-
-
-def test_no_noise_at_all_is_certain():
-    start = tuple(np.array([[1.0], [2.0], [4.0], [3.0]]) for _ in range(2))
-    same = compare(start, tuple(0.5 * v for v in start))
-    assert same.value == pytest.approx(0.0, abs=1e-12)
-    moved = compare(start, (0.5 * start[0] - 1, 0.5 * start[1]))
-    assert moved.value == pytest.approx(1.0)
-    assert moved.lower == pytest.approx(1.0) and moved.upper == pytest.approx(1.0)
 
 
 # ---------------------------------------------------------------- interval, p-value, plan
@@ -765,6 +686,15 @@ def test_arms_that_were_not_randomised_have_their_own_disease_effect():
     assert together.loc[drug, "dni"].notna().all()
 
 
+def test_one_arm_rests_on_the_disease_effect_of_the_cohort_randomised_or_not():
+    made = trial(0.5, noise=0.2, healthy=8)
+    for reference in ("nonlesional", "healthy"):
+        tables, others = (both_tables(*made, reference, randomised=r) for r in (True, False))
+        for table, other in zip(tables, others, strict=True):
+            pd.testing.assert_frame_equal(table, other)
+        assert set(tables[1]["arm"]) == {""}
+
+
 @pytest.mark.parametrize("randomised", [True, False])
 def test_a_disease_effect_is_ok_where_a_number_rests_on_it_and_else_has_the_reason(randomised):
     names = pd.DataFrame({"level": "set", "reason_code": "", "reason": ""}, index=NAMES)
@@ -798,3 +728,56 @@ def test_without_visits_the_disease_effects_stand_and_say_that_nothing_rests_on_
     assert np.isfinite(effects["denominator"].astype(float)).all()
     assert set(effects["reason"]) == {"no lesional samples after baseline"}
     assert set(effects["status"]) == {"NA"}
+
+
+# ---------------------------------------------------------------- label swap
+
+
+@pytest.mark.parametrize(
+    ("against", "sound", "swapped"), [(3, 2, True), (2, 0, False), (3, 3, False)]
+)
+def test_labels_look_exchanged_where_three_sets_and_most_run_against_their_direction(
+    against, sound, swapped
+):
+    """A set without all scores has no part in it."""
+    sets = [f"set{i}" for i in range(against + sound)]
+    values, observations = trial(names=[*sets, "unknown"], noise=0.2)
+    values[sets[:against]] *= -1
+    values["unknown"] *= -1
+    values.loc[4, "unknown"] = np.nan
+    names = pd.DataFrame({"reason_code": "", "reason": ""}, index=values.columns)
+    said = label_swap(values, names, observations, "nonlesional", 0.95)
+    expected = (
+        f"{against} of {against + sound} gene sets with a direction run against it at baseline and "
+        f"{sound} with it: lesional and nonlesional labels look exchanged"
+    )
+    assert said == (expected if swapped else "")
+
+
+# ---------------------------------------------------------------- signal of all arms
+
+
+@pytest.mark.parametrize("patients", [9, 15])
+def test_a_drug_that_does_what_placebo_does_is_not_selected_by_how_it_came_out(patients):
+    """A rule that asks the arm alone keeps drugs whose lesions are high at the visit."""
+    names = [f"set{i}" for i in range(2500)]
+    made = trial(1.0, ("drug", "placebo"), patients, names=names, noise=0.7, effect=1.2, seed=3)
+    table = index(*made, placebo="placebo")
+    drug = table[table["arm"] == "drug"]
+    for rows in (drug[drug["ni"].notna()], drug[drug["status"] == "ok"]):
+        assert 100 < len(rows) < 2400
+        assert rows["dni"].median() == pytest.approx(0, abs=0.03)
+        assert rows["ni"].median() == pytest.approx(0, abs=0.03)
+
+
+def test_which_names_get_a_number_does_not_depend_on_who_is_in_which_arm():
+    names = [f"set{i}" for i in range(200)]
+    values, observations = trial(0.8, ("drug", "placebo"), 8, names=names, noise=0.9, effect=1.5)
+    other = {f"{arm}{i:02d}": "drug" if i % 2 else "placebo" for arm in ("drug", "placebo")
+             for i in range(8)}  # fmt: skip
+    dealt = observations.assign(arm=observations["patient"].map(other))
+    found = [
+        set(table.loc[table["reason"].str.contains("standard errors away"), "name"])
+        for table in (index(values, o, placebo="placebo") for o in (observations, dealt))
+    ]
+    assert found[0] == found[1] and 20 < len(found[0]) < 200

@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adnorm.effects.observations import Observations
+from adnorm.index.axis import DiseaseAxis
 from adnorm.index.normalization import COLUMNS, DENOMINATOR_COLUMNS, KEYS, SENSITIVITY_COLUMNS
 from adnorm.index.sensitivities import (
     IndexInput,
     adjust_for_composition,
     index_tables,
     percent_improvement,
+    percent_improvement_rows,
+    with_composition_genes,
 )
 from builders.score_trials import SETTINGS, cell, index, trial, without
 
@@ -34,15 +38,22 @@ def test_composition_is_taken_out_without_the_disease():
     assert kept == pytest.approx(0.5, abs=0.1)
 
 
-def test_too_few_observations_are_not_adjusted():
-    values, observations = trial(0.5, patients=3)
-    assert adjust_for_composition(values, observations, values) is None
+def test_ten_observations_beyond_the_group_means_are_enough_and_nine_are_not():
+    rng = np.random.default_rng(4)
+    cells = pd.DataFrame({"comp_tcell": rng.normal(0, 1, 13)})
+    values = 3 * cells.rename(columns={"comp_tcell": "score"}) + 1
+    groups = pd.DataFrame({"arm": "drug", "state": ["lesional"] * 7 + ["nonlesional"] * 6})
+    groups["week"] = [0.0] * 4 + [4.0] * 3 + [0.0] * 6
+    adjusted = adjust_for_composition(values, groups, cells)
+    np.testing.assert_allclose(adjusted["score"], 1)
+    assert adjust_for_composition(values[1:], groups[1:], cells[1:]) is None
 
 
 # ---------------------------------------------------------------- the literature's figure
 
 
-def test_literal_improvement_by_hand():
+def made_up_genes():
+    """Expression of three patients who are alike, and the disease effects of three genes."""
     genes = np.array(["A", "B", "C"])
     start, end = np.array([4.0, 2.0, 5.0]), np.array([3.0, 2.5, 5.0])
     log2 = np.column_stack([start] * 3 + [end] * 3)
@@ -62,6 +73,12 @@ def test_literal_improvement_by_hand():
             "fdr": [0.2, 0.01, 0.01],
         }
     )
+    return Observations(observations, observations, genes, log2, None, None, {}), lesional
+
+
+def test_literal_improvement_by_hand():
+    data, lesional = made_up_genes()
+    genes, observations, log2 = data.genes, data.combined, data.log2
     row = percent_improvement(log2, genes, observations, lesional).iloc[0]
     # A: 1 of 2 back, B: 0.5 of 2 back; C does not pass the false discovery rate.
     assert row["percent_improvement"] == pytest.approx(37.5)
@@ -81,10 +98,20 @@ def test_literal_improvement_by_hand():
     assert row["lacking"] == ""
 
 
+def test_a_row_of_the_literature_tells_how_many_genes_it_rests_on():
+    data, lesional = made_up_genes()
+    row = percent_improvement_rows(data, lesional, "").iloc[0]
+    assert row["ni"] == pytest.approx(0.375) and row["status"] == "exploratory"
+    assert row["reason"].startswith("circular: ")
+    assert row["reason"].endswith("; genes with fold change > 2 and FDR < 0.05 (2 genes)")
+    swapped = percent_improvement_rows(data, lesional, "labels are exchanged").iloc[0]
+    assert np.isnan(swapped["ni"]) and swapped["reason"] == "labels are exchanged"
+
+
 # ---------------------------------------------------------------- the three tables
 
 
-def tables_of(values, observations, placebo="placebo", randomised=True, **changes):
+def input_of(values, observations, placebo="placebo", randomised=True, **changes):
     names = pd.DataFrame(
         {
             **{"level": "set", "role": "primary", "family": "", "basis": "made up"},
@@ -93,9 +120,11 @@ def tables_of(values, observations, placebo="placebo", randomised=True, **change
         index=values.columns,
     )
     settings = SETTINGS.model_copy(update=changes)
-    return index_tables(
-        IndexInput(values, names, observations, placebo, settings, 1, randomised=randomised)
-    )
+    return IndexInput(values, names, observations, placebo, settings, 1, randomised=randomised)
+
+
+def tables_of(*places, **words):
+    return index_tables(input_of(*places, **words))
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +150,12 @@ def test_delta_takes_its_share_of_the_lost_off_drug_arms(lacking):
     shifted = analysis_of(tables, "delta_adjusted")
     assert set(shifted.index.get_level_values("arm")) == {"drug"}
     for (arm, week, name), row in shifted.iterrows():
-        before, lost = primary.loc[(arm, week, name)], {4.0: 0, 12.0: 3}[week]
+        # At week 4 nobody was missing, so nothing is asked.
+        before, lost = primary.loc[(arm, week, name)], {12.0: 3}[week]
         for column in ("ni", "lower", "upper", "dni", "dni_lower", "dni_upper"):
             assert row[column] == pytest.approx(before[column] - 0.3 * lost / 12)
         assert np.isnan(row["p_value"]) and "0.3 of the disease effect" in row["reason"]
-    assert len(shifted) == 6
+    assert len(shifted) == 3
 
 
 def test_unadjusted_is_the_index_of_the_drug_less_that_of_placebo(lacking):
@@ -188,6 +218,52 @@ def test_without_visits_only_the_disease_effects_are_left():
     assert list(tables.sensitivities.columns) == SENSITIVITY_COLUMNS
     assert set(tables.denominators["basis"]) == {"made up"}
     assert list(tables.denominators.columns) == DENOMINATOR_COLUMNS
+
+
+def test_later_non_lesional_skin_gives_an_analysis_that_takes_its_change_off():
+    values, observations = trial(0.4, patients=8, weeks=(4.0, 12.0), noise=0.5, healthy=6)
+    assert "time_matched" not in set(tables_of(values, observations).sensitivities["analysis"])
+    normal = (observations["state"] == "nonlesional").to_numpy()
+    later = observations[normal].assign(week=12.0)
+    drift = np.random.default_rng(8).normal(0.5, 0.3, (8, values.shape[1]))
+    # One patient has it at week 4, too.
+    values = pd.concat([values, values[normal] + drift, values[normal][:1]], ignore_index=True)
+    observations = pd.concat([observations, later, later[:1].assign(week=4.0)], ignore_index=True)
+    found = analysis_of(tables_of(values, observations), "time_matched")
+    assert set(found["reference"]) == {"nonlesional"}
+    one, all_of_them = (found.xs(week, level="week", drop_level=False) for week in (4.0, 12.0))
+    assert len(one) == len(all_of_them) == 3
+    assert (one["pairs"] == 1).all() and one["ni"].isna().all()
+    for (arm, _, name), row in all_of_them.iterrows():
+        start, end, normal, other = (
+            cell(values, observations, name, state, at, arm)
+            for state in ("lesional", "nonlesional")
+            for at in (0.0, 12.0)
+        )
+        expected = ((start - end) - (normal - other)).mean() / (start - normal).mean()
+        assert row["ni"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("week", "references"), [(0.0, 2), (4.0, 1)])
+def test_healthy_skin_is_a_reference_where_it_was_taken_at_baseline(week, references):
+    values, observations = trial(0.4, noise=0.5, healthy=8)
+    observations.loc[observations["state"] == "healthy", "week"] = week
+    found = tables_of(values, observations)
+    expected = ["healthy", "nonlesional"][-references:]
+    assert sorted(set(found.index["reference"])) == expected
+    assert sorted(set(found.denominators["reference"])) == expected
+
+
+def test_an_axis_with_the_genes_of_composition_is_exploratory_and_stands_alone():
+    values, observations = trial(0.4, noise=0.5, healthy=8)
+    axis = DiseaseAxis(pd.DataFrame(), values["first"].to_numpy(), basis="made up")
+    found = with_composition_genes(input_of(values, observations), [axis])
+    assert found["reference"].tolist() == ["nonlesional", "healthy"]
+    assert set(found["name"]) == {"global"} and set(found["status"]) == {"exploratory"}
+    assert set(found["analysis"]) == {"with_composition_genes"}
+    for _, row in found.iterrows():
+        same = index(values[["first"]], observations, row["reference"])
+        assert row["ni"] == pytest.approx(same["ni"].item())
 
 
 def test_arms_that_were_not_randomised_have_no_difference_in_any_analysis(lacking):

@@ -122,3 +122,27 @@ def test_a_run_without_treatment_beside_a_field_of_doses_is_warned_of(
     main(["check", "lab.yaml", "--json"])
     told = capsys.readouterr().out
     assert "treatment: none for all samples, but the field 'drug dose' holds" in told
+
+
+def test_lesions_of_one_patient_with_different_treatments_are_proposed_as_such(tmp_path):
+    rows = []
+    for patient in ("P1", "P2", "P3", "P4"):
+        rows.append((patient, "NL", "none", "Baseline"))
+        for drug in ("crisaborole", "vehicle"):
+            rows += [(patient, "LS", drug, visit) for visit in ("Baseline", "Day 8", "Day 15")]
+    raw = pd.DataFrame(rows, columns=["subject", "skin", "treatment", "visit"])
+    raw.index = [f"S{i:02d}" for i in range(len(raw))]
+    text, cohort = proposal(tmp_path, raw)
+    assert cohort["within_patient"] is True
+    assert "within_patient: true" in text and "lesions of one patient" in text
+    assert cohort["placebo_arm"] == "placebo"
+    # A drug that no list knows, and weeks as plain numbers.
+    plain = raw.assign(
+        treatment=raw["treatment"].replace({"crisaborole": "xyz1", "none": ""}),
+        visit=raw["visit"].replace({"Baseline": "0", "Day 8": "1", "Day 15": "2"}),
+    )
+    assert proposal(tmp_path, plain)[1]["within_patient"] is True
+    other = raw[(raw["treatment"] != "vehicle") | (raw["subject"] > "P2")]
+    other = other[(other["treatment"] != "crisaborole") | (other["subject"] <= "P2")]
+    _, cohort = proposal(tmp_path, other)
+    assert "within_patient" not in cohort

@@ -12,6 +12,8 @@ import pytest
 import adnorm
 from adnorm.base.shipped import PACKAGE
 from adnorm.study.gene_sets import Gene
+from builders.score_trials import index as index_of
+from builders.score_trials import lesions
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +182,12 @@ def test_what_a_cohort_says_of_its_assay_is_not_contradicted(trial):
     with pytest.raises(adnorm.AdnormError, match="rna-seq.*microarray.*leave it out"):
         adnorm.fit_paired_effects(data, assay="rna-seq")
     assert len(adnorm.fit_paired_effects(data))
+
+
+def test_lesions_of_one_patient_are_compared_within_the_patient():
+    values, observations = lesions({"drug": 0.4, "vehicle": 0.8}, 9)
+    index = adnorm.normalization_index(values, observations, placebo_arm="vehicle")
+    expected = index_of(values, observations, placebo="vehicle")
+    pd.testing.assert_series_equal(index["dni"], expected["dni"])
+    with pytest.raises(adnorm.AdnormError, match="more than one arm"):
+        adnorm.normalization_index(values, observations.drop(columns="lesion"))

@@ -104,9 +104,9 @@ EXPECTED = {
         "change:ciclosporin@2",
     ),
     "gse133477": (
-        {"crisaborole": [0, 1, 2]},
-        {"lesional": 12, "nonlesional": 4},
-        12,
+        {"all arms": [0], "crisaborole": [0, 1, 2], "vehicle": [0, 1, 2]},
+        {"lesional": 24, "nonlesional": 4},
+        0,
         "residual:crisaborole@2",
     ),
     "gse99802": (
@@ -299,35 +299,14 @@ def test_acute_and_chronic_lesions_of_gse36842_count_once_a_patient(tmp_path):
     assert set(sheet.loc[sheet["state"] == "lesional", "geo_group"]) == {"Chronic LS"}
 
 
-def test_vehicle_of_gse133477_is_left_out_and_non_lesional_skin_keeps_its_patient(tmp_path):
+def test_lesions_of_gse133477_are_compared_with_vehicle_within_the_patient(tmp_path):
     sheet, excluded = sheet_of(tmp_path, SERIES["gse133477"], shipped("gse133477"))
-    assert set(excluded["reason"]) == {"vehicle on another lesion of the same patient"}
-    assert set(sheet["arm"]) == {"crisaborole"}
-    pairs = {c.name: c.patients for c in derive_design(sheet, None, 3).supported}
+    assert excluded.empty
+    arms = sheet.groupby("state")["arm"].agg(set)
+    assert arms["lesional"] == {"crisaborole", "vehicle"} and arms["nonlesional"] == {"all arms"}
+    pairs = {c.name: c.patients for c in derive_design(sheet, "vehicle", 3).supported}
     assert pairs["lesional-nonlesional@0"] == pairs["change:crisaborole@2"] == 4
-
-
-def test_lesions_of_gse133477_as_units_compare_crisaborole_with_vehicle(tmp_path):
-    """The way to the vehicle comparison: each lesion a unit, without non-lesional skin."""
-    cohort = shipped(
-        "gse133477",
-        {
-            "treatments": {
-                "crisaborole": {"drug_class": "PDE4 inhibitor"},
-                "vehicle": {"drug_class": "placebo"},
-            },
-            "placebo_arm": "vehicle",
-            "reference": None,
-            "exclude": [{"from": "tissue", "pattern": "^non", "reason": "belongs to both lesions"}],
-        },
-        patient={"from_all": ["patient_id", "treatment"]},
-        treatment={
-            "from": "treatment",
-            "values": {"crisaborole": "crisaborole", "vehicle": "vehicle"},
-        },
-    )
-    sheet, _ = sheet_of(tmp_path, SERIES["gse133477"], cohort)
-    assert "change:crisaborole-vehicle@2" in supported(sheet, cohort)
+    assert pairs["change:crisaborole-vehicle@1"] == pairs["change:crisaborole-vehicle@2"] == 4
 
 
 def test_technical_replicates_of_gse193309_are_one_biopsy(tmp_path):

@@ -243,3 +243,66 @@ def test_many_values_that_are_no_numbers_are_not_mapped_one_by_one():
         build_sample_sheet(raw, trial_cohort(samples=TRIAL["samples"] | {"easi": {"from": "EASI"}}))
     assert f"pattern: '{NUMBER_PATTERN}'" in str(error.value)
     assert "values:" not in str(error.value)
+
+
+# ---------------------------------------------------------------- lesions of one patient
+
+
+def split_trial(**changes):
+    """Raw metadata of four patients with a lesion in each of two arms."""
+    rows = []
+    for patient in range(1, 5):
+        rows.append((f"{patient:02d}", "NL", "none", "Baseline"))
+        for arm in ("GUSA 20 mg", "PBO"):
+            rows += [(f"{patient:02d}", "LS", arm, time) for time in ("Baseline", "Day 29")]
+    raw = pd.DataFrame(rows, columns=["Patient ID", "tissue", "arm", "time"])
+    raw.index = [f"GSM{i:03d}" for i in range(len(raw))]
+    return raw.assign(**changes)
+
+
+def of_lesions(raw, **changes):
+    values = trial_cohort().samples.treatment.as_written()["values"] | {"none": "of_patient"}
+    spec = trial_cohort().samples.treatment.as_written() | {"values": values}
+    dose = trial_cohort().samples.dose_mg.as_written()
+    dose["values"] = dose.get("values", {}) | {"none": None}
+    changes = {"within_patient": True, **samples(treatment=spec, dose_mg=dose), **changes}
+    cohort = trial_cohort(**changes)
+    return build_sample_sheet(raw, cohort)[0]
+
+
+def test_an_arm_belongs_to_a_lesion_where_the_file_says_so():
+    sheet = of_lesions(split_trial())
+    lesional = sheet[sheet["state"] == "lesional"]
+    assert set(lesional["arm"]) == {"gusacitinib 20 mg", "placebo"}
+    assert set(lesional["lesion"]) == {
+        f"{patient:02d}, {arm}" for patient in range(1, 5) for arm in set(lesional["arm"])
+    }
+    skin = sheet[sheet["state"] == "nonlesional"]
+    assert set(skin["arm"]) == {"all arms"} and set(skin["lesion"]) == {""}
+    assert set(skin["treatment"]) == {"none"} and skin["dose_mg"].isna().all()
+
+
+def test_one_lesion_before_both_treatments_serves_both_arms():
+    raw = split_trial()
+    start = (raw["tissue"] == "LS") & (raw["time"] == "Baseline")
+    raw = raw[~(start & (raw["arm"] == "PBO"))]
+    raw.loc[start & (raw["arm"] != "PBO"), "arm"] = "none"
+    sheet = of_lesions(raw)
+    before = sheet[(sheet["week"] == 0) & (sheet["state"] == "lesional")]
+    assert set(before["arm"]) == {"all arms"} and set(before["lesion"]) == {""}
+
+
+def test_what_is_wrong_with_lesions_is_said():
+    raw = split_trial()
+    late = (raw["tissue"] == "LS") & (raw["time"] == "Day 29") & (raw["Patient ID"] == "02")
+    with pytest.raises(
+        AdnormError, match=r"2 lesions after baseline have no treatment.*'GSM007', 'GSM009'"
+    ):
+        of_lesions(raw.assign(arm=raw["arm"].mask(late, "none")))
+    one = split_trial()
+    one = one[one["arm"] != "PBO"]
+    with pytest.raises(AdnormError, match=r"no patient has lesions in several arms.*take the line"):
+        of_lesions(one, placebo_arm=None)
+    # And the message that a reader of such a series gets without the line names it.
+    with pytest.raises(AdnormError, match=r"write `within_patient: true` into the cohort file"):
+        of_lesions(split_trial(), within_patient=False)

@@ -30,11 +30,13 @@ from adnorm.study.batches import (
     estimable,
     without_blocks,
 )
-from adnorm.study.comparisons import Comparison, DesignGroup, number
-from adnorm.study.vocabulary import BatchRule, ComparisonKind
+from adnorm.study.comparisons import BASELINE, LESIONAL, Comparison, DesignGroup, number
+from adnorm.study.vocabulary import Arm, BatchRule, ComparisonKind
 
 #: Start of the reason why a comparison is refused for its batches.
 ALIASED = "not estimable with batches in the model"
+#: A comparison of lesions of one patient that nobody has.
+_NO_PATIENT = "not estimable: no patient has lesions in both arms at both visits"
 #: What to do about it.
 _SHOWN_BY = (
     "no estimate can separate them. `effects: batch: ignore` shows the mixture of both; what is "
@@ -58,6 +60,9 @@ class BlockModel:
         Share of each batch in these rows, shape (n, batches); ``None`` without batches.
     random
         Whether the batches are random effects.
+    visits
+        Code of the patient and visit of each of these rows, shape (n,), where the blocks are
+        lesions: what the lesions of a patient share at a visit. ``None``: no part of the model.
 
     References
     ----------
@@ -71,6 +76,7 @@ class BlockModel:
     group_names: tuple[str, ...]
     batches: pd.DataFrame | None = None
     random: bool = False
+    visits: np.ndarray | None = None
 
     @cached_property
     def components(self) -> tuple[np.ndarray, np.ndarray]:
@@ -93,9 +99,23 @@ class BlockModel:
         return rank + (0 if self.random else self.batch_columns.shape[1])
 
     @cached_property
+    def _beside(self) -> pd.DataFrame | None:
+        """Columns beside blocks and groups: visits of patients, and batches."""
+        found = [] if self.batches is None else [self.batches.add_prefix("batch ")]
+        if self.visits is not None:
+            dummies = np.equal.outer(self.visits, np.unique(self.visits)).astype(float)
+            names = [f"visit {code}" for code in range(dummies.shape[1])]
+            found.insert(0, pd.DataFrame(dummies, columns=names).set_axis(self._index, axis=0))
+        return pd.concat(found, axis=1) if found else None
+
+    @property
+    def _index(self) -> pd.Index:
+        return pd.RangeIndex(len(self.rows)) if self.batches is None else self.batches.index
+
+    @cached_property
     def _space(self) -> np.ndarray:
-        assert self.batches is not None, "batches are in the model"
-        shares = self.batches.to_numpy()
+        assert self._beside is not None, "there are columns beside blocks and groups"
+        shares = self._beside.to_numpy()
         return design_space(self.groups, self.blocks, shares, len(self.group_names))
 
     @property
@@ -115,10 +135,10 @@ class BlockModel:
 
     @cached_property
     def kept_batches(self) -> np.ndarray:
-        """Codes of the batches that are no combination of blocks, groups and other batches."""
-        if self.batches is None:
+        """Codes of the columns beside blocks and groups that are no combination of the others."""
+        if self._beside is None:
             return np.zeros(0, dtype=int)
-        within = without_blocks(np.hstack([self.group_columns, self.batches]), self.blocks)
+        within = without_blocks(np.hstack([self.group_columns, self._beside]), self.blocks)
         groups, batches = np.split(within, [self.group_columns.shape[1]], axis=1)
         basis = np.linalg.qr(groups)[0]
         left = batches - basis @ (basis.T @ batches)
@@ -128,17 +148,17 @@ class BlockModel:
 
     @cached_property
     def batch_columns(self) -> np.ndarray:
-        """The columns of the kept batches, shape (n, kept batches)."""
-        if self.batches is None:
+        """The columns of the kept visits and batches, shape (n, kept)."""
+        if self._beside is None:
             return np.zeros((len(self.rows), 0))
-        return self.batches.to_numpy()[:, self.kept_batches]
+        return self._beside.to_numpy()[:, self.kept_batches]
 
     @property
     def columns(self) -> list[str]:
         """Names of the columns of the design."""
-        known = [] if self.batches is None else list(self.batches.columns)
-        batches = [f"batch {known[c]}" for c in self.kept_batches]
-        return [*self.block_names, *(self.group_names[c] for c in self.kept_groups), *batches]
+        known = [] if self._beside is None else list(self._beside.columns)
+        beside = [known[c] for c in self.kept_batches]
+        return [*self.block_names, *(self.group_names[c] for c in self.kept_groups), *beside]
 
     @cached_property
     def design(self) -> np.ndarray:
@@ -162,8 +182,8 @@ class BlockModel:
             inside = np.isin(labels, unbalanced) & (group_weights != 0)
             names = [self.group_names[c] for c in np.flatnonzero(inside)]
             return f"not estimable: {listing(names)} confounded with the patients who have them"
-        if self.batches is not None and not estimable(self._space, group_weights[:, None])[0]:
-            return ALIASED
+        if self._beside is not None and not estimable(self._space, group_weights[:, None])[0]:
+            return ALIASED if self.batches is not None else _NO_PATIENT
         if self.df_residual < 1:
             return (
                 f"not estimable: {len(self.rows)} samples for {self.rank} columns "
@@ -257,15 +277,17 @@ def _weights(order: list[DesignGroup], comparisons: list[Comparison]) -> np.ndar
 
 
 def _paired_model(
-    combined: pd.DataFrame, comparisons: list[Comparison]
+    combined: pd.DataFrame, comparisons: list[Comparison], lesions: bool
 ) -> tuple[BlockModel, list[DesignGroup]]:
-    """Patients as blocks; only the parts of the study that the comparisons touch.
+    """Patients, or their lesions, as blocks; only the parts that the comparisons touch.
 
-    A patient with one sample says nothing about differences within patients. Parts that no
+    A block with one sample says nothing about differences within blocks. Parts that no
     comparison touches (healthy people seen repeatedly) would still enter the residual variance
     although theirs may differ, so they stay out.
     """
     patients = combined["patient"].astype(str)
+    if lesions:
+        patients = combined["lesion"].where(combined["lesion"] != "", patients)
     groups = design_groups(combined)
     rows = np.flatnonzero(patients.map(patients.value_counts()).to_numpy() > 1)
     model, order = _block_model(rows, patients.to_numpy()[rows], [groups[i] for i in rows])
@@ -297,12 +319,24 @@ class _Batches:
 
 
 def _paired_plan(
-    combined: pd.DataFrame, comparisons: list[Comparison], batches: _Batches
+    combined: pd.DataFrame,
+    comparisons: list[Comparison],
+    batches: _Batches,
+    lesions: bool = False,
+    same_visit: bool = False,
 ) -> tuple[FitPlan | None, dict[str, str]]:
+    """Plan one model of blocks; what cannot be estimated is left out with its reason.
+
+    `lesions` makes lesions the blocks, and `same_visit` adds what the lesions of a patient share at
+    a visit.
+    """
     refused: dict[str, str] = {}
     while comparisons:
-        model, order = _paired_model(combined, comparisons)
+        model, order = _paired_model(combined, comparisons, lesions)
         model = batches.beside(model)
+        if same_visit:
+            visits = combined.iloc[model.rows].groupby(["patient", "week"], sort=True).ngroup()
+            model = replace(model, visits=visits.to_numpy(), random=False)
         weights = _weights(order, comparisons)
         reasons = [
             batches.in_words(model.obstacle(column), combined, comparison)
@@ -313,6 +347,33 @@ def _paired_plan(
         refused |= {c.name: r for c, r in zip(comparisons, reasons, strict=True) if r}
         comparisons = [c for c, r in zip(comparisons, reasons, strict=True) if not r]
     return None, refused
+
+
+def _paired_plans(
+    combined: pd.DataFrame, comparisons: list[Comparison], batches: _Batches
+) -> tuple[list[FitPlan], dict[str, str]]:
+    """Plan all paired comparisons: one model, or three where lesions are in arms of their own.
+
+    The change of a lesion is judged by the noise within lesions, and the difference between two
+    lesions of a patient by that of such differences: a patient who responds does so in both.
+    """
+    changes = [c for c in comparisons if c.kind == ComparisonKind.CHANGE]
+    differences = [c for c in comparisons if c.kind == ComparisonKind.CHANGE_DIFFERENCE]
+    # A lesion that is sampled once, before both treatments, belongs to the patient.
+    shared = (Arm.ALL.value, LESIONAL, BASELINE)
+    own = "lesion" in combined and not any(shared in c.terms for c in comparisons)
+    kinds: list[tuple[list[Comparison], dict[str, bool]]] = [(comparisons, {})]
+    if own:
+        others = [c for c in comparisons if c not in (*changes, *differences)]
+        both = {"lesions": True, "same_visit": True}
+        kinds = [(others, {}), (changes, {"lesions": True}), (differences, both)]
+    plans: list[FitPlan] = []
+    refused: dict[str, str] = {}
+    for asked, blocks in kinds:
+        plan, unable = _paired_plan(combined, asked, batches, **blocks)
+        plans += [plan] if plan else []
+        refused |= unable
+    return plans, refused
 
 
 def _two_group_plan(
@@ -346,6 +407,9 @@ def plan_fits(
 ) -> tuple[list[FitPlan], dict[str, str]]:
     """Plan one model for all paired comparisons and one for each comparison between people.
 
+    Where lesions of one patient are in several arms, paired comparisons have three models: blocks
+    of patients, of lesions, and of lesions with what they share at a visit.
+
     Parameters
     ----------
     combined
@@ -360,7 +424,7 @@ def plan_fits(
     Returns
     -------
     plans : list of FitPlan
-        Models with their contrasts; the paired one first.
+        Models with their contrasts; the paired ones first.
     refused : dict
         Comparisons that cannot be estimated after all, with the reason.
 
@@ -370,10 +434,7 @@ def plan_fits(
         A comparison names a design group that no sample belongs to.
     """
     batches = _Batches(None if rule == BatchRule.IGNORE else shares, rule == BatchRule.BLOCK)
-    plans: list[FitPlan] = []
-    paired, refused = _paired_plan(combined, [c for c in comparisons if c.paired], batches)
-    if paired is not None:
-        plans.append(paired)
+    plans, refused = _paired_plans(combined, [c for c in comparisons if c.paired], batches)
     for comparison in comparisons:
         if comparison.paired:
             continue
@@ -403,11 +464,14 @@ def patient_differences(
     -------
     first, second : ndarray
         Shape (sets, patients). For a paired comparison: the differences of the patients who have
-        both samples, and ``None``. For a difference of changes: the changes in the first and in
-        the second arm. Between people: the values of the two groups.
+        both samples, and ``None``; so also for the difference of changes of two lesions of a
+        patient. For a difference of changes of patients: the changes in the first and in the second
+        arm. Between people: the values of the two groups.
     """
     groups = design_groups(combined)
     patients = combined["patient"].astype(str).to_numpy()
+    if comparison.paired and "lesion" in combined:
+        return _within_patients(groups, patients, comparison, values), None
     signs = [np.sign(comparison.terms.get(group, 0.0)) for group in groups]
     plus, minus = (
         {patients[i]: i for i, sign in enumerate(signs) if sign == side} for side in (1, -1)
@@ -422,3 +486,25 @@ def patient_differences(
     # In the second arm the later visit has the negative weight.
     later = np.array([groups[u][2] > groups[low][2] for u, low in zip(upper, lower, strict=True)])
     return difference[:, later], -difference[:, ~later]
+
+
+def _within_patients(
+    groups: list[DesignGroup], patients: np.ndarray, comparison: Comparison, values: np.ndarray
+) -> np.ndarray:
+    """Differences of the patients who have all that is compared; (sets, patients).
+
+    Lesions of a patient on one side of a comparison are averaged, but the difference of two changes
+    has all four of its samples.
+    """
+    change = comparison.kind == ComparisonKind.CHANGE_DIFFERENCE
+    found = []
+    for patient in sorted(set(patients)):
+        rows = [i for i in np.flatnonzero(patients == patient) if groups[i] in comparison.terms]
+        weights = np.array([comparison.terms[groups[i]] for i in rows])
+        plus, minus = weights > 0, weights < 0
+        if not (plus.any() and minus.any()) or (change and len(rows) < len(comparison.terms)):
+            continue
+        if not change:
+            weights = plus / plus.sum() - minus / minus.sum()
+        found.append(values[:, rows] @ weights)
+    return np.array(found).reshape(-1, len(values)).T

@@ -64,9 +64,11 @@ def pair_losses(samples: pd.DataFrame) -> list[Loss]:
         alone = sorted(later - lesional)
         what = "patients have lesional skin at a later visit, but not at baseline"
         losses.append(_patients(what, alone, len(later)))
-    biopsies = samples.groupby(["patient", "state", "week"], observed=True).size()
+    if "lesion" in samples:
+        losses.append(_doubled_lesions(samples))
+    biopsies = samples.groupby(["patient", "state", "week", "arm"], observed=True).size()
     several = biopsies[biopsies > 1]
-    detail = f"for instance of {listing([p for p, _, _ in several.index], _SHOWN)}"
+    detail = f"for instance of {listing([p for p, *_ in several.index], _SHOWN)}"
     losses.append(
         Loss(
             "samples are averaged with another one of the same patient, skin and visit",
@@ -78,6 +80,28 @@ def pair_losses(samples: pd.DataFrame) -> list[Loss]:
         )
     )
     return [loss for loss in losses if loss.lost]
+
+
+def _doubled_lesions(samples: pd.DataFrame) -> Loss:
+    """Find visits of a patient with two lesions in one arm and none in another of the patient's."""
+    own = samples[samples["lesion"].fillna("") != ""]
+    counts = own.groupby(["patient", "week", "arm"], observed=True).size()
+    arms = own.groupby("patient", observed=True)["arm"].nunique()
+    visits = counts.groupby(level=["patient", "week"]).agg(["max", "size"])
+    patients = visits.index.get_level_values("patient")
+    odd = visits.index[
+        (visits["max"] > 1) & (visits["size"].to_numpy() < arms[patients].to_numpy())
+    ]
+    named = own.set_index(["patient", "week"])["sample"]
+    found = [str(name) for visit in odd for name in named.loc[[visit]]]
+    return Loss(
+        "visits of a patient have two lesions in one arm and none in another",
+        len(odd),
+        len(visits),
+        f"samples {listing(found, _SHOWN)}",
+        "they are averaged; check the treatment of these samples",
+        above=0.0,
+    )
 
 
 def _patients(what: str, alone: list[str], total: int) -> Loss:

@@ -214,9 +214,8 @@ def _flag_duplicates(matrix: np.ndarray, sheet: pd.DataFrame, flags: _Flags) -> 
     Of copies of one biopsy the first by name stays; when the copies claim to be different biopsies
     nobody knows which claim is right, and all of them go.
     """
-    biopsies = (
-        sheet.set_index("sample")[["patient", "state", "week"]].astype(str).agg("\t".join, axis=1)
-    )
+    keys = ["patient", "state", "week", "arm"]
+    biopsies = sheet.set_index("sample")[keys].astype(str).agg("\t".join, axis=1)
     for group in duplicate_groups(matrix, list(sheet["sample"])):
         same = biopsies[group].nunique() == 1
         for name in group:
@@ -270,19 +269,21 @@ def _flag_other_patients(log2: pd.DataFrame, sheet: pd.DataFrame, flags: _Flags)
 
 def _tell_doubted(table: pd.DataFrame, flags: _Flags) -> None:
     """Warn, in the log and in `adnorm check`, of samples that may carry the label of another."""
-    told = []
+    doubted = []
     for sample in table["sample"]:
         found = zip(flags.flags.get(sample, []), flags.reasons.get(sample, []), strict=True)
         if own := [reason for flag, reason in found if flag in DOUBTED_LABELS]:
-            told.append(f"{sample}: {'; '.join(own)}")
-    if told:
-        more = f"; and {len(told) - MOST_TOLD} more, in qc.tsv" if len(told) > MOST_TOLD else ""
+            doubted.append(f"{sample}: {'; '.join(own)}")
+    if doubted:
+        more = (
+            f"; and {len(doubted) - MOST_TOLD} more, in qc.tsv" if len(doubted) > MOST_TOLD else ""
+        )
         get_logger().warning(
             "%s may carry the label of another one: %s%s. Compare them with the records of the "
             "laboratory and correct the sheet, or leave them out (expression: exclude_swaps and "
             "exclude_sex_mismatch, or exclude: of the cohort)",
-            counted(len(told), "sample"),
-            "; ".join(told[:MOST_TOLD]),
+            counted(len(doubted), "sample"),
+            "; ".join(doubted[:MOST_TOLD]),
             more,
         )
 

@@ -150,9 +150,9 @@ def on_ssgsea(
     values = biopsies.combined(pd.DataFrame(matrix, columns=scores.var_names.astype(str)))
     signed = [name for name, made in biopsies.sets.items() if made.signed and name in values]
     rows = say_disagreement(_rows(index, Analysis.SSGSEA, values[signed]), primary)
-    said = rows["reason"].str.contains(DISAGREES, regex=False)
-    compared = said | rows["ni"].notna()
-    progress(f"ssGSEA and the signed z score disagree in {said.sum()} of {compared.sum()} indices")
+    apart = rows["reason"].str.contains(DISAGREES, regex=False)
+    compared = apart | rows["ni"].notna()
+    progress(f"ssGSEA and the signed z score disagree in {apart.sum()} of {compared.sum()} indices")
     return [rows]
 
 
@@ -164,8 +164,8 @@ def say_disagreement(rows: pd.DataFrame, primary: pd.DataFrame) -> pd.DataFrame:
     reasons = []
     row: Any
     for row, other in zip(rows.itertuples(), others.itertuples(), strict=True):
-        said = _disagreement(row, other)
-        reasons.append("; ".join(filter(None, [said, row.reason])))
+        contradiction = _disagreement(row, other)
+        reasons.append("; ".join(filter(None, [contradiction, row.reason])))
     return rows.assign(reason=reasons)
 
 
@@ -228,6 +228,6 @@ def without_composition_genes(
         names.loc[row.set, "reason"] = row.reason
     values = biopsies.z_scores(np.asarray(data.X, dtype=float), reduced)
     rows = _rows(index, Analysis.WITHOUT_COMPOSITION_GENES, values, names)
-    said = rows["name"].map(why)
-    reason = said.where(rows["reason"] == "", said + "; " + rows["reason"])
+    without = rows["name"].map(why)
+    reason = without.where(rows["reason"] == "", without + "; " + rows["reason"])
     return [rows.assign(reason=reason)]

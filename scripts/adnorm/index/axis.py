@@ -250,9 +250,8 @@ def fit_crossfit_axis(
     """
     table = PatientTable.of(log2.T, observations)
     fold = assign_folds(table.patients, table.arm, settings.folds, seed)
-    lesional, nonlesional = (State.LESIONAL, BASELINE), (State.NONLESIONAL, BASELINE)
-    rows = np.flatnonzero(table.has(*lesional) & table.has(*nonlesional))
-    pairs = table.difference(lesional, nonlesional, rows)
+    both = table.baseline_difference(State.NONLESIONAL)
+    rows, pairs = (both[0].rows, both[0].values) if both else (np.empty(0, int), log2[:, :0].T)
     own = fold.reindex(table.patients[rows]).to_numpy()
     allowed = ~np.isin(genes, list(excluded))
     count = int(fold.max()) + 1 if len(fold) else 1
@@ -303,6 +302,8 @@ def assign_folds(patients: np.ndarray, arms: np.ndarray, folds: int, seed: int) 
     """
     sheet = pd.DataFrame({"patient": patients.astype(str), "arm": arms.astype(str)})
     sheet = sheet[sheet["arm"] != Arm.HEALTHY].sort_values(["arm", "patient"])
+    # Lesions of one patient in several arms go together.
+    sheet = sheet.drop_duplicates("patient")
     rng = np.random.default_rng(seed)
     shuffled = [
         name

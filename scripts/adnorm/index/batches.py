@@ -88,8 +88,10 @@ def _aliased(
         return []
     contrasts = np.array([[terms.get(group, 0.0) for group in order] for terms in asked.values()])
     # A contrast without any pair is none of the index either.
-    possible, told = (
+    possible, separable = (
         estimable(design_space(groups, patients, given, len(order)), contrasts.T)
         for given in (np.zeros((len(groups), 0)), shares)
     )
-    return [what for what, can, may in zip(asked, told, possible, strict=True) if may and not can]
+    return [
+        what for what, can, may in zip(asked, separable, possible, strict=True) if may and not can
+    ]

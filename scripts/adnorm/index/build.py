@@ -35,9 +35,7 @@ from adnorm.index.sensitivities import (
 )
 from adnorm.index.training_cohorts import CONTRAST
 from adnorm.scores.coverage import Platform, assess_coverage
-from adnorm.scores.zscore import find_reference, z_scores
 from adnorm.study.axis_genes import AxisGenes, read_axis_genes
-from adnorm.study.comparisons import average_rows, combine_biopsies
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.gene_sets import DERIVED, GeneSet, previous_symbols, read_gene_sets
@@ -239,26 +237,20 @@ def set_scores(
             "again"
         )
     matrix = np.asarray(scores.layers[Method.ZSCORE], dtype=float)
-    values = pd.DataFrame(matrix, columns=scores.var_names.astype(str))
+    every = Biopsies(biopsies, {})
+    values = every.combined(pd.DataFrame(matrix, columns=scores.var_names.astype(str)))
     facts = scores.var[["role", "family", "direction", "status", "reason"]]
     facts = facts.astype(str).replace("nan", "")
     derived = {rule.name: made for rule in DERIVED if (made := rule.genes_of(sets))}
     if derived:
-        # Scored as the scores stage scores the others: every biopsy by itself.
-        genes, log2 = list(map(str, biopsies.var_names)), np.asarray(biopsies.X, dtype=float)
-        platform = Platform(frozenset(genes), {}, frozenset())
+        scored = every.z_scores(np.asarray(biopsies.X, dtype=float), derived)
+        platform = Platform(frozenset(every.genes), {}, frozenset())
         limits = settings.minimum_genes, settings.minimum_fraction
         coverage = assess_coverage(derived, platform, *limits).set_index("set")
-        reference = find_reference(log2, biopsies.obs, str(biopsies.uns["adnorm"]["reference"]))
         for name, made in derived.items():
             status, reason = coverage.at[name, "status"], coverage.at[name, "reason"]
-            signs = {gene: sign for gene, sign in made.signs.items() if gene in platform.genes}
-            scored = z_scores(log2, genes, {name: signs}, reference)[name]
-            values[name] = np.nan if status == SetStatus.NOT_SCORED else scored
+            values[name] = np.nan if status == SetStatus.NOT_SCORED else scored[name]
             facts.loc[name] = [made.role, made.family, made.direction, status, reason]
-    values = pd.DataFrame(
-        average_rows(values.to_numpy(), combine_biopsies(biopsies.obs)[1]), columns=values.columns
-    )
     names = pd.DataFrame(
         [_usable(row["direction"], row["status"], row["reason"]) for _, row in facts.iterrows()],
         columns=["reason_code", "reason"],

@@ -38,6 +38,8 @@ FEWEST = 8
 ITCH_SCORES = ("itch_core_skin_up", DerivedScore.ITCH_MINUS_TH2)
 #: With fewer visits, a correlation of visits within patients is only one of changes.
 FEWEST_VISITS = 3
+#: Why nothing is asked where lesions of one patient are in several arms.
+OF_LESIONS = "lesions of one patient are in several arms, and the clinic measures the patient"
 #: Response of the skin that is compared with a clinical response.
 RESPONDS = 0.75
 #: Name of a clinical response → column and the share of it that must be gone.
@@ -56,6 +58,8 @@ class Clinic:
     #: trajectories.tsv.
     responses: pd.DataFrame
     confidence: float
+    #: Whether lesions of one patient are in several arms: what the clinic measures is of both.
+    of_lesions: bool = False
 
     @property
     def visits(self) -> list[float]:
@@ -78,6 +82,7 @@ def read_clinic(
     sheet = samples.reindex(columns=["patient", "week", *CLINICAL])
     sheet = sheet.astype({column: float for column in sheet if column not in NAME_COLUMNS})
     clinical = sheet.groupby(["patient", "week"], as_index=False, sort=True).mean()
+    of_lesions = "lesion" in scores
     lesional = scores[(scores["state"] == State.LESIONAL) & (scores["arm"] != Arm.HEALTHY)]
     tables = {
         name: lesional[lesional["name"] == name]
@@ -88,9 +93,10 @@ def read_clinic(
     }
     return Clinic(
         tables,
-        [column for column in CLINICAL if clinical[column].notna().any()],
+        [column for column in CLINICAL if clinical[column].notna().any() and not of_lesions],
         trajectories,
         settings.confidence,
+        of_lesions,
     )
 
 
@@ -159,6 +165,8 @@ class Question:
         for column in columns:
             if column not in self.clinic.available:
                 reason = f"the sample sheet has no values of {column}"
+                if self.clinic.of_lesions:
+                    reason = OF_LESIONS
                 yield self.empty(ClinicStatus.NOT_AVAILABLE, reason, clinical=column)
 
     def row(

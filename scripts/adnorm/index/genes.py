@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from adnorm.index.means import (
     FEWEST_PATIENTS,
     Group,
     Mean,
-    PatientMean,
     PatientTable,
 )
 from adnorm.index.ratio import fieller_interval
@@ -90,10 +89,13 @@ def gene_index(
     mean = table.baseline_difference(reference)
     if not mean or min(len(group.rows) for group in mean) < FEWEST_PATIENTS:
         return pd.DataFrame(columns=COLUMNS)
-    disease = _disease(mean, table.strata, float(np.abs(log2).max()))
+    disease = _disease(mean, table, float(np.abs(log2).max()))
     parts = [pd.DataFrame(columns=COLUMNS)]
     for arm, week in table.visits:
-        visit = _visit(table.decrease(arm, week), disease, confidence)
+        change = table.decrease(arm, week)
+        # From here on the rows are patients, as those of the disease effect are.
+        change = replace(change, rows=table.owner(change.rows))
+        visit = _visit(change, disease, confidence)
         parts.append(
             pd.DataFrame(
                 {"reference": reference, "arm": arm, "week": week, "gene": genes, **visit},
@@ -103,8 +105,8 @@ def gene_index(
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _disease(mean: Mean, strata: np.ndarray, scale: float) -> _Disease:
-    plain = PatientMean.of(mean, strata)
+def _disease(mean: Mean, table: PatientTable, scale: float) -> _Disease:
+    plain = table.mean(mean)
     raw = plain.value
     variance, freedom = np.zeros_like(raw), np.inf
     for group in mean:

@@ -4,7 +4,9 @@ Which sets get a number must not depend on the chance that makes a drug look goo
 at the disease effect itself does: lesional skin that is high by chance at baseline passes it, and
 then falls by itself. A useless drug leaves lesional skin at baseline and at the visit exchangeable,
 so the rule here looks only at what stays the same when the two are exchanged (`signal`). Then its
-index is as often above 0 as below, whatever the number of patients and however biopsies vary.
+index is as often above 0 as below, whatever the number of patients and however biopsies vary. It
+looks at the patients of all arms together, so that exchanging arms does not change it either: the
+difference of a drug that does what placebo does is as often above 0 as below, too.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from adnorm.base.errors import AdnormError, listing
-from adnorm.study.comparisons import BASELINE
+from adnorm.study.comparisons import BASELINE, average_rows
 from adnorm.study.vocabulary import Analysis, Arm, Level, ReasonCode, State
 
 #: How strong the signal must be for a number, and for one that is not exploratory. At 5 a useless
@@ -44,7 +46,7 @@ class Group:
     Attributes
     ----------
     rows
-        Patients, as rows of the `PatientTable`.
+        Patients, as rows of the `PatientTable`; no patient twice.
     values
         The quantity, shape (len(rows), names).
     sign
@@ -85,16 +87,28 @@ class PatientMean:
     smallest: int
 
     @classmethod
-    def of(cls, groups: Mean, strata: np.ndarray) -> PatientMean:
-        """Add up the signed means of some groups; `strata` is the code of each patient's arm."""
+    def of(cls, groups: Mean, strata: np.ndarray, person: np.ndarray | None = None) -> PatientMean:
+        """Add up the signed means of some groups.
+
+        Parameters
+        ----------
+        groups
+            What is added.
+        strata
+            Code of each patient's arm.
+        person
+            Whose each row is, where patients have several (lesions); a group has one of each.
+            ``None``: one row each.
+        """
         value = np.sum([group.sign * group.values.mean(axis=0) for group in groups], axis=0)
         parts = np.zeros((len(strata), len(value)))
         counts = np.zeros(strata.max(initial=0) + 1, dtype=int)
         for group in groups:
             size = len(group.rows)
+            owner = group.rows if person is None else person[group.rows]
             centred = group.values - group.values.mean(axis=0)
-            parts[group.rows] += group.sign * centred / np.sqrt(size * max(size - 1, 1))
-            counts = np.maximum(counts, np.bincount(strata[group.rows], minlength=len(counts)))
+            parts[owner] += group.sign * centred / np.sqrt(size * max(size - 1, 1))
+            counts = np.maximum(counts, np.bincount(strata[owner], minlength=len(counts)))
         return cls(value, parts, counts, min(len(group.rows) for group in groups))
 
     @property
@@ -116,26 +130,29 @@ class PatientMean:
 
 @dataclass(frozen=True)
 class PatientTable:
-    """Values of a cohort by patient and visit.
+    """Values of a cohort by patient and visit; by lesion where those of a patient differ in arm.
 
     Attributes
     ----------
     patients, arm
-        Name and arm of each patient, sorted by name; healthy people have the arm ``healthy``.
+        Name and arm of the patient of each row, sorted; healthy people have the arm ``healthy``.
     values
-        By (state, week), shape (patients, names); rows without that biopsy are NaN.
+        By (state, week), shape (rows, names); rows without that biopsy are NaN.
     present
-        Which patients have it, by (state, week).
+        Which rows have it, by (state, week).
+    person
+        Code of the patient of each row; ``None`` where every patient is one row.
     """
 
     patients: np.ndarray
     arm: np.ndarray
     values: dict[Key, np.ndarray] = field(repr=False)
     present: dict[Key, np.ndarray] = field(repr=False)
+    person: np.ndarray | None = None
 
     @classmethod
     def of(cls, values: np.ndarray, observations: pd.DataFrame) -> PatientTable:
-        """Arrange observations by patient.
+        """Arrange observations by patient, or by lesion.
 
         Parameters
         ----------
@@ -143,39 +160,46 @@ class PatientTable:
             Shape (observations, names); finite.
         observations
             patient, state, week, arm; one row for each patient, state and visit
-            (`combine_biopsies`).
+            (`combine_biopsies`). With a column lesion, a row that has none serves all lesions of
+            its patient.
 
         Raises
         ------
         AdnormError
             Two observations of one patient, state and week, or a patient in two arms.
         """
+        lesions = "lesion" in observations
+        if lesions:
+            rows, observations = spread_over_lesions(observations)
+            values = values[rows]
         frame = observations[["patient", "state", "arm"]].astype(str)
         frame["week"] = observations["week"].to_numpy(dtype=float)
-        twice = frame.duplicated(["patient", "state", "week"])
+        key = frame["patient"] + "\t" + frame["arm"] if lesions else frame["patient"]
+        _, first, place = np.unique(key.to_numpy(), return_index=True, return_inverse=True)
+        names, arm = (frame[column].to_numpy()[first] for column in ("patient", "arm"))
+        moved = np.unique(frame["patient"].to_numpy()[frame["arm"].to_numpy() != arm[place]])
+        if len(moved):
+            raise AdnormError(
+                f"patients {listing(moved)} stand in more than one arm; the index compares arms "
+                "of different patients: give every patient one arm in the sample sheet, or tell "
+                "lesions of one patient apart in a column lesion"
+            )
+        twice = frame.assign(key=place).duplicated(["key", "state", "week"])
         if twice.any():
             raise AdnormError(
                 f"patients {listing(sorted(set(frame.loc[twice, 'patient'])))} have several "
                 "observations of one state and week; combine their biopsies first"
             )
-        arms = frame.groupby("patient")["arm"].agg(["min", "max"])
-        moved = arms.index[arms["min"] != arms["max"]]
-        if len(moved):
-            raise AdnormError(
-                f"patients {listing(moved)} stand in more than one arm; the index compares arms "
-                "of different patients: give every patient one arm in the sample sheet"
-            )
-        patients = arms.index.to_numpy()
-        row = np.searchsorted(patients, frame["patient"].to_numpy())
         by_visit: dict[Key, np.ndarray] = {}
         present: dict[Key, np.ndarray] = {}
         visits: Mapping[Any, Any] = frame.groupby(["state", "week"], sort=True).indices
         for key, members in visits.items():
-            by_visit[key] = np.full((len(patients), values.shape[1]), np.nan)
-            by_visit[key][row[members]] = values[members]
-            present[key] = np.zeros(len(patients), dtype=bool)
-            present[key][row[members]] = True
-        return cls(patients, arms["min"].to_numpy(dtype=str), by_visit, present)
+            by_visit[key] = np.full((len(names), values.shape[1]), np.nan)
+            by_visit[key][place[members]] = values[members]
+            present[key] = np.zeros(len(names), dtype=bool)
+            present[key][place[members]] = True
+        person = np.unique(names, return_inverse=True)[1] if lesions else None
+        return cls(names, arm.astype(str), by_visit, present, person)
 
     def select(self, names: np.ndarray) -> PatientTable:
         """Keep some of the names (a mask)."""
@@ -183,8 +207,30 @@ class PatientTable:
 
     @property
     def strata(self) -> np.ndarray:
-        """Code of each patient's arm; healthy people are a stratum of their own."""
-        return np.unique(self.arm, return_inverse=True)[1]
+        """Code of each patient's arm; healthy people are a stratum of their own.
+
+        Shape (patients,). Patients whose lesions are in several arms are one stratum.
+        """
+        if self.person is None:
+            return np.unique(self.arm, return_inverse=True)[1]
+        healthy = np.zeros(self.person.max(initial=-1) + 1, dtype=int)
+        healthy[self.person[self.arm == Arm.HEALTHY]] = 1
+        return healthy
+
+    def mean(self, groups: Mean) -> PatientMean:
+        """Add up the signed means of some groups of rows."""
+        return PatientMean.of(groups, self.strata, self.person)
+
+    def owner(self, rows: np.ndarray) -> np.ndarray:
+        """Code of the patient of each of some rows."""
+        return rows if self.person is None else self.person[rows]
+
+    def group(self, rows: np.ndarray, values: np.ndarray, sign: int = 1) -> Group:
+        """Make a group of some rows, lesions of one patient averaged."""
+        if self.person is None:
+            return Group(rows, values, sign)
+        _, first, codes = np.unique(self.person[rows], return_index=True, return_inverse=True)
+        return Group(rows[first], average_rows(values, codes), sign)
 
     def has(self, state: str, week: float) -> np.ndarray:
         """Which patients have a biopsy of a state at a week; shape (patients,)."""
@@ -199,10 +245,11 @@ class PatientTable:
     @property
     def visits(self) -> list[tuple[str, float]]:
         """Arm and week of all lesional visits after baseline, sorted."""
+        nobody = {Arm.HEALTHY, Arm.ALL}
         found = []
         for (state, week), present in self.present.items():
             if state == State.LESIONAL and week > BASELINE:
-                found += [(arm, week) for arm in set(self.arm[present]) - {Arm.HEALTHY}]
+                found += [(arm, week) for arm in set(self.arm[present]) - nobody]
         return sorted(found)
 
     def baseline_difference(
@@ -234,13 +281,13 @@ class PatientTable:
                 compared[rows] = (compared[rows] + self.values[State.NONLESIONAL, week][rows]) / 2
         if reference == State.HEALTHY:
             groups = [
-                Group(rows, values[rows], sign)
+                self.group(rows, values[rows], sign)
                 for has, values, sign in ((key, lesional, 1), (other, compared, -1))
                 if len(rows := np.flatnonzero(self.has(*has) & chosen))
             ]
             return groups if len(groups) == 2 else []
         rows = np.flatnonzero(self.has(*key) & self.has(*other) & chosen)
-        return [Group(rows, lesional[rows] - compared[rows])] if len(rows) else []
+        return [self.group(rows, lesional[rows] - compared[rows])] if len(rows) else []
 
     def decrease(self, arm: str, week: float, analysis: str = Analysis.PRIMARY) -> Group:
         """Own decrease from baseline to a visit of the patients of an arm who have both.
@@ -278,7 +325,7 @@ class PatientTable:
         found: dict[str, set[float]] = {}
         for (state, week), present in self.present.items():
             if state == State.LESIONAL and week >= BASELINE:
-                for arm in set(self.arm[present]) - {Arm.HEALTHY}:
+                for arm in set(self.arm[present]) - {Arm.HEALTHY, Arm.ALL}:
                     found.setdefault(str(arm), set()).add(week)
         return {arm: sorted(weeks) for arm, weeks in sorted(found.items())}
 
@@ -291,6 +338,46 @@ class PatientTable:
             if (seen.any(axis=0) & ~seen.all(axis=0)).any():
                 return True
         return False
+
+
+def spread_over_lesions(observations: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """Repeat what serves all arms of a patient for each of the patient's lesions.
+
+    Parameters
+    ----------
+    observations
+        patient, state, week, arm and lesion, which is empty for skin that serves all arms.
+
+    Returns
+    -------
+    rows : ndarray of int
+        Where each row of the table comes from.
+    observations : DataFrame
+        Every row of a patient with lesions has the arm of one; where a lesion has a sample of its
+        own of a state and visit, the shared one is left out.
+    """
+    sheet = observations.reset_index(drop=True).assign(row=np.arange(len(observations)))
+    own = sheet[sheet["lesion"] != ""]
+    lesions = own[["patient", "arm", "lesion"]].drop_duplicates()
+    shared = sheet[sheet["lesion"] == ""].drop(columns="lesion")
+    arms = own["arm"].unique()
+    start = shared[(shared["state"] == State.LESIONAL) & (shared["week"] == BASELINE)]
+    if len(arms) == 2:
+        # A patient whose lesion at baseline stands for both arms has one in each, though its later
+        # samples may be missing.
+        both = start.loc[start["patient"].isin(own["patient"]), ["patient"]].drop_duplicates()
+        both = both.merge(pd.DataFrame({"arm": arms}), how="cross")
+        both["lesion"] = both["patient"].astype(str) + ", " + both["arm"].astype(str)
+        lesions = pd.concat([lesions, both]).drop_duplicates(["patient", "arm"])
+    treated = shared["patient"].isin(lesions["patient"])
+    spread = shared[treated].drop(columns="arm").merge(lesions, on="patient")
+    keys = ["patient", "arm", "state", "week"]
+    spread = spread[
+        ~pd.MultiIndex.from_frame(spread[keys]).isin(pd.MultiIndex.from_frame(own[keys]))
+    ]
+    found = pd.concat([own, spread, shared[~treated].assign(lesion="")], ignore_index=True)
+    found = found.sort_values(["row", "arm"], kind="stable", ignore_index=True)
+    return found["row"].to_numpy(), found[list(observations.columns)]
 
 
 # ---------------------------------------------------------------- estimability
@@ -327,7 +414,7 @@ class Denominator:
 
 def judge_denominator(
     groups: Mean,
-    strata: np.ndarray,
+    table: PatientTable,
     levels: Sequence[str],
     reference: str,
     scale: np.ndarray,
@@ -337,25 +424,26 @@ def judge_denominator(
 
     Parameters
     ----------
-    groups, strata
-        Lesional − `reference` at baseline, and the code of each patient's arm.
+    groups, table
+        Lesional − `reference` at baseline, and the table that its rows are of.
     levels, scale
         Level of every name, and its largest absolute value; effects below the rounding error of
         that are 0.
     confidence
         Of the interval.
     """
-    mean = PatientMean.of(groups, strata)
-    variances = np.array([PatientMean.of([group], strata).variance for group in groups])
-    freedom = np.array([[max(len(group.rows) - 1, 1)] for group in groups])
+    mean = table.mean(groups)
+    variances = np.array([table.mean([group]).variance for group in groups])
+    sizes = [len(group.rows) for group in groups]
+    freedom = np.array([[max(size - 1, 1)] for size in sizes])
     squared = (variances**2 / freedom).sum(axis=0)
     df = np.divide(mean.variance**2, squared, out=np.full(len(scale), np.inf), where=squared > 0)
     margin = stats.t.ppf(0.5 + confidence / 2, df) * np.sqrt(mean.variance)
     real = np.abs(mean.value) > 1e-9 * scale
-    people = f"{len(groups[0].rows)} patients with both"
+    people = f"{sizes[0]} patients with both"
     if reference == State.HEALTHY:
-        people = f"{len(groups[0].rows)} patients, {len(groups[1].rows)} {Arm.HEALTHY} people"
-    few = min(len(group.rows) for group in groups) < FEWEST_PATIENTS
+        people = f"{sizes[0]} patients, {sizes[1]} {Arm.HEALTHY} people"
+    few = min(sizes) < FEWEST_PATIENTS
     judged = Denominator(mean, mean.value - margin, mean.value + margin, people, [], [])
     for i, level in enumerate(levels):
         code, reason = "", ""
@@ -378,7 +466,7 @@ def judge_denominator(
 
 
 def signal(level: PatientMean, change: PatientMean) -> np.ndarray:
-    """Distance of the skin of an arm from the reference over both visits, in standard errors.
+    """Distance of lesional skin from the reference over both visits, in standard errors.
 
     √(z_level² + z_change²), with the difference between the reference and the mean of lesional
     skin at baseline and at the visit, and with the change between the two. Exchanging the visits

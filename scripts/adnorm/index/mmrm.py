@@ -1,10 +1,12 @@
 """Means of visits when visits are missing: a mixed model for repeated measures (MMRM).
 
 The lesional score of a patient at all visits is one vector with a mean for each arm and visit and
-a covariance that patients share. A visit that is missing is filled in, as it were, from what the
-same patient's other visits say of it: that is right when patients are missing for reasons that
-their earlier visits show (missing at random), where the mean of those who stayed is not. Nothing is
-carried forward. Without missing visits the means are the plain means.
+a covariance that patients share. Where lesions of a patient are in several arms, the vector holds
+all of them: lesions of one patient may go together, and all vary alike. A visit that is missing is
+filled in, as it were, from what the same patient's other visits say of it: that is right when
+patients are missing for reasons that their earlier visits show (missing at random), where the mean
+of those who stayed is not. Nothing is carried forward. Without missing visits the means are the
+plain means.
 
 statsmodels' MixedLM has no unstructured covariance of visits; here all scores of a cohort are
 fitted at once, because they lack the same visits.
@@ -12,14 +14,15 @@ fitted at once, because they lack the same visits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 
 from adnorm.index.means import FEWEST_PATIENTS, PatientMean, PatientTable
 from adnorm.study.comparisons import BASELINE
-from adnorm.study.vocabulary import Arm, State
+from adnorm.study.vocabulary import State
 
 ITERATIONS, TOLERANCE = 2000, 1e-8
 #: Noise of a visit, as a share of the variance, below which visits would tell each other exactly.
@@ -49,54 +52,94 @@ class _Fit:
     covariance: np.ndarray
 
 
+#: Arm and week.
+Visit = tuple[str, float]
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """What the model is fitted to: one vector for each patient."""
+
+    #: Shape (patients, cells, names); 0 where nothing was seen.
+    values: np.ndarray
+    #: Shape (patients, cells).
+    seen: np.ndarray
+    #: Code of the group of each patient whose means are apart from those of others; −1: none.
+    group: np.ndarray
+    #: Group and cell of each arm and visit.
+    place: dict[Visit, tuple[int, int]]
+    #: Orders of the cells in which the covariance is the same: lesions exchanged. Shape (k, cells).
+    orders: np.ndarray
+
+
 @dataclass(frozen=True)
 class RepeatedMeasures:
     """Means of all arms and visits, with the covariance of the visits.
 
     Attributes
     ----------
-    arms, weeks
-        What the axes below stand for.
+    place
+        Where each arm and week stands in the axes below: group and cell. Without lesions in several
+        arms groups are arms and cells weeks, sorted; with them there is one group, and cells are
+        arm × week.
     means
-        Shape (arms, weeks, names); NaN where an arm was not seen.
+        Shape (groups, cells, names); NaN where an arm was not seen.
     covariance
-        Shape (names, weeks, weeks), by restricted maximum likelihood.
+        Shape (names, cells, cells), by restricted maximum likelihood.
     structure
         ``unstructured`` or ``compound symmetry``.
     """
 
-    arms: list[str]
-    weeks: list[float]
+    place: dict[Visit, tuple[int, int]]
     means: np.ndarray
     covariance: np.ndarray
     structure: str
-    #: Fits without each patient, by row of the table.
+    #: Fits without each patient, by code of the patient.
     _without: dict[int, _Fit]
     _strata: np.ndarray
+    #: Stratum of an arm, and how many of its patients were seen at a visit.
     _codes: dict[str, int]
-    #: How many patients of an arm were seen at a visit, shape (arms, weeks).
-    _seen: np.ndarray
+    _seen: dict[Visit, int]
 
     def decrease(self, arm: str, week: float) -> PatientMean:
         """Mean decrease from baseline to a visit of an arm, over all its patients."""
-        own, start, then = self.arms.index(arm), *map(self.weeks.index, (BASELINE, week))
-        return self._estimate(lambda fit: fit.means[own, start] - fit.means[own, then], [arm], week)
+        start, then = self.place[arm, BASELINE], self.place[arm, week]
+        return self._estimate(lambda fit: fit.means[start] - fit.means[then], [arm], week)
 
-    def difference(self, arm: str, control: str, week: float) -> PatientMean:
-        """Decrease of an arm − that of another one, given the score at baseline.
+    def contrast(self, weights: Mapping[str, float], week: float) -> PatientMean:
+        """Contrast of the decreases of some arms, given the score at baseline.
 
         Given LS_0, a patient who starts 1 higher falls by 1 − slope more; the slope is that of the
-        covariance of the two visits.
+        covariance of the two visits. Of lesions of a patient it is that of their contrasts. The
+        weights add up to 0.
         """
-        one, other = self.arms.index(arm), self.arms.index(control)
-        start, then = self.weeks.index(BASELINE), self.weeks.index(week)
+        start = {self.place[arm, BASELINE]: 0.0 for arm in weights}
+        then = {self.place[arm, week]: 0.0 for arm in weights}
+        for arm, weight in weights.items():
+            start[self.place[arm, BASELINE]] += weight
+            then[self.place[arm, week]] += weight
+
+        def slope(covariance: np.ndarray) -> np.ndarray:
+            if len({group for group, _ in then}) > 1:
+                (_, first), (_, last) = next(iter(start)), next(iter(then))
+                return covariance[:, last, first] / covariance[:, first, first]
+            before, after = np.zeros(covariance.shape[1]), np.zeros(covariance.shape[1])
+            for sums, found in ((before, start), (after, then)):
+                for (_, cell), weight in found.items():
+                    sums[cell] = weight
+            # One sample before all treatments cancels out.
+            if not before.any():
+                return np.zeros(len(covariance))
+            return (covariance @ before @ after) / (covariance @ before @ before)
 
         def adjusted(fit: _Fit) -> np.ndarray:
-            slope = fit.covariance[:, then, start] / fit.covariance[:, start, start]
-            apart = fit.means[one] - fit.means[other]
-            return slope * apart[start] - apart[then]
+            before, after = (
+                sum((weight * fit.means[cell] for cell, weight in found.items()), 0.0)
+                for found in (start, then)
+            )
+            return slope(fit.covariance) * before - after
 
-        return self._estimate(adjusted, [arm, control], week)
+        return self._estimate(adjusted, list(weights), week)
 
     def _estimate(
         self, function: Callable[[_Fit], np.ndarray], arms: list[str], week: float
@@ -115,9 +158,11 @@ class RepeatedMeasures:
             size = int(own.sum())
             spread = left_out[own].mean(axis=0) - left_out[own]
             parts[rows[own]] = np.sqrt((size - 1) / size) * spread
-        for arm in arms:
-            counts[self._codes[arm]] = self._seen[self.arms.index(arm), self.weeks.index(week)]
-        return PatientMean(value, parts, counts, int(counts[counts > 0].min()))
+        sizes = {arm: self._seen[arm, week] for arm in arms}
+        for arm, size in sizes.items():
+            code = self._codes[arm]
+            counts[code] = min(size, counts[code] or size)
+        return PatientMean(value, parts, counts, min(sizes.values()))
 
 
 def fit_repeated_measures(table: PatientTable) -> RepeatedMeasures:
@@ -128,50 +173,113 @@ def fit_repeated_measures(table: PatientTable) -> RepeatedMeasures:
     Laird N, Lange N, Stram D (1987). J Am Stat Assoc 82:97-105 (restricted maximum likelihood by
     expectation-maximization). Mallinckrodt C H and others (2008). Drug Inf J 42:303-319.
     """
-    visits = table.lesional_visits
-    arms, weeks = list(visits), sorted({week for found in visits.values() for week in found})
-    seen = np.array([table.has(State.LESIONAL, week) for week in weeks]).T
-    for arm in arms:
-        # A mean of fewer patients is not shown, and would leave nothing when one is left out.
-        own = table.arm == arm
-        seen[np.ix_(own, seen[own].sum(axis=0) < FEWEST_PATIENTS)] = False
-    seen[table.arm == Arm.HEALTHY] = False
-    values = np.stack([table.values[State.LESIONAL, week] for week in weeks], axis=1)
+    vectors = _vectors(table)
+    values, seen, groups = vectors.values, vectors.seen, int(vectors.group.max()) + 1
     # Large constants would cost digits.
-    centre = np.mean(values[seen], axis=0)
+    centre = values[seen].sum(axis=0) / max(seen.sum(), 1)
     values = np.where(seen[:, :, None], values - centre, 0.0)
     patterns = [
         _Pattern(code, rows[np.all(seen[rows] == which, axis=1)], which)
-        for code, arm in enumerate(arms)
-        if len(rows := np.flatnonzero((table.arm == arm) & seen.any(axis=1)))
+        for code in range(groups)
+        if len(rows := np.flatnonzero((vectors.group == code) & seen.any(axis=1)))
         for which in np.unique(seen[rows], axis=0)
     ]
     together = seen.T.astype(int) @ seen.astype(int)
-    spare = together.min() >= len(weeks) + SPARE_PATIENTS
+    # Sums and differences of exchangeable lesions have a covariance each, of a cell for each visit.
+    sizes = len({week for _, week in vectors.place}) if len(vectors.orders) > 1 else seen.shape[1]
+    spare = together.min() >= sizes + SPARE_PATIENTS
     structure = UNSTRUCTURED if spare else COMPOUND_SYMMETRY
-    fit = _fit(values, patterns, len(arms), structure)
+    fit = _fit(values, patterns, groups, structure, vectors.orders)
     without = {
         int(row): _fit(
             values,
             [replace(p, rows=p.rows[p.rows != row]) if row in p.rows else p for p in patterns],
-            len(arms),
+            groups,
             structure,
+            vectors.orders,
             fit.covariance,
         )
         for row in np.flatnonzero(seen.any(axis=1))
     }
-    counts = np.array([seen[table.arm == arm].sum(axis=0) for arm in arms])
-    codes = {arm: int(table.strata[table.arm == arm][0]) for arm in arms}
     return RepeatedMeasures(
-        arms,
-        weeks,
+        vectors.place,
         fit.means + centre,
         fit.covariance,
         structure,
         without,
         table.strata,
-        codes,
-        counts,
+        {
+            arm: int(table.strata[vectors.group == code][0])
+            for (arm, _), (code, _) in vectors.place.items()
+        },
+        {
+            visit: int(seen[vectors.group == code, cell].sum())
+            for visit, (code, cell) in vectors.place.items()
+        },
+    )
+
+
+def _vectors(table: PatientTable) -> _Vectors:
+    """Arrange the lesional scores of a table by patient."""
+    visits = table.lesional_visits
+    arms, weeks = list(visits), sorted({week for found in visits.values() for week in found})
+    cells: list[tuple[np.ndarray, float]] = [(np.arange(len(table.arm)), week) for week in weeks]
+    group = np.full(len(table.arm), -1)
+    for code, arm in enumerate(arms):
+        group[table.arm == arm] = code
+    place = {
+        (arm, week): (code, c) for code, arm in enumerate(arms) for c, week in enumerate(weeks)
+    }
+    if table.person is not None:
+        rows = {arm: np.full(len(table.strata), -1) for arm in arms}
+        for arm in arms:
+            own = np.flatnonzero(table.arm == arm)
+            rows[arm][table.person[own]] = own
+        group = np.where(np.max(list(rows.values()), axis=0) >= 0, 0, -1)
+        cells, place = [], {}
+        for arm, week in ((arm, week) for week in weeks for arm in arms if week in visits[arm]):
+            same = [c for c, cell in enumerate(cells) if _is_shared(table, week, rows[arm], *cell)]
+            place[arm, week] = 0, (same or [len(cells)])[0]
+            if not same:
+                cells.append((rows[arm], week))
+    seen = np.array([(rows >= 0) & table.has(State.LESIONAL, week)[rows] for rows, week in cells]).T
+    values = np.stack([table.values[State.LESIONAL, week][rows] for rows, week in cells], axis=1)
+    for code in range(int(group.max()) + 1):
+        # A mean of fewer patients is not shown, and would leave nothing when one is left out.
+        own = group == code
+        seen[np.ix_(own, seen[own].sum(axis=0) < FEWEST_PATIENTS)] = False
+    seen[group < 0] = False
+    return _Vectors(values, seen, group, place, _orders(place, arms, len(cells)))
+
+
+def _orders(place: dict[Visit, tuple[int, int]], arms: list[str], cells: int) -> np.ndarray:
+    """Orders of the cells by exchanging arms whose lesions are of the same patients and visits."""
+    weeks = [{week for own, week in place if own == arm} for arm in arms]
+    same = np.arange(cells)
+    if len({code for code, _ in place.values()}) > 1 or any(found != weeks[0] for found in weeks):
+        return same[None]
+    found = []
+    for exchanged in permutations(arms):
+        order = same.copy()
+        for arm, other in zip(arms, exchanged, strict=True):
+            for week in weeks[0]:
+                order[place[arm, week][1]] = place[other, week][1]
+        found.append(order)
+    return np.array(found)
+
+
+def _is_shared(
+    table: PatientTable, week: float, rows: np.ndarray, others: np.ndarray, their_week: float
+) -> bool:
+    """Whether one sample stands for two lesions of every patient: the same values."""
+    both = (rows >= 0) & (others >= 0)
+    has = table.has(State.LESIONAL, week)
+    both &= has[rows] & has[others]
+    values = table.values[State.LESIONAL, week]
+    return (
+        week == their_week
+        and bool(both.any())
+        and np.array_equal(values[rows[both]], values[others[both]])
     )
 
 
@@ -180,10 +288,11 @@ def _fit(
     patterns: list[_Pattern],
     arms: int,
     structure: str,
+    orders: np.ndarray,
     start: np.ndarray | None = None,
 ) -> _Fit:
     """Fit from nothing, or some steps from the covariance of nearly the same patients."""
-    covariance = _covariance(values, patterns, arms, structure, start)
+    covariance = _covariance(values, patterns, arms, structure, orders, start)
     information, right, _ = _normal_equations(values, patterns, arms, covariance)
     inverse = np.linalg.pinv(information, hermitian=True)
     means = np.einsum("anij,anj->ain", inverse, right)
@@ -219,6 +328,7 @@ def _covariance(
     patterns: list[_Pattern],
     arms: int,
     structure: str,
+    orders: np.ndarray,
     start: np.ndarray | None,
 ) -> np.ndarray:
     """Covariance of the visits by expectation-maximization; shape (names, weeks, weeks)."""
@@ -241,19 +351,21 @@ def _covariance(
         for pattern, precision in zip(patterns, precisions, strict=True):
             size = len(pattern.rows)
             # What the visits seen say of all visits, and what they leave open.
-            told = old @ precision
-            # What was seen tells itself; rounding must not make the covariance indefinite.
-            told[:, pattern.seen] = np.eye(weeks)[pattern.seen]
+            slopes = old @ precision
+            # A visit that was seen is itself; rounding must not make the covariance indefinite.
+            slopes[:, pattern.seen] = np.eye(weeks)[pattern.seen]
             apart = own[pattern.rows].transpose(0, 2, 1) - means[pattern.arm]
             apart = np.where(pattern.seen, apart, 0.0)
             squares = np.einsum("pni,pnj->nij", apart, apart)
             squares += size * inverse[pattern.arm] * np.outer(pattern.seen, pattern.seen)
-            moments += told @ squares @ told.transpose(0, 2, 1)
-            moments += size * (old - told @ old) * np.outer(~pattern.seen, ~pattern.seen)
+            moments += slopes @ squares @ slopes.transpose(0, 2, 1)
+            moments += size * (old - slopes @ old) * np.outer(~pattern.seen, ~pattern.seen)
         moments = (moments + moments.transpose(0, 2, 1)) / 2
-        new = moments / patients + FLOOR * scale[left, None, None] * np.eye(weeks)
+        new = moments / max(patients, 1) + FLOOR * scale[left, None, None] * np.eye(weeks)
         if structure == COMPOUND_SYMMETRY:
             new = _compound_symmetry(new)
+        elif len(orders) > 1:
+            new = np.mean([new[:, order][:, :, order] for order in orders], axis=0)
         covariance[left] = new
         left = left[np.abs(new - old).max(axis=(1, 2)) >= TOLERANCE * scale[left]]
     return covariance
@@ -272,7 +384,7 @@ def _scale(values: np.ndarray, patterns: list[_Pattern], arms: int) -> np.ndarra
         means = own.sum(axis=0) / np.maximum(there.sum(axis=0), 1)
         squares += (there * (own - means) ** 2).sum(axis=(0, 1))
     least = 1e-12 * (values**2).max(axis=(0, 1), initial=0.0)
-    return np.maximum(squares / max(seen.sum(), 1), np.maximum(least, 1e-300))
+    return np.maximum(squares / max(seen.sum(), 1), np.maximum(least, 1e-200))
 
 
 def _compound_symmetry(covariance: np.ndarray) -> np.ndarray:

@@ -11,13 +11,14 @@ confirmed. NI alone is descriptive: it holds what happens by itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from adnorm.effects.fit import adjust_by_family, holm
+from adnorm.index.contrasts import compare_arms, compared_groups
 from adnorm.index.means import (
     FEWEST_PATIENTS,
     FEWEST_SOUND,
@@ -25,14 +26,13 @@ from adnorm.index.means import (
     SOUND_SIGNAL,
     Denominator,
     Group,
-    PatientMean,
     PatientTable,
     judge_denominator,
     signal,
 )
 from adnorm.index.mmrm import RepeatedMeasures, fit_repeated_measures
-from adnorm.index.ratio import Divisor, Ratio, fieller_interval
-from adnorm.study.comparisons import BASELINE, number
+from adnorm.index.ratio import Divisor
+from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.vocabulary import (
@@ -43,7 +43,6 @@ from adnorm.study.vocabulary import (
     Level,
     Multiplicity,
     ReasonCode,
-    State,
     Statistic,
     Status,
 )
@@ -87,8 +86,8 @@ class _Scores:
     settings: IndexSettings
     #: Model of all visits; ``None`` where only observed pairs are taken.
     repeated: RepeatedMeasures | None
-    #: The arm whose patients alone the disease effect rests on; empty for all arms.
-    of_arm: str
+    #: How strong the signal of every name is, by week (`_strengths`).
+    strength: Mapping[float, np.ndarray]
 
 
 def normalization_index(
@@ -167,9 +166,9 @@ def index_and_denominators(
     reference: str,
     placebo_arm: str | None,
     settings: IndexSettings,
-    names: pd.DataFrame | None = None,
-    analysis: str = Analysis.PRIMARY,
-    randomised: bool = True,
+    names: pd.DataFrame | None,
+    analysis: str,
+    randomised: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute `normalization_index` and the disease effects that it divides by.
 
@@ -209,9 +208,7 @@ def index_and_denominators(
         scored = _free(names)
         levels = names.loc[scored, "level"].tolist()
         scale = np.abs(matrix[:, scored]).max(axis=0, initial=0.0)
-        judged = judge_denominator(
-            mean, table.strata, levels, reference, scale, settings.confidence
-        )
+        judged = judge_denominator(mean, table, levels, reference, scale, settings.confidence)
         refused = names.copy()
         refused.loc[scored, "reason_code"] = judged.code
         refused.loc[scored, "reason"] = judged.reason
@@ -226,7 +223,7 @@ def index_and_denominators(
             analysis,
             settings,
             repeated,
-            own,
+            _strengths(table, reference, own, visits, analysis),
         )
         for visit in visits:
             rows = _empty_rows(refused, everything, *visit, analysis)
@@ -235,6 +232,27 @@ def index_and_denominators(
     found = _finish(frames, names, reference, placebo_arm or "", settings)
     table_of_effects = pd.concat(effects, ignore_index=True).assign(reference=reference)
     return found, _estimable(table_of_effects, found)
+
+
+def _strengths(
+    table: PatientTable, reference: str, own: str, visits: list[tuple[str, float]], analysis: str
+) -> dict[float, np.ndarray]:
+    """Signal of every name by week, over the patients of all arms of some visits.
+
+    All arms together, so that it does not change either when patients change arms: a drug that does
+    what placebo does is selected neither for nor against.
+    """
+    found = {}
+    matched = analysis == Analysis.TIME_MATCHED
+    for week in {week for _, week in visits}:
+        groups = [table.decrease(arm, week, analysis) for arm, other in visits if other == week]
+        rows = np.concatenate([group.rows for group in groups])
+        if not len(rows):
+            continue
+        change = table.group(rows, np.concatenate([group.values for group in groups]))
+        level = table.baseline_difference(reference, own, (rows, week, matched))
+        found[week] = signal(table.mean(level), table.mean([change]))
+    return found
 
 
 def _free(names: pd.DataFrame) -> np.ndarray:
@@ -305,7 +323,7 @@ def _fill(
     free = scored & (rows["reason_code"] == "").to_numpy()
     within = free[scored]
     group = scores.table.decrease(arm, week, scores.analysis)
-    _say_comparison(rows, free, scores, arm, week)
+    _say_comparison(rows, scores, arm, week)
     if len(group.rows) < FEWEST_PATIENTS:
         rows.loc[free, "reason_code"] = ReasonCode.TOO_FEW_PAIRS
         rows.loc[free, "reason"] = (
@@ -313,12 +331,9 @@ def _fill(
             "are needed"
         )
         return rows
-    confidence, strata = scores.settings.confidence, scores.table.strata
-    change = PatientMean.of([group], strata)
-    matched = scores.analysis == Analysis.TIME_MATCHED
-    own = scores.of_arm
-    level = scores.table.baseline_difference(scores.reference, own, (group.rows, week, matched))
-    strength = signal(PatientMean.of(level, strata), change)
+    confidence = scores.settings.confidence
+    change = scores.table.mean([group])
+    strength = scores.strength[week]
     modelled = scores.repeated is not None and scores.table.incomplete([arm])
     if modelled:
         assert scores.repeated is not None
@@ -369,14 +384,12 @@ def _fill(
 
 def _faint(strength: float, least: float) -> str:
     return (
-        f"the skin of this arm is {strength:.1f} standard errors away from the reference over "
-        f"both visits, {least:g} are required"
+        f"skin at both visits is {strength:.1f} standard errors away from the reference, "
+        f"{least:g} are required"
     )
 
 
-def _say_comparison(
-    rows: pd.DataFrame, free: np.ndarray, scores: _Scores, arm: str, week: float
-) -> None:
+def _say_comparison(rows: pd.DataFrame, scores: _Scores, arm: str, week: float) -> None:
     """Say why an arm is not compared with placebo, where it is not."""
     placebo = scores.placebo_arm
     code, reason = "", ""
@@ -390,14 +403,14 @@ def _say_comparison(
         code = ReasonCode.NOT_RANDOMISED
         reason = "patients were not randomised to the arms: a difference is no effect of the drug"
     else:
-        size = len(scores.table.decrease(placebo, week, scores.analysis).rows)
+        size = len(compared_groups(scores.table, [arm, placebo], week, scores.analysis)[1].rows)
         rows["placebo_pairs"] = size
         if size < FEWEST_PATIENTS:
             code = ReasonCode.TOO_FEW_PAIRS
-            reason = (
-                f"{placebo} has {size} patients with the samples asked at week {number(week)}; at "
-                f"least {FEWEST_PATIENTS} are needed"
-            )
+            who = f"{placebo} has {size} patients with the samples asked"
+            if scores.table.person is not None:
+                who = f"{size} patients have the samples asked of a lesion in each arm"
+            reason = f"{who} at week {number(week)}; at least {FEWEST_PATIENTS} are needed"
     rows["dni_reason_code"], rows["dni_reason"] = code, reason
 
 
@@ -413,7 +426,15 @@ def _compare_with_placebo(
     """Write the difference from placebo given the baseline, where the two can be compared."""
     if not here.any() or (rows["dni_reason"] != "").any():
         return
-    found = _difference(scores, group, arm, week)
+    found = compare_arms(
+        scores.table,
+        {arm: 1.0, scores.placebo_arm: -1.0},
+        week,
+        scores.divisor,
+        scores.settings.confidence,
+        scores.analysis,
+        scores.repeated,
+    )
     bounded = np.isfinite(found.lower[given])
     places = np.flatnonzero(here)
     for column, numbers in (
@@ -430,32 +451,6 @@ def _compare_with_placebo(
         rows.loc[places[bounded], "dni_reason"] = (
             f"exploratory: a group has fewer than {FEWEST_SOUND} people"
         )
-
-
-def _difference(scores: _Scores, group: Group, arm: str, week: float) -> Ratio:
-    """Decrease of an arm − that of placebo, on the scale of the index."""
-    table, placebo = scores.table, scores.placebo_arm
-    confidence, strata = scores.settings.confidence, table.strata
-    control = table.decrease(placebo, week, scores.analysis)
-    repeated = scores.repeated if table.incomplete([arm, placebo]) else None
-    if repeated is None:
-        both = [PatientMean.of([own], strata) for own in (group, control)]
-    else:
-        both = [repeated.decrease(own, week) for own in (arm, placebo)]
-    plain = both[0] - both[1]
-    if scores.analysis in (Analysis.UNADJUSTED, Analysis.TIME_MATCHED):
-        return scores.divisor.ratio(plain, confidence)
-    if repeated is None:
-        start = table.values[State.LESIONAL, BASELINE]
-        return baseline_adjusted(
-            (group, control),
-            (start[group.rows], start[control.rows]),
-            scores.divisor.mean,
-            confidence,
-            min(plain.smallest, scores.divisor.mean.smallest),
-        )
-    adjusted = repeated.difference(arm, placebo, week)
-    return scores.divisor.ratio(adjusted, confidence, independent=True)
 
 
 # ---------------------------------------------------------------- multiplicity
@@ -512,84 +507,6 @@ def plan_of(table: pd.DataFrame, settings: IndexSettings) -> pd.DataFrame:
     return pd.DataFrame({"step": steps, "adjusted_p_value": adjusted}, index=keyed.index)
 
 
-# ---------------------------------------------------------------- analysis of covariance
-
-
-def baseline_adjusted(
-    arms: tuple[Group, Group],
-    baselines: tuple[np.ndarray, np.ndarray],
-    divisor: PatientMean,
-    confidence: float,
-    smallest: int = 0,
-) -> Ratio:
-    """Compare two arms by analysis of covariance and divide by the disease effect.
-
-    The model is LS_t = mean of the arm + β LS_0 + residual, with a variance of the residual in each
-    arm: patients who start higher by chance fall further, and the difference between the arms is
-    freed of it. A drug that helps some patients and not others spreads them more than placebo does,
-    and one variance for both arms would be wrong by as much as the arms differ in size. The degrees
-    of freedom are those of Welch and Satterthwaite. Given LS_0 the difference is independent of the
-    disease effect, so that Fieller's interval needs no covariance.
-
-    Parameters
-    ----------
-    arms, baselines
-        Decreases LS_0 − LS_t of the drug arm and of placebo, and LS_0 of the same patients.
-    divisor
-        The disease effect.
-    confidence
-        Of the interval.
-    smallest
-        Patients in the smallest group, to be written into the result.
-
-    References
-    ----------
-    Vickers A J, Altman D G (2001). BMJ 323:1123-1124.
-    Welch B L (1947). Biometrika 34:28-35. Satterthwaite F E (1946). Biometrics Bulletin 2:110-114.
-    """
-    changes = [group.values for group in arms]
-    y, x = ([v - v.mean(axis=0) for v in values] for values in (changes, baselines))
-    own = np.stack([(v**2).sum(axis=0) for v in x])
-    squares = own.sum(axis=0)
-    varies = squares > 1e-20 * np.maximum((np.concatenate(baselines) ** 2).sum(axis=0), 1e-300)
-    safe = np.where(varies, squares, 1.0)
-    products = sum((u * v).sum(axis=0) for u, v in zip(x, y, strict=True))
-    slope = np.where(varies, products / safe, 0.0)
-    apart = np.where(varies, baselines[0].mean(axis=0) - baselines[1].mean(axis=0), 0.0)
-    value = changes[0].mean(axis=0) - changes[1].mean(axis=0) - slope * apart
-    leverage = np.where(varies, own / safe, 0.0)
-    left = np.stack([((v - slope * u) ** 2).sum(axis=0) for u, v in zip(x, y, strict=True)])
-    sizes = np.array([[len(change)] for change in changes], dtype=float)
-    noise = residual_variances(left, sizes, leverage)
-    parts = noise * (1 / sizes + leverage * apart**2 / safe)
-    variance = parts.sum(axis=0)
-    squared = (parts**2 / (sizes - 1 - leverage)).sum(axis=0)
-    freedom = np.full(len(value), sizes.sum() - 3)
-    np.divide(variance**2, squared, out=freedom, where=squared > 0)
-    away = np.full(len(value), np.inf)
-    np.divide(np.abs(value), np.sqrt(variance), out=away, where=variance > 0)
-    away[value == 0] = 0.0
-    covariance = variance, divisor.variance, np.zeros(len(value))
-    lower, upper = fieller_interval(value, divisor.value, covariance, freedom, confidence)
-    ratio = value / divisor.value
-    error = np.sqrt(variance + ratio**2 * divisor.variance) / np.abs(divisor.value)
-    return Ratio(ratio, lower, upper, error, 2 * stats.t.sf(away, freedom), freedom, smallest)
-
-
-def residual_variances(left: np.ndarray, sizes: np.ndarray, leverage: np.ndarray) -> np.ndarray:
-    """Estimate the residual variance of each arm around one slope, without bias.
-
-    A slope that both arms share moves the residuals of either arm by the noise of the other one, so
-    the expected sums of squares are two equations in the two variances: σ_a² (n_a − 1 − 2 h_a +
-    h_a²) + σ_b² h_a h_b, with h_a (`leverage`) the share of arm a in the sum of squares of LS_0 and
-    `left` the sums of squares of the residuals, shape (2, names).
-    """
-    own = sizes - 1 - 2 * leverage + leverage**2
-    both = leverage.prod(axis=0)
-    found = own[::-1] * left - both * left[::-1]
-    return np.maximum(found / (own.prod(axis=0) - both**2), 0.0)
-
-
 # ---------------------------------------------------------------- label swap
 
 #: One or two sets against their direction may be this cohort's biology.
@@ -627,7 +544,7 @@ def label_swap(
     if not mean or not chosen.any():
         return ""
     scale, levels = np.abs(matrix).max(axis=0), [Level.SET] * matrix.shape[1]
-    judged = judge_denominator(mean, table.strata, levels, reference, scale, confidence)
+    judged = judge_denominator(mean, table, levels, reference, scale, confidence)
     codes = judged.code
     against = codes.count(ReasonCode.DIRECTION_CONTRADICTED)
     sound = int((judged.lower > 1e-9 * scale).sum())

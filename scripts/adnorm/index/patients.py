@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
+from adnorm.index.means import spread_over_lesions
 from adnorm.study.comparisons import BASELINE
 from adnorm.study.vocabulary import DerivedScore, State, Status
 
@@ -24,12 +25,14 @@ KEYS = ["patient", "arm", "week", "state"]
 def patient_scores(values: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
     """List the scores (observations, names) that trajectories of patients are drawn from.
 
-    patient, arm, week, state, name, score; names without a score are left out.
+    patient, arm, week, state, name, score, and lesion where the observations have it; names without
+    a score are left out.
     """
+    keys = [*KEYS, *(["lesion"] if "lesion" in observations else [])]
     wide = pd.concat(
-        [observations[KEYS].reset_index(drop=True), values.reset_index(drop=True)], axis=1
+        [observations[keys].reset_index(drop=True), values.reset_index(drop=True)], axis=1
     )
-    table = wide.melt(KEYS, var_name="name", value_name="score").dropna(subset="score")
+    table = wide.melt(keys, var_name="name", value_name="score").dropna(subset="score")
     return table.sort_values(["patient", "week", "state", "name"], ignore_index=True)
 
 
@@ -263,20 +266,22 @@ def trajectories(
     by reference, patient, week and name.
     """
     divisors = _divisors(denominators)
+    if "lesion" in scores:
+        # Each lesion has a response of its own.
+        _, scores = spread_over_lesions(scores.fillna({"lesion": ""}))
     lesional = scores[scores["state"] == State.LESIONAL]
     visits = lesional.loc[lesional["week"] > BASELINE, ["patient", "arm", "week"]]
-    visits = visits.drop_duplicates().sort_values(["patient", "week"], ignore_index=True)
+    visits = visits.drop_duplicates().sort_values(["patient", "arm", "week"], ignore_index=True)
     if visits.empty or not divisors:
         return pd.DataFrame(columns=COLUMNS)
-    wide = lesional.pivot(index=["patient", "week"], columns="name", values="score")
-    later = wide.reindex(pd.MultiIndex.from_frame(visits[["patient", "week"]]))
-    start = wide.reindex([(patient, BASELINE) for patient in visits["patient"]])
+    keys = ["patient", "arm", "week"]
+    wide = lesional.pivot(index=keys, columns="name", values="score")
+    later = wide.reindex(pd.MultiIndex.from_frame(visits[keys]))
+    start = wide.reindex(pd.MultiIndex.from_frame(visits[keys].assign(week=BASELINE)))
     decreases = pd.DataFrame(start.to_numpy() - later.to_numpy(), columns=wide.columns)
     usable = {divisor.name for divisor in divisors if np.isfinite(divisor.denominator)}
     courses = dict(_all_courses(visits, decreases[[n for n in decreases if n in usable]]))
-    facts: dict[str, np.ndarray | str] = {
-        c: visits[c].to_numpy() for c in ("patient", "arm", "week")
-    }
+    facts: dict[str, np.ndarray | str] = {key: visits[key].to_numpy() for key in keys}
     frames = []
     for divisor in divisors:
         rows = facts | {"reference": divisor.reference, "name": divisor.name}
@@ -297,7 +302,7 @@ def trajectories(
     text = ["pattern", "not_known", "method", "reason"]
     table[text] = table[text].fillna("")
     keys = ["reference", "patient", "week", "name"]
-    return table.sort_values(keys, kind="stable", ignore_index=True)[COLUMNS]
+    return table.sort_values([*keys, "arm"], kind="stable", ignore_index=True)[COLUMNS]
 
 
 class _Course(NamedTuple):
@@ -315,7 +320,8 @@ def _all_courses(visits: pd.DataFrame, decreases: pd.DataFrame) -> Iterator[tupl
     """Fit all scores; those that are known of the same visits share the algebra."""
     values = decreases.to_numpy(dtype=float)
     known = np.isfinite(values)
-    facts = [visits[column].to_numpy() for column in ("patient", "arm", "week")]
+    own = visits["patient"].astype(str) + "\t" + visits["arm"].astype(str)
+    facts = [own.to_numpy(), visits["arm"].to_numpy(), visits["week"].to_numpy()]
     same: dict[bytes, list[int]] = {}
     for column in range(values.shape[1]):
         same.setdefault(known[:, column].tobytes(), []).append(column)
@@ -466,7 +472,7 @@ def _why_no_model(visits: pd.DataFrame, decrease: np.ndarray) -> str:
         return ""
     if np.nanmax(decrease) == np.nanmin(decrease):
         return "not known: the score is the same in all samples"
-    if visits.groupby("patient").size().max() < 2:
+    if visits.groupby(["patient", "arm"]).size().max() < 2:
         return "not known: one visit after baseline cannot tell response from noise of a biopsy"
     return "not known: too few patients and visits to tell response from noise of a biopsy"
 
@@ -489,7 +495,7 @@ def _with_patterns(table: pd.DataFrame) -> pd.DataFrame:
     parts = table[table["name"].isin(list(PARTS)) & table["response"].notna()]
     columns = ["prob_above_three_quarters", "upper"]
     words = parts.assign(word=[_word(*row) for row in parts[columns].to_numpy(dtype=float)])
-    keys = ["reference", "patient", "week"]
+    keys = ["reference", "patient", "arm", "week"]
     patterns = {
         key: describe(dict(zip(rows["name"], rows["word"], strict=True)))
         for key, rows in words.groupby(keys, sort=True)

@@ -115,7 +115,6 @@ def index_tables(data: IndexInput) -> IndexTables:
     same_batch, lacking = batch_adjusted_scores(data.values, data.observations, data.batches)
     if data.batches is not None and lacking:
         progress(f"no batch-adjusted index: {lacking}")
-    later = set(data.observations.loc[data.observations["week"] > BASELINE, "state"])
     primaries, effects, frames = [], [], []
     for reference in data.references:
         primary, effect = index_and_denominators(
@@ -143,7 +142,7 @@ def index_tables(data: IndexInput) -> IndexTables:
                 data.index(reference, a) for a in (Analysis.OBSERVED_PAIRS, Analysis.COMPLETERS)
             ]
             frames.append(_delta_adjusted(primary[modelled], data))
-        if reference == State.NONLESIONAL and {State.LESIONAL, State.NONLESIONAL} <= later:
+        if reference == State.NONLESIONAL:
             matched = data.index(reference, Analysis.TIME_MATCHED)
             frames.append(matched[matched["pairs"] > 0])
         if adjusted is None:
@@ -195,7 +194,7 @@ def _delta_adjusted(modelled: pd.DataFrame, data: IndexInput) -> pd.DataFrame:
     """Take patients who missed a visit to be worse than the model says, in drug arms only.
 
     The share of the patients who missed it times delta is taken off NI and dNI, and off the ends
-    of their intervals.
+    of their intervals. Where nobody missed a visit there is no row.
     """
     delta = data.settings.delta
     share = (modelled["lost"] / (modelled["lost"] + modelled["pairs"])).astype(float)
@@ -209,7 +208,7 @@ def _delta_adjusted(modelled: pd.DataFrame, data: IndexInput) -> pd.DataFrame:
         p_value=np.nan,
         analysis=Analysis.DELTA_ADJUSTED,
         reason=why + f"; they are taken to be {delta:g} of the disease effect worse",
-    )[modelled["ni"].notna() & drug]
+    )[modelled["ni"].notna() & drug & (share > 0)]
 
 
 # ---------------------------------------------------------------- composition
@@ -280,12 +279,9 @@ def with_composition_genes(data: IndexInput, axes: list[DiseaseAxis]) -> pd.Data
     for axis in axes:
         alone = alone.with_axis(axis)
     why = "exploratory: genes that tell cell composition are on the axis"
-    return pd.concat(
-        [
-            exploratory(alone.index(reference, Analysis.WITH_COMPOSITION_GENES), why)
-            for reference in alone.references
-        ],
-        ignore_index=True,
+    return stack(
+        exploratory(alone.index(reference, Analysis.WITH_COMPOSITION_GENES), why)
+        for reference in alone.references
     )
 
 

@@ -43,6 +43,7 @@ from adnorm.onboarding.treatments import (
 from adnorm.onboarding.visits import propose_week
 from adnorm.study import decimals
 from adnorm.study.cohort import NO_TREATMENT, OF_PATIENT, ColumnMapping
+from adnorm.study.comparisons import BASELINE
 from adnorm.study.mapping import Rule
 from adnorm.study.raw_fields import reads_whole
 from adnorm.study.samples import RANGES
@@ -148,8 +149,27 @@ def propose(draft: CohortDraft, identity: str | None = None) -> Proposal:
     elif len(treatments) > 1 or dose is not None:
         remark = "several arms without placebo; true where patients came into them at random"
         facts.append(Fact("randomised", False, remark, CONFIRM))
+    if _lesions_differ(raw, patient, state, treatment, week):
+        remark = "lesions of one patient have different treatments"
+        facts.append(Fact("within_patient", True, remark, CONFIRM))
     facts.append(Fact("status", "unverified"))
     return Proposal(draft, facts, source, treatments, columns, exclude, doubtful)
+
+
+def _lesions_differ(
+    raw: pd.DataFrame, patient: Column, state: Column, treatment: Column, week: Column
+) -> bool:
+    """Whether lesions of most patients have several treatments at one later visit."""
+    sheet = pd.DataFrame(index=raw.index)
+    columns = {"patient": patient, "state": state, "treatment": treatment, "week": week}
+    for name, column in columns.items():
+        known = column.canonical(raw)
+        # A drug that nobody has named yet, and a number that stays as it is, are in the raw value.
+        sheet[name] = known.where(known.notna(), filled(raw, column.keys)) if column.keys else known
+    weeks = pd.to_numeric(sheet["week"], errors="coerce")
+    later = sheet[(sheet["state"] == State.LESIONAL) & (weeks > BASELINE)]
+    arms = later.groupby(["patient", "week"])["treatment"].nunique()
+    return len(arms) > 0 and bool((arms > 1).mean() > 0.5)
 
 
 def _diseases(draft: CohortDraft) -> tuple[Fact, list[tuple[str, list[str], str, int]]]:

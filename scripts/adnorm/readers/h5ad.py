@@ -72,7 +72,7 @@ def read_obs(path: Path | str) -> pd.DataFrame:
 
 def refuse_cells(samples: pd.DataFrame, where: str) -> None:
     """Stop when a biopsy (patient, state, week) has more rows than anyone sequences libraries."""
-    rows = samples.groupby(["patient", "state", "week"]).size()
+    rows = samples.groupby(["patient", "state", "week", "arm"]).size()
     if rows.median() > MOST_ROWS_OF_A_BIOPSY:
         raise AdnormError(
             f"{where}: {counted(len(samples), 'row')} for "

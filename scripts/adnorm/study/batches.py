@@ -216,30 +216,30 @@ def judge_batches(samples: pd.DataFrame, comparisons: Sequence[Comparison]) -> p
     combined, codes = combine_biopsies(samples)
     shares = batch_shares(samples, codes)
     supported = [c for c in comparisons if c.supported] if shares is not None else []
-    told = {} if shares is None else _told(combined, shares.to_numpy(), supported)
+    separable = {} if shares is None else _separable(combined, shares.to_numpy(), supported)
     rows = []
     for comparison in comparisons:
         verdict, reason = "", ""
         if shares is not None and comparison.supported:
-            verdict, reason = _judge(combined, shares, comparison, told[comparison.name])
+            verdict, reason = _judge(combined, shares, comparison, separable[comparison.name])
         rows.append((comparison.name, verdict, reason))
     return pd.DataFrame(rows, columns=JUDGEMENT_COLUMNS)
 
 
 def _judge(
-    combined: pd.DataFrame, shares: pd.DataFrame, comparison: Comparison, told: bool
+    combined: pd.DataFrame, shares: pd.DataFrame, comparison: Comparison, separable: bool
 ) -> tuple[str, str]:
     entering = shares.to_numpy().T @ own_weights(combined, comparison)
     share = float(np.abs(entering).sum() / 2)
     # A comparison that no batch enters is estimated by its own weights, whatever the model.
-    if share > _ROUNDING and not told:
+    if share > _ROUNDING and not separable:
         return BatchVerdict.ALIASED.value, aliased_reason(combined, shares, comparison)
-    said = f"{share:.0%} of a difference between batches enters it"
+    reason = f"{share:.0%} of a difference between batches enters it"
     partly = share > SMALL_SHARE
-    return (BatchVerdict.PARTLY_CONFOUNDED if partly else BatchVerdict.BALANCED).value, said
+    return (BatchVerdict.PARTLY_CONFOUNDED if partly else BatchVerdict.BALANCED).value, reason
 
 
-def _told(
+def _separable(
     combined: pd.DataFrame, shares: np.ndarray, comparisons: Sequence[Comparison]
 ) -> dict[str, bool]:
     """Whether each comparison can be estimated with batches in its model."""
@@ -374,13 +374,13 @@ def estimate_batches(
     own, left = residual(shares), residual(values)
     squares = own.T @ own
     values_of, vectors = np.linalg.eigh(squares)
-    told = values_of > _ROUNDING * len(groups)
+    known = values_of > _ROUNDING * len(groups)
     # Directions that the model cannot tell stay 0, also where a penalty would allow any.
-    inverse = vectors[:, told] / (values_of[told] + penalty) @ vectors[:, told].T
+    inverse = vectors[:, known] / (values_of[known] + penalty) @ vectors[:, known].T
     weights = inverse @ own.T
     effects = weights @ left
     rest = left - own @ effects
-    identified = int(told.sum())
+    identified = int(known.sum())
     freedom = len(groups) - (int(blocks.max()) + 1) - basis.shape[1]
     freedom -= 0 if penalty else identified
     squared = (rest**2).sum(axis=0) + penalty * (effects**2).sum(axis=0)

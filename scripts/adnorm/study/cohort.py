@@ -354,6 +354,13 @@ class CohortFile(Section):
         "arm, no without; in a cohort with one arm it plays no part",
         examples=[False],
     )
+    within_patient: bool = Field(
+        default=False,
+        description="Whether lesions of one patient are in several arms, such as drug on one "
+        "and vehicle on another: they are then compared within the patient. Non-lesional skin, "
+        "and a lesion before treatment whose treatment is of_patient, serve all arms",
+        examples=[True],
+    )
     status: Literal["verified", "unverified"] = Field(
         default="unverified",
         description="verified once a run against the real series has confirmed this file",
@@ -451,6 +458,7 @@ class MeasuredCohort(Section):
     reference: ReferenceState | None
     placebo_arm: str | None
     randomised: bool | None
+    within_patient: bool = False
     source: SourceFiles
     treatments: dict[str, Treatment]
     samples: SampleMappings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -134,6 +134,8 @@ class _Sheet:
         columns = ["patient", "arm", "state"]
         frame = samples[columns].astype(str).assign(week=samples["week"].to_numpy(dtype=float))
         self.frame, self.minimum = frame, minimum
+        #: Whether lesions of one patient are in several arms.
+        self.within = "lesion" in samples
         self.who: dict[DesignGroup, set[str]] = {}
         for row in frame.to_dict("records"):
             self.who.setdefault((row["arm"], row["state"], row["week"]), set()).add(row["patient"])
@@ -143,9 +145,22 @@ class _Sheet:
             for arm, group in doses.groupby("arm")
         }
 
+    def group(self, arm: str, state: str, week: float) -> DesignGroup:
+        """Name the group of an arm: its own, or that of skin that serves all arms."""
+        shared = (Arm.ALL.value, state, week)
+        return (
+            shared
+            if (arm, state, week) not in self.who and shared in self.who
+            else (arm, state, week)
+        )
+
+    def having(self, *groups: DesignGroup) -> set[str]:
+        """Patients who have samples in every group."""
+        return set.intersection(*(self.who.get(group, set()) for group in groups))
+
     def patients(self, *groups: DesignGroup) -> int:
         """Count those who have samples in every group."""
-        return len(set.intersection(*(self.who.get(group, set()) for group in groups)))
+        return len(self.having(*groups))
 
     def states(self) -> set[str]:
         """States of skin that were sampled at baseline."""
@@ -153,8 +168,8 @@ class _Sheet:
 
     @property
     def arms(self) -> list[str]:
-        """Arms of patients, by treatment and rising dose."""
-        arms = {arm for arm, _, _ in self.who} - {Arm.HEALTHY}
+        """Arms of patients, or of their lesions, by treatment and rising dose."""
+        arms = {arm for arm, _, _ in self.who} - {Arm.HEALTHY, Arm.ALL}
         return sorted(
             arms, key=lambda arm: (self.doses[arm][0], np.nan_to_num(self.doses[arm][1]), arm)
         )
@@ -162,7 +177,11 @@ class _Sheet:
     def weeks(self, state: str, arm: str | None = None) -> list[float]:
         """Visits after baseline at which an arm (or any arm) has samples of a state."""
         return sorted(
-            {w for a, s, w in self.who if s == state and w > BASELINE and arm in (None, a)}
+            {
+                w
+                for a, s, w in self.who
+                if s == state and w > BASELINE and (arm in (None, a) or a == Arm.ALL)
+            }
         )
 
 
@@ -202,28 +221,39 @@ def _disease(sheet: _Sheet) -> Iterator[Comparison]:
     if missing:
         yield _comparison(name, kind, f"no {' and no '.join(missing)} samples at baseline")
     else:
-        both = {
-            arm: sheet.patients((arm, LESIONAL, BASELINE), (arm, NONLESIONAL, BASELINE))
+        sides = [
+            (sheet.group(arm, LESIONAL, BASELINE), sheet.group(arm, NONLESIONAL, BASELINE))
             for arm in sheet.arms
-        }
-        total = sum(both.values())
+        ]
+        both = {pair: sheet.having(*pair) for pair in sides}
+        total = sum(map(len, both.values()))
         # Weighted by pairs, so that with complete data it is the mean over all patients.
-        terms = {
-            (arm, state, BASELINE): sign * count / total
-            for arm, count in both.items()
-            for state, sign in ((LESIONAL, 1), (NONLESIONAL, -1))
-            if count
-        }
-        yield _paired(sheet, name, kind, terms, "patients with both at baseline", total)
+        terms = _sum(
+            {group: sign * len(people) / total}
+            for pair, people in both.items()
+            for group, sign in zip(pair, (1, -1), strict=True)
+            if people
+        )
+        people = len(set().union(*both.values()))
+        yield _paired(sheet, name, kind, terms, "patients with both at baseline", people)
     for arm in sheet.arms:
         for week in sheet.weeks(NONLESIONAL, arm):
-            terms = {(arm, LESIONAL, week): 1.0, (arm, NONLESIONAL, week): -1.0}
+            terms = {(arm, LESIONAL, week): 1.0, sheet.group(arm, NONLESIONAL, week): -1.0}
             what = f"patients with both at week {number(week)}"
             yield _paired(sheet, f"{kind}:{arm}@{number(week)}", kind, terms, what)
 
 
-def _change(arm: str, week: float) -> dict[DesignGroup, float]:
-    return {(arm, LESIONAL, week): 1.0, (arm, LESIONAL, BASELINE): -1.0}
+def _sum(parts: Iterable[dict[DesignGroup, float]]) -> dict[DesignGroup, float]:
+    """Add up weights of groups; a group that cancels out is gone."""
+    total: dict[DesignGroup, float] = {}
+    for part in parts:
+        for group, weight in part.items():
+            total[group] = total.get(group, 0.0) + weight
+    return {group: weight for group, weight in total.items() if weight}
+
+
+def _change(sheet: _Sheet, arm: str, week: float) -> dict[DesignGroup, float]:
+    return {(arm, LESIONAL, week): 1.0, sheet.group(arm, LESIONAL, BASELINE): -1.0}
 
 
 def _changes(sheet: _Sheet) -> Iterator[Comparison]:
@@ -236,24 +266,28 @@ def _changes(sheet: _Sheet) -> Iterator[Comparison]:
         for week in sheet.weeks(LESIONAL, arm):
             when = number(week)
             what = f"patients with lesional samples at baseline and week {when}"
-            yield _paired(sheet, f"{change}:{arm}@{when}", change, _change(arm, week), what)
+            yield _paired(sheet, f"{change}:{arm}@{when}", change, _change(sheet, arm, week), what)
             name = f"{residual}:{arm}@{when}"
             if NONLESIONAL not in sheet.states():
                 yield _comparison(name, residual, "no nonlesional samples at baseline")
                 continue
-            terms = {(arm, LESIONAL, week): 1.0, (arm, NONLESIONAL, BASELINE): -1.0}
+            start = sheet.group(arm, NONLESIONAL, BASELINE)
+            terms = {(arm, LESIONAL, week): 1.0, start: -1.0}
             what = f"patients with lesional at week {when} and nonlesional at baseline"
             yield _paired(sheet, name, residual, terms, what)
 
 
 def _difference(sheet: _Sheet, first: str, second: str, week: float) -> Comparison:
     name, kind = f"change:{first}-{second}@{number(week)}", ComparisonKind.CHANGE_DIFFERENCE
-    plus, minus = _change(first, week), _change(second, week)
+    plus, minus = _change(sheet, first, week), _change(sheet, second, week)
+    terms = _sum([plus, {group: -weight for group, weight in minus.items()}])
+    if sheet.within:
+        what = f"patients with lesions in both arms at baseline and week {number(week)}"
+        return _paired(sheet, name, kind, terms, what, sheet.patients(*plus, *minus))
     ours, others = sheet.patients(*plus), sheet.patients(*minus)
     if min(ours, others) < sheet.minimum:
         reason = f"{ours} pairs against {others}; at least {sheet.minimum} in each arm are asked"
         return _comparison(name, kind, reason, ours + others)
-    terms = plus | {group: -weight for group, weight in minus.items()}
     reason = f"{ours} pairs of {first} against {others} of {second}"
     return _comparison(name, kind, reason, ours + others, terms)
 
@@ -303,13 +337,14 @@ def _against_healthy(sheet: _Sheet) -> Iterator[Comparison]:
         (NONLESIONAL, ComparisonKind.NONLESIONAL_HEALTHY),
     ):
         name = f"{kind}@{number(BASELINE)}"
-        counts = {arm: sheet.patients((arm, state, BASELINE)) for arm in sheet.arms}
+        groups = [sheet.group(arm, state, BASELINE) for arm in sheet.arms]
+        counts = {own: sheet.patients(own) for own in groups}
         total = sum(counts.values())
         if not healthy or not total:
             lacking = state if healthy else HEALTHY
             yield _comparison(name, kind, f"no {lacking} samples at baseline")
             continue
-        terms = {(arm, state, BASELINE): n / total for arm, n in counts.items() if n}
+        terms = {own: n / total for own, n in counts.items() if n}
         yield compared(name, kind, terms, total, state)
     kind = ComparisonKind.RESIDUAL_HEALTHY
     for arm in sheet.arms if healthy else []:
@@ -325,8 +360,9 @@ def _against_healthy(sheet: _Sheet) -> Iterator[Comparison]:
 def combine_biopsies(samples: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """Find the biopsies that paired statistics count as one: same patient, state and visit.
 
-    Two biopsies of one patient are not two patients. Log2 values and scores of such biopsies are
-    averaged (`average_rows`), counts are summed (`sum_rows`) before any comparison.
+    Lesions of one patient that are in different arms stay apart. Two biopsies of one patient are
+    not two patients. Log2 values and scores of such biopsies are averaged (`average_rows`), counts
+    are summed (`sum_rows`) before any comparison.
 
     Parameters
     ----------
@@ -336,7 +372,8 @@ def combine_biopsies(samples: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     Returns
     -------
     combined : DataFrame
-        Columns patient, state, week, arm, biopsies; one row per patient, state and visit, sorted.
+        Columns patient, state, week, biopsies, arm, and lesion where the sheet has it; one row per
+        patient, state and visit (and lesion), sorted.
     codes : ndarray of int, shape (samples,)
         The row of `combined` that each row of `samples` belongs to.
     """
@@ -345,13 +382,16 @@ def combine_biopsies(samples: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
             "patient": samples["patient"].astype(str).to_numpy(),
             "state": samples["state"].astype(str).to_numpy(),
             "week": samples["week"].to_numpy(dtype=float),
+            "arm": samples["arm"].astype(str).to_numpy(),
         }
     )
-    groups = keys.groupby(["patient", "state", "week"], sort=True)
+    groups = keys.groupby(list(keys), sort=True)
     codes = groups.ngroup().to_numpy()
     combined = groups.size().rename("biopsies").reset_index()
-    first = pd.Series(np.arange(len(codes))).groupby(codes).first().to_numpy()
-    combined["arm"] = samples["arm"].astype(str).to_numpy()[first]
+    combined = combined[["patient", "state", "week", "biopsies", "arm"]]
+    if "lesion" in samples:
+        first = np.unique(codes, return_index=True)[1]
+        combined["lesion"] = samples["lesion"].fillna("").astype(str).to_numpy()[first]
     return combined, codes
 
 

@@ -810,14 +810,14 @@ def set_losses(
     whose
         What to call the sets.
     """
-    asked = frozenset().union(*sets.values())
-    absent = sorted(asked - genes)
+    wanted = frozenset().union(*sets.values())
+    absent = sorted(wanted - genes)
     empty = [name for name, symbols in sets.items() if len(symbols & genes) < FEWEST_GENES]
     losses = [
         Loss(
             f"genes that the {whose} ask for are not in the table",
             len(absent),
-            len(asked),
+            len(wanted),
             listing(absent, _SHOWN),
             "the sets with the fewest genes are in the table of coverage",
             _MANY_GENES,

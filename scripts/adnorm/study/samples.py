@@ -55,9 +55,10 @@ def build_sample_sheet(
     Returns
     -------
     samples : DataFrame
-        Columns sample, patient, state, treatment, drug_class, dose_mg, arm, week, the optional
-        clinical columns that the cohort file maps, and every raw key prefixed ``geo_``; sorted by
-        arm, patient, week, state and sample.
+        Columns sample, patient, state, treatment, drug_class, dose_mg, arm, week, lesion (only
+        where lesions of one patient are in several arms; empty for skin that serves all of them),
+        the optional clinical columns that the cohort file maps, and every raw key prefixed
+        ``geo_``; sorted by arm, patient, week, state and sample.
     excluded : DataFrame
         Columns sample, reason.
 
@@ -88,11 +89,19 @@ def build_sample_sheet(
     if "week" not in unmapped:
         _check_early_visits(sheet, kept, cohort, problems)
     problems.stop()
+    if "dose_mg" not in sheet:
+        sheet["dose_mg"] = float("nan")
+    _check_health(sheet, problems)
     if cohort.stand_ins:
         # Arms and visits of columns that are not the file's own would be false.
         sheet = _anybody(sheet)
-    _assign_arms(sheet, cohort, problems)
+    if cohort.within_patient and not cohort.stand_ins:
+        _assign_arms_of_lesions(sheet, problems)
+    else:
+        _assign_arms_of_patients(sheet, problems)
     problems.stop()
+    classes = {name: treatment.drug_class for name, treatment in cohort.treatments.items()}
+    sheet["drug_class"] = sheet["treatment"].map(classes).fillna(NO_TREATMENT)
     if not cohort.stand_ins:
         _check_visits(sheet, kept, cohort, problems)
     problems.stop()
@@ -213,10 +222,18 @@ def _advise_on_nobody(raw: pd.DataFrame, mapping: ColumnMapping) -> str:
     return f"If each is a person of its own, write `{line}`" if line else "Give each an id"
 
 
-def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems) -> None:
+def _check_health(sheet: pd.DataFrame, problems: Problems) -> None:
+    """Nobody is healthy and a patient."""
+    for patient, rows in sheet.groupby("patient", sort=True):
+        if State.HEALTHY in set(rows["state"]) and rows["state"].nunique() > 1:
+            problems.add(
+                f"patient '{patient}' has healthy and diseased samples ({listing(rows.index, 6)}); "
+                f"one of the two states is wrong, or two people share an id"
+            )
+
+
+def _assign_arms_of_patients(sheet: pd.DataFrame, problems: Problems) -> None:
     """Give every sample its patient's arm; the arm of a patient is one treatment at one dose."""
-    if "dose_mg" not in sheet:
-        sheet["dose_mg"] = float("nan")
     healthy = sheet["state"] == State.HEALTHY
     several: dict[tuple[str, ...], list[str]] = {}
     for patient, rows in sheet.groupby("patient", sort=True):
@@ -240,17 +257,14 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
             dose = known_arms["dose_mg"].dropna()
             sheet.loc[rows.index, "treatment"] = treatment
             sheet.loc[rows.index, "dose_mg"] = dose.iloc[0] if len(dose) else float("nan")
-        if State.HEALTHY in set(rows["state"]) and rows["state"].nunique() > 1:
-            problems.add(
-                f"patient '{patient}' has healthy and diseased samples ({listing(rows.index, 6)}); "
-                f"one of the two states is wrong, or two people share an id"
-            )
     for arms, people in several.items():
         names = sheet.index[sheet["patient"].isin(people)]
         problems.add(
             f"{_who(people, 'is', 'are')} in several arms: {listing(arms)} (samples "
             f"{listing(names, 6)}). An arm belongs to a patient: map what baseline "
-            f"samples say (such as 'none') to `{OF_PATIENT}`, or split the patient id"
+            f"samples say (such as 'none') to `{OF_PATIENT}`, or split the patient id. Where "
+            "lesions of one patient were treated differently, write `within_patient: true` into "
+            "the cohort file"
         )
     sheet["arm"] = [
         _arm_name(treatment, dose, is_healthy)
@@ -258,8 +272,45 @@ def _assign_arms(sheet: pd.DataFrame, cohort: MeasuredCohort, problems: Problems
             sheet["treatment"], sheet["dose_mg"], healthy, strict=True
         )
     ]
-    classes = {name: treatment.drug_class for name, treatment in cohort.treatments.items()}
-    sheet["drug_class"] = sheet["treatment"].map(classes).fillna(NO_TREATMENT)
+
+
+def _assign_arms_of_lesions(sheet: pd.DataFrame, problems: Problems) -> None:
+    """Give every lesion the arm of its treatment; other skin of the patient serves all arms.
+
+    A lesion before treatment that no treatment is said of is compared with all of the patient's
+    later ones. The column lesion holds patient and arm, and is empty for what serves all arms.
+    """
+    lesional, healthy = (sheet["state"] == state for state in (State.LESIONAL, State.HEALTHY))
+    untold = sheet["treatment"].isin([OF_PATIENT, NO_TREATMENT])
+    late = sheet.index[lesional & untold & (sheet["week"] > BASELINE)]
+    if len(late):
+        problems.add(
+            f"samples: treatment: {len(late)} lesions after baseline have no treatment "
+            f"({listing(late, 6)}); with `within_patient: true` the arm is that of the lesion: map "
+            "what each of them was treated with, or exclude them"
+        )
+    told = lesional & ~untold
+    shared = ~told & ~healthy
+    sheet.loc[shared | healthy, "treatment"] = NO_TREATMENT
+    sheet.loc[shared | healthy, "dose_mg"] = float("nan")
+    rows = zip(sheet["treatment"], sheet["dose_mg"], healthy, shared, strict=True)
+    sheet["arm"] = [
+        Arm.ALL.value if all_arms else _arm_name(treatment, dose, is_healthy)
+        for treatment, dose, is_healthy, all_arms in rows
+    ]
+    sheet["lesion"] = (sheet["patient"] + ", " + sheet["arm"]).where(told, "")
+    arms = sheet[told].groupby("patient")["arm"].nunique()
+    if told.any() and not (arms > 1).any():
+        problems.add(
+            "within_patient: true, but no patient has lesions in several arms (arms: "
+            f"{listing(sorted(set(sheet.loc[told, 'arm'])))}); take the line out, or mend the "
+            "mappings of samples: patient and treatment"
+        )
+    elif not told.any():
+        problems.add(
+            "within_patient: true, but no lesion has a treatment; mend the mapping of samples: "
+            "treatment, or take the line out"
+        )
 
 
 def _who(people: Sequence[str], one: str, many: str) -> str:
@@ -282,7 +333,7 @@ def _arm_name(treatment: str, dose: float, healthy: bool) -> str:
 
 def _ordered(sheet: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
     first = ["patient", "state", "treatment", "drug_class", "dose_mg", "arm", "week"]
-    columns = [*first, *(c for c in OPTIONAL if c in sheet)]
+    columns = [*first, *(c for c in ("lesion", *OPTIONAL) if c in sheet)]
     kept_raw = raw.rename(columns=lambda name: f"geo_{name}")
     result = pd.concat([sheet[columns], kept_raw], axis=1)
     result.insert(0, "sample", result.index.astype(str))
@@ -368,7 +419,7 @@ def _check_visits(
             f"of this cohort: {listing(arms)}"
         )
     reference = cohort.reference
-    treated = [arm for arm in arms if arm != Arm.HEALTHY]
+    treated = [arm for arm in arms if arm not in (Arm.HEALTHY, Arm.ALL)]
     if cohort.randomised and len(treated) < 2:
         problems.add(
             f"randomised: true, but all patients are in one arm ({listing(treated)}), so there is "
@@ -391,8 +442,9 @@ def _check_visits(
             f"by state: {found}). Choose a state that exists, or `reference: null` for a cohort "
             f"without one"
         )
+    shared = (baseline["arm"] == Arm.ALL) & (baseline["state"] == State.LESIONAL)
     for arm, rows in sheet.groupby("arm", sort=True):
-        if not (rows["week"] == BASELINE).any():
+        if not (rows["week"] == BASELINE).any() and not shared.any():
             problems.add(
                 f"arm '{arm}' has samples at weeks {_weeks(rows['week'])} but none at baseline "
                 f"(week 0); check the mapping of samples: week"

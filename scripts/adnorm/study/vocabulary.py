@@ -315,6 +315,7 @@ class ReasonCode(StrEnum):
     LAST_NOT_ESTIMABLE = "LAST_NOT_ESTIMABLE"
     UNMATCHED_WINDOW = "UNMATCHED_WINDOW"
     NO_TRIAL = "NO_TRIAL"
+    SAME_PATIENTS = "SAME_PATIENTS"
 
 
 class Question(StrEnum):
