@@ -165,9 +165,20 @@ def test_a_trial_of_both_classes_is_not_said_to_be_confounded():
     )
     row = ask(both).query("question == 'difference'").iloc[0]
     assert (row["dni"], row["status"]) == (pytest.approx(0.2), "descriptive")
-    assert "gave both against one placebo arm" in row["reason"]
-    assert np.isnan(row["lower"]) and "no interval" in row["reason"]
-    assert "confounded" not in row["reason"]
+    assert row["reason"] == (
+        "descriptive: 'c' gave both against one placebo arm. One trial against one shows no "
+        "variation between trials: no interval, no p-value"
+    )
+    assert np.isnan(row["lower"])
+    # Beside a second trial there is an interval, of trials that are taken as independent.
+    row = (
+        ask(both, cohort("d", JAKI, [(20, 4, 0.6, 0.1)])).query("question == 'difference'").iloc[0]
+    )
+    assert row["lower"] < row["dni"] < row["upper"]
+    assert row["reason"] == (
+        "descriptive: 'c' gave both against one placebo arm, and they are taken as independent: "
+        "the interval is wider than need be"
+    )
 
 
 def test_several_trials_are_combined_by_random_effects():
@@ -272,6 +283,24 @@ def test_leave_one_out_is_the_meta_analysis_of_the_rest():
     assert rows.loc["t1", "cohorts"] == "t2;t3"
 
 
+def test_a_name_of_two_trials_is_left_with_one_and_has_no_leave_one_out():
+    trials = [cohort(f"t{i}", JAKI, [(1, 4, 0.2 * i, 0.1)]) for i in range(1, 4)]
+    for trial in trials[:2]:
+        second = trial.index.assign(name="th2", level="set")
+        object.__setattr__(trial, "index", pd.concat([trial.index, second], ignore_index=True))
+    table = ask(*trials)
+    means = table.query("question == 'class'").set_index("name")["trials"]
+    assert means.to_dict() == {"global": 3, "th2": 2}
+    rows = table.query("question == 'leave_one_out'")
+    assert list(zip(rows["name"], rows["left_out"], strict=True)) == [
+        ("global", "t1"),
+        ("global", "t2"),
+        ("global", "t3"),
+    ]
+    # What a trial itself brings is of one trial.
+    assert (table.loc[table["question"] == "trial", "trials"] == 1).all()
+
+
 def test_different_windows_are_refused_with_the_reason():
     table = ask(
         cohort("one", JAKI, [(100, 4, 0.5, 0.1)]), cohort("two", BIOLOGIC, [(300, 16, 0.9, 0.1)])
@@ -323,6 +352,21 @@ def test_highest_dose_and_nearest_visit_enter_whatever_they_say():
     assert row["dni"] == pytest.approx(0.1) and row["weeks"] == "12"
     outside = table[table["reason_code"] == "NO_WINDOW"].iloc[0]
     assert "week 6.5" in outside["reason"]
+
+
+@pytest.mark.parametrize(
+    ("visits", "entered"),
+    [
+        (range(1, 19), ["2", "4", "12", "16"]),
+        # Where the middle was not visited, the nearest; of two as near, the earlier.
+        ((1, 3, 5, 6, 11, 13, 15, 18), ["1", "5", "11", "15"]),
+    ],
+)
+def test_the_visit_nearest_to_the_middle_of_each_window_enters(visits, entered):
+    table = ask(cohort("one", JAKI, [(100, week, 0.5, 0.1) for week in visits]))
+    rows = table[table["question"] == "class"]
+    assert rows["window"].tolist() == ["weeks 1-3", "weeks 4-6", "weeks 8-14", "weeks 15-18"]
+    assert rows["weeks"].tolist() == entered
 
 
 def test_a_trial_without_placebo_is_refused():
@@ -394,15 +438,10 @@ def test_the_family_of_a_class(drug_class, expected):
 
 
 def test_windows_and_families():
-    assert [window_of(w) for w in (0.5, 2, 4, 7, 12, 16, 20)] == [
-        "",
-        "weeks 1-3",
-        "weeks 4-6",
-        "",
-        "weeks 8-14",
-        "weeks 15-18",
-        "",
-    ]
+    # Both ends belong to a window.
+    for week in np.arange(0, 20, 0.5):
+        for first, last in ((1, 3), (4, 6), (8, 14), (15, 18)):
+            assert (window_of(week) == f"weeks {first}-{last}") == (first <= week <= last)
     assert (
         drug_family("JAK1 inhibitor") == "JAK inhibitor"
         and drug_family("anti-IL-4Ra") == "biologic"
@@ -447,7 +486,13 @@ def test_published_table_with_faults_names_all_of_them(tmp_path):
 
 
 def write_cohort(folder, name, index, patients, samples):
-    facts = {"cohort": name, "disease": "atopic dermatitis", "simulated": True, "placebo_arm": ""}
+    facts = {
+        "cohort": name,
+        "disease": "atopic dermatitis",
+        "simulated": True,
+        "placebo_arm": "",
+        "randomised": True,
+    }
     (folder / "expression").mkdir(parents=True)
     ad.AnnData(np.zeros((1, 1)), uns={"adnorm": facts}).write_h5ad(
         folder / "expression" / "expression.h5ad"
@@ -466,7 +511,13 @@ def test_stage_writes_headers_for_cohorts_that_answer_nothing(repository, tmp_pa
     write_cohort(tmp_path / "a", "a", pd.DataFrame(columns=INDEX_COLUMNS), patients, samples)
     outputs = {name: tmp_path / f"{name}.tsv" for name in ("dose", "time", "classes")}
     published = repository / "config" / "published.tsv"
-    inputs = {"index": [tmp_path / "a" / "index" / "index.tsv"], "published": published}
+    lesional = tmp_path / "lesional_effects.tsv"
+    lesional.write_text("cohort\tshares\n", encoding="utf-8")
+    inputs = {
+        "index": [tmp_path / "a" / "index" / "index.tsv"],
+        "published": published,
+        "lesional_effects": lesional,
+    }
     build(inputs, outputs, IndexSettings(), 1)
     assert read_table(outputs["dose"]).empty and read_table(outputs["time"]).empty
     assert set(read_table(outputs["classes"])["status"]) == {"published_only"}
@@ -475,3 +526,31 @@ def test_stage_writes_headers_for_cohorts_that_answer_nothing(repository, tmp_pa
 def test_missing_expression_says_which_stage_to_run(tmp_path):
     with pytest.raises(AdnormError, match="run the stage expression again"):
         read_cohort(tmp_path)
+
+
+# ---------------------------------------------------------------- the same patients
+
+
+def test_cohorts_with_the_same_patients_are_one_trial_of_their_class():
+    big, small = (cohort(name, JAKI, [(100, 4, 0.5, 0.1)]) for name in ("big", "small"))
+    big.index["pairs"] = 12
+    trials = [big, small, cohort("own", JAKI, [(100, 4, 0.3, 0.1)])]
+    shares = {"big": {"small": "the series GSE1"}, "small": {"big": "the series GSE1"}}
+    table = class_table(trials, NOTHING, SETTINGS, shares)
+    rows = table[table["question"] == "trial"].set_index("cohorts")
+    assert rows.loc["small", "status"] == "NA" and np.isnan(rows.loc["small", "dni"])
+    assert rows.loc["small", "reason_code"] == "SAME_PATIENTS"
+    assert rows.loc["small", "reason"].endswith("in common is the series GSE1")
+    combined = table[table["question"] == "class"]
+    assert set(combined["trials"]) == {2} and combined["dni"].iloc[0] == pytest.approx(0.4)
+    # Without anything in common all three enter.
+    assert set(ask(*trials).query("question == 'class'")["trials"]) == {3}
+
+
+def test_cohorts_of_two_classes_may_have_patients_in_common():
+    """One trial cut in two by its drugs: placebo is in both, and neither is lost."""
+    jak = cohort("one", JAKI, [(100, 4, 0.5, 0.1)])
+    biologic = cohort("two", BIOLOGIC, [(300, 4, 0.2, 0.1)])
+    shares = {"one": {"two": "the series GSE1"}, "two": {"one": "the series GSE1"}}
+    table = class_table([jak, biologic], NOTHING, SETTINGS, shares)
+    assert table.loc[table["question"] == "trial", "dni"].notna().all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from adnorm.atlas.cohort_results import CohortResults
 from adnorm.atlas.time import COLUMNS, early_week, time_table
@@ -61,10 +62,33 @@ def test_without_noise_the_share_is_exact_and_the_disease_effect_cancels():
     np.testing.assert_allclose(table["share"].dropna(), 0.5)
 
 
-def test_only_patients_with_both_visits_count():
-    table = time_table(cohort({2: 0.3, 12: 0.6}, lost=4), SETTINGS)
-    early = table[table["week"] == 2]
+def test_patients_who_missed_the_last_visit_are_in_the_share_by_the_model():
+    trial = cohort({2: 0.3, 12: 0.6}, lost=4)
+    table = time_table(trial, SETTINGS)
+    early = table[table["week"] == 2].set_index("name")
     assert set(early["pairs"]) == {12} and set(early["share_pairs"]) == {8.0}
+    # One question, one number: it is the index at week 2 over that at week 12.
+    index = trial.index.set_index(["week", "name"])["ni"]
+    scores = trial.patients[trial.patients["state"] == "lesional"]
+    wide = scores.pivot(index=["name", "patient"], columns="week", values="score").dropna()
+    for name, row in early.iterrows():
+        assert row["share"] == pytest.approx(index[2.0, name] / index[12.0, name])
+        both = wide.loc[name]
+        stayed = (both[0.0] - both[2.0]).mean() / (both[0.0] - both[12.0]).mean()
+        assert abs(row["share"] - stayed) > 1e-4
+
+
+def test_the_share_of_complete_patients_has_fiellers_interval():
+    trial = cohort({2: 0.3, 12: 0.6}, noise=0.5)
+    row = time_table(trial, SETTINGS).query("name == 'first' and week == 2").iloc[0]
+    scores = trial.patients.query("name == 'first' and state == 'lesional'")
+    wide = scores.pivot(index="patient", columns="week", values="score")
+    top, bottom = wide[0.0] - wide[2.0], wide[0.0] - wide[12.0]
+    for limit in (row["share_lower"], row["share_upper"]):
+        apart = top - limit * bottom
+        assert abs(apart.mean()) / (apart.std() / np.sqrt(12)) == pytest.approx(
+            stats.t.ppf(0.975, 11)
+        )
 
 
 def test_index_at_the_last_visit_that_covers_zero_is_not_divided_by():

@@ -8,7 +8,8 @@ from adnorm.atlas.dose import dose_table
 from adnorm.atlas.time import time_table
 from adnorm.base.logs import progress
 from adnorm.base.stage import Files
-from adnorm.base.tables import stack, write_table
+from adnorm.base.tables import read_table, stack, write_table
+from adnorm.index.training_cohorts import read_shares
 from adnorm.study.config import IndexSettings
 
 
@@ -19,7 +20,8 @@ def build(inputs: Files, outputs: Files, settings: IndexSettings, seed: int) -> 
     ----------
     inputs
         ``index`` (index.tsv of each cohort, in its results, where index/patients.tsv,
-        expression/samples.tsv and expression/expression.h5ad are too) and ``published`` (table of
+        expression/samples.tsv and expression/expression.h5ad are too), ``lesional_effects`` (whose
+        column shares says which cohorts have patients in common) and ``published`` (table of
         published group results).
     outputs
         Where to write ``dose``, ``time`` and ``classes`` (tables).
@@ -34,12 +36,13 @@ def build(inputs: Files, outputs: Files, settings: IndexSettings, seed: int) -> 
         A file is missing, or the table of published results is not right.
     """
     published = read_published(inputs["published"])
+    shares = read_shares(read_table(inputs["lesional_effects"]))
     folders = sorted({path.parent.parent for path in inputs["index"]}, key=lambda f: f.name)
     cohorts = [read_cohort(folder) for folder in folders]
     tables = {
         "dose": stack([dose_table(cohort, settings) for cohort in cohorts]),
         "time": stack([time_table(cohort, settings) for cohort in cohorts]),
-        "classes": class_table(cohorts, published, settings),
+        "classes": class_table(cohorts, published, settings, shares),
     }
     for name, table in tables.items():
         write_table(table, outputs[name])

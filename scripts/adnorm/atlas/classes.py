@@ -8,9 +8,10 @@ groups only is shown beside the computed rows, never mixed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,6 @@ from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, lookalikes, same_disease
 from adnorm.study.vocabulary import (
-    DerivedScore,
     DrugFamily,
     Family,
     Question,
@@ -99,6 +99,31 @@ def trial_entries(cohort: CohortResults) -> pd.DataFrame:
     index = index.drop_duplicates(["treatment", "reference", "window", "level", "name"])
     frames.append(_trial_rows(cohort, index))
     return stack(frames)
+
+
+def _each_patient_once(
+    entries: pd.DataFrame, shares: Mapping[str, Mapping[str, str]]
+) -> pd.DataFrame:
+    """Refuse the trials of a cohort that has patients in common with a larger one of its family."""
+    entries = entries.reset_index(drop=True)
+    usable = entries["status"] != Status.NOT_AVAILABLE
+    family = entries["drug_class"].map(drug_family)
+    for _, rows in entries[usable].groupby([family[usable], "simulated"]):
+        sizes = rows.groupby("cohorts")["pairs"].max().sort_index()
+        kept: list[str] = []
+        for cohort in sizes.sort_values(ascending=False, kind="stable").index:
+            common = shares.get(str(cohort), {})
+            twin = next((other for other in kept if other in common), "")
+            if not twin:
+                kept.append(str(cohort))
+                continue
+            reason = f"the patients of {twin}, which enters: in common is {common[twin]}"
+            why = _unavailable(ReasonCode.SAME_PATIENTS, reason)
+            numbers = dict.fromkeys(("dni", "lower", "upper", "standard_error"), np.nan)
+            own = rows.index[rows["cohorts"] == cohort]
+            for column, value in (why | numbers).items():
+                entries.loc[own, column] = value
+    return entries
 
 
 def _refused_trial(
@@ -182,13 +207,17 @@ def read_published(path: Path) -> pd.DataFrame:
 
 
 def class_table(
-    cohorts: list[CohortResults], published: pd.DataFrame, settings: IndexSettings
+    cohorts: list[CohortResults],
+    published: pd.DataFrame,
+    settings: IndexSettings,
+    shares: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Compare drug classes by the placebo-adjusted index.
 
     Of each trial and class the highest dose enters, at the visit nearest to the middle of a window
     (weeks 2, 4, 12, 16): both are fixed without looking at the result. Real and simulated cohorts
-    are never joined, and only atopic dermatitis enters.
+    are never joined, and only atopic dermatitis enters. Of cohorts of one family of classes that
+    have patients in common the one with the most pairs enters: the same patients are one trial.
 
     Parameters
     ----------
@@ -198,6 +227,8 @@ def class_table(
         Of `read_published`; its rows are appended, their values in columns of their own.
     settings
         Section ``index`` of the configuration: confidence.
+    shares
+        By cohort and other cohort, what both have in common (`read_shares`).
 
     Returns
     -------
@@ -214,6 +245,7 @@ def class_table(
     """
     confidence = settings.confidence
     entries = stack(trial_entries(cohort) for cohort in cohorts).assign(weight=np.nan)
+    entries = _each_patient_once(entries, shares)
     # A list of genes is no independent measure of the trials that it was made from.
     circular = entries["reason"].str.contains(NOT_INDEPENDENT, regex=False, na=False)
     usable = entries[(entries["status"] != Status.NOT_AVAILABLE) & ~circular.astype(bool)]
@@ -235,7 +267,6 @@ def class_table(
         "drug_class": lambda c: c.map(lambda v: (drug_family(v) != JAK, v)),
         "other_class": lambda c: c.map(lambda v: (v != BIOLOGIC, v)),
         "window": lambda c: c.map(lambda v: [*[w[0] for w in WINDOWS], v].index(v)),
-        "name": lambda c: c.map(lambda v: (v != DerivedScore.GLOBAL, v)),
     }
     keys = ["question", "drug_class", "other_class", "simulated", "reference", "window"]
     keys += ["level", "name", "left_out", "cohorts", "drug", "dose"]

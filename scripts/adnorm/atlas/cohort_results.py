@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,8 @@ import pandas as pd
 from adnorm.base.errors import AdnormError
 from adnorm.base.tables import read_table
 from adnorm.index.means import PatientTable
+from adnorm.index.mmrm import RepeatedMeasures, fit_repeated_measures
+from adnorm.index.ratio import Divisor
 from adnorm.study.vocabulary import Arm, Status
 
 
@@ -31,6 +34,8 @@ class CohortResults:
         patients.tsv: patient, arm, week, state, name, score.
     samples
         samples.tsv.
+    randomised
+        Whether patients, or lesions, came into the arms at random.
     """
 
     cohort: str
@@ -40,6 +45,7 @@ class CohortResults:
     index: pd.DataFrame = field(repr=False)
     patients: pd.DataFrame = field(repr=False)
     samples: pd.DataFrame = field(repr=False)
+    randomised: bool = True
 
     def keys(self) -> dict[str, str]:
         """Columns that open every row of this cohort."""
@@ -67,9 +73,24 @@ class PatientScores:
 
     #: Of the names that have an index.
     table: PatientTable
+    reference: str
     #: level, reason_code and reason by name, of those with and of those without an index.
     usable: pd.DataFrame
     refused: pd.DataFrame
+
+    @cached_property
+    def divisor(self) -> Divisor | None:
+        """The disease effect; ``None`` where no name has one."""
+        mean = self.table.baseline_difference(self.reference) if len(self.usable) else []
+        return Divisor(self.table.mean(mean), self.table.strata) if mean else None
+
+    @cached_property
+    def repeated(self) -> RepeatedMeasures | None:
+        """The model of all visits, where one was missed."""
+        arms = sorted({arm for arm, _ in self.table.visits})
+        if not len(self.usable) or not self.table.incomplete(arms):
+            return None
+        return fit_repeated_measures(self.table)
 
 
 def read_cohort(folder: Path) -> CohortResults:
@@ -89,6 +110,7 @@ def read_cohort(folder: Path) -> CohortResults:
         words = ("cohort", "disease", "placebo_arm")
         facts = {key: group[key].asstr()[()] if key in group else "" for key in words}
         simulated = bool(group["simulated"][()])
+        randomised = bool(group["randomised"][()])
     index = read_table(folder / "index" / "index.tsv")
     return CohortResults(
         facts["cohort"],
@@ -98,6 +120,7 @@ def read_cohort(folder: Path) -> CohortResults:
         index,
         read_table(folder / "index" / "patients.tsv"),
         read_table(folder / "expression" / "samples.tsv"),
+        randomised,
     )
 
 
@@ -112,10 +135,10 @@ def arrange(cohort: CohortResults, reference: str) -> PatientScores:
     known = set(index.loc[has_number(index), "name"])
     names = index.drop_duplicates("name").set_index("name")[["level", "reason_code", "reason"]]
     usable = names[names.index.isin(known)]
-    wide = cohort.patients.pivot_table(
-        "score", ["patient", "arm", "week", "state"], "name", observed=True
-    )
+    keys = [key for key in ("patient", "arm", "week", "state", "lesion") if key in cohort.patients]
+    scores = cohort.patients.fillna({"lesion": ""})
+    wide = scores.pivot_table("score", keys, "name", observed=True)
     table = PatientTable.of(
         wide[list(usable.index)].to_numpy(dtype=float), wide.index.to_frame(index=False)
     )
-    return PatientScores(table, usable, names[~names.index.isin(known)])
+    return PatientScores(table, reference, usable, names[~names.index.isin(known)])

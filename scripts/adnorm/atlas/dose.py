@@ -1,13 +1,14 @@
 """Does more of a drug bring the skin further back?
 
 The index at rising doses: its slope over the doses, and the steps between neighbouring doses. A
-slope is a linear contrast of the means of the arms, each with a variance of its own (Welch), and
-its interval and p-value are two sides of one test.
+slope is a linear contrast of the arms, given the score at baseline as the difference from placebo
+is, each arm with a variance of its own (Welch); its interval and p-value are two sides of one test.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,8 +17,9 @@ import pandas as pd
 from adnorm.atlas.cohort_results import CohortResults, PatientScores, arrange
 from adnorm.base.tables import stack
 from adnorm.effects.fit import benjamini_hochberg, holm
-from adnorm.index.means import FEWEST_PATIENTS, FEWEST_SOUND, Group, Mean, PatientMean
-from adnorm.index.ratio import Divisor, Ratio
+from adnorm.index.contrasts import compare_arms, compared_groups
+from adnorm.index.means import FEWEST_PATIENTS, FEWEST_SOUND
+from adnorm.index.ratio import Ratio
 from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
 from adnorm.study.vocabulary import Family, Question, ReasonCode, Status
@@ -35,17 +37,23 @@ class DoseArm:
 
     Attributes
     ----------
+    name
+        Of the arm.
     dose
         In mg, 0 for placebo.
     step
         Doublings above placebo, which is one below the lowest dose.
-    group
-        Decrease of its patients from baseline.
+    patients
+        How many have samples at baseline and at the visit.
+    doubts
+        Why a number of its index is exploratory, by name.
     """
 
+    name: str
     dose: float
     step: float
-    group: Group
+    patients: int
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 def dose_table(cohort: CohortResults, settings: IndexSettings) -> pd.DataFrame:
@@ -67,10 +75,9 @@ def dose_table(cohort: CohortResults, settings: IndexSettings) -> pd.DataFrame:
     drugs = cohort.drug_arms().groupby("treatment", sort=True)
     for reference in cohort.references() if len(drugs) else []:
         scored = arrange(cohort, reference)
-        denominator = scored.table.baseline_difference(reference) if len(scored.usable) else []
         for drug, arms in drugs:
             for week in cohort.weeks(list(arms["arm"])):
-                frame = _visit(cohort, scored, denominator, arms, week, settings.confidence)
+                frame = _visit(cohort, scored, arms, week, settings.confidence)
                 keys = {"drug": drug, "drug_class": arms["drug_class"].iloc[0]}
                 frames.append(frame.assign(week=week, reference=reference, **keys))
     if not frames:
@@ -92,7 +99,6 @@ def dose_table(cohort: CohortResults, settings: IndexSettings) -> pd.DataFrame:
 def _visit(
     cohort: CohortResults,
     scored: PatientScores,
-    denominator: Mean,
     arms: pd.DataFrame,
     week: float,
     confidence: float,
@@ -105,8 +111,11 @@ def _visit(
         reason = f"{drug} was given {given}: no dose trend can be asked"
         return _none(names, ReasonCode.ONE_DOSE if len(doses) else ReasonCode.NO_DOSE, reason)
     refused = _none(scored.refused)
-    if not denominator:
+    if scored.divisor is None:
         return refused
+    if not cohort.randomised:
+        reason = "patients were not randomised to the doses: a difference is no effect of the dose"
+        return stack([_none(scored.usable, ReasonCode.NOT_RANDOMISED, reason), refused])
     found, left_out = _arms(cohort, scored, arms.dropna(subset="dose_mg"), week)
     if sum(arm.dose > 0 for arm in found) < 2:
         reason = (
@@ -115,10 +124,27 @@ def _visit(
         )
         return stack([_none(scored.usable, ReasonCode.TOO_FEW_PAIRS, reason), refused])
 
+    # What has no index at this visit has no trend either.
+    lacking = _lacking(cohort, scored, [arm.name for arm in found if arm.dose], week)
+    refused = stack([_none(lacking), refused])
+    kept = ~scored.usable.index.isin(lacking.index)
+
     def ask(question: Question, over: list[DoseArm], unit: float = 1.0) -> pd.DataFrame:
-        found = slope(over, denominator, scored.table.strata, confidence, unit)
-        rows = _rows(question, over, found, left_out)
-        return rows.assign(name=scored.usable.index, level=scored.usable["level"].to_numpy())
+        groups = compared_groups(scored.table, [arm.name for arm in over], week)
+        if (size := min(len(group.rows) for group in groups)) < FEWEST_PATIENTS:
+            # Lesions of one patient: nobody, or hardly anybody, has one in each of these arms.
+            reason = f"{size} patients have lesions in all of these arms at week {number(week)}"
+            rows = _none(scored.usable, ReasonCode.TOO_FEW_PAIRS, reason)
+            ends = {"low": _named(over[0]), "high": _named(over[-1])}
+            rows = rows.assign(question=question, p_value=np.nan, **ends)
+            return rows[kept].reset_index(drop=True)
+        pairs = sum(len(group.rows) for group in groups)
+        if scored.table.person is not None:
+            pairs = len(groups[0].rows)
+        found = slope(over, scored, week, confidence, unit)
+        rows = _rows(question, over, found, left_out, list(scored.usable.index))
+        rows = rows.assign(pairs=pairs, level=scored.usable["level"].to_numpy())
+        return rows[kept].reset_index(drop=True)
 
     trend = ask(Question.TREND, found)
     doubling = ask(Question.GAIN_PER_DOUBLING, [arm for arm in found if arm.dose > 0])
@@ -130,16 +156,35 @@ def _visit(
     return stack([trend, doubling, *steps, refused])
 
 
-def _rows(question: Question, arms: list[DoseArm], found: Ratio, left_out: str) -> pd.DataFrame:
+def _lacking(
+    cohort: CohortResults, scored: PatientScores, arms: list[str], week: float
+) -> pd.DataFrame:
+    """Reasons of the names that have no index in one of the arms at a visit, by name."""
+    index = cohort.index[(cohort.index["reference"] == scored.reference)]
+    index = index[index["arm"].isin(arms) & (index["week"] == week) & index["ni"].isna()]
+    first = index.drop_duplicates("name").set_index("name")[["level", "reason_code", "reason"]]
+    return first[first.index.isin(scored.usable.index)]
+
+
+def _rows(
+    question: Question, arms: list[DoseArm], found: Ratio, left_out: str, names: list[str]
+) -> pd.DataFrame:
     """One row per name; a number with an unbounded interval is none."""
     bounded = np.isfinite(found.lower)
-    few = found.smallest < FEWEST_SOUND
-    remarks = [f"exploratory: an arm has fewer than {FEWEST_SOUND} patients"] if few else []
-    said = "; ".join([*remarks, left_out] if left_out else remarks)
+    few = f"exploratory: an arm has fewer than {FEWEST_SOUND} patients"
+    reasons, doubted = [], []
+    for name in names:
+        doubts = list(dict.fromkeys(arm.doubts[name] for arm in arms if arm.doubts.get(name)))
+        if found.smallest < FEWEST_SOUND and not doubts:
+            doubts = [few]
+        doubted.append(bool(doubts))
+        reasons.append("; ".join(filter(None, [*doubts, left_out])))
     unbounded = "the interval is unbounded: with so few patients the denominator may be 0"
+    sound = np.where(doubted, Status.EXPLORATORY, Status.OK)
     return pd.DataFrame(
         {
             "question": question.value,
+            "name": names,
             "low": _named(arms[0]),
             "high": _named(arms[-1]),
             "doses": ", ".join(map(_named, arms)),
@@ -148,13 +193,10 @@ def _rows(question: Question, arms: list[DoseArm], found: Ratio, left_out: str) 
             "upper": np.where(bounded, found.upper, np.nan),
             "standard_error": np.where(bounded, found.standard_error, np.nan),
             "p_value": np.where(bounded, found.p_value, np.nan),
-            "pairs": sum(len(arm.group.rows) for arm in arms),
-            "status": np.where(
-                bounded, Status.EXPLORATORY if few else Status.OK, Status.NOT_AVAILABLE
-            ),
+            "status": np.where(bounded, sound, Status.NOT_AVAILABLE),
             "reason_code": np.where(bounded, "", ReasonCode.DENOM_NOT_ESTIMABLE),
             "reason": np.where(
-                bounded, said, f"{unbounded}; {left_out}" if left_out else unbounded
+                bounded, reasons, f"{unbounded}; {left_out}" if left_out else unbounded
             ),
         }
     )
@@ -181,12 +223,16 @@ def _arms(
     lowest = min(dose for _, dose in given if dose > 0)
     found, missing = [], [] if cohort.placebo_arm else ["no placebo arm"]
     for arm, dose in given:
-        group = scored.table.decrease(arm, week)
-        if len(group.rows) < FEWEST_PATIENTS:
-            missing.append(f"{arm} left out ({len(group.rows)} patients)")
+        patients = len(scored.table.decrease(arm, week).rows)
+        if patients < FEWEST_PATIENTS:
+            missing.append(f"{arm} left out ({patients} patients)")
             continue
         step = float(np.log2(dose / lowest)) + 1 if dose else 0.0
-        found.append(DoseArm(dose, step, group))
+        own = (cohort.index["arm"] == arm) & (cohort.index["week"] == week)
+        own &= cohort.index["reference"] == scored.reference
+        own &= cohort.index["status"] == Status.EXPLORATORY
+        doubts = dict(zip(*(cohort.index.loc[own, c] for c in ("name", "reason")), strict=True))
+        found.append(DoseArm(arm, dose, step, patients, doubts))
     return found, "; ".join(missing)
 
 
@@ -196,12 +242,12 @@ def _named(arm: DoseArm) -> str:
 
 def slope(
     arms: list[DoseArm],
-    denominator: Mean,
-    strata: np.ndarray,
+    scored: PatientScores,
+    week: float,
     confidence: float,
     unit: float = 1.0,
 ) -> Ratio:
-    """Regress the index on the step of the dose, every arm with a variance of its own.
+    """Regress the index on the step of the dose, given the baseline (`compare_arms`).
 
     The arms weigh by their patients. Degrees of freedom are those of Welch and Satterthwaite over
     the arms. Permuting patients would assume that arms without an effect vary alike, and find a
@@ -211,8 +257,10 @@ def slope(
     ----------
     arms
         Two or more.
-    denominator, strata
-        The mean that is divided by, and the code of each patient's arm.
+    scored
+        Scores of the patients, with a disease effect.
+    week
+        The visit.
     confidence
         Of the interval.
     unit
@@ -222,18 +270,15 @@ def slope(
     ----------
     Welch B L (1951). Biometrika 38:330-336. Fieller E C (1954). J R Stat Soc B 16:175-185.
     """
-    sizes = np.array([len(arm.group.rows) for arm in arms])
+    sizes = np.array([arm.patients for arm in arms])
     steps = np.array([arm.step for arm in arms])
     centred = steps - np.average(steps, weights=sizes)
-    weights = unit * sizes * centred / (sizes * centred**2).sum()
-    # Every mean is scaled by its weight, so that their sum is the slope.
-    mean = [
-        Group(arm.group.rows, weight * arm.group.values)
-        for arm, weight in zip(arms, weights, strict=True)
-    ]
-    top = PatientMean.of(mean, strata)
-    found = Divisor(PatientMean.of(denominator, strata), strata).ratio(top, confidence)
+    share = unit * sizes * centred / (sizes * centred**2).sum()
+    weights = {arm.name: float(weight) for arm, weight in zip(arms, share, strict=True)}
+    divisor, table = scored.divisor, scored.table
+    assert divisor is not None, "there is a disease effect"
+    found = compare_arms(table, weights, week, divisor, confidence, repeated=scored.repeated)
     # Rounding is no rise.
-    scale = np.abs(weights) @ np.stack([np.abs(arm.group.values).mean(axis=0) for arm in arms])
-    flat = np.abs(top.value) <= 1e-12 * scale
+    sizes_of = [np.abs(table.decrease(arm.name, week).values).mean(axis=0) for arm in arms]
+    flat = np.abs(found.value * divisor.mean.value) <= 1e-12 * (np.abs(share) @ np.stack(sizes_of))
     return replace(found, p_value=np.where(flat, 1.0, found.p_value))

@@ -7,10 +7,11 @@ import pandas as pd
 
 from adnorm.atlas.cohort_results import (
     CohortResults,
+    PatientScores,
     arrange,
     has_number,
 )
-from adnorm.index.means import FEWEST_PATIENTS, FEWEST_SOUND, Group, PatientMean, PatientTable
+from adnorm.index.means import FEWEST_PATIENTS, FEWEST_SOUND
 from adnorm.index.ratio import Divisor
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.config import IndexSettings
@@ -30,9 +31,11 @@ COLUMNS = ["cohort", "simulated", "disease", *FROM_INDEX, "early_week", "last_we
 def time_table(cohort: CohortResults, settings: IndexSettings) -> pd.DataFrame:
     """List the index of every arm over its visits, and the share that is there early.
 
-    The share is mean(LS_0 − LS_early) / mean(LS_0 − LS_last) over the patients of the arm who have
-    all three samples, with Fieller's interval; the disease effect cancels. It is asked of week 2,
-    or else of the first visit up to week 4. Of the settings, confidence is used.
+    The share is mean(LS_0 − LS_early) / mean(LS_0 − LS_last) with Fieller's interval; the disease
+    effect cancels. Where patients of the arm missed a visit, both means are those of the model of
+    all visits (`fit_repeated_measures`), as in the index. It is asked of week 2, or else of the
+    first visit up to week 4. ``share_pairs`` are the patients who have all three samples. Of the
+    settings, confidence is used.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def time_table(cohort: CohortResults, settings: IndexSettings) -> pd.DataFrame:
                 found = _no_share(scores, ReasonCode.ONE_VISIT, reason)
             else:
                 at_last = rows[rows["week"] == last].set_index("name")
-                found = _shares(scored.table, names, str(arm), early, last, settings.confidence)
+                found = _shares(scored, names, str(arm), early, last, settings.confidence)
                 found = _judge_last(found.reindex(scores), at_last.loc[scores])
             table.loc[place.index, SHARE] = found[SHARE].to_numpy(dtype=object)
     numbers = SHARE[:4] + ["early_week", "last_week"]
@@ -98,14 +101,15 @@ def _no_share(names: pd.Index, code: ReasonCode, reason: str) -> pd.DataFrame:
 
 
 def _shares(
-    table: PatientTable,
+    scored: PatientScores,
     names: list[str],
     arm: str,
     early: float,
     last: float,
     confidence: float,
 ) -> pd.DataFrame:
-    """Share of every name that has scores, over the patients with all three samples."""
+    """Share of every name that has scores."""
+    table = scored.table
     weeks = (BASELINE, early, last)
     seen = np.all([table.has(State.LESIONAL, week) for week in weeks], axis=0)
     rows = np.flatnonzero(seen & (table.arm == arm))
@@ -115,16 +119,13 @@ def _shares(
             f"week {number(last)}; at least {FEWEST_PATIENTS} are needed"
         )
         return _no_share(pd.Index(names), ReasonCode.TOO_FEW_PAIRS, reason)
-    everyone = np.arange(len(rows))
-    start, skin = (State.LESIONAL, BASELINE), State.LESIONAL
-    strata = np.zeros(len(rows), dtype=int)
-    first, then = (
-        PatientMean.of([Group(everyone, table.difference(start, (skin, week), rows))], strata)
-        for week in (early, last)
-    )
-    ratio = Divisor(then, strata).ratio(first, confidence)
-    bounded, few = np.isfinite(ratio.lower), ratio.smallest < FEWEST_SOUND
-    unbounded = "among the patients with both visits the change at the last one is not apart from 0"
+    if scored.repeated is not None and table.incomplete([arm]):
+        first, then = (scored.repeated.decrease(arm, week) for week in (early, last))
+    else:
+        first, then = (table.mean([table.decrease(arm, week)]) for week in (early, last))
+    ratio = Divisor(then, table.strata).ratio(first, confidence)
+    bounded, few = np.isfinite(ratio.lower), len(rows) < FEWEST_SOUND
+    unbounded = "the change at the last visit is not apart from 0"
     small = f"exploratory: fewer than {FEWEST_SOUND} patients" if few else ""
     found = pd.DataFrame(
         {

@@ -102,6 +102,12 @@ def tell_shares(others: Mapping[str, str]) -> str:
     return _NEXT.join(f"{name}{_NAMED}{what}" for name, what in sorted(others.items()))
 
 
+def read_shares(lesional: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """What cohorts have in common, by cohort and other cohort: of lesional_effects.tsv."""
+    first = lesional.drop_duplicates("cohort")
+    return {str(c): _read_shares(s) for c, s in zip(first["cohort"], first["shares"], strict=True)}
+
+
 def _read_shares(text: object) -> dict[str, str]:
     """Read the column ``shares``: other cohort → what both have."""
     parts = text.split(_NEXT) if isinstance(text, str) and text else []
