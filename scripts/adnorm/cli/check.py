@@ -15,7 +15,7 @@ from adnorm.base.logs import warnings_collected
 from adnorm.base.text import counted
 from adnorm.cli import configuration
 from adnorm.cli.terminal import say, say_json, warn
-from adnorm.study.vocabulary import SetStatus
+from adnorm.study.vocabulary import BatchVerdict, SetStatus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,6 +136,11 @@ def as_text(found: Inspection) -> str:
     )
     for reason, rows in excluded.groupby("reason"):
         lines += _wrapped(f"excluded, {reason}: {len(rows)}")
+    aliased = found.tables["comparisons"]["batch"] == BatchVerdict.ALIASED
+    if aliased.any():
+        lines += _wrapped(
+            f"batches cannot be told from {counted(int(aliased.sum()), 'comparison')}: see below"
+        )
     design = found.tables["design"].assign(week=lambda d: d["week"].map(number))
     lines += ["", *_table(design[["arm", "week", "state", "patients", "samples"]])]
     comparisons = found.tables["comparisons"]

@@ -47,7 +47,7 @@ _TABLES = (
     *("samples", "excluded", "losses", "identifiers", "design", "comparisons", "batches", "qc"),
 )
 #: What a cohort says of its arms, where they are not its own.
-_NO_ARMS = {"placebo_arm": None, "randomised": None, "reference": None}
+_NO_ARMS = {"placebo_arm": None, "randomised": None, "reference": None, "within_patient": False}
 #: Models of counts that take minutes; what stops them stops voom too.
 _QUICK = {"deseq2": "voom"}
 

@@ -16,6 +16,7 @@ from adnorm.cli.terminal import say, say_json
 from adnorm.study.vocabulary import (
     DISAGREES,
     Analysis,
+    BatchVerdict,
     ComparisonKind,
     DrugFamily,
     Method,
@@ -95,6 +96,7 @@ def _headline(folder: Path, levels: Levels) -> Headline | None:
     supported = comparisons[comparisons["supported"] == "yes"]
     arms = samples.drop_duplicates("arm").set_index("arm")
     moved = _moved_controls(folder / "effects" / "controls.tsv")
+    aliased = _aliased(comparisons)
     answers = _answers(supported, arms["dose_mg"], _placebo_arm(folder))
     if answers:
         chosen = max(answers, key=lambda answer: answer[:3])
@@ -107,7 +109,7 @@ def _headline(folder: Path, levels: Levels) -> Headline | None:
             lines = _index_lines(index, sensitivities, chosen, levels)
         if lines:
             heading = f"{folder.name} · normalization index · {lines[0]}"
-            return Headline(rank, heading, [*moved, *lines[1:]])
+            return Headline(rank, heading, [*moved, *aliased, *lines[1:]])
         contrast, reason = chosen.contrast, chosen.reason
     else:
         disease = supported[supported["contrast"] == f"{ComparisonKind.LESIONAL_NONLESIONAL}@0"]
@@ -117,7 +119,15 @@ def _headline(folder: Path, levels: Levels) -> Headline | None:
     effects = read_table(folder / "effects" / "set_effects.tsv")
     effects = effects[(effects["contrast"] == contrast) & (effects["method"] == Method.ZSCORE)]
     heading = f"{folder.name} · {contrast} · signed z score · {reason}"
-    return Headline(rank, heading, [*moved, *_effect_lines(effects, levels)])
+    return Headline(rank, heading, [*moved, *aliased, *_effect_lines(effects, levels)])
+
+
+def _aliased(comparisons: pd.DataFrame) -> list[str]:
+    """Say that batches cannot be told from what is compared, before any number."""
+    count = int((comparisons["batch"] == BatchVerdict.ALIASED).sum())
+    if not count:
+        return []
+    return [f"  batches cannot be told from {count} comparisons: see comparisons.tsv"]
 
 
 def _moved_controls(table: Path) -> list[str]:

@@ -363,7 +363,7 @@ DOSE_NOTES = (
     "placebo in the same week, given the score at baseline. Solid line: 0; dashed: 1. Doses stand "
     "on a scale of doublings, placebo one doubling below the lowest dose; visits are set apart a "
     "little. n: patients at the last visit. Fill: arm, as in the figures of the cohort.",
-    "Trend: slope over placebo and all doses by Welch's test (every arm has a variance of its "
-    "own), not adjusted within the primary family. Per doubling: slope of NI over the doses "
-    "alone, with its interval. All visits are in the table.",
+    "Trend: slope over placebo and all doses, given the score at baseline (every arm has a "
+    "variance of its own), not adjusted within the primary family. Per doubling: slope of NI over "
+    "the doses alone, with its interval. All visits are in the table.",
 )

@@ -250,6 +250,11 @@ class FigureData(ABC):
                 people.setdefault(key, set()).add(patient)
         return people
 
+    @property
+    def of_lesions(self) -> bool:
+        """Whether lesions of one patient are in several arms, and are compared within patients."""
+        return "lesion" in self.observations
+
     @cached_property
     def arms(self) -> list[str]:
         """Arms in display order."""

@@ -354,7 +354,8 @@ def _arm_rows(data: AtlasData, rows: pd.DataFrame, block: str) -> pd.DataFrame:
     skin = np.where(rows["reference"] == State.HEALTHY, ", against healthy skin", "")
     parts = zip(rows["cohort"], rows["arm"], rows["week"], skin, rows["people"], strict=True)
     lacking = rows["reason_code"].map(reason_of)
-    lacking = lacking.where(rows["ni"].isna(), "no placebo at this visit")
+    uncompared = rows["dni_reason_code"].map(reason_of)
+    lacking = lacking.where(rows["ni"].isna(), uncompared)
     return rows.assign(
         block=block,
         drawn=ARM,

@@ -138,6 +138,8 @@ class IndexTable:
     notes: list[str] = field(default_factory=list)
     #: Why nothing can be drawn; empty if something can.
     why_not: str = ""
+    #: Whether the arms are lesions of the same patients.
+    of_lesions: bool = False
 
     @property
     def columns(self) -> list[Key]:
@@ -157,6 +159,8 @@ class IndexTable:
         return {
             tuple(row[:4]): f"n={row.pairs}"
             if row.measure == Statistic.NI
+            else f"n={row.placebo_pairs}"
+            if self.of_lesions
             else f"{row.pairs} v {row.placebo_pairs}"
             for row in first[[*COLUMN_KEYS, "pairs", "placebo_pairs"]].itertuples(index=False)
         }
@@ -197,7 +201,7 @@ def list_index(data: FigureData) -> IndexTable:
         *_missing_at_visit(table),
         *estimator_note(shown),
     ]
-    return IndexTable(table, blocks, labels, notes)
+    return IndexTable(table, blocks, labels, notes, of_lesions=data.of_lesions)
 
 
 # ---------------------------------------------------------------- its rows
@@ -484,7 +488,7 @@ def draw_normalization(data: FigureData) -> tuple[Figure, pd.DataFrame]:
         end = _draw_tiles(sheet, y, shown.blocks, shown.labels, panel, places, rows, look)
         width = max(width, places[-1][1])
     below = _cohort_key(sheet, data, shown, width + 0.3)
-    notes = _cohort_notes(shown, data.confidence)
+    notes = _cohort_notes(shown, data)
     sheet.notes(max(end + 0.13, below), max(width + 1.6 - left, 6.0), notes)
     return sheet.figure, shown.table[COLUMNS]
 
@@ -555,19 +559,28 @@ def _same_key(sheet: Sheet, x: float, y: float, known: pd.DataFrame, meaning: st
     return y + 0.29
 
 
-def _cohort_notes(shown: IndexTable, level: str) -> list[str]:
+def _cohort_notes(shown: IndexTable, data: FigureData) -> list[str]:
     skins = " or ".join(shown.references)
     notes = [
         f"NI = share of the disease effect (lesional − {skins} skin at baseline) that is gone in "
-        f"the patients of an arm; nothing is clipped. Bold: the {level} interval excludes 0, not "
-        "corrected for the number of cells.",
+        f"the patients of an arm; nothing is clipped. Bold: the {data.confidence} interval "
+        "excludes 0, not corrected for the number of cells.",
     ]
     if Statistic.DNI in set(shown.table["measure"]):
         notes.append(
             "Scores come down under placebo too (regression to the mean): judge a drug by dNI, the "
             "difference from placebo given the score at baseline, which is what is confirmed; NI "
-            "alone is descriptive. n of dNI: patients of the arm v patients of placebo."
+            "alone is descriptive. n of dNI: "
+            + (
+                "patients with lesions in both arms."
+                if data.of_lesions
+                else "patients of the arm v patients of placebo."
+            )
         )
+        if data.of_lesions:
+            notes.append(
+                "Lesions of one patient are in several arms: dNI compares them within the patient."
+            )
     return [*notes, *reason_notes(shown), *shown.notes]
 
 

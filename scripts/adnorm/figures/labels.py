@@ -42,6 +42,7 @@ SHORT: dict[str, str] = {
     ReasonCode.NOT_RANDOMISED: "not randomised",
     ReasonCode.UNBOUNDED: "interval unbounded",
     ReasonCode.OTHER_DISEASE: "another disease",
+    ReasonCode.SAME_PATIENTS: "same patients",
 }
 
 #: How the plan of the primary family is written.

@@ -24,7 +24,8 @@ from adnorm.figures.sheet import (
     zero_and_one,
 )
 from adnorm.figures.theme import FAINT, INK, STATES, Style
-from adnorm.study.vocabulary import ComparisonKind, State
+from adnorm.index.means import spread_over_lesions
+from adnorm.study.vocabulary import Arm, ComparisonKind, State
 
 SCORE_COLUMNS = ["set", "arm", "patient", "state", "week", "score", "biopsies", "reason"]
 RESPONSE_COLUMNS = [
@@ -117,6 +118,12 @@ def _score_table(data: CohortData, sets: list[str]) -> pd.DataFrame:
         means = grouped.agg(score="mean", biopsies="size").reset_index()
         frames.append(means.assign(set=name, reason=""))
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=SCORE_COLUMNS)
+    if data.of_lesions:
+        # A lesion before all treatments starts the line of each.
+        lesional = table["state"] == State.LESIONAL
+        lesion = (table["patient"] + ", " + table["arm"]).where(table["arm"] != Arm.ALL, "")
+        _, spread = spread_over_lesions(table.assign(lesion=lesion)[lesional])
+        table = pd.concat([table[~lesional], spread], ignore_index=True)
     lacking = table["score"].isna()
     table.loc[lacking, "reason"] = table.loc[lacking, "set"].map(data.sets["reason"])
     return table.reindex(columns=SCORE_COLUMNS)

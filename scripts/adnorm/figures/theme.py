@@ -32,7 +32,7 @@ STATES: dict[str, str] = {
     State.LESIONAL: "#D55E00",
 }
 TREATMENTS = ("#0072B2", "#CC79A7", "#E69F00", "#6A51A3", "#7F4F24", "#3D8C95", "#B2476A")
-PLACEBO, UNTREATED = "#8C8C8C", "#C9C1B3"
+PLACEBO, UNTREATED, ALL_ARMS = "#8C8C8C", "#C9C1B3", "#E4E4E4"
 MISSING, INK, FAINT, ALERT = "#CFCFCF", "#222222", "#6B6B6B", "#B3001B"
 #: The level of normal skin in plots of the index.
 NORMAL = "#16837A"
@@ -94,12 +94,14 @@ def split_arm(arm: str) -> tuple[str, float]:
 def order_arms(arms: Iterable[str], placebo_arm: str = "") -> list[str]:
     """Order arms as figures show them: healthy, untreated, placebo, then treatments by dose.
 
+    Skin that serves all arms stands before placebo.
+
     Examples
     --------
     >>> order_arms(["b 20 mg", "placebo", "b 5 mg", "healthy", "a"], "placebo")
     ['healthy', 'placebo', 'a', 'b 5 mg', 'b 20 mg']
     """
-    first = [Arm.HEALTHY, Arm.UNTREATED, placebo_arm or "placebo"]
+    first = [Arm.HEALTHY, Arm.ALL, Arm.UNTREATED, placebo_arm or "placebo"]
 
     def key(arm: str) -> tuple[int, str, float, str]:
         return (first.index(arm) if arm in first else len(first), *split_arm(arm), arm)
@@ -119,6 +121,7 @@ def arm_colours(
     ordered = order_arms(arms, placebo_arm)
     colours = {
         Arm.HEALTHY: STATES[State.HEALTHY],
+        Arm.ALL: ALL_ARMS,
         Arm.UNTREATED: UNTREATED,
         "placebo": PLACEBO,
         placebo_arm or "placebo": PLACEBO,

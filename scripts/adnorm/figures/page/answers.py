@@ -47,19 +47,28 @@ DIFFERS = "≠"
 Rows = list[dict[str, Any]]
 
 
-def estimand(controlled: bool) -> dict[str, str]:
+def estimand(controlled: bool, of_lesions: bool) -> dict[str, str]:
     """Say what the index estimates, in the words of ICH E9(R1).
 
-    `controlled` is whether patients were randomised to a placebo arm.
+    `controlled` is whether patients, or their lesions, were randomised to a placebo arm;
+    `of_lesions` is whether lesions of one patient are in several arms.
     """
-    summary = (
-        "Difference between the mean of an arm and that of placebo, given the score at baseline "
-        "(dNI): this is what is confirmed. The mean of an arm alone (NI) is descriptive: it holds "
-        "what also falls on placebo."
-        if controlled
-        else "Mean of an arm (NI): descriptive, because no randomised placebo arm shows what falls "
-        "without the drug."
-    )
+    alone = "The mean of an arm alone (NI) is descriptive: it holds what also falls on placebo."
+    if not controlled:
+        summary = (
+            "Mean of an arm (NI): descriptive, because no randomised placebo arm shows what falls "
+            "without the drug."
+        )
+    elif of_lesions:
+        summary = (
+            "Mean difference between the lesions of a patient, under the drug and under placebo, "
+            f"given their scores at baseline (dNI): this is what is confirmed. {alone}"
+        )
+    else:
+        summary = (
+            "Difference between the mean of an arm and that of placebo, given the score at "
+            f"baseline (dNI): this is what is confirmed. {alone}"
+        )
     return {
         "Population": "Patients with lesional skin who entered the study.",
         "Variable": "Decrease of the score of lesional skin from baseline to the visit, in units "
@@ -87,7 +96,14 @@ def write_answers(data: IndexData, path: Path) -> None:
         title=data.facts.get("title") or data.facts["cohort"],
         cohort=data.facts["cohort"],
         simulated=bool(data.facts.get("simulated")),
-        estimand=estimand(bool(own["dni"].notna().any())),
+        alerts=[
+            *filter(None, [data.facts.get("batch")]),
+            *(
+                ["Negative controls move: see effects/controls.tsv"]
+                * (len(data.moved_controls) > 0)
+            ),
+        ],
+        estimand=estimand(bool(own["dni"].notna().any()), data.of_lesions),
         reference=reference,
         answers=answers,
         why_not=why_not,
@@ -135,13 +151,16 @@ def _answer(data: IndexData, index: pd.DataFrame, others: pd.DataFrame, arm: str
         "arm": arm,
         "week": f"{week:g}",
         "measure": measure,
-        "estimates": [_estimate(row, labels[row.Index]) for row in rows.loc[names].itertuples()],
+        "estimates": [
+            _estimate(row, labels[row.Index], data.of_lesions)
+            for row in rows.loc[names].itertuples()
+        ],
         "analyses": compared,
         "titles": {"analysis": "Analysis"} | {name: f"#{labels[name]}" for name in names},
     }
 
 
-def _estimate(row: Any, label: str) -> dict[str, str]:
+def _estimate(row: Any, label: str, of_lesions: bool) -> dict[str, str]:
     """One score: NI and dNI with intervals, the test and its place in the plan."""
     if not np.isfinite(row.ni):
         return {"score": label, "ni": f"none: {reason_of(row.reason_code)}"} | dict.fromkeys(
@@ -152,9 +171,12 @@ def _estimate(row: Any, label: str) -> dict[str, str]:
     adjusted = f"{_p(row.adjusted_p_value)}{step}" if np.isfinite(row.adjusted_p_value) else ""
     exploratory = ", exploratory" if row.status == Status.EXPLORATORY else ""
     few = ", exploratory" if str(row.dni_reason).startswith(Status.EXPLORATORY) else exploratory
+    people = f"{row.pairs:.0f}"
+    if compared:
+        people = f"{row.placebo_pairs:.0f}" if of_lesions else f"{people} v {row.placebo_pairs:.0f}"
     return {
         "score": label,
-        "n": f"{row.pairs:.0f} v {row.placebo_pairs:.0f}" if compared else f"{row.pairs:.0f}",
+        "n": people,
         "ni": _whole(row.ni, row.lower, row.upper) + exploratory,
         "dni": _whole(row.dni, row.dni_lower, row.dni_upper) + few if compared else "",
         "p": f"{_p(row.p_value)} ({row.tested})",

@@ -161,8 +161,10 @@ def _index_note(data: CohortData) -> str:
     if not changes:
         return f"This cohort has no normalization index: {data.why_no(ComparisonKind.CHANGE)}."
     return (
-        "How far each of these scores is back (the normalization index, which sets a change "
-        "against the disease effect), with its intervals: in the report under "
+        "These are plain differences of the patients who have both samples. How far each score is "
+        "back is the normalization index, which sets a change against the disease effect, given "
+        "the score at baseline and with a model of missed visits, so that a difference between "
+        "arms may come out otherwise. It stands, with its intervals, in the report under "
         "Normalization, in the results as figures/normalization.svg and index/index.tsv. Whether "
         'the answer holds in other analyses: "does the answer hold?" in the report, '
         "figures/answers.html in the results."
@@ -173,7 +175,8 @@ def _estimand(data: CohortData) -> dict[str, str]:
     """Say what the index estimates; nothing where there is none."""
     if not any(c.kind == ComparisonKind.CHANGE for c in supported_columns(data)):
         return {}
-    return estimand(bool(data.placebo and data.facts.get("randomised", True)))
+    controlled = bool(data.placebo and data.facts.get("randomised", True))
+    return estimand(controlled, data.of_lesions)
 
 
 def placebo_note(data: CohortData) -> str:
