@@ -27,6 +27,7 @@ from calibrate.controls import controls
 from calibrate.dose import dose_trend
 from calibrate.generators import other_generators
 from calibrate.genes import GENES, coverage_from_genes, no_signal_in_genes, null_drug, single_genes
+from calibrate.lesions import lesions_of_one_patient
 from calibrate.missing import missing_visits
 from calibrate.patients import single_patients
 from calibrate.psort import VARIABLE, real_patients
@@ -43,7 +44,7 @@ from calibrate.scores import (
     regression_to_the_mean,
 )
 from calibrate.verdicts import FAIL, Row, markdown
-from calibrate.weak import weak_effects
+from calibrate.weak import weak_differences, weak_effects
 
 #: Begun first, so that no process is left alone with them at the end.
 LONGEST = "abogm"
@@ -62,9 +63,10 @@ QUESTIONS: dict[str, tuple[Callable[[int], Iterator[Row]], ...]] = {
     "l": (dose_trend,),
     "m": (single_patients,),
     "n": (missing_visits,),
-    "o": (weak_effects,),
+    "o": (weak_effects, weak_differences),
     "q": (controls,),
     "r": (real_patients,),
+    "s": (lesions_of_one_patient,),
 }
 INTRODUCTION = """# Calibration
 
@@ -88,7 +90,10 @@ patient and a biopsy is drawn with heavy tails (t4) or skewed, or scores come fr
 counts of genes with a factor that the genes of a biopsy share. Missing visits: a third of each arm
 has no biopsy at week 12, and the row says who; the model of repeated measures against those who
 stayed. Weak disease effects: one arm whose disease effect is the stated number of its standard
-errors away from 0; what is said is the median of the trials that get a number.
+errors away from 0; what is said is the median of the trials that get a number. Of two arms: dNI of
+a drug that does nothing, as placebo does.
+Lesions of one patient: one under the drug and one under vehicle; they share what the patient does
+(standard deviation 0.25) and differ by 0.1 in their response and by 0.2 before treatment.
 Drug classes: trials of two classes without a difference, their standard errors known (uniform) or
 estimated; *between* is the standard deviation between the trials of a class. Dose trend: no dose
 does anything (coverage: a slope of 0.2 a step); placebo stands first, the spread is that of the

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
+from adnorm.atlas.cohort_results import PatientScores
 from adnorm.atlas.dose import DoseArm, slope
 from adnorm.index.means import PatientTable
 from calibrate.scores import chunks
@@ -92,15 +94,16 @@ def _cell(
     found, covered = [], []
     for size, rng in chunks(trials, seed):
         table = dose_trial(rng, size, sizes, spread, shape)
-        denominator, strata = table.baseline_difference("nonlesional"), table.strata
+        names = pd.DataFrame(index=range(size))
+        scored = PatientScores(table, "nonlesional", names, names.iloc[:0])
         arms = [
-            DoseArm(float(step), float(step), table.decrease(f"arm {step}", WEEK))
-            for step in range(len(sizes))
+            DoseArm(f"arm {step}", float(step), float(step), patients)
+            for step, patients in enumerate(sizes)
         ]
-        found.append(slope(arms, denominator, strata, 0.95).p_value < 0.05)
+        found.append(slope(arms, scored, WEEK, 0.95).p_value < 0.05)
         for arm in arms:
-            arm.group.values[...] += TRUE * arm.step
-        rising = slope(arms, denominator, strata, 0.95)
+            table.values["lesional", WEEK][table.arm == arm.name] -= TRUE * arm.step
+        rising = slope(arms, scored, WEEK, 0.95)
         covered.append((rising.lower <= TRUE) & (rising.upper >= TRUE))
     error, inside = 100 * np.concatenate(found).mean(), 100 * np.concatenate(covered).mean()
     beyond = shape == "very skewed"

@@ -23,18 +23,66 @@ SEVERITY, RESPONSE = 0.3, 0.2
 
 
 def weak_trials(
-    rng: np.random.Generator, trials: int, patients: int, ratio: float, share: float, noise: str
+    rng: np.random.Generator,
+    trials: int,
+    patients: int,
+    ratio: float,
+    share: float,
+    noise: str,
+    arms: tuple[str, ...] = ("drug",),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw trials of one arm whose disease effect is `ratio` standard errors away from 0."""
+    """Draw trials whose disease effect, over all arms, is `ratio` standard errors away from 0."""
     shape = (patients, trials)
-    biopsy = np.sqrt(max((patients / ratio**2 - SEVERITY**2) / 2, 1e-4))
-    normal = draw_noise(rng, noise, shape)
-    effect = 1 + SEVERITY * draw_noise(rng, noise, shape)
-    own = share + RESPONSE * draw_noise(rng, noise, shape)
-    levels = (normal, normal + effect, normal + effect - own)
-    parts = [level + biopsy * draw_noise(rng, noise, shape) for level in levels]
+    biopsy = np.sqrt(max((len(arms) * patients / ratio**2 - SEVERITY**2) / 2, 1e-4))
+    parts = []
+    for _ in arms:
+        normal = draw_noise(rng, noise, shape)
+        effect = 1 + SEVERITY * draw_noise(rng, noise, shape)
+        own = share + RESPONSE * draw_noise(rng, noise, shape)
+        levels = (normal, normal + effect, normal + effect - own)
+        parts += [level + biopsy * draw_noise(rng, noise, shape) for level in levels]
     names = [f"trial {i:04d}" for i in range(trials)]
-    return pd.DataFrame(np.vstack(parts), columns=names), visits_of({"drug": Arm(share, patients)})
+    visits = visits_of({arm: Arm(share, patients) for arm in arms})
+    return pd.DataFrame(np.vstack(parts), columns=names), visits
+
+
+def weak_differences(trials: int) -> Iterator[Row]:
+    """Median of dNI of a drug that does what placebo does: nothing."""
+    cells = []
+    for noise in ("normal", "skewed"):
+        for patients in PATIENTS[1:]:
+            for ratio in SIZES[3:]:
+                table = indices(
+                    lambda rng, size, n=patients, r=ratio, kind=noise: weak_trials(
+                        rng, size, n, r, 0.0, kind, ("drug", "placebo")
+                    ),
+                    2 * SCORES * trials,
+                    seed=6500 + 10 * patients + int(2 * ratio),
+                )
+                cells.append(_difference(table, f"{patients} per arm, {noise}", ratio))
+    yield from (row for _, row in sorted(cells, key=lambda cell: -cell[0]))
+
+
+def _difference(table: pd.DataFrame, where: str, ratio: float) -> tuple[float, Row]:
+    given = table[table["dni"].notna()]
+    found, worst, held = [], 0.0, True
+    for what, rows in (("all", given), ("ok", given[given["status"] == Status.OK])):
+        rate = 100 * len(rows) / len(table)
+        if rate < LEAST:
+            continue
+        off = 100 * rows["dni"].to_numpy()
+        error = 1.2533 * np.subtract(*np.quantile(off, [0.75, 0.25])) / 1.349 / np.sqrt(len(off))
+        median = float(np.median(off))
+        found.append(f"{what}: {median:+.1f} ± {error:.1f} points in {rate:.0f} %")
+        worst = max(worst, abs(median))
+        held &= abs(median) <= POINTS + 2 * error
+    return worst, Row(
+        "o weak disease effects, a drug like placebo",
+        f"disease effect {ratio:g} standard errors, {where}",
+        "; ".join(found) or f"fewer than {LEAST:g} % get a number",
+        f"at most {POINTS:g} points off where {LEAST:g} % get a number" if found else "",
+        SHOWN if not found else PASS if held else FAIL,
+    )
 
 
 def weak_effects(trials: int) -> Iterator[Row]:
