@@ -11,10 +11,11 @@ from scipy import stats
 from adnorm.base.errors import AdnormError
 from adnorm.index.axis import assign_folds
 from adnorm.index.clinic import concordance_table, read_clinic
-from adnorm.index.means import Group, PatientMean, PatientTable, spread_over_lesions
+from adnorm.index.means import Group, PatientMean, PatientTable
 from adnorm.index.mmrm import COMPOUND_SYMMETRY, UNSTRUCTURED, fit_repeated_measures
 from adnorm.index.patients import patient_scores, trajectories
 from adnorm.index.ratio import fieller_interval
+from adnorm.study.comparisons import spread_over_lesions
 from builders.score_trials import SETTINGS, both_tables, index, lesions, without
 
 LEFT = {"drug": 0.4, "vehicle": 0.8}

@@ -124,7 +124,8 @@ def _headline(folder: Path, levels: Levels) -> Headline | None:
 
 def _aliased(comparisons: pd.DataFrame) -> list[str]:
     """Say that batches cannot be told from what is compared, before any number."""
-    count = int((comparisons["batch"] == BatchVerdict.ALIASED).sum())
+    batch = comparisons.get("batch")
+    count = 0 if batch is None else int((batch == BatchVerdict.ALIASED).sum())
     if not count:
         return []
     return [f"  batches cannot be told from {count} comparisons: see comparisons.tsv"]

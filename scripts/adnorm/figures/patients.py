@@ -24,7 +24,7 @@ from adnorm.figures.sheet import (
     zero_and_one,
 )
 from adnorm.figures.theme import FAINT, INK, STATES, Style
-from adnorm.index.means import spread_over_lesions
+from adnorm.study.comparisons import spread_over_lesions
 from adnorm.study.vocabulary import Arm, ComparisonKind, State
 
 SCORE_COLUMNS = ["set", "arm", "patient", "state", "week", "score", "biopsies", "reason"]

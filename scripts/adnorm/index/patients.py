@@ -11,8 +11,7 @@ import pandas as pd
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
-from adnorm.index.means import spread_over_lesions
-from adnorm.study.comparisons import BASELINE
+from adnorm.study.comparisons import BASELINE, spread_over_lesions
 from adnorm.study.vocabulary import DerivedScore, State, Status
 
 COLUMNS = [

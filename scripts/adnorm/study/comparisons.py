@@ -395,6 +395,46 @@ def combine_biopsies(samples: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     return combined, codes
 
 
+def spread_over_lesions(observations: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """Repeat what serves all arms of a patient for each of the patient's lesions.
+
+    Parameters
+    ----------
+    observations
+        patient, state, week, arm and lesion, which is empty for skin that serves all arms.
+
+    Returns
+    -------
+    rows : ndarray of int
+        Where each row of the table comes from.
+    observations : DataFrame
+        Every row of a patient with lesions has the arm of one; where a lesion has a sample of its
+        own of a state and visit, the shared one is left out.
+    """
+    sheet = observations.reset_index(drop=True).assign(row=np.arange(len(observations)))
+    own = sheet[sheet["lesion"] != ""]
+    lesions = own[["patient", "arm", "lesion"]].drop_duplicates()
+    shared = sheet[sheet["lesion"] == ""].drop(columns="lesion")
+    arms = own["arm"].unique()
+    start = shared[(shared["state"] == State.LESIONAL) & (shared["week"] == BASELINE)]
+    if len(arms) == 2:
+        # A patient whose lesion at baseline stands for both arms has one in each, though its later
+        # samples may be missing.
+        both = start.loc[start["patient"].isin(own["patient"]), ["patient"]].drop_duplicates()
+        both = both.merge(pd.DataFrame({"arm": arms}), how="cross")
+        both["lesion"] = both["patient"].astype(str) + ", " + both["arm"].astype(str)
+        lesions = pd.concat([lesions, both]).drop_duplicates(["patient", "arm"])
+    treated = shared["patient"].isin(lesions["patient"])
+    spread = shared[treated].drop(columns="arm").merge(lesions, on="patient")
+    keys = ["patient", "arm", "state", "week"]
+    spread = spread[
+        ~pd.MultiIndex.from_frame(spread[keys]).isin(pd.MultiIndex.from_frame(own[keys]))
+    ]
+    found = pd.concat([own, spread, shared[~treated].assign(lesion="")], ignore_index=True)
+    found = found.sort_values(["row", "arm"], kind="stable", ignore_index=True)
+    return found["row"].to_numpy(), found[list(observations.columns)]
+
+
 def average_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Average rows of `values` (samples × features) that share a code; missing stays missing."""
     return sum_rows(values, codes) / np.bincount(codes)[:, None]

@@ -47,7 +47,7 @@ DIFFERS = "≠"
 Rows = list[dict[str, Any]]
 
 
-def estimand(controlled: bool, of_lesions: bool) -> dict[str, str]:
+def estimand(controlled: bool, of_lesions: bool = False) -> dict[str, str]:
     """Say what the index estimates, in the words of ICH E9(R1).
 
     `controlled` is whether patients, or their lesions, were randomised to a placebo arm;
