@@ -24,7 +24,7 @@ from adnorm.figures.sheet import (
     zero_and_one,
 )
 from adnorm.figures.theme import FAINT, INK, STATES, Style
-from adnorm.study.comparisons import spread_over_lesions
+from adnorm.study.comparisons import lesion_names, spread_over_lesions
 from adnorm.study.vocabulary import Arm, ComparisonKind, State
 
 SCORE_COLUMNS = ["set", "arm", "patient", "state", "week", "score", "biopsies", "reason"]
@@ -121,7 +121,7 @@ def _score_table(data: CohortData, sets: list[str]) -> pd.DataFrame:
     if data.of_lesions:
         # A lesion before all treatments starts the line of each.
         lesional = table["state"] == State.LESIONAL
-        lesion = (table["patient"] + ", " + table["arm"]).where(table["arm"] != Arm.ALL, "")
+        lesion = lesion_names(table).where(table["arm"] != Arm.ALL, "")
         _, spread = spread_over_lesions(table.assign(lesion=lesion)[lesional])
         table = pd.concat([table[~lesional], spread], ignore_index=True)
     lacking = table["score"].isna()

@@ -245,12 +245,12 @@ class PatientTable:
     @property
     def visits(self) -> list[tuple[str, float]]:
         """Arm and week of all lesional visits after baseline, sorted."""
-        nobody = {Arm.HEALTHY, Arm.ALL}
-        found = []
-        for (state, week), present in self.present.items():
-            if state == State.LESIONAL and week > BASELINE:
-                found += [(arm, week) for arm in set(self.arm[present]) - nobody]
-        return sorted(found)
+        return [
+            (arm, week)
+            for arm, weeks in self.lesional_visits.items()
+            for week in weeks
+            if week > BASELINE
+        ]
 
     def baseline_difference(
         self, reference: str, arm: str = "", averaged: tuple[np.ndarray, float, bool] | None = None

@@ -395,6 +395,11 @@ def combine_biopsies(samples: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     return combined, codes
 
 
+def lesion_names(sheet: pd.DataFrame) -> pd.Series:
+    """Name the lesion of each row that has an arm of its own: patient and arm."""
+    return sheet["patient"].astype(str) + ", " + sheet["arm"].astype(str)
+
+
 def spread_over_lesions(observations: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
     """Repeat what serves all arms of a patient for each of the patient's lesions.
 
@@ -422,7 +427,7 @@ def spread_over_lesions(observations: pd.DataFrame) -> tuple[np.ndarray, pd.Data
         # samples may be missing.
         both = start.loc[start["patient"].isin(own["patient"]), ["patient"]].drop_duplicates()
         both = both.merge(pd.DataFrame({"arm": arms}), how="cross")
-        both["lesion"] = both["patient"].astype(str) + ", " + both["arm"].astype(str)
+        both["lesion"] = lesion_names(both)
         lesions = pd.concat([lesions, both]).drop_duplicates(["patient", "arm"])
     treated = shared["patient"].isin(lesions["patient"])
     spread = shared[treated].drop(columns="arm").merge(lesions, on="patient")

@@ -17,7 +17,7 @@ from adnorm.study.cohort import (
     ExclusionRule,
     MeasuredCohort,
 )
-from adnorm.study.comparisons import BASELINE, number
+from adnorm.study.comparisons import BASELINE, lesion_names, number
 from adnorm.study.mapping import REQUIRED, Rule
 from adnorm.study.people import own_person, refuse_shared_words
 from adnorm.study.raw_fields import (
@@ -298,7 +298,7 @@ def _assign_arms_of_lesions(sheet: pd.DataFrame, problems: Problems) -> None:
         Arm.ALL.value if all_arms else _arm_name(treatment, dose, is_healthy)
         for treatment, dose, is_healthy, all_arms in rows
     ]
-    sheet["lesion"] = (sheet["patient"] + ", " + sheet["arm"]).where(told, "")
+    sheet["lesion"] = lesion_names(sheet).where(told, "")
     arms = sheet[told].groupby("patient")["arm"].nunique()
     if told.any() and not (arms > 1).any():
         problems.add(

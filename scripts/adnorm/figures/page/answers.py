@@ -96,13 +96,7 @@ def write_answers(data: IndexData, path: Path) -> None:
         title=data.facts.get("title") or data.facts["cohort"],
         cohort=data.facts["cohort"],
         simulated=bool(data.facts.get("simulated")),
-        alerts=[
-            *filter(None, [data.facts.get("batch")]),
-            *(
-                ["Negative controls move: see effects/controls.tsv"]
-                * (len(data.moved_controls) > 0)
-            ),
-        ],
+        alerts=_alerts(data),
         estimand=estimand(bool(own["dni"].notna().any()), data.of_lesions),
         reference=reference,
         answers=answers,
@@ -113,6 +107,14 @@ def write_answers(data: IndexData, path: Path) -> None:
         model=estimator_note(own),
         differs=DIFFERS,
     )
+
+
+def _alerts(data: IndexData) -> list[str]:
+    """Say what casts doubt on every number of the page."""
+    found = [str(data.facts["batch"])] if data.facts.get("batch") else []
+    if len(data.moved_controls):
+        found.append("Negative controls move: see effects/controls.tsv")
+    return found
 
 
 def _arms(data: IndexData, index: pd.DataFrame) -> list[str]:
