@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from adnorm.figures.page.answers import DIFFERS, estimand, write_answers
@@ -119,3 +120,15 @@ def test_no_answer_is_a_sentence(index_made, written):
     assert "No answer: no index could be estimated" in page
     page = written(replace(data, tables=data.tables | {"index": index.iloc[:0]}))
     assert "No answer: an index needs lesional skin before and after treatment" in page
+
+
+def test_what_casts_doubt_on_all_numbers_stands_above_them(index_made, written, monkeypatch):
+    data = index_made[1]
+    assert "Negative controls move" not in written(data) and "cannot be told" not in written(data)
+    monkeypatch.setitem(data.facts, "batch", "Batches cannot be told from visits: 3 comparisons")
+    controls = pd.DataFrame({"moves": ["yes"], "change": [0.4]})
+    monkeypatch.setitem(data.tables, "controls", controls)
+    page = written(data)
+    start = page.index("Does the answer hold? Cohort")
+    for alert in ("Batches cannot be told from visits: 3 comparisons", "Negative controls move"):
+        assert page.index(alert) < start
