@@ -22,15 +22,17 @@ define RUN
 if [ -f $(1)/atlas/cohorts.html ]; then \
   if [ ! -f $(1)/report.html ] || \
     [ -n "$$(find $(1) -type f -newer $(1)/report.html ! -path '*/logs/*' -print -quit)" ]; then \
+    echo "Writing $(1)/report.html …"; \
     $(SNAKEMAKE) $(2) --quiet all --report $(1)/report.html || status=$$?; fi; \
   $(BIN)/adnorm summary $(1); fi; exit $$status
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo real test coverage lint format lock clean
+.PHONY: help demo real test coverage lint docs format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "CORES=2 limits the cores of demo and real (now: $(CORES)); PYTHON=python3.12 names another Python for the environment."
 
 demo: $(VENV)/run ## environment, then the whole workflow on the simulated demo, and its report
 	$(call RUN,results/demo,)
@@ -51,6 +53,10 @@ lint: $(VENV)/development ## formatting, lint and types of Python and Snakemake 
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+docs: $(VENV)/development ## the site, into results/docs, with pictures of the demo where it has run; a warning is an error
+	$(BIN)/sphinx-build -E -W --keep-going -n -q -b html docs results/docs
+	@echo "Documentation: results/docs/index.html"
+
 format: $(VENV)/development ## format Python and Snakemake files
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -69,14 +75,19 @@ clean: ## remove results and the environment
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "adnorm needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12 …" % v)'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+
+# The packages are large: nobody should wonder whether anything happens.
+define INSTALL
+@echo "Installing the locked packages into $(VENV): a few minutes, 1 to 2 GB …"
+@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r $(1)
+@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+endef
 
 $(VENV)/run: envs/requirements.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r envs/requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	$(call INSTALL,envs/requirements.txt)
 	@touch $@
 
 $(VENV)/development: envs/requirements-dev.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r envs/requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	$(call INSTALL,envs/requirements-dev.txt)
 	@touch $@ $(VENV)/run

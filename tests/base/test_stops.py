@@ -25,7 +25,9 @@ from adnorm.base.stops import (
     write_stop,
 )
 from adnorm.base.tables import read_table
+from adnorm.figures.answer import write_answer
 from adnorm.figures.page import cohorts
+from builders.answers import TRIAL
 
 STOP = Stop("lab", "expression", "lab.yaml: 2 problems\n  1. '<b>--> a' & b\n  2. $x_1$ é")
 
@@ -54,13 +56,13 @@ def test_a_page_shows_the_reason_and_not_its_markup(tmp_path):
     assert text.count("-->") == 1
 
 
-@pytest.mark.parametrize("name", ["a.svg", "a.png"])
+@pytest.mark.parametrize("name", ["a.svg", "a.png", "a.pdf"])
 def test_pictures_of_a_stopped_cohort_are_pictures_and_the_same_each_time(tmp_path, name):
     write_stop(tmp_path / name, STOP)
     first = (tmp_path / name).read_bytes()
     write_stop(tmp_path / name, STOP)
     assert (tmp_path / name).read_bytes() == first
-    assert first.startswith((b"<?xml", b"\x89PNG"))
+    assert first.startswith((b"<?xml", b"\x89PNG", b"%PDF"))
 
 
 @pytest.mark.parametrize(
@@ -173,9 +175,13 @@ def test_the_list_of_cohorts_tells_outcome_and_reason(tmp_path):
     sheet = {"patient": ["1", "1", "2"], "arm": ["b", "b", "a"], "week": [0, 2, 0]}
     pd.DataFrame(sheet).to_csv(good, sep="\t", index=False)
     write_stop(bad, STOP)
-    about = {"title": "T", "accession": None, "status": "unverified"}
-    outputs = {"table": tmp_path / "cohorts.tsv", "page": tmp_path / "cohorts.html"}
-    inputs = {"samples": [bad, good], "overview": [bad, good]}
+    about = {"title": "T", "accession": None, "status": "unverified", "route": "local"}
+    names = {"table": "cohorts.tsv", "page": "cohorts.html", "answers": "answers.json"}
+    names |= {"front": "index.html", "fragment": "page_one.html"}
+    outputs = {name: tmp_path / file for name, file in names.items()}
+    answer = tmp_path / "answer.json"
+    write_answer(TRIAL, answer)
+    inputs = {"samples": [bad, good], "answers": [bad, answer], "pictures": [bad, good]}
     cohorts.build(inputs, outputs, {"ours": about, "lab": about})
     table = read_table(outputs["table"]).set_index("cohort")
     assert list(table["outcome"]) == ["stopped at the stage expression", "finished"]
@@ -189,7 +195,8 @@ def test_the_list_of_cohorts_tells_outcome_and_reason(tmp_path):
     page = outputs["page"].read_text()
     assert "1 of 2 cohorts finished" in page
     assert '"DejaVu Sans"' in page.partition("</style>")[0]
-    cohorts.build({"samples": [good], "overview": [good]}, outputs, {"ours": about})
+    inputs = {name: files[1:] for name, files in inputs.items()}
+    cohorts.build(inputs, outputs, {"ours": about})
     assert "Why it stopped" not in outputs["page"].read_text()
     assert "&lt;b&gt;" in page
 

@@ -17,18 +17,106 @@ from adnorm.base.yaml_text import read_yaml
 from adnorm.cli import configuration, main
 
 
-def test_a_fine_cohort_is_laid_out_in_a_table(trial, capsys):
+def test_a_fine_cohort_is_a_verdict_and_its_design(trial, capsys):
     assert main(["check", "--configfile", "run.yaml"]) == 0
     told = capsys.readouterr().out
     lines = told.splitlines()
     assert max(map(len, lines)) <= 100
-    assert "  24 samples of 8 patients, 0 excluded, " in told
-    assert any(line.split() == ["placebo", "4", "lesional", "4", "4"] for line in lines)
-    assert "change:upadacitinib 15 mg-placebo@4" in told
-    assert "no healthy samples at baseline" in told
-    assert "gene sets: " in told
     # The table has 185 of the genes that the sets ask for.
-    assert any(line.startswith("1 cohort checked, no problem found, but ") for line in lines)
+    assert "  can run, but 1 warning: 24 samples of 8 patients, 0 excluded, " in told
+    head = lines.index("  patients            baseline               week 4")
+    assert lines[head + 1].split() == ["lesional", "nonlesional", "lesional"]
+    assert lines[head + 2].split() == ["placebo", "4", "4", "4"]
+    assert lines[head + 3].split() == ["upadacitinib", "15", "mg", "4", "4", "4"]
+    assert "  6 of 8 comparisons can be answered" in told
+    assert "not answered: lesional minus healthy skin at baseline; nonlesional minus" in told
+    assert "gene sets have enough genes; too few: itch_neuropeptides_receptors (7 of 24)" in told
+    # One cause, one warning.
+    joined = " ".join(told.split())
+    assert joined.count("warning: ") == 2 and "so 32 of 47 gene sets have no two genes" in joined
+    assert "Every comparison, gene set and loss: the same call with --full" in lines
+    assert any(line.startswith("1 cohort checked, no problem found, but 1 w") for line in lines)
+    assert len(lines) < 35
+
+
+def test_the_full_check_lists_everything_in_words(trial, capsys):
+    assert main(["check", "--configfile", "run.yaml", "--full"]) == 0
+    told = capsys.readouterr().out
+    lines = told.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "change under upadacitinib 15 mg at week 4, minus placebo: 4 pairs of" in told
+    assert "lesional minus healthy skin at baseline: no healthy samples at baseline" in told
+    assert "change:" not in told and "@" not in told
+    assert any(line.split() == ["th2", "11", "/", "23", "low", "coverage"] for line in lines)
+    assert any(line.split() == ["nattkemper2018_itch_AD", "11", "/", "12"] for line in lines)
+    assert "lost on the way:" in told and "--full" not in told
+
+
+def test_a_design_that_is_too_wide_goes_on_below(trial, here, capsys):
+    from adnorm.cli.check import _design
+
+    weeks = [0, 0, *range(1, 13)]
+    rows = [
+        {"arm": arm, "week": float(week), "state": state, "patients": 9, "samples": n}
+        for arm, n in (("a drug with a long name 40 mg", 12), ("placebo", 9))
+        for week, state in zip(weeks, ["nonlesional", *["lesional"] * 13], strict=True)
+    ]
+    lines = _design(pd.DataFrame(rows))
+    assert max(map(len, lines)) <= 100
+    heads = [line for line in lines if "patients (biopsies)" in line]
+    assert len(heads) == 3
+    told = " ".join(heads)
+    assert all(
+        told.count(f"week {week} ") + told.endswith(f"week {week}") == 1 for week in range(1, 13)
+    )
+    assert sum(line.count("9 (12)") for line in lines) == 14
+
+
+def test_progress_stands_on_stderr_alone(trial, capsys):
+    assert main(["check", "cohorts/trial.yaml", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["fine"]
+    stages = ("files", "expression", "scores", "comparisons")
+    assert err.splitlines() == ["loading", *(f"checking trial (1 of 1): {s}" for s in stages)]
+
+
+def test_on_a_terminal_progress_overwrites_itself(trial, capsys, monkeypatch):
+    from adnorm.cli import terminal
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(terminal.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "30")
+    terminal.step("checking a cohort with a long name: files")
+    terminal.warn("fetching")
+    told = capsys.readouterr().err
+    assert told == "\rchecking a cohort with a long\x1b[K\r\x1b[Kfetching\n"
+    monkeypatch.setenv("TERM", "dumb")
+    terminal.step("files")
+    assert capsys.readouterr().err == "files\n"
+
+
+def test_a_table_that_cannot_be_had_is_asked_for_once(trial, here, capsys, monkeypatch):
+    from adnorm.base.errors import AdnormError
+    from adnorm.cli import gathering
+
+    asked = []
+
+    def offline(table, *_):
+        asked.append(table)
+        raise AdnormError(f"{table}: no network")
+
+    monkeypatch.setattr(gathering, "fetch_table", offline)
+    path, _ = trial
+    (here / "cohorts" / "again.yaml").write_text(path.read_text().replace("id: trial", "id: again"))
+    (here / "cohorts" / "wrong.yaml").write_text(
+        path.read_text().replace("id: trial", "id: wrong") + "nonsense: 1\n"
+    )
+    typed = ["--config", "identifiers={table: 'https://genes.example/hgnc.txt'}", "--json"]
+    files = [f"cohorts/{name}.yaml" for name in ("trial", "again", "wrong")]
+    assert main(["check", *files, *typed]) == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert asked == ["https://genes.example/hgnc.txt"]
+    assert sum("no network" in text for text in problems) == 1
 
 
 def test_guesses_that_nobody_confirmed_are_counted(trial, here, capsys):
@@ -214,7 +302,8 @@ def test_what_stops_every_cohort_is_told_once(trial, here, capsys):
     assert main(["check", "--configfile", "run.yaml", *typed]) == 1
     told = capsys.readouterr()
     assert told.out.count("stopped, 1 problem") == 2
-    assert told.err.startswith("STOPPED: genes.tsv")
+    assert told.err.splitlines()[-1].startswith("STOPPED: genes.tsv")
+    assert told.err.count("genes.tsv") == 1
 
 
 def test_the_check_writes_nothing_into_the_results(trial, here):
@@ -268,8 +357,9 @@ def test_lines_to_fill_in_are_named(trial, here, capsys):
     (here / "cohorts" / "left.yaml").write_text(left.replace("id: trial", "id: left"))
     assert main(["check", "cohorts/left.yaml"]) == 1
     error = capsys.readouterr().err
-    assert "to fill in: line 8 (disease: null): disease of the patients" in error
-    assert "disease: found null, which is not of type string" in error
+    # Once, with the line and what belongs there.
+    assert "left.yaml: disease: to fill in, line 8: disease of the patients" in error
+    assert "found null" not in error and error.count("fill in") == 1
 
 
 def test_a_configuration_that_is_not_there(here, capsys):
@@ -284,12 +374,12 @@ def test_a_reader_that_has_seen_enough_hides_no_problem(trial, here):
     error = run.stderr.read()
     run.stderr.close()
     assert run.wait() == 1
-    assert error.startswith("STOPPED") and "BrokenPipe" not in error
+    assert "\nSTOPPED: " in error and "BrokenPipe" not in error
 
 
 def test_shipped_cohorts_are_found_from_anywhere(here, capsys):
     assert main(["check", "demo_reference_array"]) == 0
-    assert "supported comparisons" in capsys.readouterr().out
+    assert "3 of 5 comparisons can be answered" in capsys.readouterr().out
 
 
 def test_what_nobody_foresaw_is_told_in_a_paragraph_and_the_others_are_checked(
@@ -331,6 +421,8 @@ def test_batches_are_told_with_what_cannot_be_told_from_them(trial, here, capsys
         sheet.to_csv(here / "sheet.csv", index=False)
         path.write_text(text.replace("samples:\n", "samples:\n  batch: {from: run}\n", 1))
         assert main(["check", "cohorts/trial.yaml"]) == 0
+        short = capsys.readouterr().out
+        assert main(["check", "cohorts/trial.yaml", "--full"]) == 0
         told = capsys.readouterr().out
         assert main(["check", "cohorts/trial.yaml", "--json"]) == 0
         found = json.loads(capsys.readouterr().out)["cohorts"][0]
@@ -341,9 +433,14 @@ def test_batches_are_told_with_what_cannot_be_told_from_them(trial, here, capsys
     assert "  biopsies by batch (2 batches):" in told
     assert any(line.split() == ["placebo", "4", "lesional", "0", "4"] for line in lines)
     assert "  batches and comparisons, aliased: 4" in told
-    joined = " ".join(told.split())
-    assert "warning: 'change:placebo@4': batch and visit cannot be told apart" in joined
-    assert "mix visits, states and arms within each batch" in joined
+    assert "  2 batches; comparisons: 4 aliased, " in short
+    for text in (short, told):
+        joined = " ".join(text.split())
+        # One cause, one warning, in words.
+        assert joined.count("warning: ") == 2  # The other one is of the genes.
+        start = "warning: 4 comparisons cannot be told from batches: change under placebo at week 4"
+        assert f"{start}; change under upadacitinib 15 mg at week 4 (batch and visit" in joined
+        assert joined.count("mix visits, states and arms within each batch") == 1
     judged = {row["contrast"]: row["batch"] for row in found["comparisons"]}
     assert judged["change:upadacitinib 15 mg@4"] == "aliased"
     assert judged["change:upadacitinib 15 mg-placebo@4"] == "balanced"

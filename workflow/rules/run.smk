@@ -1,15 +1,43 @@
 # One run: it holds its results folder, tries again what stopped, and ends as failed if something did.
 import itertools
+import logging
 import os
 
 from snakemake.io import strip_wildcard_constraints
 
+from adnorm.base.run_lines import RunLines
 from adnorm.base.run_lock import hold
 from adnorm.base.stops import last_note, stopped_stages
 
 # Where `<results>` is: a module may name another folder (pathvars) or put one before it (prefix).
 RESULTS = workflow.pathvars.apply(str(workflow.modifier.modify_path("<results>/")))
 RESULTS = RESULTS.rstrip("/")
+
+
+def tell_in_lines():
+    """Tell of each finished job in one line, where the profile asks for few words.
+
+    A plugin for Snakemake's log would have to be installed before Snakemake starts; this works
+    wherever the workflow lies. `--quiet host` on the command line brings Snakemake's own words back,
+    `--verbose` too; what another workflow tells that uses this one is its own affair.
+    """
+    settings = workflow.output_settings
+    quiet = {choice.name for choice in settings.quiet or ()}
+    ours = workflow.is_main_process and workflow.modifier.is_main_snakefile()
+    if not ours or settings.verbose or settings.dryrun:
+        return
+    if "RULES" not in quiet or quiet & {"ALL", "PROGRESS"}:
+        return
+    for handler in logging.getLogger("snakemake.logging").handlers:
+        if handler.name == "DefaultStreamHandler":
+            lines = RunLines(handler.formatter, handler.filters)
+            for known in list(handler.filters):
+                handler.removeFilter(known)
+            handler.addFilter(lines)
+            handler.setFormatter(lines)
+
+
+tell_in_lines()
 
 
 def left_by(log):

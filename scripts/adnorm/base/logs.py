@@ -1,9 +1,10 @@
-"""One log a job: progress for people on the terminal, everything in the file."""
+"""One log a job: what concerns people on the terminal, everything in the file."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +17,10 @@ from adnorm.base.text import printable
 #: What is said of an error that no check foresaw; the traceback is in the log.
 UNFORESEEN = "an error that adnorm did not foresee:"
 _LOGGER = logging.getLogger("adnorm")
+#: Between what stands in the file and a warning: what somebody who waits is told.
+_WAITING = 25
+#: A step tells how far it is at most so often, in seconds, and not before.
+_TELL_EVERY = 10.0
 
 
 def get_logger() -> logging.Logger:
@@ -24,8 +29,34 @@ def get_logger() -> logging.Logger:
 
 
 def progress(sentence: str) -> None:
-    """Tell a person how far a long step is; also kept in the log file."""
+    """Note in the log file how a step went; the terminal has one line for each job already."""
     _LOGGER.info(sentence)
+
+
+def how_far(sentence: str, at_once: bool = False) -> None:
+    """Tell a person who waits how far a long step is; also kept in the log file.
+
+    A job that is quickly done tells nothing on the terminal, unless `at_once`.
+    """
+    _LOGGER.log(_WAITING, sentence, extra={"patient": not at_once})
+
+
+class _Patience(logging.Filter):
+    """Lets a job tell how far it is once it has taken long, and then not too often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = time.monotonic()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if getattr(record, "patient", False) and now - self.told < _TELL_EVERY:
+            return False
+        self.told = now
+        return True
+
+
+logging.addLevelName(_WAITING, "PROGRESS")
 
 
 class _Printable(logging.Formatter):
@@ -59,7 +90,8 @@ def start_log(
     _LOGGER.setLevel(logging.DEBUG)
     _LOGGER.propagate = False
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setLevel(logging.INFO)
+    terminal.setLevel(_WAITING)
+    terminal.addFilter(_Patience())
     terminal.setFormatter(_Printable(f"[{label}] %(message)s"))
     _LOGGER.addHandler(terminal)
     if path is not None:

@@ -71,7 +71,7 @@ def write_stop(path: Path | str, stop: Stop) -> None:
     """Write the reason in the place of a result; pages and pictures show it in words."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix in (".svg", ".png"):
+    if path.suffix in (".svg", ".png", ".pdf"):
         _draw(path, stop)
         return
     # "--" would end a comment of HTML early.
@@ -97,7 +97,8 @@ def _draw(path: Path, stop: Stop) -> None:
     figure = Figure(figsize=(9, 0.6 + 0.2 * len(lines)))
     figure.text(0.03, 0.97, "\n".join(lines), va="top", fontsize=9, parse_math=False)
     # Neither the date nor random identifiers: the same reason gives the same bytes.
-    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    nothing = {"svg": ["Date"], "png": ["Software"], "pdf": ["Creator", "Producer", "CreationDate"]}
+    metadata = dict.fromkeys(nothing[path.suffix[1:]])
     with matplotlib.rc_context({"svg.hashsalt": "adnorm"}):
         figure.savefig(path, metadata=metadata)
 

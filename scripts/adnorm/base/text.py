@@ -50,6 +50,20 @@ def per_cent(share: float) -> str:
     return f"{100 * share:.6g} %"
 
 
+def points(share: float) -> str:
+    """Write a share in whole percentage points; what is not nothing is never written as 0.
+
+    Examples
+    --------
+    >>> points(0.556), points(-0.05), points(0.004), points(-0.0002), points(0.0)
+    ('56', '−5', '0.4', '−0.02', '0')
+    """
+    whole = round(100 * share)
+    # One digit that counts, never in the form 2e-05.
+    text = f"{whole}" if whole or not share else f"{float(f'{100 * share:.1g}'):.12f}".rstrip("0")
+    return text.replace("-", "−")
+
+
 def typeset(text: str) -> str:
     """Write minus signs as such, and per cent with a space at which no line breaks.
 

@@ -61,8 +61,34 @@ def gathered(cohort: Cohort, config: RunConfig, fresh: bool = False) -> Iterator
         yield manifest
 
 
-def identifier_table(config: RunConfig) -> Path | None:
-    """Find the identifier table, or download it once beside the other files of the checks."""
+class Identifiers:
+    """The identifier table of a run, which its cohorts share: asked for once, also where it fails.
+
+    Parameters
+    ----------
+    config
+        The checked configuration.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self._config = config
+        self._found: Path | AdnormError | None = None
+        self._asked = False
+
+    def path(self) -> Path | None:
+        """Find the table, or download it beside the other files of the checks."""
+        if not self._asked:
+            self._asked = True
+            try:
+                self._found = _identifier_table(self._config)
+            except AdnormError as error:
+                self._found = error
+        if isinstance(self._found, AdnormError):
+            raise self._found
+        return self._found
+
+
+def _identifier_table(config: RunConfig) -> Path | None:
     table = config.identifiers.table
     if not table or not is_remote(table):
         return Path(table) if table else None

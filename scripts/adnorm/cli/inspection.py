@@ -9,7 +9,9 @@ cohort are never shown.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -22,8 +24,8 @@ from adnorm.base.shipped import HOME
 from adnorm.base.tables import read_table
 from adnorm.base.yaml_text import read_yaml
 from adnorm.cli import configuration
-from adnorm.cli.gathering import gathered, identifier_table
-from adnorm.cli.terminal import in_words
+from adnorm.cli.gathering import Identifiers, gathered
+from adnorm.cli.terminal import in_words, step
 from adnorm.study.cohort import (
     NO_TREATMENT,
     OF_PATIENT,
@@ -35,7 +37,7 @@ from adnorm.study.cohort import (
     Treatment,
 )
 from adnorm.study.config import RunConfig
-from adnorm.study.reading import ANY_SHEET, located, sound_part
+from adnorm.study.reading import ANY_SHEET, ROUTE_NEEDS, located, sound_part
 from adnorm.study.validation import check, find_faults
 from adnorm.study.vocabulary import Method, Route
 
@@ -68,13 +70,30 @@ class Inspection:
     unconfirmed: list[Marked] = field(default_factory=list)
 
 
-def inspect_cohort(cohort: Cohort, config: RunConfig) -> Inspection:
-    """Check one cohort of a checked configuration by the code that a run would use."""
+def inspect_cohort(
+    cohort: Cohort,
+    config: RunConfig,
+    identifiers: Identifiers | None = None,
+    tell: Callable[[str], None] = step,
+) -> Inspection:
+    """Check one cohort of a checked configuration by the code that a run would use.
+
+    Parameters
+    ----------
+    cohort, config
+        Checked.
+    identifiers
+        The identifier table that the cohorts of a run share.
+    tell
+        Is told what is done now.
+    """
     found = Inspection(cohort)
     with warnings_collected(found.warnings), TemporaryDirectory(prefix="adnorm-") as folder:
         try:
+            tell("files")
             with gathered(cohort, config) as manifest:
-                _run_aside(found, _Stages(manifest, config, identifier_table(config), Path(folder)))
+                table = (identifiers or Identifiers(config)).path()
+                _run_aside(found, _Stages(manifest, config, table, Path(folder), tell))
         except Exception as error:  # noqa: BLE001 -- one cohort must not end the check of the others
             where = "" if isinstance(error, AdnormError) else f"{cohort.where}: "
             found.problems.append(where + in_words(error))
@@ -102,6 +121,7 @@ class _Stages:
     config: RunConfig
     identifiers: Path | None
     folder: Path
+    tell: Callable[[str], None]
 
     @property
     def expression(self) -> Path:
@@ -117,6 +137,7 @@ class _Stages:
 
     def express(self, cohort: Cohort) -> None:
         """Run the stage expression."""
+        self.tell("expression")
         from adnorm.expression.build import StageSettings, build
 
         settings = StageSettings(
@@ -147,12 +168,11 @@ class _Stages:
 
     def score(self) -> None:
         """Run the stage scores without ssGSEA and GSVA, which take long and cannot stop."""
-        import anndata
-
+        self.tell("scores")
         from adnorm.scores import build as scores
 
         methods = self.config.scores.methods
-        if Method.GSVA in methods and anndata.read_h5ad(self.expression, backed="r").n_obs < 2:
+        if Method.GSVA in methods and len(self.table("samples")) < 2:
             raise AdnormError(
                 "GSVA compares the samples of a cohort with each other and this cohort has only "
                 "one; take gsva out of scores: methods"
@@ -165,15 +185,14 @@ class _Stages:
 
     def compare(self) -> None:
         """Run the stage effects, and rank the genes as the enrichment does."""
+        self.tell("comparisons")
         from adnorm.effects.build import compare
         from adnorm.effects.enrichment import rank_genes
 
         settings = self.config.effects
         model = _QUICK.get(settings.count_model, settings.count_model)
-        names = ("effects", "set_effects")
-        outputs = {name: self.folder / f"{name}.tsv" for name in names}
         inputs = {"expression": self.expression, "scores": self.folder / "scores.h5ad"}
-        _, _, effects = compare(inputs, outputs, settings.model_copy(update={"count_model": model}))
+        _, _, effects = compare(inputs, {}, settings.model_copy(update={"count_model": model}))
         for contrast, rows in effects.groupby("contrast", sort=True):
             genes, statistic = rows["gene"].to_numpy(dtype=str), rows["t"].to_numpy(dtype=float)
             rank_genes(genes, statistic, str(contrast))
@@ -185,8 +204,6 @@ def _run_aside(found: Inspection, stages: _Stages) -> None:
     Left out are ssGSEA and GSVA, enrichment and the index: they work on what has
     been checked by then. What they ask of the configuration is checked instead.
     """
-    from anndata import read_h5ad
-
     try:
         stages.express(found.cohort)
     except AdnormError as error:
@@ -198,7 +215,8 @@ def _run_aside(found: Inspection, stages: _Stages) -> None:
         found.warnings[:] = warnings
         return
     found.tables = {name: stages.table(name) for name in _TABLES}
-    found.genes = read_h5ad(stages.expression, backed="r").n_vars
+    steps = found.tables["identifiers"].set_index("step")["count"]
+    found.genes = int(steps["genes in the expression"])
     found.problems += _asked_of_configuration(stages.config)
     try:
         stages.score()
@@ -249,15 +267,22 @@ def _asked_of_configuration(config: RunConfig) -> list[str]:
     return problems
 
 
-def problems_behind(unread: list[str], config: dict[str, Any]) -> list[str]:
+def problems_behind(
+    unread: list[str],
+    config: dict[str, Any],
+    identifiers: Identifiers | None = None,
+    tell: Callable[[str], None] = step,
+) -> list[str]:
     """Find what else is wrong with cohorts whose files are refused."""
     try:
         settings = located(check(RunConfig, config, ""), HOME)
     except AdnormError:
         return []
+    identifiers = identifiers or Identifiers(settings)
     problems = []
     for name in unread:
         named, path = configuration.cohort_path(name, config)
+        told = partial(_of_cohort, tell, path.stem)
         try:
             part = _readable_part(path, named) if path.is_file() else None
         except Exception as error:  # noqa: BLE001 -- the other cohorts are looked at all the same
@@ -268,10 +293,14 @@ def problems_behind(unread: list[str], config: dict[str, Any]) -> list[str]:
             # What is wrong with the stand-in for a key is no problem of the file.
             problems += [
                 text
-                for text in inspect_cohort(cohort, settings).problems
+                for text in inspect_cohort(cohort, settings, identifiers, told).problems
                 if not any(f"`{key}: " in text or f" {key}: " in text for key in replaced)
             ]
     return problems
+
+
+def _of_cohort(tell: Callable[[str], None], name: str, stage: str) -> None:
+    tell(f"checking {name}: {stage}")
 
 
 def _readable_part(path: Path, where: str) -> tuple[Cohort, set[str]] | None:
@@ -293,6 +322,8 @@ def _readable_part(path: Path, where: str) -> tuple[Cohort, set[str]] | None:
     if replaced & {"route", "source", "simulation"}:
         return None
     cohort = sound_part(value, faults, path.stem, where)
+    if {need.partition(".")[0] for need in ROUTE_NEEDS[cohort.route]} & faults.unsure:
+        return None
     given = value.get("samples")
     refused = {place[1] for place in faults.places if place[:1] == ("samples",) and place[1:]}
     own = {

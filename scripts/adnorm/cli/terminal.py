@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -20,8 +21,30 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _overwrites() -> bool:
+    """Whether messages go to a terminal that can clear a line."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def step(text: str) -> None:
+    """Tell what is done now: on a terminal a line that the next one overwrites, else a line."""
+    text = printable(text).replace("\n", " ")
+    if not _overwrites():
+        print(text, file=sys.stderr, flush=True)
+        return
+    width = shutil.get_terminal_size().columns - 1
+    print(f"\r{text[:width]}\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def clear_step() -> None:
+    """Take the line of the last step away, if it is one that would be overwritten."""
+    if _overwrites():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
 def say(text: str) -> None:
     """Print an answer; a reader that has seen enough (`| head`) does not stop the work."""
+    clear_step()
     try:
         print(printable(text), flush=True)
     except BrokenPipeError:
@@ -36,6 +59,7 @@ def say_json(value: object) -> None:
 
 def warn(text: str) -> None:
     """Tell on the terminal what is no answer: how far the work is, or why it stopped."""
+    clear_step()
     print(printable(text), file=sys.stderr)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from adnorm.base.errors import AdnormError, nearest
 from adnorm.base.files import atomic
-from adnorm.base.logs import get_logger, progress
+from adnorm.base.logs import get_logger, how_far
 from adnorm.fetch.content import (
     ANOTHER_PLACE,
     ANYTHING,
@@ -230,9 +230,10 @@ def _download(source: str, target: Path, settings: GeoSettings, expected: Expect
         return grow(state) if retry_after is None else min(retry_after, _LONGEST_PAUSE)
 
     def report(state: tenacity.RetryCallState) -> None:
-        progress(
+        how_far(
             f"{target.name}: attempt {state.attempt_number} of {settings.attempts} failed "
-            f"({failure(state)}); next in {state.upcoming_sleep:.0f} s"
+            f"({failure(state)}); next in {state.upcoming_sleep:.0f} s",
+            at_once=True,
         )
 
     retrying = tenacity.Retrying(
@@ -328,7 +329,7 @@ def _store(answer: requests.Response, path: Path, name: str) -> None:
             done += len(block)
             if time.monotonic() - reported > _REPORT_EVERY:
                 reported = time.monotonic()
-                progress(f"{name}: {done / 1e6:.1f}{whole} MB")
+                how_far(f"{name}: {done / 1e6:.1f}{whole} MB")
     get_logger().debug("%s: %d bytes received", name, done)
 
 

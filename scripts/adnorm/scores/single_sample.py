@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from adnorm.base.errors import AdnormError, Problems, listing
-from adnorm.base.logs import progress
+from adnorm.base.logs import how_far, progress
 from adnorm.scores.zscore import Reference, z_scores
 from adnorm.study.gene_sets import GeneSet
 from adnorm.study.vocabulary import Method
@@ -162,7 +162,9 @@ def enrichment_scores(
         chunk = names[start : start + step]
         members = {f"T{start + j}": [token[g] for g in sets[n]] for j, n in enumerate(chunk)}
         _fill(scores, _run(which, table, members, threads), members, names)
-        progress(f"{TITLES[which]}: {start + len(chunk):,} of {len(names):,} {noun}")
+        done = start + len(chunk)
+        tell = how_far if done < len(names) else progress
+        tell(f"{TITLES[which]}: {done:,} of {len(names):,} {noun}")
     return pd.DataFrame(scores[np.argsort(rows)], columns=names)
 
 

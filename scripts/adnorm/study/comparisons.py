@@ -208,7 +208,7 @@ def _paired(
     """Compare groups within patients: those who are in all of them count, if no number is given."""
     pairs = sheet.patients(*terms) if pairs is None else pairs
     if pairs < sheet.minimum:
-        reason = f"only {pairs} {what}; at least {sheet.minimum} are asked"
+        reason = f"only {pairs} {what}; at least {sheet.minimum} are required"
         return _comparison(name, kind, reason, pairs)
     return _comparison(name, kind, f"{pairs} {what}", pairs, terms)
 
@@ -286,7 +286,7 @@ def _difference(sheet: _Sheet, first: str, second: str, week: float) -> Comparis
         return _paired(sheet, name, kind, terms, what, sheet.patients(*plus, *minus))
     ours, others = sheet.patients(*plus), sheet.patients(*minus)
     if min(ours, others) < sheet.minimum:
-        reason = f"{ours} pairs against {others}; at least {sheet.minimum} in each arm are asked"
+        reason = f"{ours} pairs against {others}; at least {sheet.minimum} in each arm are required"
         return _comparison(name, kind, reason, ours + others)
     reason = f"{ours} pairs of {first} against {others} of {second}"
     return _comparison(name, kind, reason, ours + others, terms)
@@ -328,7 +328,7 @@ def _against_healthy(sheet: _Sheet) -> Iterator[Comparison]:
     ) -> Comparison:
         what = f"{ours} patients with {state} samples against {healthy} healthy people"
         if min(ours, healthy) < sheet.minimum:
-            what += f"; at least {sheet.minimum} on each side are asked"
+            what += f"; at least {sheet.minimum} on each side are required"
             return _comparison(name, kind, what, ours + healthy)
         return _comparison(name, kind, what, ours + healthy, terms | {group: -1.0})
 
@@ -352,6 +352,81 @@ def _against_healthy(sheet: _Sheet) -> Iterator[Comparison]:
             ours = sheet.patients((arm, LESIONAL, week))
             name = f"{kind}:{arm}@{number(week)}"
             yield compared(name, kind, {(arm, LESIONAL, week): 1.0}, ours, LESIONAL)
+
+
+# ---------------------------------------------------------------- comparisons in words
+
+
+def split_contrast(name: str) -> tuple[str, float]:
+    """Split the name of a contrast into what changes and when.
+
+    Examples
+    --------
+    >>> split_contrast("change:gusacitinib 40 mg-placebo@4")
+    ('gusacitinib 40 mg-placebo', 4.0)
+    >>> split_contrast("lesional-nonlesional@0")
+    ('lesional-nonlesional', 0.0)
+    """
+    head, _, week = name.rpartition("@")
+    return head.partition(":")[2] or head, float(week)
+
+
+def split_arms(group: str, arms: list[str]) -> tuple[str, str]:
+    """Split the heading of a difference into its two arms, whose names may hold hyphens.
+
+    Examples
+    --------
+    >>> split_arms("anti-IL13-placebo", ["placebo", "anti-IL13"])
+    ('anti-IL13', 'placebo')
+    >>> split_arms("placebo", ["placebo"])
+    ('placebo', '')
+    """
+    for first in arms:
+        second = group.removeprefix(f"{first}-")
+        if second != group and second in arms:
+            return first, second
+    return group, ""
+
+
+#: What is compared, in a sentence; a difference of changes is the change of its first arm.
+_SENTENCES: dict[str, str] = {
+    ComparisonKind.LESIONAL_NONLESIONAL: "lesional minus nonlesional skin",
+    ComparisonKind.LESIONAL_HEALTHY: "lesional minus healthy skin",
+    ComparisonKind.NONLESIONAL_HEALTHY: "nonlesional minus healthy skin",
+    ComparisonKind.CHANGE: "change",
+    ComparisonKind.CHANGE_DIFFERENCE: "change",
+    ComparisonKind.RESIDUAL: "difference that is left from nonlesional skin",
+    ComparisonKind.RESIDUAL_HEALTHY: "difference that is left from healthy skin",
+}
+
+
+def in_a_sentence(contrast: str, kind: str, arms: Iterable[str]) -> str:
+    """Write a comparison as it stands in a sentence; headings of figures are shorter.
+
+    Examples
+    --------
+    >>> in_a_sentence("change:a 5 mg-placebo@4", "change-difference", ["placebo", "a 5 mg"])
+    'change under a 5 mg at week 4, minus placebo'
+    >>> in_a_sentence("lesional-nonlesional@0", "lesional-nonlesional", ["a"])
+    'lesional minus nonlesional skin at baseline'
+    >>> in_a_sentence("residual:untreated@2.5", "residual", ["untreated"])
+    'difference that is left from nonlesional skin without treatment at week 2.5'
+    >>> in_a_sentence("change", "change", [])
+    'change'
+    """
+    text = _SENTENCES.get(kind, kind)
+    if "@" not in contrast:
+        return text
+    group, week = split_contrast(contrast)
+    first, second = "", ""
+    if ":" in contrast.rpartition("@")[0]:
+        first, second = split_arms(group, [*arms, "placebo"])
+    if first == Arm.UNTREATED:
+        text += " without treatment"
+    elif first:
+        text += f" under {first}"
+    text += f" at week {number(week)}" if week else " at baseline"
+    return f"{text}, minus {second}" if second else text
 
 
 # ---------------------------------------------------------------- biopsies that count as one

@@ -813,17 +813,14 @@ def set_losses(
     wanted = frozenset().union(*sets.values())
     absent = sorted(wanted - genes)
     empty = [name for name, symbols in sets.items() if len(symbols & genes) < FEWEST_GENES]
-    losses = [
-        Loss(
-            f"genes that the {whose} ask for are not in the table",
-            len(absent),
-            len(wanted),
-            listing(absent, _SHOWN),
-            "the sets with the fewest genes are in the table of coverage",
-            _MANY_GENES,
-        ),
-        Loss(
-            f"{whose} have no two genes in the table", len(empty), len(sets), listing(empty, _SHOWN)
-        ),
-    ]
+    what = f"genes that the {whose} ask for are not in the table"
+    advice = "the sets with the fewest genes are in the table of coverage"
+    lacking = f"{whose} have no two genes in the table"
+    genes_lost = Loss(what, len(absent), len(wanted), listing(absent, _SHOWN), advice, _MANY_GENES)
+    sets_lost = Loss(lacking, len(empty), len(sets), listing(empty, _SHOWN))
+    if genes_lost.warns and empty:
+        # One cause, one warning: sets without genes follow from genes that are not there.
+        advice = f"so {len(empty)} of {len(sets)} {lacking}; {advice}"
+        genes_lost, sets_lost = replace(genes_lost, advice=advice), replace(sets_lost, above=1.0)
+    losses = [genes_lost, sets_lost]
     return [loss for loss in losses if loss.lost]

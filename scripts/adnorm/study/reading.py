@@ -148,7 +148,7 @@ def sound_part(value: dict[str, Any], faults: Faults, name: str, where: str) -> 
 
 def _check_parts(cohort: Cohort, faults: Faults, name: str, problems: Problems) -> None:
     """Check keys that need or exclude each other, in every part that the model did not refuse."""
-    wrong = {place[0] for place in faults.places if place}
+    wrong = {place[0] for place in faults.places if place} | faults.unsure
     if "id" not in wrong:
         _check_id(cohort.id, name, problems)
     if not {"route", "source"} & wrong:

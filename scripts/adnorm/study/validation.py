@@ -186,10 +186,13 @@ class Faults:
     places
         Where: the first two keys on the way to each fault. Of a mistyped key it is the place of
         the key that was meant.
+    unsure
+        Keys of the file that are not there, one of which an unknown key that is like none may be.
     """
 
     sentences: list[str] = field(default_factory=list)
     places: set[tuple[str, ...]] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
 
 
 def find_faults(kind: type[BaseModel], value: object) -> Faults:
@@ -204,11 +207,13 @@ def find_faults(kind: type[BaseModel], value: object) -> Faults:
     else:
         return Faults()
     faults, places = Faults(), _gathered(kind, found)
-    meant = {
-        (*path, key)
-        for path, errors in places.items()
-        for key in _meant(_Place.at(kind, path), _at(value, path), errors)
-    }
+    meant: set[tuple[Any, ...]] = set()
+    for path, errors in places.items():
+        place, given = _Place.at(kind, path), _at(value, path)
+        keys, unsure = _meant(place, given, errors)
+        meant |= {(*path, key) for key in keys}
+        faults.places |= {tuple(map(str, (*path, key)[:2])) for key in keys}
+        faults.unsure |= set() if path else set(unsure)
     for path, errors in sorted(places.items(), key=lambda item: [str(part) for part in item[0]]):
         place = _Place.at(kind, path)
         for error in errors:
@@ -216,7 +221,6 @@ def find_faults(kind: type[BaseModel], value: object) -> Faults:
             faults.places |= {tuple(map(str, p[:2])) for p in {path} | missing}
             if not missing or missing - meant:
                 faults.sentences.append(place.prefix + _sentence(place, error))
-    faults.places |= {tuple(map(str, path[:2])) for path in meant}
     return faults
 
 
@@ -256,12 +260,25 @@ def _gathered(
     return places
 
 
-def _meant(place: _Place, instance: Mapping[str, Any], errors: list[dict[str, Any]]) -> list[str]:
-    """List the known keys that unknown ones were probably meant for."""
-    unknown = [key for error in errors for key in error.get("unknown", ())]
-    absent = [key for key in place.keys if key not in instance] if unknown else []
-    likely = [nearest(key, absent) for key in unknown]
-    return [key for key in absent if any(f"'{key}'" in text for text in likely)]
+def _meant(
+    place: _Place, instance: Mapping[str, Any], errors: list[dict[str, Any]]
+) -> tuple[list[str], list[str]]:
+    """List the known keys that unknown ones were probably meant for, and those that may be meant.
+
+    One unknown key where one key is missing is that key, whatever it looks like.
+    """
+    unknown = [error for error in errors if "unknown" in error]
+    if not unknown:
+        return [], []
+    absent = [key for key in place.keys if key not in instance]
+    missing = [key for error in errors for key in error.get("missing", ())]
+    likely = {key: nearest(key, absent) for key in unknown[0]["unknown"]}
+    unlike = [key for key, near in likely.items() if not near]
+    meant = [key for key in absent if any(f"'{key}'" in near for near in likely.values())]
+    if len(unlike) == 1 and len(rest := [key for key in missing if key not in meant]) == 1:
+        unknown[0]["likely"] = {unlike[0]: rest[0]}
+        return [*meant, *rest], []
+    return meant, absent if unlike else []
 
 
 @dataclass
@@ -407,8 +424,10 @@ _BOUNDS = {
 def _sentence(place: _Place, error: dict[str, Any]) -> str:
     """Turn what pydantic found into a sentence that says what to do."""
     if "unknown" in error:
-        known = place.keys
-        hints = "".join(f" '{k}' is unknown{nearest(k, known) or '.'}" for k in error["unknown"])
+        known, likely = place.keys, error.get("likely", {})
+        hints = "".join(
+            f" '{k}' is unknown{nearest(likely.get(k, k), known) or '.'}" for k in error["unknown"]
+        )
         return f"unknown key:{hints} Known: {listing(known, 40)}"
     if "missing" in error:
         return f"{listing(error['missing'])} must be given"

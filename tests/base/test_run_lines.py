@@ -1,0 +1,161 @@
+"""The lines of a run, from the records of the Snakemake that is installed."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+
+import pytest
+from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
+from snakemake.settings.enums import Quietness
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from adnorm.base.run_lines import USUAL_SECONDS, RunLines
+from adnorm.base.stops import Stop, write_stop
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+class Run:
+    """Tells records as Snakemake does, to its own handler with the lines in it."""
+
+    def __init__(self, stream=None):
+        self.now, quiet = 0.0, {Quietness.HOST, Quietness.RULES}
+        self.handler = ColorizingTextHandler(stream=stream or io.StringIO())
+        usual = DefaultFilter(quiet, False, False, False, False)
+        lines = RunLines(DefaultFormatter(quiet), [usual], clock=lambda: self.now)
+        self.handler.addFilter(lines)
+        self.handler.setFormatter(lines)
+
+    def tell(self, text, event=None, level=logging.INFO, **facts):
+        record = logging.LogRecord("snakemake.logging", level, "", 0, text, None, None)
+        record.__dict__.update({"event": event, **facts} if event else facts)
+        self.handler.handle(record)
+
+    def plan(self, **stats):
+        stats |= {"total": sum(stats.values())}
+        self.tell("Job stats:\n…", LogEvent.RUN_INFO, stats=stats)
+
+    def start(self, number, rule, output=(), **wildcards):
+        self.tell("Execute 1 jobs...", LogEvent.JOB_STARTED, jobs=[number])
+        self.tell(
+            None, LogEvent.JOB_INFO, jobid=number, rule_name=rule, wildcards=wildcards,
+            output=list(output), input=[], log=[], benchmark=None, reason="", resources={},
+            priority=0, threads=1, indent=False, is_checkpoint=False, shellcmd=None, local=True,
+            rule_msg="demo: scoring", printshellcmd=True, is_handover=False,
+        )  # fmt: skip
+
+    def end(self, number, seconds=0.0):
+        self.now += seconds
+        self.tell(f"Finished jobid: {number} (Rule: x)", LogEvent.JOB_FINISHED, job_id=number)
+        self.tell(None, LogEvent.PROGRESS, done=1, total=9)
+
+    def fail(self, number, rule, **aux):
+        self.tell(
+            "Error in rule", LogEvent.JOB_ERROR, logging.ERROR, jobid=number, rule_name=rule,
+            rule_msg=None, input=["a"] * 500, output=["b"], log=["logs/x.log"], conda_env=None,
+            container_img=None, aux=aux, indent=False, shellcmd=None,
+        )  # fmt: skip
+
+    @property
+    def lines(self):
+        return self.handler.stream.getvalue().splitlines()
+
+
+def test_a_finished_job_is_one_line_with_its_cohort_and_the_rest_is_silent():
+    run = Run()
+    for chatter in ("Select jobs to execute...", "Using shell: /bin/bash"):
+        run.tell(chatter)
+    run.tell("Provided cores: 2", LogEvent.RESOURCES_INFO, cores=2)
+    run.plan(fetch=1, cohorts=1, all=1)
+    run.start(1, "fetch", cohort="lab")
+    run.end(1, 3)
+    run.start(2, "cohorts")
+    run.end(2, 95)
+    run.start(0, "all")
+    run.end(0)
+    assert run.lines == [
+        "2 jobs: fetch 1, cohorts 1",
+        "1 of 2  [lab · fetch]  3 s",
+        "2 of 2  [all cohorts · cohorts]  1 min 35 s",
+    ]
+
+
+def test_what_is_left_is_reckoned_by_stage_and_by_how_many_run_at_once():
+    run = Run()
+    run.plan(fetch=4, scores=4)
+    for number in range(4):
+        run.start(number, "fetch", cohort=f"c{number}")
+    # All four at once: 6 s each, twice the usual, so that four scores take about 26 s at once.
+    for number in range(4):
+        run.end(number, 6 if number == 0 else 0)
+    assert "left" not in " ".join(run.lines[1:3])
+    assert run.lines[-1].endswith("; about 30 s left")
+    for number in range(4, 8):
+        run.start(number, "scores", cohort=f"c{number}")
+    run.end(4, 60)
+    # Three run since a minute, and another one took so long.
+    assert run.lines[-1] == "5 of 8  [c4 · scores]  1 min"
+
+
+def test_a_stopped_cohort_is_no_finished_one(tmp_path):
+    write_stop(tmp_path / "late.tsv", Stop("lab", "expression", "wrong"))
+    run = Run()
+    run.plan(fetch=3, scores=2)
+    for number in range(3):
+        run.start(number, "fetch", cohort="lab")
+        run.end(number, 3)
+    run.start(
+        4, "scores", [str(tmp_path / "picture.svg"), str(tmp_path / "late.tsv")], cohort="lab"
+    )
+    run.end(4, 0)
+    # What was handed on in no time does not make the rest look short.
+    assert run.lines[-1].startswith("4 of 5  [lab · scores]  stopped at the stage expression; ")
+    assert run.lines[-1].endswith("about 10 s left")
+
+
+@pytest.mark.parametrize("event", [None, LogEvent.ERROR])
+def test_no_error_and_no_warning_is_lost(event):
+    run = Run()
+    run.plan(scores=1)
+    run.start(1, "scores", cohort="lab")
+    run.tell("RuleException: killed", event, logging.ERROR, exception="RuleException")
+    # Snakemake's own filter drops it with `quiet: rules`, and with it the log of a cluster.
+    run.fail(1, "scores", external_jobid="77")
+    run.tell("Select jobs to execute, but disk full", level=logging.WARNING)
+    run.tell("Exiting because a job execution failed.")
+    assert run.lines[1:] == [
+        "RuleException: killed",
+        "Error in [lab · scores]: log: logs/x.log; external_jobid: 77",
+        "Select jobs to execute, but disk full",
+        "Exiting because a job execution failed.",
+    ]
+
+
+def test_records_that_are_not_known_are_told_in_snakemakes_words():
+    run = Run()
+    run.tell("Finished jobid: 5 (Rule: other)", LogEvent.JOB_FINISHED, job_id=5)
+    run.tell("Job stats:\nnew", LogEvent.RUN_INFO, statistics={})
+    assert run.lines[1:] == ["Finished jobid: 5 (Rule: other)", "Job stats:", "new"]
+
+
+@pytest.mark.parametrize(("stream", "coloured"), [(io.StringIO(), False), (Terminal(), True)])
+def test_colour_stands_on_a_terminal_only(stream, coloured, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    run = Run(stream)
+    run.plan(fetch=1)
+    run.start(1, "fetch", cohort="lab\x1b[31m")
+    run.end(1)
+    assert ("\x1b[32m1 of 1" in run.lines[-1]) is coloured
+    assert "lab␛[31m" in run.lines[-1]
+
+
+def test_every_rule_has_its_usual_time(repository):
+    text = "".join(path.read_text() for path in (repository / "workflow/rules").glob("*.smk"))
+    assert set(re.findall(r"^rule (\w+):", text, re.MULTILINE)) == set(USUAL_SECONDS)
