@@ -1,0 +1,1 @@
+"""The explorer: one page that answers "and this gene?" from the tables of all cohorts."""
