@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adnorm.figures.answer import answer_of
 from adnorm.figures.page.answers import DIFFERS, estimand, write_answers
 from builders.figure_index import PRIMARY, index_of
 
@@ -20,7 +21,7 @@ def written(tmp_path):
 
     def write(data):
         path = tmp_path / "answers.html"
-        write_answers(data, path)
+        write_answers(data, answer_of(data), path)
         text = path.read_text(encoding="utf-8").replace("\xa0", " ")
         text = re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
         return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
@@ -51,11 +52,16 @@ def test_answers_are_of_the_highest_dose_at_its_last_visit(index_made, written):
     page = written(data)
     assert "drug 20 mg, week 12, against nonlesional skin" in page
     assert "drug 10 mg" not in page
+    # The answer in words stands above what questions it.
+    assert page.index("At week 12, drug 20 mg had removed") < page.index("What is estimated")
     for row in primary(data).itertuples():
         assert page.count(shown(row.dni, row.dni_lower, row.dni_upper)) >= 2
         assert shown(row.ni, row.lower, row.upper) in page
         assert f"(step {row.step:.0f})" in page
     assert "p adjusted: Holm" in page
+    # What two tests do not find is not found to be otherwise.
+    not_found = int((primary(data)["as_reference"] == "no").sum())
+    assert not_found and page.count("not shown") == not_found + 1
 
 
 def test_an_analysis_that_says_otherwise_is_marked(index_made, written):
@@ -115,11 +121,12 @@ def test_reference_is_reached_only_where_two_tests_say_so(index_made, written):
 
 def test_no_answer_is_a_sentence(index_made, written):
     data = index_made[1]
-    index = data.tables["index"].assign(ni=np.nan, reason="too weak")
+    nothing = dict.fromkeys(("ni", "lower", "upper", "dni", "dni_lower", "dni_upper"), np.nan)
+    index = data.tables["index"].assign(**nothing, reason="too weak", reason_code="")
     page = written(replace(data, tables=data.tables | {"index": index}))
-    assert "No answer: no index could be estimated" in page
+    assert "cannot be known, because too weak." in page and "Primary estimate" not in page
     page = written(replace(data, tables=data.tables | {"index": index.iloc[:0]}))
-    assert "No answer: an index needs lesional skin before and after treatment" in page
+    assert "cannot be known, because no lesional skin was sampled after baseline." in page
 
 
 def test_what_casts_doubt_on_all_numbers_stands_above_them(index_made, written, monkeypatch):

@@ -1,292 +1,250 @@
-"""Where the report of a finished run is, and its main numbers in a few lines.
+"""What a finished run answers, cohort by cohort, and where its pages are.
 
-The level of the intervals stands in the configuration of the run."""
+The words and numbers are those of page one: each cohort has them in figures/answer.json."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import os
+import shutil
+import sys
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.text import per_cent
+from adnorm.base.text import points, printable
 from adnorm.cli import configuration
 from adnorm.cli.terminal import say, say_json
-from adnorm.study.vocabulary import (
-    DISAGREES,
-    Analysis,
-    BatchVerdict,
-    ComparisonKind,
-    DrugFamily,
-    Method,
-    Moves,
-    SetStatus,
-    drug_family,
-)
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EXAMPLES = """examples:
   adnorm summary results/demo
   adnorm summary --configfile my_run.yaml       the results of this run
   adnorm summary results/demo --json
 """
-#: The sets that the project is about, in the order in which they are told.
-HEADLINE_SETS = (
-    "itch_core_skin_up",
-    "barrier_terminal_differentiation_down",
-    "barrier_hyperproliferation_up",
-)
+#: Where the answer of a cohort is, below its folder.
+ANSWER = Path("figures") / "answer.json"
+#: Lines are no longer than this, however wide the terminal.
+LONGEST = 100
+#: Opens the banner of a cohort behind which no patient stands.
+SIMULATED = "SIMULATED DATA"
+#: Behind a number that is exploratory.
+EXPLORATORY = "°"
+BOLD, RED, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[0m"
+
+#: One answer as `adnorm.figures.answer` wrote it.
+Answer = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Levels:
-    """Confidence of the intervals of effects and index; ``None`` where it is not known."""
+class Unfinished(TypedDict):
+    """A cohort without an answer, and why."""
 
-    effects: float | None = None
-    index: float | None = None
-
-
-UNKNOWN = Levels()
-
-
-class Headline(NamedTuple):
-    """The main numbers of a cohort; those with a JAK inhibitor go first, untreated ones last."""
-
-    rank: int
-    heading: str
-    lines: list[str]
+    cohort: str
+    reason: str
 
 
 class Summary(TypedDict):
-    """What a run says in short: the cohort that is told first, the others, and what is missing."""
+    """What a run says in short.
+
+    ``heading`` and ``lines`` are of the cohort that is told first, ``others`` names the rest,
+    ``answers`` has all of them in order, ``care`` what the run as a whole cannot tell.
+    """
 
     results: str
+    page: str | None
     report: str | None
     heading: str
     lines: list[str]
     others: list[str]
     cohorts: int
     unfinished: list[str]
+    reasons: list[Unfinished]
+    care: list[str]
+    answers: list[Answer]
 
 
-class _Answer(NamedTuple):
-    """A comparison that can be told: drugs against placebo first, then the highest dose."""
-
-    against_placebo: bool
-    dose: float
-    week: float
-    contrast: str
-    arm: str
-    reason: str
-
-
-def _headline(folder: Path, levels: Levels) -> Headline | None:
-    """Choose what to tell of one cohort by its design alone, never by its outcome.
-
-    The highest dose against placebo at the last visit; without placebo its change from baseline;
-    without treatment lesional against non-lesional skin.
-    """
-    from adnorm.base.tables import read_table
-
-    samples = read_table(folder / "expression" / "samples.tsv")
-    comparisons = read_table(folder / "expression" / "comparisons.tsv")
-    supported = comparisons[comparisons["supported"] == "yes"]
-    arms = samples.drop_duplicates("arm").set_index("arm")
-    moved = _moved_controls(folder / "effects" / "controls.tsv")
-    aliased = _aliased(comparisons)
-    answers = _answers(supported, arms["dose_mg"], _placebo_arm(folder))
-    if answers:
-        chosen = max(answers, key=lambda answer: answer[:3])
-        family = drug_family(str(arms.loc[chosen.arm, "drug_class"]))
-        rank = 0 if family == DrugFamily.JAK_INHIBITOR else 1
-        files = [folder / "index" / f"{name}.tsv" for name in ("index", "sensitivities")]
-        lines = []
-        if all(file.is_file() for file in files):
-            index, sensitivities = map(read_table, files)
-            lines = _index_lines(index, sensitivities, chosen, levels)
-        if lines:
-            heading = f"{folder.name} · normalization index · {lines[0]}"
-            return Headline(rank, heading, [*moved, *aliased, *lines[1:]])
-        contrast, reason = chosen.contrast, chosen.reason
-    else:
-        disease = supported[supported["contrast"] == f"{ComparisonKind.LESIONAL_NONLESIONAL}@0"]
-        if disease.empty:
-            return None
-        rank, contrast, reason = 2, disease["contrast"].iloc[0], disease["reason"].iloc[0]
-    effects = read_table(folder / "effects" / "set_effects.tsv")
-    effects = effects[(effects["contrast"] == contrast) & (effects["method"] == Method.ZSCORE)]
-    heading = f"{folder.name} · {contrast} · signed z score · {reason}"
-    return Headline(rank, heading, [*moved, *aliased, *_effect_lines(effects, levels)])
-
-
-def _aliased(comparisons: pd.DataFrame) -> list[str]:
-    """Say that batches cannot be told from what is compared, before any number."""
-    batch = comparisons.get("batch")
-    count = 0 if batch is None else int((batch == BatchVerdict.ALIASED).sum())
-    if not count:
-        return []
-    return [f"  batches cannot be told from {count} comparisons: see comparisons.tsv"]
-
-
-def _moved_controls(table: Path) -> list[str]:
-    """Say that negative controls move, before any number."""
-    from adnorm.base.tables import read_table
-
-    controls = read_table(table)
-    tested, moved = controls["moves"].notna().sum(), (controls["moves"] == Moves.YES).sum()
-    if not moved:
-        return []
-    return [f"  negative controls move in {moved} of {tested} comparisons: see {table}"]
-
-
-def _placebo_arm(folder: Path) -> str:
-    """Read which arm is placebo; empty when none is."""
-    import h5py
-
-    with h5py.File(folder / "expression" / "expression.h5ad", "r") as file:
-        return file["uns/adnorm/placebo_arm"].asstr()[()]
-
-
-def _answers(supported: pd.DataFrame, doses: pd.Series, placebo_arm: str) -> list[_Answer]:
-    """List the changes of drugs under their exact names, from baseline and beyond placebo."""
-    answers = []
-    columns = (supported[column] for column in ("contrast", "kind", "reason"))
-    for contrast, kind, reason in zip(*columns, strict=True):
-        name, _, week = contrast.removeprefix("change:").rpartition("@")
-        beyond = kind == ComparisonKind.CHANGE_DIFFERENCE
-        if beyond and not (placebo_arm and name.endswith(f"-{placebo_arm}")):
-            continue
-        arm = name.removesuffix(f"-{placebo_arm}") if beyond else name
-        if (beyond or kind == ComparisonKind.CHANGE) and arm in doses:
-            dose = doses[arm] if doses[arm] == doses[arm] else 0.0
-            answers.append(_Answer(beyond, dose, float(week), contrast, arm, reason))
-    return answers
-
-
-def _interval(lower: float, upper: float, form: str, level: float | None) -> str:
-    name = f"{per_cent(level)} CI" if level else "CI"
-    return f"{name} {lower:{form}} to {upper:{form}}"
-
-
-def _index_lines(
-    index: pd.DataFrame, sensitivities: pd.DataFrame, answer: _Answer, levels: Levels
-) -> list[str]:
-    """Tell the index of an arm at a visit: a heading, then a line for each headline set."""
-    rows = index[
-        (index["arm"] == answer.arm)
-        & (index["week"] == answer.week)
-        & index["name"].isin(HEADLINE_SETS)
-        & index["ni"].notna()
-    ]
-    if rows.empty:
-        return []
-    reference = rows["reference"].iloc[0]
-    heading = f"{answer.arm}, week {answer.week:g} · 0 = as before treatment"
-    lines = [f"{heading}, 1 = level of {reference} skin"]
-    for row in rows[rows["reference"] == reference].set_index("name").itertuples():
-        adjusted = ""
-        if row.dni == row.dni:
-            adjusted = (
-                f"; against placebo {row.dni:.2f} ({row.dni_lower:.2f} to {row.dni_upper:.2f})"
-            )
-        if row.adjusted_p_value == row.adjusted_p_value:
-            small = row.adjusted_p_value < 0.001
-            adjusted += f", adjusted p {'< 0.001' if small else f'= {row.adjusted_p_value:.2g}'}"
-        # Only two one-sided tests say so, never an index near 1.
-        if row.as_reference == "yes":
-            adjusted += f"; as {reference} skin"
-        interval = _interval(row.lower, row.upper, ".2f", levels.index)
-        lines.append(f"  {row.Index:<40} {row.ni:.2f} ({interval}){adjusted}; {row.pairs} pairs")
-    return [*lines, *_on_ssgsea(sensitivities, answer, reference)]
-
-
-def _on_ssgsea(sensitivities: pd.DataFrame, answer: _Answer, reference: str) -> list[str]:
-    """Count the indices that ssGSEA contradicts, for readers who trust that score."""
-    rows = sensitivities[
-        (sensitivities["analysis"] == Analysis.SSGSEA)
-        & (sensitivities["arm"] == answer.arm)
-        & (sensitivities["week"] == answer.week)
-        & (sensitivities["reference"] == reference)
-    ]
-    if rows.empty:
-        return []
-    apart = rows["reason"].fillna("").astype(str).str.contains(DISAGREES, regex=False)
-    compared = int((apart | rows["ni"].notna()).sum())
-    return [f"  ssGSEA disagrees with the signed z score in {apart.sum()} of {compared} indices"]
-
-
-def _effect_lines(effects: pd.DataFrame, levels: Levels) -> list[str]:
-    """Tell the effect of one contrast on each headline set."""
-    found = {row["set"]: row for row in effects.to_dict("records")}
-    lines = []
-    for name in (name for name in HEADLINE_SETS if name in found):
-        row = found[name]
-        flag = "" if row["status"] == SetStatus.OK else f" [{row['status'].replace('_', ' ')}]"
-        value = "NA"
-        if row["change"] == row["change"]:
-            interval = _interval(row["lower"], row["upper"], "+.2f", levels.effects)
-            value = f"{row['change']:+.2f} ({interval}, FDR {row['fdr']:.2g})"
-        lines.append(f"  {name:<40} {value}{flag}")
-    return lines
-
-
-def gather(results: Path, levels: Levels = UNKNOWN) -> Summary:
-    """Gather where the report is and the most important numbers of a run.
+def gather(results: Path) -> Summary:
+    """Gather where the pages are and what every cohort of a run answers.
 
     Raises
     ------
     AdnormError
         The folder holds no finished cohort.
     """
+    from adnorm.base.files import read_json
     from adnorm.study.reading import RESERVED
 
-    cohorts = sorted(p.parent for p in results.glob("*/logs") if p.parent.name not in RESERVED)
-    folders = [c for c in cohorts if _finished(c / "figures" / "overview.html")]
-    if not folders:
+    folders = sorted(p.parent for p in results.glob("*/logs") if p.parent.name not in RESERVED)
+    reasons = {folder.name: _why_unfinished(folder) for folder in folders}
+    answers = [read_json(folder / ANSWER) for folder in folders if not reasons[folder.name]]
+    if not answers:
+        told = "".join(f"; {name}: {reason}" for name, reason in sorted(reasons.items()))
         raise AdnormError(
-            f"{results}: no finished cohort is here; run `snakemake --cores all` first"
+            f"{results}: no finished cohort is here; run `snakemake --cores all` first{told}"
         )
-    headlines = sorted(h for h in (_headline(folder, levels) for folder in folders) if h)
-    report = results / "report.html"
+    answers.sort(key=lambda answer: answer["rank"])
+    whole = results / "atlas" / "answers.json"
+    joined = read_json(whole) if _why_unfinished_file(whole) == "" else {}
+    # Doses are compared where cohorts are joined, and told with their cohort.
+    doses = joined.get("doses", {})
+    answers = [answer | {"doses": doses.get(answer["cohort"], [])} for answer in answers]
+    first, *others = answers
+    left = [Unfinished(cohort=name, reason=why) for name, why in reasons.items() if why]
     return {
         "results": str(results),
-        "report": str(report) if report.is_file() else None,
-        "heading": headlines[0].heading if headlines else "",
-        "lines": headlines[0].lines if headlines else [],
-        "others": [headline.heading.split(" · ")[0] for headline in headlines[1:]],
-        "cohorts": len(cohorts),
-        "unfinished": [c.name for c in cohorts if c not in folders],
+        "page": _if_there(results / "index.html"),
+        "report": _if_there(results / "report.html"),
+        "heading": _heading(first),
+        "lines": lines_of(first),
+        "others": [answer["cohort"] for answer in others],
+        "cohorts": len(folders),
+        "unfinished": [part["cohort"] for part in left],
+        "reasons": left,
+        "care": joined.get("care", []),
+        "answers": answers,
     }
 
 
-def _finished(page: Path) -> bool:
-    """Whether a page shows results; a cohort that stopped has its reason there."""
+def _if_there(path: Path) -> str | None:
+    return str(path) if path.is_file() else None
+
+
+def _why_unfinished(folder: Path) -> str:
+    return _why_unfinished_file(folder / ANSWER)
+
+
+def _why_unfinished_file(path: Path) -> str:
+    """Say why a file holds no answer; empty where it does."""
     from adnorm.base.stops import read_stop
 
-    return page.is_file() and read_stop(page) is None
+    if not path.is_file():
+        return "its answer is not there: the run did not get so far, or was one of an older adnorm"
+    stop = read_stop(path)
+    return f"stopped at the stage {stop.stage}: {stop.message}" if stop else ""
 
 
-def summarize(results: Path, levels: Levels = UNKNOWN) -> str:
-    """Say where the report is and the most important numbers of a run; see `gather`."""
-    found = gather(results, levels)
-    report = found["report"]
-    lines = [f"Report: {report}" if report else f"Results: {results} (no report yet)"]
-    if found["heading"]:
-        lines += ["", found["heading"], *found["lines"]]
-    if found["others"]:
-        lines += ["", f"Other cohorts, in the report: {', '.join(found['others'])}"]
-    unfinished = found["unfinished"]
-    if unfinished:
-        lines += [
-            "",
-            f"{len(unfinished)} of {found['cohorts']} cohorts did not finish: "
-            f"{', '.join(unfinished)}; their logs say why ({results}/COHORT/logs)",
-        ]
-    lines += ["", "These numbers describe data; they are not treatment advice."]
+# ---------------------------------------------------------------- one cohort in lines
+
+
+def _heading(answer: Answer) -> str:
+    marks = [SIMULATED] if answer["simulated"] else []
+    return " · ".join([answer["cohort"], answer["title"], answer["disease"], *marks])
+
+
+def lines_of(answer: Answer) -> list[str]:
+    """Write what a cohort answers: doubts first, then sentences, numbers and cautions."""
+    # That of simulated data stands once, above all cohorts, and in every heading.
+    lines = [f"! {banner}" for banner in answer["banners"] if not banner.startswith(SIMULATED)]
+    lines += [answer["sentence"]] if answer["sentence"] else []
+    for told in answer["told"]:
+        lines += [told["sentence"], *_table(answer, told["arm"])]
+    lines += answer.get("doses", [])
+    lines += [f"- {sentence}" for sentence in answer["care"]]
+    return [_plain(line) for line in lines]
+
+
+def _plain(text: str) -> str:
+    """Replace what keeps words together on a page; a terminal breaks lines otherwise."""
+    return text.replace("\u00a0", " ")
+
+
+def _table(answer: Answer, arm: str) -> list[str]:
+    """Lay out the primary family of an arm in its order, first and last visit."""
+    rows = [row for row in answer["estimates"] if row["arm"] == arm]
+    weeks = sorted({row["week"] for row in rows})
+    if not any(row["value"] is not None for row in rows):
+        return []
+    compared = any(row["measure"] == "dNI" for row in rows)
+    cells = {(row["label"], row["week"]): _cell(row, compared) for row in rows}
+    labels = sorted({row["label"] for row in rows}, key=answer["primary"].index)
+    people = {row["week"]: row["people"] for row in rows if row["value"] is not None}
+    titles = [f"week {week:g}" for week in weeks]
+    what = f"minus {answer['placebo']}" if compared else "arm alone"
+    table = [[f"points, {what} ({answer['confidence']} CI)", *titles]]
+    table += [[label, *(cells.get((label, week), "") for week in weeks)] for label in labels]
+    table += [["", *(people.get(week, "") for week in weeks)]]
+    widths = [max(len(row[column]) for row in table) for column in range(len(weeks) + 1)]
+    return [
+        "    "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+
+
+def _cell(row: dict[str, Any], compared: bool) -> str:
+    if row["value"] is None:
+        return f"not known: {row['short']}"
+    mark = EXPLORATORY if row["exploratory"] else ""
+    value, lower, upper = (points(row[key]) for key in ("value", "lower", "upper"))
+    # One visit may lack placebo where another has it.
+    alone = " arm alone" if compared and row["measure"] != "dNI" else ""
+    return f"{value}{mark} ({lower} to {upper}){alone}"
+
+
+# ---------------------------------------------------------------- the run in lines
+
+
+def summarize(results: Path, width: int = LONGEST) -> str:
+    """Say where the pages are and what every cohort of a run answers; see `gather`."""
+    found = gather(results)
+    lines = [f"Page one: {found['page']}"] if found["page"] else []
+    lines += [
+        f"Report: {found['report']}" if found["report"] else f"Results: {results} (no report yet)"
+    ]
+    banners = [banner for answer in found["answers"] for banner in answer["banners"]]
+    simulated = [banner for banner in banners if banner.startswith(SIMULATED)]
+    lines += ["", *_wrapped(f"! {simulated[0]}", width)] if simulated else []
+    for answer in found["answers"]:
+        lines += ["", _heading(answer)]
+        for line in lines_of(answer):
+            lines += [line] if line.startswith("    ") else _wrapped(line, width)
+    if found["care"]:
+        lines += ["", "All cohorts"]
+        lines += [part for sentence in found["care"] for part in _wrapped(f"- {sentence}", width)]
+    for left in found["reasons"]:
+        words = f"{left['reason']} (logs: {results}/{left['cohort']}/logs)"
+        lines += ["", f"{left['cohort']} did not finish", *_wrapped(f"! {words}", width)]
+    numbers = [row["value"] for answer in found["answers"] for row in answer["estimates"]]
+    if any(value is not None for value in numbers):
+        lines += ["", *textwrap.wrap(_scale(found["answers"]), width)]
+    lines += ["", "This is gene expression, not itch; these numbers are not treatment advice."]
     return "\n".join(lines)
+
+
+def _scale(answers: list[Answer]) -> str:
+    """Say what the numbers of the tables mean, which hold one measure or both."""
+    rows = [row for answer in answers for row in answer["estimates"] if row["value"] is not None]
+    measures = {row["measure"] for row in rows}
+    words = "Points are percentage points of the disease effect."
+    if "dNI" in measures:
+        words += (
+            " Minus placebo (dNI), given the score at baseline: 0 is as on placebo, 100 the whole "
+            "disease effect more than on placebo."
+        )
+    if "NI" in measures:
+        words += " Arm alone (NI): 0 is as before treatment, 100 the level of the reference skin."
+    return words
+
+
+def painted(text: str) -> str:
+    """Make headings bold and doubts red; for a terminal alone.
+
+    Examples
+    --------
+    >>> painted("a\\n\\nb\\n  ! c")
+    'a\\n\\n\\x1b[1mb\\x1b[0m\\n\\x1b[31m  ! c\\x1b[0m'
+    """
+    lines, before = [], "-"
+    for line in printable(text).splitlines():
+        style = RED if line.startswith("  ! ") else BOLD if not before and line[:1] != " " else ""
+        lines.append(f"{style}{line}{PLAIN}" if style and line else line)
+        before = line
+    return "\n".join(lines)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    after = "    " if line[:2] in ("- ", "! ") else "  "
+    return textwrap.wrap(line, width, initial_indent="  ", subsequent_indent=after)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -300,26 +258,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Print the summary."""
-    results, levels = _run_of(chosen)
+    results = chosen.results or _results_of(chosen)
     if chosen.json:
-        say_json(gather(results, levels))
+        say_json(gather(results))
+        return 0
+    terminal = sys.stdout.isatty()
+    width = min(LONGEST, max(shutil.get_terminal_size().columns, 40)) if terminal else LONGEST
+    text = summarize(results, width)
+    if terminal and "NO_COLOR" not in os.environ:
+        print(painted(text))
     else:
-        say(summarize(results, levels))
+        say(text)
     return 0
 
 
-def _run_of(chosen: argparse.Namespace) -> tuple[Path, Levels]:
-    """Find the results and the levels of their intervals.
-
-    The shipped configuration is that of another folder only by its name.
-    """
+def _results_of(chosen: argparse.Namespace) -> Path:
+    """Find the results folder of a configuration."""
     from adnorm.study.config import RunConfig
     from adnorm.study.validation import check
 
     config, where = configuration.read_configuration(chosen)
-    run = check(RunConfig, config, where)
-    folder = Path(run.results)
-    if chosen.results and not chosen.configfile and chosen.results.resolve() != folder.resolve():
-        return chosen.results, UNKNOWN
-    levels = Levels(run.effects.confidence, run.index.confidence)
-    return chosen.results or folder, levels
+    return Path(check(RunConfig, config, where).results)

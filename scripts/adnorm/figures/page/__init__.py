@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adnorm.base.files import atomic
+from adnorm.figures.labels import EXPLORATORY
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 def fill(template: str, **values: Any) -> str:
@@ -14,11 +19,24 @@ def fill(template: str, **values: Any) -> str:
 
     loader = PackageLoader(__package__)
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    pages.filters["marked"] = marked
     return pages.get_template(template).render(**values)
+
+
+def marked(sentence: str) -> Markup:
+    """Write a sentence with its exploratory numbers in italics; its text is escaped."""
+    from markupsafe import Markup, escape
+
+    number = rf"(−?\d[\d.]*{EXPLORATORY})"
+    return Markup(re.sub(number, r"<i>\1</i>", str(escape(sentence))))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a page whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
     """Fill a template and write it."""
-    text = fill(template, **values)
-    with atomic(path) as temporary:
-        temporary.write_text(f"{text}\n", encoding="utf-8")
+    write_text(path, fill(template, **values))

@@ -12,6 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from adnorm.figures.answer import (
+    ANALYSES,
+    NO_THERAPY,
+    Answer,
+    highest_doses,
+    primary_rows,
+    side_of,
+)
 from adnorm.figures.data import IndexData, known_reference
 from adnorm.figures.labels import (
     PLANS,
@@ -19,28 +27,10 @@ from adnorm.figures.labels import (
     interval_text,
     reason_of,
     score_label,
-    why_no_index,
 )
 from adnorm.figures.page import write_page
-from adnorm.figures.theme import split_arm
-from adnorm.study.vocabulary import Analysis, Arm, Statistic, Status
+from adnorm.study.vocabulary import Statistic, Status
 
-#: What is changed against the primary analysis, in the order of the table.
-ANALYSES: dict[str, str] = {
-    Analysis.UNADJUSTED: "Plain difference from placebo, not given the baseline",
-    Analysis.SIGN_FLIPS: "NI: exact p, baseline and visit exchanged within patients",
-    Analysis.OBSERVED_PAIRS: "Only patients with both samples, no model of all visits",
-    Analysis.COMPLETERS: "Only patients with all visits",
-    Analysis.DELTA_ADJUSTED: "Patients who missed the visit taken to be worse",
-    Analysis.TIME_MATCHED: "Against non-lesional skin of the same visit",
-    Analysis.TMM: "Counts made comparable by TMM",
-    Analysis.MEDIAN_OF_RATIOS: "Counts made comparable by median of ratios",
-    Analysis.LIBRARY_SIZE: "Counts made comparable by library size alone",
-    Analysis.SSGSEA: "ssGSEA in place of the signed z score",
-    Analysis.COMPOSITION_ADJUSTED: "Without what cell composition explains",
-    Analysis.WITH_COMPOSITION_GENES: "Axis with the genes of cell composition",
-    Analysis.WITHOUT_COMPOSITION_GENES: "Without the genes of cell composition",
-}
 #: Behind a number whose interval lies otherwise than the primary one.
 DIFFERS = "≠"
 
@@ -80,54 +70,31 @@ def estimand(controlled: bool, of_lesions: bool = False) -> dict[str, str]:
     }
 
 
-def write_answers(data: IndexData, path: Path) -> None:
-    """Write the page from the tables ``index`` and ``sensitivities``."""
-    index = data.tables["index"]
-    primary = index[index["name"].isin(data.primary)]
-    reference = known_reference(primary, "ni")
-    own = primary[primary["reference"] == reference]
+def write_answers(data: IndexData, answer: Answer, path: Path) -> None:
+    """Write the page from the tables ``index`` and ``sensitivities``, below the answer in words."""
+    own = primary_rows(data)
+    reference = known_reference(own, "ni")
     others = data.tables["sensitivities"]
     others = others[(others["reference"] == reference) & others["name"].isin(data.primary)]
-    answers = [_answer(data, own, others, arm) for arm in _arms(data, own)]
-    why_not = "" if answers else _why_not(data, primary, reference)
+    arms = [arm for arm in highest_doses(data) if arm in set(own["arm"])]
+    answers = [_answer(data, own, others, arm) for arm in arms] if reference else []
     write_page(
         path,
         "answers.html",
-        title=data.facts.get("title") or data.facts["cohort"],
-        cohort=data.facts["cohort"],
-        simulated=bool(data.facts.get("simulated")),
-        alerts=_alerts(data),
+        title=answer.title,
+        cohort=answer.cohort,
+        banners=answer.banners,
+        sentences=answer.sentences,
+        no_therapy=NO_THERAPY,
         estimand=estimand(bool(own["dni"].notna().any()), data.of_lesions),
         reference=reference,
         answers=answers,
-        why_not=why_not,
         confidence=data.confidence,
         plan=PLANS[data.settings.index.multiplicity],
         margin=f"{data.settings.index.equivalence_margin:g}",
         model=estimator_note(own),
         differs=DIFFERS,
     )
-
-
-def _alerts(data: IndexData) -> list[str]:
-    """Say what casts doubt on every number of the page."""
-    found = [str(data.facts["batch"])] if data.facts.get("batch") else []
-    if len(data.moved_controls):
-        found.append("Negative controls move: see effects/controls.tsv")
-    return found
-
-
-def _arms(data: IndexData, index: pd.DataFrame) -> list[str]:
-    """The highest dose of every drug that has a visit."""
-    present = set(index["arm"]) - {data.placebo, Arm.UNTREATED}
-    # Arms stand in the order of their doses, so that the last one of a drug is its highest.
-    return list({split_arm(arm)[0]: arm for arm in data.arms if arm in present}.values())
-
-
-def _why_not(data: IndexData, primary: pd.DataFrame, reference: str) -> str:
-    if reference:
-        return "no arm got a drug"
-    return why_no_index(data, primary)
 
 
 def _answer(data: IndexData, index: pd.DataFrame, others: pd.DataFrame, arm: str) -> dict[str, Any]:
@@ -175,7 +142,9 @@ def _estimate(row: Any, label: str, of_lesions: bool) -> dict[str, str]:
     few = ", exploratory" if str(row.dni_reason).startswith(Status.EXPLORATORY) else exploratory
     people = f"{row.pairs:.0f}"
     if compared:
-        people = f"{row.placebo_pairs:.0f}" if of_lesions else f"{people} v {row.placebo_pairs:.0f}"
+        people = (
+            f"{row.placebo_pairs:.0f}" if of_lesions else f"{people} and {row.placebo_pairs:.0f}"
+        )
     return {
         "score": label,
         "n": people,
@@ -183,7 +152,7 @@ def _estimate(row: Any, label: str, of_lesions: bool) -> dict[str, str]:
         "dni": _whole(row.dni, row.dni_lower, row.dni_upper) + few if compared else "",
         "p": f"{_p(row.p_value)} ({row.tested})",
         "adjusted": adjusted,
-        "same": str(row.as_reference),
+        "same": "not shown" if row.as_reference == "no" else str(row.as_reference),
         "estimator": str(row.estimator),
     }
 
@@ -213,11 +182,6 @@ def _cell(row: Any, measure: str) -> str:
     return _whole(*ends).replace(" (", "\n(") if np.isfinite(ends).all() else "–"
 
 
-def _side(lower: float, upper: float) -> int:
-    """Where an interval lies: above 0, below 0, or around it."""
-    return int(lower > 0) - int(upper < 0)
-
-
 def _compared(
     rows: pd.DataFrame,
     found: pd.DataFrame,
@@ -235,7 +199,7 @@ def _compared(
         row = found.loc[name]
         ends, first = _ends(row, measure), _ends(rows.loc[name], measure)
         if np.isfinite(ends).all():
-            apart = np.isfinite(first).all() and _side(*ends[1:]) != _side(*first[1:])
+            apart = np.isfinite(first).all() and side_of(*ends[1:]) != side_of(*first[1:])
             cells[name] = _cell(row, measure) + (f"\xa0{DIFFERS}" if apart else "")
             cells["flag"] |= bool(apart)
         elif np.isfinite(row["p_value"]) and not np.isfinite(row["ni"]):
@@ -252,5 +216,5 @@ def _exchanged(row: Any, primary: Any, level: float) -> tuple[str, bool]:
     least = 2.0 ** (1 - row["pairs"])
     if least >= level:
         return f"{text}\n(least possible: {_p(least)})", False
-    apart = (row["p_value"] < level) != (_side(primary["lower"], primary["upper"]) != 0)
+    apart = (row["p_value"] < level) != (side_of(primary["lower"], primary["upper"]) != 0)
     return f"{text}\xa0{DIFFERS}" if apart else text, bool(apart)

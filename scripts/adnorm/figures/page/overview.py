@@ -17,20 +17,38 @@ import pandas as pd
 
 from adnorm import __version__
 from adnorm.base.losses import percent
-from adnorm.base.text import counted, per_cent
+from adnorm.base.text import counted, per_cent, typeset
+from adnorm.figures.answer import NO_THERAPY, Answer, primary_rows
 from adnorm.figures.changes import in_words, mark, n_notes, star_text, supported_columns
-from adnorm.figures.data import MOST_ADDED, STATE_ORDER, CohortData, rows_of, sorted_by
-from adnorm.figures.labels import digits, interval_text, signed_note
-from adnorm.figures.names import TITLES
+from adnorm.figures.data import (
+    MOST_ADDED,
+    STATE_ORDER,
+    CohortData,
+    IndexData,
+    known_reference,
+    rows_of,
+    sorted_by,
+)
+from adnorm.figures.labels import (
+    EXPLORATORY,
+    digits,
+    interval_text,
+    score_label,
+    signed_note,
+)
+from adnorm.figures.names import FIGURES, INDEX_FIGURES, TITLES, Category
 from adnorm.figures.page import write_page
 from adnorm.figures.page.answers import estimand
 from adnorm.figures.quality import flag_words
 from adnorm.study.vocabulary import (
     DOUBTED_LABELS,
+    Arm,
     BatchRule,
     BatchVerdict,
     ComparisonKind,
     Moves,
+    State,
+    Status,
 )
 
 if TYPE_CHECKING:
@@ -57,38 +75,53 @@ PACKAGES = (
     *("anndata", "gseapy", "matplotlib", "numpy", "pandas", "pylimma", "scanpy", "scipy"),
     *("seaborn", "snakemake"),
 )
-#: Figures that stand on the page itself; the report has all of them.
-SHOWN = ("set_changes", "patients", "genes_itch", "genes_barrier")
-#: With a larger share of flagged samples the page warns.
-MOST_FLAGGED = 0.25
+#: Comparisons that are named where many have one verdict; all are in comparisons.tsv.
+MOST_NAMED = 6
 
 Rows = list[dict[str, Any]]
 
 
-def write_overview(data: CohortData, path: Path) -> None:
-    """Write the overview page of a cohort; the SVG figures must already lie beside it."""
+def write_overview(data: CohortData, found: IndexData, answer: Answer, path: Path) -> None:
+    """Write the overview page of a cohort; the figure ``answer`` must already lie beside it."""
     facts, tables = data.facts, data.tables
-    losses, cautions = _losses(tables["losses"])
+    losses, cautions = _losses(data)
     supported, refused = _comparisons(data)
     people = data.samples["patient"].nunique()
+    index = primary_rows(found)
     write_page(
         path,
         "overview.html",
         **methods_values(data),
-        title=facts.get("title") or facts["cohort"],
-        cohort=facts["cohort"],
+        title=answer.title,
+        cohort=answer.cohort,
         lead=f"{len(data.samples)} samples of {people} people, {facts.get('disease', '')}",
-        simulated=bool(facts.get("simulated")),
+        banners=answer.banners,
+        sentences=answer.sentences,
+        no_therapy=NO_THERAPY,
+        care=answer.care,
+        picture=_embedded(path.with_name("answer.svg")) if answer.estimates else "",
+        picture_alt=TITLES["answer"],
+        index_rows=_index_rows(found, index),
+        reference=known_reference(index, "ni") or next(iter(index["reference"]), ""),
+        confidence_index=found.confidence,
+        bold_words="the interval excludes 0"
+        if answer.controlled
+        else "the interval excludes 0 (uncontrolled)",
+        simulated=answer.simulated,
         file=data.settings.cohort,
         results=_results(data),
         estimand=_estimand(data),
-        index_note=_index_note(data),
+        index_note=_index_note(data, index),
         warnings=[*warnings(data), *cautions],
         placebo_note=placebo_note(data),
         n_note="; ".join(n_notes(supported_columns(data))),
         signed_note=signed_note(data, data.topic_sets),
         stars=star_text(data.fdr),
-        figures=_embedded(path.parent),
+        figures=[
+            {"file": f"{figure.name}.svg", "title": figure.title, "category": figure.category}
+            for figure in (*INDEX_FIGURES, *FIGURES)
+        ],
+        answer_category=Category.ANSWER,
         design=_design(data),
         batches=_batches(data),
         supported=supported,
@@ -110,15 +143,69 @@ def _rows(table: pd.DataFrame) -> Rows:
     return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
 
 
-def _embedded(folder: Path) -> Rows:
-    return [
-        {
-            "data": base64.b64encode((folder / f"{name}.svg").read_bytes()).decode("ascii"),
-            "alt": TITLES[name],
-            "caption": f"{TITLES[name]}. Its numbers are in {name}.tsv.",
-        }
-        for name in SHOWN
-    ]
+def _embedded(picture: Path) -> str:
+    return base64.b64encode(picture.read_bytes()).decode("ascii")
+
+
+# ---------------------------------------------------------------- the index
+
+
+def _index_rows(data: IndexData, index: pd.DataFrame) -> Rows:
+    """Lay out the primary family at every visit: the highest dose of a drug first, placebo last."""
+    from markupsafe import Markup
+
+    arms = list(reversed(data.arms))
+    orders: dict[str, list[str]] = {"arm": arms, "name": data.primary}
+    shown = sorted_by(index, ["name", "arm", "week"], orders)
+    rows: Rows = []
+    for row in rows_of(shown):
+        compared, alone = np.isfinite(row.dni), np.isfinite(row.ni)
+        few = str(row.dni_reason).startswith(Status.EXPLORATORY)
+        doubt = row.status == Status.EXPLORATORY
+        dni = ni = Markup("")
+        if compared:
+            dni = _number(row.dni, row.dni_lower, row.dni_upper, doubt or few, marked=True)
+        if alone:
+            ni = _number(row.ni, row.lower, row.upper, doubt, marked=not data.placebo)
+        people = f"n = {row.pairs:.0f}"
+        if compared:
+            people = f"n = {row.pairs:.0f} and {row.placebo_pairs:.0f}"
+            people = f"n = {row.placebo_pairs:.0f}" if data.of_lesions else people
+        p = row.adjusted_p_value
+        why = row.reason if not alone or doubt else row.dni_reason
+        why = "" if pd.isna(why) else typeset(str(why))
+        last = rows[-1] if rows else {}
+        same = last.get("why") == (row.name, row.arm, why)
+        if same and not alone:
+            # Visits that all lack a number for one reason are one row.
+            last["week"], last["n"] = f"{last['week']}, {row.week:g}", ""
+            continue
+        rows.append(
+            {
+                "why": (row.name, row.arm, why) if not alone else None,
+                "score": score_label(data, row.name),
+                "arm": row.arm,
+                "week": f"{row.week:g}",
+                "n": people,
+                "dni": dni,
+                "ni": ni,
+                "p": "" if not np.isfinite(p) else "< 0.001" if p < 0.001 else f"{p:.2g}",
+                "status": why,
+            }
+        )
+    return rows
+
+
+def _number(value: float, lower: float, upper: float, doubt: bool, marked: bool) -> Markup:
+    """Write an estimate: bold where its interval excludes 0, italic where it is exploratory."""
+    from markupsafe import Markup
+
+    text = interval_text(value, lower, upper)
+    if doubt:
+        number, _, interval = text.partition(" ")
+        text = Markup("<i>{}{} {}</i>").format(number, EXPLORATORY, interval)
+    apart = lower > 0 or upper < 0
+    return Markup("<b>{}</b>").format(text) if marked and apart else Markup("{}").format(text)
 
 
 # ---------------------------------------------------------------- results
@@ -155,20 +242,45 @@ def _result(row: Any, data: CohortData) -> str:
     return f"{estimate} {' '.join(filter(None, parts)).replace(' ', chr(0xA0))}"
 
 
-def _index_note(data: CohortData) -> str:
-    """Say where the index is; it needs all cohorts of a run, which this page does not wait for."""
+def _index_note(data: CohortData, index: pd.DataFrame) -> str:
+    """Say how plain differences and the index belong together, and where they disagree."""
     changes = [c for c in supported_columns(data) if c.kind == ComparisonKind.CHANGE]
     if not changes:
         return f"This cohort has no normalization index: {data.why_no(ComparisonKind.CHANGE)}."
-    return (
-        "These are plain differences of the patients who have both samples. How far each score is "
-        "back is the normalization index, which sets a change against the disease effect, given "
-        "the score at baseline and with a model of missed visits, so that a difference between "
-        "arms may come out otherwise. It stands, with its intervals, in the report under "
-        "Normalization, in the results as figures/normalization.svg and index/index.tsv. Whether "
-        'the answer holds in other analyses: "does the answer hold?" in the report, '
-        "figures/answers.html in the results."
+    note = (
+        "These are plain differences of the patients who have both samples. The primary answer is "
+        "the index above: it sets a change against the disease effect, given the score at baseline "
+        "and with a model of missed visits, so that a difference between arms may come out "
+        "otherwise."
     )
+    apart = _disagreements(data, index)
+    if apart:
+        listed = "; ".join(apart[:MOST_NAMED])
+        more = f"; and {len(apart) - MOST_NAMED} more" if len(apart) > MOST_NAMED else ""
+        note += f" It does so here, and the index counts: {listed}{more}."
+    return note
+
+
+def _disagreements(data: CohortData, index: pd.DataFrame) -> list[str]:
+    """Name the scores on which a plain difference from placebo and dNI have other verdicts."""
+    effects = data.shown_effects(list(data.tables["comparisons"]["contrast"]))
+    plain = effects.drop_duplicates(["contrast", "set"]).set_index(["contrast", "set"])
+    found = []
+    for row in rows_of(index[index["dni"].notna()]):
+        key = (f"change:{row.arm}-{data.placebo}@{row.week:g}", row.name)
+        if key not in plain.index or not np.isfinite(plain.loc[key, "change"]):
+            continue
+        # A score that falls has a change below 0, and an index above 0.
+        change = plain.loc[key]
+        marked = -int(np.sign(change["change"])) if change["fdr"] < data.fdr else 0
+        if marked != int(row.dni_lower > 0) - int(row.dni_upper < 0):
+            verdict = "marked" if marked else "not marked"
+            label = data.sets["label"].get(row.name, row.name)
+            found.append(
+                f"{label}, {row.arm}, week {row.week:g} (plain difference {verdict}, dNI "
+                f"{interval_text(row.dni, row.dni_lower, row.dni_upper)})"
+            )
+    return found
 
 
 def _estimand(data: CohortData) -> dict[str, str]:
@@ -206,12 +318,6 @@ def warnings(data: CohortData) -> list[str]:
     found = [caution] if caution else []
     if len(data.aliased):
         found.append(_aliased(data))
-    samples = len(data.samples)
-    if data.flagged > MOST_FLAGGED * samples:
-        found.append(
-            f"{data.flagged} of {samples} samples are flagged by quality control: differences "
-            "may be technical."
-        )
     flags = data.samples["qc_flags"].str.split(";")
     doubted = data.samples.index[[bool(set(DOUBTED_LABELS) & set(f)) for f in flags]]
     if len(doubted):
@@ -220,7 +326,21 @@ def warnings(data: CohortData) -> list[str]:
             f"{counted(len(doubted), 'sample')} that the analysis uses may carry the label of "
             f"another one ({listed}): the evidence is under Quality."
         )
-    return found + _controls(data)
+    return [*found, *_added(data), *_controls(data)]
+
+
+def _added(data: CohortData) -> list[str]:
+    """Say that sets which the user added have few of their genes in this cohort."""
+    added = data.sets.loc[data.added_sets()]
+    short = added[added["status"] != "ok"]
+    if short.empty:
+        return []
+    listed = ", ".join(short["label"][:4]) + (" and others" if len(short) > 4 else "")
+    named = f" ({listed})" if len(added) <= MOST_ADDED else ""
+    return [
+        f"{len(short):,} of {counted(len(added), 'added gene set')} have too few genes here to be "
+        f"trusted{named}: see Gene sets."
+    ]
 
 
 def _aliased(data: CohortData) -> str:
@@ -251,14 +371,37 @@ def _batches(data: CohortData) -> dict[str, Any]:
     wide = sorted_by(wide, keys, orders).assign(week=lambda d: d["week"].map("{:g}".format))
     titles = {"arm": "Arm", "state": "Skin", "week": "#Week"}
     titles |= {name: f"#B{str(name)[1:]}" for name in wide.columns[3:]}
+    return {"rows": _rows(wide), "titles": titles, "judged": _judged(data)}
+
+
+def _judged(data: CohortData) -> Rows:
+    """Group the comparisons by the verdict on their batches; aliased ones first."""
     judged = data.tables["comparisons"]
-    judged = judged[judged["batch"] != ""]
+    judged = judged[judged["batch"].fillna("") != ""]
     names = zip(judged["contrast"], judged["kind"], strict=True)
     judged = judged.assign(
         words=[in_words(contrast, kind, data.arms) for contrast, kind in names],
-        flag=judged["batch"] == BatchVerdict.ALIASED,
-    ).sort_values("flag", ascending=False, kind="stable")
-    return {"rows": _rows(wide), "titles": titles, "judged": _rows(judged)}
+        # What is the same for all; the groups of each comparison stand in comparisons.tsv.
+        head=judged["batch_reason"]
+        .str.partition(":")[0]
+        .where(judged["batch"] == BatchVerdict.ALIASED, ""),
+    )
+    rows = []
+    for (verdict, _), group in judged.groupby(["batch", "head"], sort=False):
+        listed = "; ".join(group["words"][:MOST_NAMED])
+        more = len(group) - MOST_NAMED
+        reasons = list(dict.fromkeys(group["batch_reason"]))
+        others = f" – and {len(reasons) - 1} alike" if len(reasons) > 1 else ""
+        rows.append(
+            {
+                "batch": verdict,
+                "count": f"{len(group)}",
+                "words": f"{listed}; and {more} more" if more > 0 else listed,
+                "batch_reason": f"{reasons[0]}{others}",
+                "flag": verdict == BatchVerdict.ALIASED,
+            }
+        )
+    return sorted(rows, key=lambda row: not row["flag"])
 
 
 def _controls(data: CohortData) -> list[str]:
@@ -326,16 +469,64 @@ def _quality(data: CohortData) -> dict[str, Any]:
     return {"sentence": sentence, "rows": _rows(flagged)}
 
 
-def _losses(table: pd.DataFrame) -> tuple[Rows, list[str]]:
-    """What was lost between the deposit and the genes; large losses first, and as cautions."""
+def _losses(data: CohortData) -> tuple[Rows, list[str]]:
+    """What was lost between the deposit and the index; large losses first, and as cautions."""
+    table = data.tables["losses"]
     table = table.assign(flag=table["warning"] == "yes")
     table = table.sort_values("flag", ascending=False, kind="stable")
     table["number"] = [
-        f"{lost:,} of {total:,} ({percent(share)})"
-        for lost, total, share in zip(table["lost"], table["of"], table["share"], strict=True)
+        _of(lost, total) for lost, total in zip(table["lost"], table["of"], strict=True)
     ]
-    large = table[table["flag"]].itertuples()
-    return _rows(table), [f"Lost on the way: {row.number} {row.what}." for row in large]
+    large = [f"Lost on the way: {row.number} {row.what}." for row in rows_of(table[table["flag"]])]
+    return [*_rows(table), *_missing_visits(data), *_undetected(data)], large
+
+
+def _of(lost: int, total: int) -> str:
+    return f"{lost:,} of {total:,} ({percent(lost / total if total else 0.0)})"
+
+
+def _missing_visits(data: CohortData) -> Rows:
+    """Count the patients with lesional skin at baseline and none at a later visit of their arm."""
+    parts, lost, total = [], 0, 0
+    own = data.samples[data.samples["state"] == State.LESIONAL]
+    start = own[own["week"] == 0]
+    for arm in data.arms:
+        people = set(own.loc[own["arm"] == arm, "patient"])
+        begun = people & set(start.loc[start["arm"].isin([arm, Arm.ALL]), "patient"])
+        later = own[(own["arm"] == arm) & (own["week"] > 0)]
+        for week, seen in later.groupby("week")["patient"]:
+            gone = len(begun - set(seen))
+            lost, total = lost + gone, total + len(begun)
+            if gone:
+                parts.append(f"{arm}, week {week:g}: {gone} of {len(begun)}")
+    if not lost:
+        return []
+    return [
+        {
+            "number": _of(lost, total),
+            "what": "lesional biopsies of later visits are missing",
+            "detail": "; ".join(parts),
+            "advice": "",
+            "flag": False,
+        }
+    ]
+
+
+def _undetected(data: CohortData) -> Rows:
+    """Count the genes that were measured and are too weak to be kept."""
+    weak = len(np.atleast_1d(np.asarray(data.facts.get("undetected", []), dtype=object)))
+    if not weak:
+        return []
+    total = weak + int(data.facts.get("genes", len(data.expression.var_names)))
+    return [
+        {
+            "number": _of(weak, total),
+            "what": "genes are below the expression filter",
+            "detail": "",
+            "advice": "",
+            "flag": False,
+        }
+    ]
 
 
 def _coverage(data: CohortData) -> dict[str, Any]:
