@@ -13,6 +13,7 @@ import yaml
 from adnorm.base.files import read_json
 from adnorm.base.tables import read_table
 from adnorm.cli.summary import summarize
+from adnorm.figures.answer import read_answer
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 
 COHORTS = ["demo_biologic", "demo_jak1", "demo_reference_array", "demo_reference_rnaseq"]
@@ -58,7 +59,7 @@ def test_every_stage_wrote_its_files(demo, cohort):
     ):
         assert len((demo / cohort / "expression" / f"{name}.tsv").read_text().splitlines()) >= 1
     for figure in (*FIGURES, *INDEX_FIGURES):
-        for kind in ("svg", "png", "tsv"):
+        for kind in ("svg", "png", "pdf", "tsv"):
             assert (demo / cohort / "figures" / f"{figure.name}.{kind}").stat().st_size > 20
     tables = ["index", "sensitivities", "denominators", "axis", "gene_index", "trajectories"]
     for name in (*tables, "concordance", "calibration"):
@@ -69,7 +70,7 @@ def test_every_stage_wrote_its_files(demo, cohort):
 
 def test_the_cohorts_are_joined_and_all_of_them_finished(demo):
     for figure in ATLAS_FIGURES:
-        for kind in ("svg", "png", "tsv"):
+        for kind in ("svg", "png", "pdf", "tsv"):
             assert (demo / "atlas" / "figures" / f"{figure.name}.{kind}").stat().st_size > 20
     cohorts = read_table(demo / "atlas" / "cohorts.tsv")
     assert list(cohorts["cohort"]) == COHORTS
@@ -199,7 +200,8 @@ def test_simulated_is_said_wherever_it_appears(demo):
 
 def test_report_is_self_contained(demo):
     html = (demo / "report.html").read_text()
-    assert len(html) > 500_000
+    # Whole, and still small enough to be sent.
+    assert 500_000 < len(html) < 8_000_000
     loaded = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"'](https?:[^\"']+)", html)
     assert loaded == []
 
@@ -207,9 +209,31 @@ def test_report_is_self_contained(demo):
 def test_summary_tells_the_main_numbers(demo):
     text = summarize(demo)
     assert "report.html" in text
-    assert "JAK1 inhibitor 200 mg, week 12" in text
-    assert "against placebo" in text and "13 pairs" in text
+    words = " ".join(text.split())
+    assert "At week 12, JAK1 inhibitor 200 mg had removed" in words
+    # Every cohort of the run, and what page one says.
+    page = (demo / "index.html").read_text(encoding="utf-8").replace("\xa0", " ")
+    for cohort in COHORTS:
+        assert f"{cohort} · " in text and cohort in page
+        (sentence, *_) = read_answer(demo / cohort / "figures" / "answer.json").sentences
+        sentence = sentence.replace("\xa0", " ")
+        assert sentence in words and sentence in page
+    assert "given the score at baseline (95 % CI" in words and "13 and 11 patients" in words
     assert "not treatment advice" in text
+
+
+def test_every_link_of_page_one_leads_somewhere(demo):
+    page = (demo / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'href="([^"]+)"', page)
+    assert len(links) > 15
+    assert [link for link in links if not (demo / link).is_file()] == []
+    # The front of the report asks for results by the end of their paths.
+    fragment = (demo / "atlas" / "page_one.html").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"endsWith\(&#39;(/[^&]+)&#39;\)", fragment))
+    assert len(wanted) > 10
+    report = (demo / "report.html").read_text(encoding="utf-8")
+    assert [name for name in sorted(wanted) if f'{name}": {{"name"' not in report] == []
+    assert "At week 12, JAK1 inhibitor 200 mg had removed" in report
 
 
 def test_results_name_no_machine(demo):
@@ -247,3 +271,26 @@ def test_scores_keep_the_sheet(demo):
     reference = (scores.obs["state"] == "nonlesional") & (scores.obs["week"] == 0)
     means = pd.DataFrame(scores.layers["zscore"], columns=scores.var_names)[reference.to_numpy()]
     assert means.mean().abs().max() < 1e-4
+
+
+def test_the_number_of_the_readme_is_that_of_the_demo(demo, repository):
+    index = read_table(demo / "demo_jak1" / "index" / "index.tsv")
+    index = index[(index["name"] == "itch_core_skin_up") & (index["reference"] == "nonlesional")]
+    rows = index[index["arm"] == "JAK1 inhibitor 200 mg"].set_index("week")
+    last, first = (
+        [round(100 * rows.loc[week, column]) for column in ("dni", "dni_lower", "dni_upper")]
+        for week in (12, 2)
+    )
+    own = [round(100 * rows.loc[12, column]) for column in ("ni", "lower", "upper")]
+    placebo = index[(index["arm"] == "placebo") & (index["week"] == 12)]["ni"]
+    placebo = round(100 * placebo.iloc[0])
+    patients = f"{rows.loc[12, 'pairs']} and {rows.loc[12, 'placebo_pairs']} patients"
+    sentence = (
+        f"At week 12, JAK1 inhibitor 200 mg had removed {last[0]} percentage points more of the "
+        f"itch gene signature than placebo, given the score at baseline (95 % CI {last[1]} to "
+        f"{last[2]}; {patients}): {own[0]} % of it was gone ({own[1]} to {own[2]}), on placebo "
+        f"{placebo} %. At week 2, the first visit after baseline, {first[0]} more ({first[1]} to "
+        f"{first[2]}). This is gene expression, not itch."
+    )
+    readme = (repository / "README.md").read_text(encoding="utf-8").replace("\n> ", " ")
+    assert sentence in readme

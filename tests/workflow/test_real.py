@@ -192,3 +192,34 @@ def test_tiny_libraries_are_flagged_but_kept(real):
     flagged = quality[quality["flags"].notna() & (quality["flags"] != "")]
     assert 0 < len(flagged) < 194
     assert set(quality["excluded"]) == {"no"}
+
+
+# ---------------------------------------------------------------- the tutorial
+
+
+def test_the_tutorial_tells_what_the_series_say(real, repository):
+    page = " ".join((repository / "docs" / "guides" / "tutorial.md").read_text("utf-8").split())
+    index = read_table(real / "gse80342" / "index" / "index.tsv")
+    index = index[index["reference"] == "healthy"].set_index("name")
+    for name, words in (
+        ("tcell_dc_activation", "T cells {} (95 % CI {} to {})"),
+        ("th2", "Th2 {} ({} to {})"),
+        ("jak_stat_targets", "targets of JAK-STAT {} ({} to {})"),
+    ):
+        row = index.loc[name]
+        assert row["status"] == "exploratory"
+        assert words.format(*(f"{row[c]:.2f}" for c in ("ni", "lower", "upper"))) in page
+    clinic = read_table(real / "gse193309" / "index" / "concordance.tsv")
+    clinic = clinic[clinic["score"] == "itch_core_skin_up"].set_index("clinical")
+    for value, words in (
+        ("easi", "EASI have a rank correlation of {} (95 % CI {} to {}; n = {})"),
+        ("itch_nrs", "patients report {} ({} to {}; n = {})"),
+    ):
+        row = clinic.loc[value]
+        numbers = [f"{row[c]:.2f}".replace("-", "−") for c in ("estimate", "lower", "upper")]
+        assert words.format(*numbers, row["n"]) in page
+    quality = read_table(real / "gse199046" / "expression" / "qc.tsv")
+    flagged = (quality["flags"].fillna("") != "").sum()
+    assert f"{flagged} of {len(quality)} samples are flagged" in page
+    itch = coverage(real, "gse199046").loc["itch_core_skin_up"]
+    assert f"({itch['found']} of {itch['asked']} genes)" in page

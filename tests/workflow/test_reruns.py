@@ -16,8 +16,8 @@ from adnorm.study.reading import read_cohort
 from builders.fetched import fetch_cohort
 
 SMALL = "demo_reference_array"
-#: What shows a cohort, and what lists all of them.
-SHOWN = {"figures", "cohorts", "finished"}
+#: What writes the pages of a cohort, and what lists all of them.
+SHOWN = {"index_figures", "cohorts", "finished"}
 #: Folders of results that hold no table of a stage between the files and the index.
 NO_STAGE = {"fetch", "figures", "atlas", "logs"}
 
@@ -77,12 +77,17 @@ def test_nothing_runs_again_when_nothing_changed(planned):
         ({"status": "unverified"}, SHOWN),
         ({"note": "Seen again"}, SHOWN),
         ({"citation": "Somebody 2026"}, SHOWN),
-        ({"title": "Another name"}, SHOWN | {"index_figures"}),
+        ({"title": "Another name"}, SHOWN | {"figures", "explorer"}),
     ],
     ids=["status", "note", "citation", "title"],
 )
 def test_what_only_readers_see_reruns_only_what_shows_it(planned, cohort, rules):
     assert planned(cohort) == rules
+
+
+def test_what_the_explorer_shows_of_patients_reruns_the_explorer(planned):
+    rules = planned(figures={"explorer": {"patients": "none"}})
+    assert rules == {"explorer", "finished"}
 
 
 def test_how_a_stage_works_reruns_nothing(planned):

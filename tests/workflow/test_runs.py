@@ -13,6 +13,7 @@ import sys
 import threading
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import yaml
 
@@ -118,9 +119,17 @@ def lab(tmp_path, configure, geo):
 CALL = ("out/lab/expression/samples.tsv", "--configfile", "run.yaml")
 
 
+#: The line of a job that did its work or stopped itself, and Snakemake's own in another workflow.
+WORKED = re.compile(
+    r"^ *\d+ of \d+  \[lab · (\w+)\]  (?:stopped at the stage \1\b|(?!stopped))"
+    r"|^Finished jobid: \d+ \(Rule: adnorm_(\w+)\)",
+    re.MULTILINE,
+)
+
+
 def worked(run):
     """Stages that began to work in a call."""
-    return sorted(set(re.findall(r"^\[lab · (\w+)\] (?!skipped)", run.stderr, re.MULTILINE)))
+    return sorted({ours or theirs for ours, theirs in WORKED.findall(run.stderr)})
 
 
 def digests(folder):
@@ -198,6 +207,48 @@ def test_an_identifier_table_that_is_refused_is_fetched_again(lab, geo, snakemak
     snakemake(lab, *CALL)
     assert geo.asked.count("/geo/hgnc.txt.gz") == 2
     assert geo.asked.count(MATRIX) == 1
+
+
+# ---------------------------------------------------------------- what a run tells
+
+FETCH = ("out/lab/fetch/manifest.json", "--configfile", "run.yaml")
+
+
+def test_a_run_tells_of_each_finished_job_and_little_else(lab, snakemake):
+    told = snakemake(lab, *FETCH).stderr.splitlines()
+    assert re.fullmatch(r"1 of 1  \[lab · fetch\]  \d+ s", told[-3])
+    assert told[-4] == "1 job: fetch 1"
+    assert [line.split(":")[0] for line in told[-2:]] == ["Complete log(s)", "Elapsed time"]
+    assert len(told) == 6 and "\x1b" not in "".join(told)
+
+
+@pytest.mark.parametrize(
+    ("option", "heard", "silent"),
+    [
+        (["--quiet", "host"], "Finished jobid: 0 (Rule: fetch)", "[lab · fetch]"),
+        (["--verbose"], "Finished jobid: 0 (Rule: fetch)", "1 of 1  ["),
+        (["--quiet", "all"], "", "jobs"),
+        (["-n"], "fetch        1", "1 of 1"),
+    ],
+)
+def test_snakemakes_own_words_can_be_had(lab, snakemake, option, heard, silent):
+    run = snakemake(lab, *FETCH, *option)
+    assert heard in run.stdout + run.stderr
+    assert silent not in run.stdout + run.stderr
+
+
+def test_a_job_that_is_killed_is_named_with_its_log(lab, geo, repository):
+    geo.held = ANNOTATION
+    running = start(repository, lab, *FETCH)
+    assert geo.waits.wait(120)
+    for child in psutil.Process(running.pid).children(recursive=True):
+        if any(".fetch.py" in word for word in child.cmdline()):
+            child.kill()
+    told = running.communicate(timeout=120)[1]
+    assert running.returncode == 1
+    assert "Error in [lab · fetch]: log: out/lab/logs/fetch.log" in told
+    assert "died with <Signals.SIGKILL" in told
+    assert "1 of 1" not in told
 
 
 # ---------------------------------------------------------------- two runs, and killed ones

@@ -14,6 +14,7 @@ import yaml
 
 from adnorm.base.stops import read_stop
 from adnorm.base.tables import read_table
+from builders.explorer import core_of
 
 SMALL = "demo_reference_array"
 
@@ -68,6 +69,11 @@ def test_one_broken_cohort_stops_alone_and_the_others_are_joined(small, snakemak
     assert run.returncode == 1
     output = run.stdout + run.stderr
     assert "[broken · expression] STOPPED:" in output
+    lines = dict(re.findall(r"^ *\d+ of \d+  \[(.+)\]  ([^;\n]+)", run.stderr, re.MULTILINE))
+    assert lines.pop("broken · fetch")[-2:] == " s"
+    stopped = {label for label, end in lines.items() if end == "stopped at the stage expression"}
+    assert stopped == {label for label in lines if label.startswith("broken · ")}
+    assert "all cohorts · atlas" in lines and len(stopped) == 6
     assert output.rstrip().splitlines()[-1].startswith("broken stopped at the stage expression:")
     assert "no mapping covers" in output
     assert "Traceback" not in output
@@ -80,12 +86,20 @@ def test_one_broken_cohort_stops_alone_and_the_others_are_joined(small, snakemak
     cohorts = read_table(small / "out" / "atlas" / "cohorts.tsv").set_index("cohort")
     assert cohorts.loc[SMALL, "outcome"] == "finished"
     assert cohorts.loc["broken", "outcome"] == "stopped at the stage expression"
+    explorer = core_of(small / "out" / "explorer.html")
+    assert [cohort["id"] for cohort in explorer["cohorts"]] == [SMALL]
+    assert explorer["stopped"][0][:2] == ["broken", "expression"]
 
     # The next call tries again what stopped, and what follows from it.
     again = snakemake(small, "--configfile", "run.yaml", check=False)
     assert again.returncode == 1
     output = again.stdout + again.stderr
     assert "[broken · expression] STOPPED:" in output
+    lines = dict(re.findall(r"^ *\d+ of \d+  \[(.+)\]  ([^;\n]+)", run.stderr, re.MULTILINE))
+    assert lines.pop("broken · fetch")[-2:] == " s"
+    stopped = {label for label, end in lines.items() if end == "stopped at the stage expression"}
+    assert stopped == {label for label in lines if label.startswith("broken · ")}
+    assert "all cohorts · atlas" in lines and len(stopped) == 6
     assert f"[{SMALL} · " not in output.replace(f"[{SMALL} · index]", "").replace(
         f"[{SMALL} · index_figures]", ""
     )
@@ -95,8 +109,8 @@ def test_one_broken_cohort_stops_alone_and_the_others_are_joined(small, snakemak
     snakemake(small, *report)
     embedded = re.findall(r"data:text/html;[^,]*,([\w+/=]+)", (small / "report.html").read_text())
     pages = [base64.b64decode(page).decode() for page in embedded]
-    # Its overview and its answers.
-    assert sum("broken did not finish" in page for page in pages) == 2
+    # Its overview, its answers and its tables.
+    assert sum("broken did not finish" in page for page in pages) == 3
     assert sum("1 of 2 cohorts finished" in page for page in pages) == 1
 
     configure(small, mended, "broken.yaml")
@@ -138,9 +152,10 @@ def test_plan_has_one_job_a_cohort_and_stage(tmp_path, snakemake, configure):
     of_cohorts = ["fetch", "expression", "scores", "effects", "figures"]
     of_cohorts += ["index", "index_figures"]
     expected = dict.fromkeys(of_cohorts, "2") | dict.fromkeys(
-        ["lesional_effects", "atlas", "atlas_figures", "cohorts", "finished", "all"], "1"
+        ["lesional_effects", "atlas", "atlas_figures", "explorer", "cohorts", "finished", "all"],
+        "1",
     )
-    assert jobs == expected | {"total": "20"}
+    assert jobs == expected | {"total": "21"}
 
 
 def test_the_workflow_can_be_a_module_of_another_one(tmp_path, repository):
@@ -163,4 +178,4 @@ rule all:
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert "adnorm_figures" in run.stdout + run.stderr
-    assert f"results/skin/{SMALL}/figures/overview.html" in run.stdout + run.stderr
+    assert f"results/skin/{SMALL}/figures/answer.json" in run.stdout + run.stderr

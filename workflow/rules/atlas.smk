@@ -18,24 +18,9 @@ rule atlas:
         lesional_effects="<results>/axis/lesional_effects.tsv",
         published=str(locate("config/published.tsv", HOME)),
     output:
-        dose=report(
-            "<results>/atlas/dose.tsv",
-            caption="../report/atlas_dose.rst",
-            category="Atlas",
-            labels={"cohort": "all", "figure": "dose"},
-        ),
-        time=report(
-            "<results>/atlas/time.tsv",
-            caption="../report/atlas_time.rst",
-            category="Atlas",
-            labels={"cohort": "all", "figure": "time course"},
-        ),
-        classes=report(
-            "<results>/atlas/classes.tsv",
-            caption="../report/atlas_classes.rst",
-            category="Atlas",
-            labels={"cohort": "all", "figure": "drug classes"},
-        ),
+        dose="<results>/atlas/dose.tsv",
+        time="<results>/atlas/time.tsv",
+        classes="<results>/atlas/classes.tsv",
     log:
         "<results>/atlas/logs/atlas.log",
     conda:
@@ -68,6 +53,12 @@ rule atlas_figures:
         **figure_outputs(
             names.ATLAS_FIGURES, folder="<results>/atlas/figures", cohort="all"
         ),
+        tables=report(
+            "<results>/atlas/tables.html",
+            caption="../report/atlas_tables.rst",
+            category=str(names.Category.TABLES),
+            labels={"cohort": "all", "figure": "dose, time and drug classes"},
+        ),
     log:
         "<results>/atlas/logs/atlas_figures.log",
     conda:
@@ -94,18 +85,18 @@ rule atlas_figures:
 # Cohorts that stop fail no job, so that the others are joined: this one fails for them, in a module too.
 rule finished:
     input:
-        overview=collect(
-            "<results>/{cohort}/figures/overview.html", cohort=sorted(STUDY.cohorts)
+        drawn=collect(
+            "<results>/{cohort}/figures/quality.tsv", cohort=sorted(STUDY.cohorts)
         ),
-        index=collect(
-            "<results>/{cohort}/figures/normalization.tsv",
-            cohort=sorted(STUDY.cohorts),
+        answers=collect(
+            "<results>/{cohort}/figures/answer.json", cohort=sorted(STUDY.cohorts)
         ),
         patients=collect(
             "<results>/{cohort}/index/trajectories.tsv", cohort=sorted(STUDY.cohorts)
         ),
         cohorts="<results>/atlas/cohorts.tsv",
         figures="<results>/atlas/figures/forest.tsv",
+        explorer="<results>/explorer.html",
     output:
         "<results>/atlas/finished.txt",
     log:

@@ -11,13 +11,7 @@ sys.path.insert(0, str(HOME / "scripts"))
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
 from adnorm.base.stage import harmless
-from adnorm.figures import names
-from adnorm.study.cohort import (
-    DescribedCohort,
-    DrawnCohort,
-    MeasuredCohort,
-    PublishedCohort,
-)
+from adnorm.study.cohort import MeasuredCohort, PublishedCohort
 from adnorm.study.config import MANNER
 from adnorm.study.reading import locate, read_study
 
@@ -99,45 +93,3 @@ def simulation_gene_sets(wildcards):
     """The gene sets that a simulated cohort draws its genes from; nothing for real cohorts."""
     simulation = cohort_file(wildcards).simulation
     return [str(locate(simulation.gene_sets, HOME))] if simulation else []
-
-
-def figure_inputs(drawn):
-    """The tables and containers that figures draw."""
-    files = {name: f"<results>/{{cohort}}/{path}" for name, path in drawn.items()}
-    return files | {"gene_sets": SETTINGS["gene_sets"]}
-
-
-def figure_outputs(figures, folder="<results>/{cohort}/figures", cohort="{cohort}"):
-    """Every figure as SVG (shown in the report), PNG and the TSV behind it."""
-    outputs = {}
-    for figure in figures:
-        stem = f"{folder}/{figure.name}"
-        outputs[f"{figure.name}_svg"] = report(
-            f"{stem}.svg",
-            caption=f"../report/{figure.name}.rst",
-            category=figure.category,
-            labels={"cohort": cohort, "figure": figure.title},
-        )
-        outputs[f"{figure.name}_png"] = f"{stem}.png"
-        outputs[f"{figure.name}_tsv"] = f"{stem}.tsv"
-    return outputs
-
-
-def drawn_by(sections):
-    """The keys of the configuration that figures are drawn by, section by section."""
-    return {
-        section: {key: SETTINGS[section][key] for key in keys}
-        for section, keys in sections.items()
-    }
-
-
-def drawing_parameter(sections, kind):
-    """Settings of a job that draws one cohort, with what figures say of it."""
-
-    def settings(wildcards):
-        cohort = cohort_file(wildcards).view(kind)
-        return harmless(
-            drawn_by(sections) | {"cohort": cohort.model_dump(by_alias=True)}
-        )
-
-    return settings

@@ -8,18 +8,8 @@ rule effects:
         gene_sets=SETTINGS["gene_sets"],
     output:
         effects="<results>/{cohort}/effects/effects.tsv",
-        set_effects=report(
-            "<results>/{cohort}/effects/set_effects.tsv",
-            caption="../report/set_effects.rst",
-            category="Tables",
-            labels={"cohort": "{cohort}", "figure": "changes of gene sets"},
-        ),
-        controls=report(
-            "<results>/{cohort}/effects/controls.tsv",
-            caption="../report/controls.rst",
-            category="Tables",
-            labels={"cohort": "{cohort}", "figure": "negative controls"},
-        ),
+        set_effects="<results>/{cohort}/effects/set_effects.tsv",
+        controls="<results>/{cohort}/effects/controls.tsv",
         enrichment="<results>/{cohort}/effects/enrichment.tsv",
     log:
         "<results>/{cohort}/logs/effects.log",

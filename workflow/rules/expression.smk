@@ -10,12 +10,7 @@ rule expression:
         losses="<results>/{cohort}/expression/losses.tsv",
         identifiers="<results>/{cohort}/expression/identifiers.tsv",
         design="<results>/{cohort}/expression/design.tsv",
-        comparisons=report(
-            "<results>/{cohort}/expression/comparisons.tsv",
-            caption="../report/comparisons.rst",
-            category="Tables",
-            labels={"cohort": "{cohort}", "figure": "comparisons of the design"},
-        ),
+        comparisons="<results>/{cohort}/expression/comparisons.tsv",
         batches="<results>/{cohort}/expression/batches.tsv",
         qc="<results>/{cohort}/expression/qc.tsv",
         expression="<results>/{cohort}/expression/expression.h5ad",

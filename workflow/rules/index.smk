@@ -42,54 +42,15 @@ rule index:
         axis_genes=SETTINGS["index"]["axis_genes"] or [],
     output:
         axis="<results>/{cohort}/index/axis.tsv",
-        index=report(
-            "<results>/{cohort}/index/index.tsv",
-            caption="../report/index_table.rst",
-            category="Tables",
-            labels={"cohort": "{cohort}", "figure": "normalization index"},
-        ),
-        sensitivities=report(
-            "<results>/{cohort}/index/sensitivities.tsv",
-            caption="../report/sensitivities_table.rst",
-            category="Tables",
-            labels={
-                "cohort": "{cohort}",
-                "figure": "analyses that question the index",
-            },
-        ),
-        denominators=report(
-            "<results>/{cohort}/index/denominators.tsv",
-            caption="../report/denominators_table.rst",
-            category="Tables",
-            labels={
-                "cohort": "{cohort}",
-                "figure": "disease effects that the index divides by",
-            },
-        ),
+        index="<results>/{cohort}/index/index.tsv",
+        sensitivities="<results>/{cohort}/index/sensitivities.tsv",
+        denominators="<results>/{cohort}/index/denominators.tsv",
         gene_index="<results>/{cohort}/index/gene_index.tsv",
         residual="<results>/{cohort}/index/residual.gmt",
         patients="<results>/{cohort}/index/patients.tsv",
-        trajectories=report(
-            "<results>/{cohort}/index/trajectories.tsv",
-            caption="../report/trajectories_table.rst",
-            category="Tables",
-            labels={"cohort": "{cohort}", "figure": "patients on the index"},
-        ),
-        concordance=report(
-            "<results>/{cohort}/index/concordance.tsv",
-            caption="../report/concordance_table.rst",
-            category="Tables",
-            labels={"cohort": "{cohort}", "figure": "scores and the clinic"},
-        ),
-        calibration=report(
-            "<results>/{cohort}/index/calibration.tsv",
-            caption="../report/calibration_table.rst",
-            category="Tables",
-            labels={
-                "cohort": "{cohort}",
-                "figure": "clinical response by skin response",
-            },
-        ),
+        trajectories="<results>/{cohort}/index/trajectories.tsv",
+        concordance="<results>/{cohort}/index/concordance.tsv",
+        calibration="<results>/{cohort}/index/calibration.tsv",
     log:
         "<results>/{cohort}/logs/index.log",
     conda:

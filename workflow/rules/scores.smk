@@ -6,12 +6,7 @@ rule scores:
         gene_sets=SETTINGS["gene_sets"],
     output:
         scores="<results>/{cohort}/scores/scores.h5ad",
-        coverage=report(
-            "<results>/{cohort}/scores/coverage.tsv",
-            caption="../report/coverage_table.rst",
-            category="Tables",
-            labels={"cohort": "{cohort}", "figure": "coverage of gene sets"},
-        ),
+        coverage="<results>/{cohort}/scores/coverage.tsv",
         agreement="<results>/{cohort}/scores/agreement.tsv",
     log:
         "<results>/{cohort}/logs/scores.log",
