@@ -79,3 +79,14 @@ def test_unknown_stage_is_refused(bench):
     done = bench("--tiny", "gvsa")
     assert done.returncode == 2
     assert "unknown stages gvsa; known: series_matrix, counts" in done.stderr
+
+
+def test_the_size_of_the_explorer_is_measured(repository):
+    script = repository / "benchmarks" / "explorer.py"
+    small = ["--cohorts", "2", "--genes", "1500", "--samples", "40", "--no-browser"]
+    done = subprocess.run(
+        [sys.executable, str(script), *small], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = dict(line.split()[:2] for line in done.stdout.splitlines() if line.startswith("MB"))
+    assert 0.05 < float(found["MB"]) < 2

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
 from adnorm.base.yaml_text import read_yaml
-from adnorm.study.manual import COMMAND, FILES, MANUALS, SCHEMAS, renewed, schema_of, schema_text
+from adnorm.study.manual import (
+    COMMAND,
+    FILES,
+    PAGES,
+    SCHEMAS,
+    renewed,
+    schema_of,
+    schema_text,
+)
 
 RENEW = f"run `{COMMAND}`"
 
@@ -40,13 +50,30 @@ def test_the_schemas_for_editors_are_those_of_the_models(name):
     assert text == schema_text(name), RENEW
 
 
-@pytest.mark.parametrize("path", MANUALS, ids=lambda path: path.parent.name)
-def test_the_manuals_show_every_key_as_the_models_have_it(path):
-    text = path.read_text(encoding="utf-8")
-    assert text.count("<!-- keys:") + text.count("<!-- columns:") == (
-        3 if "config" == path.parent.name else 1
-    )
+@pytest.mark.parametrize("name", PAGES)
+def test_the_pages_show_every_key_as_the_models_have_it(name):
+    text = PAGES[name].read_text(encoding="utf-8")
+    assert text.count(f"<!-- keys: {name} -->") + text.count(f"<!-- columns: {name} -->") == 1
+    assert text.count("<!-- end -->") == 1
     assert renewed(text) == text, RENEW
+
+
+def test_no_key_is_left_out_of_the_pages():
+    """A key stands on one page: that of its file, or that of a block with a page of its own."""
+
+    def keys(node):
+        for key, part in node.get("properties", {}).items():
+            yield key
+            yield from keys(part)
+            for other in ("additionalProperties", "items"):
+                if isinstance(part.get(other), dict):
+                    yield from keys(part[other])
+
+    tables = "".join(PAGES[name].read_text(encoding="utf-8") for name in FILES)
+    shown = set(re.findall(r"^\| `(?:[^`]*: )?(\w+)` \|", tables, re.MULTILINE))
+    assert {key for name in FILES for key in keys(schema_of(name))} == shown
+    assert "| `simulation` |" in PAGES["cohort"].read_text(encoding="utf-8")
+    assert "simulation: weeks" not in tables
 
 
 def test_editors_and_models_agree_on_shipped_files(repository):

@@ -1,4 +1,4 @@
-"""The schemas for editors and the key tables of the manuals, written from the models.
+"""The schemas for editors and the tables of keys in the documentation, written from the models.
 
 ``python -m adnorm.study.manual`` renews them all; a test compares.
 """
@@ -20,7 +20,14 @@ from adnorm.study.simulation import Simulation
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCHEMAS = REPOSITORY / "workflow" / "schemas"
-MANUALS = (REPOSITORY / "config" / "README.md", REPOSITORY / "config" / "gene_sets" / "README.md")
+_REFERENCE = REPOSITORY / "docs" / "reference"
+#: Pages with a table between markers, by what it lists.
+PAGES: dict[str, Path] = {
+    "config": _REFERENCE / "configuration.md",
+    "cohort": _REFERENCE / "cohort.md",
+    "simulation": _REFERENCE / "simulation.md",
+    "gene_sets": REPOSITORY / "config" / "gene_sets" / "README.md",
+}
 COMMAND = "python -m adnorm.study.manual"
 #: What people write, by the name of its schema.
 MODELS: dict[str, type[BaseModel]] = {
@@ -168,6 +175,10 @@ def _plain(value: object) -> str:
 def _rows(schema: Schema, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
     for key, part in schema.get("properties", {}).items():
         name = f"{prefix}{key}"
+        if name in PAGES and "properties" in part:
+            # A block with a page of its own.
+            yield name, "", "", f"{part['description']} [Its keys]({PAGES[name].name})"
+            continue
         nested = part.get("properties")
         default = "" if nested or "default" not in part else f"`{_plain(part['default'])}`"
         if not default and key in schema.get("required", []):
@@ -218,10 +229,10 @@ def renewed(text: str) -> str:
 
 
 def main() -> None:
-    """Renew the schemas and the manuals."""
+    """Renew the schemas and the pages."""
     for name in FILES:
         (SCHEMAS / f"{name}.schema.yaml").write_text(schema_text(name), encoding="utf-8")
-    for path in MANUALS:
+    for path in PAGES.values():
         path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
