@@ -17,6 +17,7 @@ pathvars:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/drawing.smk"
 include: "workflow/rules/run.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/expression.smk"
@@ -25,6 +26,7 @@ include: "workflow/rules/effects.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/index.smk"
 include: "workflow/rules/atlas.smk"
+include: "workflow/rules/explorer.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -40,12 +42,13 @@ onerror:
     tell_what_stopped()
 
 
-# The list of cohorts asks for the last results of every cohort, the forest for what joins them, and
-# a result that is not there is asked for by its name.
+# Page one asks for the last results of every cohort, the forest for what joins them, and a result
+# that is not there is asked for by its name.
 rule all:
     default_target: True
     input:
-        "<results>/atlas/cohorts.html",
+        "<results>/index.html",
         "<results>/atlas/figures/forest.svg",
+        "<results>/explorer.html",
         "<results>/atlas/finished.txt",
         missing_results,

@@ -73,7 +73,7 @@ def read_gene_sets(paths: Path | str | Iterable[Path | str]) -> dict[str, GeneSe
     Parameters
     ----------
     paths
-        One file or several; the manual (config/README.md) describes the table.
+        One file or several; config/gene_sets/README.md describes the table.
 
     Returns
     -------

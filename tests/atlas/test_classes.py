@@ -88,7 +88,7 @@ def test_one_trial_a_class_is_descriptive_and_says_that_it_is_confounded():
     classes = table[table["question"] == "class"]
     for _, row in pd.concat([classes, table.iloc[:1]]).iterrows():
         assert row["status"] == "descriptive"
-        assert "confounded with the trial" in row["reason"]
+        assert "drug class cannot be separated from trial" in row["reason"]
     said = "one is the only trial of JAK inhibitor and two is the only trial of biologic"
     assert said in first["reason"]
     assert classes[[*BETWEEN, "p_value"]].isna().all(axis=None)

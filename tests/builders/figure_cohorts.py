@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anndata
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -14,11 +15,22 @@ from adnorm.base.losses import Loss, losses_table
 from adnorm.base.tables import write_table
 from adnorm.effects.controls import COLUMNS as CONTROLS
 from adnorm.figures import theme
-from adnorm.figures.data import COHORT_TABLES, CohortData, DrawingSettings, read_cohort
-from adnorm.figures.names import FIGURES, INDEX_FIGURES
+from adnorm.figures.answer import answer_of
+from adnorm.figures.answer_figure import draw_answer
+from adnorm.figures.data import (
+    COHORT_TABLES,
+    CohortData,
+    DrawingSettings,
+    IndexData,
+    read_cohort,
+)
+from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
+from adnorm.figures.page.overview import write_overview
+from adnorm.index.normalization import COLUMNS as INDEX_COLUMNS
 from adnorm.study.batches import batch_table, judge_batches
 from adnorm.study.cohort import DescribedCohort
 from adnorm.study.comparisons import derive_design, design_tables
+from adnorm.study.config import IndexSettings
 from adnorm.study.gene_sets import read_gene_sets
 
 SETS = {
@@ -235,16 +247,70 @@ def read(folder: Path, **plan) -> CohortData:
 
 
 def outputs_of(folder: Path, figures=FIGURES) -> dict[str, Path]:
-    """Where a job of the workflow writes its figures and its page."""
-    kinds = ("svg", "png", "tsv")
+    """Where a job of the workflow writes its figures and its pages."""
+    kinds = ("svg", "png", "pdf", "tsv")
     files = {f"{f.name}_{kind}": folder / f"{f.name}.{kind}" for f in figures for kind in kinds}
-    page = "answers" if figures is INDEX_FIGURES else "overview"
-    return files | {page: folder / f"{page}.html"}
+    pages = {INDEX_FIGURES: ("answers", "overview", "tables"), ATLAS_FIGURES: ("tables",)}
+    files |= {page: folder / f"{page}.html" for page in pages.get(figures, ())}
+    return files | ({"answer": folder / "answer.json"} if figures is INDEX_FIGURES else {})
+
+
+#: Columns of numbers of index.tsv and sensitivities.tsv.
+NUMBERS = ("ni", "lower", "upper", "dni", "dni_lower", "dni_upper")
+
+
+def index_of_cohort(data: CohortData, index: pd.DataFrame | None = None) -> IndexData:
+    """Put an index beside a cohort; its rows are made up, one for each arm, visit and score."""
+    shared = ("comparisons", "qc", "coverage", "controls")
+    samples = data.observations.reset_index(drop=True)
+    tables = {name: data.tables[name] for name in shared} | {"samples": samples}
+    tables["index"] = made_up_index(data) if index is None else index
+    tables["sensitivities"] = pd.DataFrame(
+        columns=["analysis", "reference", "arm", "week", "name", *NUMBERS, "reason"]
+    )
+    sets = IndexSettings(primary=[name for name in SETS if SETS[name][2] == "primary"])
+    settings = data.settings.model_copy(update={"index": sets})
+    found = IndexData(dict(data.facts), tables, data.gene_sets, settings)
+    found.note_quality()
+    return found
+
+
+def made_up_index(data: CohortData) -> pd.DataFrame:
+    """Rows as of index.tsv: half of the effect is gone, a third more than on placebo."""
+    sheet = data.samples
+    later = sheet[(sheet["state"] == "lesional") & (sheet["week"] > 0)]
+    rows = []
+    if data.facts["reference"] == "nonlesional":
+        for arm, week in sorted(set(zip(later["arm"], later["week"], strict=True))):
+            for name in (name for name in SETS if SETS[name][2] == "primary"):
+                drug = arm != data.placebo and bool(data.placebo)
+                rows.append(
+                    {"reference": "nonlesional", "arm": arm, "week": week, "level": "set"}
+                    | {"name": name, "ni": 0.5, "lower": 0.3, "upper": 0.7}
+                    | dict(zip(("dni", "dni_lower", "dni_upper"), (0.33, 0.1, 0.56), strict=True))
+                    | ({} if drug else dict.fromkeys(("dni", "dni_lower", "dni_upper"), np.nan))
+                    | {"adjusted_p_value": 0.01 if drug else np.nan, "step": 1, "tested": "dNI"}
+                    | {"p_value": 0.005, "as_reference": "no", "estimator": "observed pairs"}
+                    | {"pairs": 8, "placebo_pairs": 8 if drug else 0, "lost": 0, "status": "ok"}
+                    | {"reason_code": "", "reason": "", "dni_reason_code": "", "dni_reason": ""}
+                )
+    columns = list(rows[0]) if rows else INDEX_COLUMNS
+    return pd.DataFrame(rows, columns=columns)
+
+
+def write_pages(data: CohortData, folder: Path, index: pd.DataFrame | None = None) -> str:
+    """Write the overview of a cohort as its job does, and give its text."""
+    found = index_of_cohort(data, index)
+    with mpl.rc_context(theme.RC):
+        theme.savefig(draw_answer(found)[0], folder, "answer", pd.DataFrame())
+    write_overview(data, found, answer_of(found), folder / "overview.html")
+    return (folder / "overview.html").read_text(encoding="utf-8")
 
 
 def texts(figure) -> list[str]:
-    """Texts that stand on a figure, outside its axes."""
-    return [text.get_text() for text in figure.texts]
+    """Texts that stand on a figure or on its pages, outside their axes."""
+    pages = figure if isinstance(figure, list) else [figure]
+    return [text.get_text() for page in pages for text in page.texts]
 
 
 def quality(sheet: pd.DataFrame) -> pd.DataFrame:
@@ -278,7 +344,7 @@ def coverage(sets: dict, genes: list[str]) -> pd.DataFrame:
             found, status = found[:1], "not_scored"
             reason = "1 of 6 genes (17 %) found; a score needs at least 2"
         elif name == "housekeeping":
-            status, reason = "low_coverage", "5 of 6 genes found; at least 6 are asked"
+            status, reason = "low_coverage", "5 of 6 genes found; at least 6 are required"
         lost = len(asked) - len(found) - hidden
         lines.append((name, len(asked), len(found), 1, lost, hidden, status, reason, "", "", ""))
     columns = "set asked found renamed absent undetected status reason".split()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.text import Text
 
 from adnorm.atlas.classes import class_table, read_published
 from adnorm.atlas.cohort_results import CohortResults
@@ -23,7 +25,7 @@ from adnorm.figures.data import (
     read_atlas,
     read_index,
 )
-from adnorm.figures.theme import RC
+from adnorm.figures.theme import INCH, MARGIN, RC, split_arm
 from adnorm.index.build import follow_patients
 from adnorm.index.genes import gene_index
 from adnorm.index.sensitivities import IndexInput, index_tables
@@ -64,15 +66,15 @@ SAMPLE_COLUMNS = ["sample", "patient", "state", "treatment", "drug_class", "dose
 def _sheet(arms: dict, weeks: tuple, states: list[str]) -> pd.DataFrame:
     rows = []
     for arm, patients in arms.items():
-        treatment, _, dose = arm.partition(" ")
+        treatment, mg = split_arm(arm)
+        dose = f"{mg:g}" if mg else ""
         for number in range(patients):
             known = [("healthy", 0.0)] if arm == "healthy" else [(s, 0.0) for s in states]
             known += [("lesional", week) for week in weeks if arm != "healthy"]
             drug_class = "JAK inhibitor" if treatment == "drug" else "anti-IL-13"
             for state, week in known:
-                person = f"{arm[:1]}{dose[:2].strip()}{number}"
-                mg = float(dose.split(" ")[0]) if dose else np.nan
-                rows.append((person, state, treatment, drug_class, mg, arm, week))
+                person = f"{arm[:1]}{dose[:2]}{number}"
+                rows.append((person, state, treatment, drug_class, mg or np.nan, arm, week))
     sheet = pd.DataFrame(rows, columns=SAMPLE_COLUMNS[1:])
     sheet.insert(0, "sample", [f"S{i}" for i in range(len(sheet))])
     return sheet
@@ -131,6 +133,7 @@ def make_trial(
         "qc": sheet[["sample"]].assign(flags=""),
         "coverage": coverage.assign(asked=10, found=10),
         "controls": pd.DataFrame(columns=CONTROLS),
+        "set_effects": pd.DataFrame(columns=["contrast", "set", "method", "change", "p_value"]),
         "index": tables.index.assign(null_percentile=99.0),
         "sensitivities": tables.sensitivities,
         "denominators": tables.denominators,
@@ -233,11 +236,53 @@ def draw_atlas(inputs: dict, cohorts: dict) -> tuple[AtlasData, dict]:
         return data, {name: draw(data) for name, draw in ATLAS.items()}
 
 
-def words(figure) -> str:
-    """Everything that a figure says, in one line."""
-    texts = [t.get_text() for t in figure.texts]
-    for axes in figure.axes:
+def pages_of(pages) -> list:
+    """The pages of a figure, also where it has one."""
+    return pages if isinstance(pages, list) else [pages]
+
+
+def axes_of(pages) -> list:
+    """The axes of all pages."""
+    return [axes for page in pages_of(pages) for axes in page.axes]
+
+
+def words(pages) -> str:
+    """Everything that a figure says on its pages, in one line."""
+    texts = [t.get_text() for page in pages_of(pages) for t in page.texts]
+    for axes in axes_of(pages):
         texts += [t.get_text() for t in axes.texts]
         texts += [axes.get_title(loc="left"), axes.get_xlabel(), axes.get_ylabel()]
-    texts += [t.get_text() for legend in figure.legends for t in legend.get_texts()]
+    legends = [legend for page in pages_of(pages) for legend in page.legends]
+    texts += [t.get_text() for legend in legends for t in legend.get_texts()]
     return " ".join(" ".join(texts).split())
+
+
+#: A page of a figure: inches, and the smallest size of a text.
+Measures = tuple[float, float, float]
+
+
+def measures(pages) -> list[Measures]:
+    """Width and height in mm of every page as it is written, and its smallest text in points."""
+    found = []
+    with mpl.rc_context(RC):
+        for page in pages_of(pages):
+            box = page.get_tightbbox().padded(MARGIN)
+            texts = [t for t in page.findobj(Text) if t.get_visible() and t.get_text().strip()]
+            smallest = min(t.get_fontsize() for t in texts)
+            found.append((box.width * INCH, box.height * INCH, smallest))
+    return found
+
+
+def fits(pages, width: float) -> None:
+    """Assert that a figure can be printed: as wide and as high as a page, 6 points or more."""
+    for across, down, smallest in measures(pages):
+        assert across <= width + 0.05, f"{across:.1f} mm wide on a page of {width:g}"
+        assert down <= 247.05, f"{down:.1f} mm high"
+        assert smallest >= 6, f"{smallest:g} points"
+
+
+def at_width(data, width: float):
+    """The same data, drawn on another page."""
+    figures = data.settings.figures.model_copy(update={"width": width})
+    settings = data.settings.model_copy(update={"figures": figures})
+    return dataclasses.replace(data, settings=settings, facts=dict(data.facts))

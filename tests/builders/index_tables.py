@@ -60,7 +60,7 @@ def make(repository, tmp_path, arms=None, weeks=(2.0, 12.0), nonlesional=True, e
     names = pd.DataFrame({"level": "set", "reason_code": "", "reason": ""}, index=values.columns)
     names.loc["global", "level"] = "global"
     for name, code, reason in [
-        ("th17_th22", "LOW_COVERAGE", "9 of 27 genes (33 %) found; at least 50 % are asked"),
+        ("th17_th22", "LOW_COVERAGE", "9 of 27 genes (33 %) found; at least 50 % are required"),
         ("comp_tcell", "UNSIGNED", "its genes have no direction"),
     ]:
         values[name], names.loc[name] = np.nan, ["set", code, reason]

@@ -683,6 +683,14 @@ def test_ensembl_ids_without_a_table(bench):
     bench.stops("Ensembl gene ids", "`identifiers: table:`")
 
 
+def test_symbols_among_ensembl_ids_are_not_shown_as_ids(bench):
+    bench.counts.index = ["CCL17", "FLG", *(f"ENSG{i:011d}.1" for i in range(38))]
+    bench.write()
+    with pytest.raises(AdnormError, match=r"38 of 40 rows are Ensembl gene ids \('ENSG0") as error:
+        bench.run()
+    assert "CCL17" not in str(error.value)
+
+
 def test_ensembl_ids_that_the_table_does_not_know(bench):
     bench.counts.index = [f"ENSG{i:011d}.1" for i in range(40)]
     bench.identifiers = bench.folder / "genes.tsv"

@@ -9,7 +9,7 @@ import builders.figure_index as trials
 from adnorm.figures import build
 from adnorm.figures.data import read_cohort
 from adnorm.figures.theme import RC
-from builders.figure_cohorts import COHORTS, HEALTHY, make_cohort, outputs_of, read
+from builders.figure_cohorts import COHORTS, HEALTHY, make_cohort, outputs_of, read, write_pages
 
 #: Index cohorts that lack something.
 ODD = {
@@ -31,6 +31,7 @@ def cohorts_drawn(tmp_path_factory):
         folder = tmp_path_factory.mktemp(name)
         inputs, settings = make_cohort(folder, **plan)
         build.build(inputs, outputs_of(folder / "figures"), settings)
+        write_pages(read_cohort(inputs, settings), folder / "figures")
         made[name] = (inputs, settings, folder / "figures")
     return made
 

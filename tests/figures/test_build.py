@@ -14,12 +14,13 @@ import builders.figure_index as trials
 from adnorm.base.shipped import PACKAGE
 from adnorm.base.tables import read_table, write_table
 from adnorm.figures import build
+from adnorm.figures.answer import read_answer
 from adnorm.figures.data import read_index
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 from builders.figure_cohorts import COHORTS, make_cohort, outputs_of
 from builders.figure_index import RUN, draw_atlas, words
 
-KINDS = ("svg", "png", "tsv")
+KINDS = ("svg", "png", "pdf", "tsv")
 
 
 @pytest.mark.parametrize("cohort", COHORTS)
@@ -52,10 +53,9 @@ def test_flagged_samples_are_counted_in_every_figure(cohorts_drawn, figure):
 def test_the_same_input_gives_the_same_bytes(cohorts_drawn, tmp_path):
     inputs, settings, folder = cohorts_drawn["trial"]
     build.build(inputs, outputs_of(tmp_path), settings)
-    first = {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
     second = {p.name: p.read_bytes() for p in sorted(tmp_path.iterdir())}
-    assert len(first) == 3 * len(FIGURES) + 1
-    assert [n for n in first if first[n] != second.get(n)] == []
+    assert len(second) == 4 * len(FIGURES)
+    assert [n for n in second if second[n] != (folder / n).read_bytes()] == []
 
 
 def test_files_hold_no_date_and_no_program(cohorts_drawn):
@@ -125,14 +125,25 @@ def test_cohort_with_nothing_estimable_says_so_everywhere(repository, tmp_path):
 
 def test_job_writes_three_files_a_figure_and_the_same_bytes_again(repository, tmp_path):
     paths = trials.make_trial(tmp_path / "trial", repository)
+    # What both read is of the cohort, and so are its gene sets.
+    shared = ("comparisons", "qc", "coverage", "controls", "gene_sets")
+    own = {name: path for name, path in paths.items() if name not in shared}
+    paths = make_cohort(tmp_path / "cohort", **COHORTS["trial"])[0] | own
     settings = trials.settings(cohort=trials.facts("trial"))
     for again in ("first", "second"):
         build.build_index(paths, outputs_of(tmp_path / again, INDEX_FIGURES), settings)
     files = sorted(path.name for path in (tmp_path / "first").iterdir())
-    drawn = [f"{name}.{kind}" for name in build.INDEX for kind in ("svg", "png", "tsv")]
-    assert files == sorted(["answers.html", *drawn])
+    drawn = [f"{name}.{kind}" for name in build.INDEX for kind in ("svg", "png", "pdf", "tsv")]
+    pages = ["answer.json", "answers.html", "overview.html", "tables.html"]
+    assert files == sorted([*pages, *drawn])
     for file in files:
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
+    (told,) = read_answer(tmp_path / "first" / "answer.json").told
+    for page in ("answers", "overview"):
+        text = (tmp_path / "first" / f"{page}.html").read_text(encoding="utf-8")
+        assert told.sentence in text and told.others in text
+    picture = (tmp_path / "first" / "answer.svg").stat().st_size
+    assert picture < 40_000
 
 
 def test_what_draws_is_imported_without_what_only_some_figures_need():
@@ -178,9 +189,8 @@ def test_job_writes_three_files_a_figure(atlas_run, tmp_path):
     outputs = outputs_of(tmp_path, ATLAS_FIGURES)
     build.build_atlas(inputs, outputs, trials.settings(cohorts=cohorts))
     files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == sorted(
-        f"{name}.{kind}" for name in build.ATLAS for kind in ("svg", "png", "tsv")
-    )
+    drawn = [f"{name}.{kind}" for name in build.ATLAS for kind in ("svg", "png", "pdf", "tsv")]
+    assert files == sorted(["tables.html", *drawn])
 
 
 def test_every_figure_has_a_caption(repository):

@@ -14,7 +14,15 @@ from adnorm.figures import build, changes
 from adnorm.figures.changes import mark
 from adnorm.figures.data import read_cohort
 from adnorm.study.vocabulary import SetCategory
-from builders.figure_cohorts import HEALTHY, SETS, TRIAL, make_cohort, outputs_of, texts
+from builders.figure_cohorts import (
+    HEALTHY,
+    SETS,
+    TRIAL,
+    make_cohort,
+    outputs_of,
+    texts,
+    write_pages,
+)
 
 
 def test_set_changes_table_repeats_set_effects(cohorts_drawn):
@@ -78,11 +86,12 @@ def test_without_comparisons_the_figure_says_why(cohorts_drawn, name):
 def test_unsupported_columns_are_grey_with_the_reason(tmp_path):
     plan = TRIAL | {"arms": {"placebo": 8, "abrocitinib 100 mg": 2}}
     inputs, settings = make_cohort(tmp_path, **plan)
-    figure, table = changes.draw_set_changes(read_cohort(inputs, settings))
+    pages, table = changes.draw_set_changes(read_cohort(inputs, settings))
     few = table[table["contrast"] == "change:abrocitinib 100 mg@2"]
     assert few["change"].isna().all()
     assert few["reason"].str.startswith("only 2 patients").all()
-    assert any("only 2 patients" in text.get_text() for text in figure.texts)
+    shown = [" ".join(text.split()) for text in texts(pages)]
+    assert any("only 2 patients" in text for text in shown) and "see note" in shown
 
 
 def test_another_scoring_method_is_drawn_and_named(tmp_path):
@@ -92,8 +101,9 @@ def test_another_scoring_method_is_drawn_and_named(tmp_path):
     data.write_h5ad(inputs["scores"])
     effects = read_table(inputs["set_effects"]).assign(method="ssgsea")
     write_table(effects, inputs["set_effects"])
-    figure, table = changes.draw_set_changes(read_cohort(inputs, settings))
-    assert any("ssGSEA score" in text.get_text() for text in figure.texts)
+    pages, table = changes.draw_set_changes(read_cohort(inputs, settings))
+    assert any("ssGSEA score" in text for text in texts(pages))
+    assert any("Scale of this cohort" in text for text in texts(pages))
     assert table["change"].notna().any()
 
 
@@ -103,10 +113,30 @@ def test_stars_follow_the_configured_level():
 
 
 def test_both_groups_are_counted(tmp_path, healthy):
-    assert any("\nn=7 v 5" in text for text in texts(changes.draw_set_changes(healthy)[0]))
+    assert "7 and 5°" in texts(changes.draw_set_changes(healthy)[0])
     trial = read_cohort(*make_cohort(tmp_path / "trial", **TRIAL))
-    shown = texts(changes.draw_set_changes(trial)[0])
-    assert {"wk 12\nn=8+8", "wk 12\nn=8"} <= set(shown)
+    shown = [" ".join(text.split()) for text in texts(changes.draw_set_changes(trial)[0])]
+    assert {"8 and 8", "8", "n =", "week"} <= set(shown)
+    assert any("a and b: patients of two arms" in text for text in shown)
+
+
+def test_small_groups_are_exploratory_as_in_the_index(healthy):
+    pages, _ = changes.draw_set_changes(healthy)
+    small = [t for page in pages for t in page.texts if t.get_text() == "7 and 5°"]
+    assert small and all(text.get_style() == "italic" for text in small)
+    assert "° exploratory: fewer than 6 patients in a group." in texts(pages)
+    large = [t for page in pages for t in page.texts if t.get_text() == "7"]
+    assert large and all(text.get_style() == "normal" for text in large)
+
+
+def test_the_tests_are_named(tmp_path, healthy):
+    said = " ".join(" ".join(texts(changes.draw_set_changes(healthy)[0])).split())
+    assert "paired t-test of the patients' own differences, Welch's t-test against healthy" in said
+    trial = read_cohort(*make_cohort(tmp_path / "trial", **TRIAL))
+    said = " ".join(" ".join(texts(changes.draw_set_changes(trial)[0])).split())
+    assert "Welch's t-test between arms;" in said and "healthy" not in said
+    said = " ".join(" ".join(texts(changes.draw_gene_changes(trial)[0])).split())
+    assert "moderated t-test of a linear model (limma), patients as blocks" in said
 
 
 def test_lesional_against_nonlesional_skin_under_treatment_is_not_called_disease(tmp_path):
@@ -119,15 +149,39 @@ def test_lesional_against_nonlesional_skin_under_treatment_is_not_called_disease
     assert {"Disease", "Under treatment: lesional − nonlesional"} <= set(shown)
 
 
-def test_controls_do_not_choose_the_limit_of_the_colours(healthy):
-    def end(cohort):
-        figure, _ = changes.draw_set_changes(cohort)
-        return figure.axes[-1].get_xticklabels()[-1].get_text()
-
-    before = end(healthy)
+def test_colours_are_the_same_in_every_cohort_and_what_lies_beyond_is_counted(healthy):
     effects = healthy.tables["set_effects"]
-    effects.loc[effects["set"] == "housekeeping", "change"] = 50.0
-    assert end(healthy) == before
+    effects["change"] = effects["change"].clip(-2, 2)
+
+    def scale(cohort):
+        pages, _ = changes.draw_set_changes(cohort)
+        ends = [text.get_text() for text in pages[0].axes[-1].get_xticklabels()]
+        said = " ".join(" ".join(texts(pages)).split())
+        return ends, re.findall(r"(\d+) of [\d,]+ values lie beyond", said)
+
+    assert scale(healthy) == (["≤ −3", "0", "≥ 3"], [])
+    effects.loc[effects["set"] == "th2", "change"] = 50.0
+    columns = len(changes.supported_columns(healthy))
+    assert scale(healthy) == (["≤ −3", "0", "≥ 3"], [str(columns)])
+
+
+def test_cells_that_no_test_marks_are_pale(trial):
+    pages, table = changes.draw_enrichment(trial[0])
+    mesh = pages[0].axes[0].collections[0].get_array().reshape(-1, 3)
+    strongest = table.loc[table["mark"].fillna("") == "", "nes"].abs().max()
+    assert strongest > 0.5
+    depth = 1 - mesh.min(axis=1)
+    names = {text.get_text() for text in pages[0].axes[0].texts}
+    assert {"■", "○"} <= names and depth.max() > 0.6
+    # A mark more, and one cell is less pale.
+    cohort = trial[0]
+    rates = cohort.tables["enrichment"]
+    cohort.tables["enrichment"] = rates.assign(fdr=1.0, camera_fdr=1.0)
+    pages, _ = changes.draw_enrichment(cohort)
+    pale = pages[0].axes[0].collections[0].get_array().reshape(-1, 3)
+    cohort.tables["enrichment"] = rates
+    known = np.ptp(pale, axis=1) > 0.01
+    assert (1 - pale[known].min(axis=1)).max() < 0.3
 
 
 def test_signed_sets_are_marked(healthy):
@@ -188,4 +242,6 @@ def test_of_many_added_sets_forty_are_drawn_and_all_are_in_the_table(tmp_path):
     assert "90 added sets, not drawn: 81 ok, 0 low coverage, 9 not scored" in svg
     assert "GOBP_" not in svg
     assert len(read_table(tmp_path / "figures" / "coverage.tsv")) == 90 + 12
-    assert "GOBP_" not in (tmp_path / "figures" / "overview.html").read_text(encoding="utf-8")
+    page = write_pages(read_cohort(inputs, settings), tmp_path / "figures")
+    assert "GOBP_" not in page
+    assert "9 of 90 added gene sets have too few genes here to be trusted: see Gene sets." in page

@@ -25,20 +25,34 @@ def test_concordance_shows_the_points_the_correlation_and_the_shares(index_made,
     ].iloc[0]
     assert estimate["estimate"] == row["estimate"]
     assert estimate["n"] == row["n"] == (table["drawn"] == "patient").sum()
-    assert f"ρ = {row['estimate']:.2f}" in words(figure)
+    written = words(figure)
+    assert f"partial ρ = {row['estimate']:.2f} (" in written
+    assert "given both baselines, within arms" in written
+    assert "the points are as observed, not adjusted" in written
     shares = table[table["drawn"] == "share"].merge(
         read_table(index_made[0]["calibration"]).query("arm == 'all arms'"),
         on=["outcome", "score", "week", "bin"],
     )
     assert len(shares) == 5
-    np.testing.assert_array_equal(shares["y"].astype(float), shares["share"])
+    # One patient more or less would be another rate.
+    few = shares["n_x"] < 6
+    assert few.any() and shares.loc[few, "y"].isna().all()
+    assert set(shares.loc[few & (shares["n_x"] > 0), "reason_x"]) <= {"fewer than 6 patients"}
+    np.testing.assert_array_equal(shares.loc[~few, "y"].astype(float), shares.loc[~few, "share"])
     assert shares["n_x"].sum() == row["n"]
-    # Decreases of single patients, from the two tables they come from.
+    # Responses of single patients as observed: decreases in units of the disease effect.
     scores = read_table(index_made[0]["patients"]).query("state == 'lesional' and name == 'global'")
     wide = scores.pivot(index="patient", columns="week", values="score")
     points = table[table["drawn"] == "patient"].set_index("patient")
-    expected = (wide[0.0] - wide[12.0]).loc[points.index]
-    np.testing.assert_allclose(points["y"].astype(float), expected)
+    effect = read_table(index_made[0]["denominators"]).query("name == 'global'")
+    expected = (wide[0.0] - wide[12.0]).loc[points.index] / effect["denominator"].iloc[0]
+    np.testing.assert_allclose(points["y"].astype(float), expected, rtol=1e-4)
+    assert "observed response, week 12" in written
+    # The bins are of the responses that a mixed model drew towards the mean of their arm.
+    responses = read_table(index_made[0]["trajectories"]).query("name == 'global'").dropna()
+    assert (responses["response"] != responses["observed"]).any()
+    assert "EASI-75 by estimated response, week 12° all arms, n = " in written
+    assert "response R" not in written
 
 
 def test_the_figure_says_what_its_numbers_are(index_drawn):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from xml.etree import ElementTree
+
 import matplotlib as mpl
 import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from adnorm.figures import theme
+from adnorm.figures.index_heatmap import tile_colour
 from adnorm.figures.quality import draw_pca
+from adnorm.figures.reversal import CLASSES
 from adnorm.figures.theme import savefig
 
 
@@ -36,6 +43,33 @@ def test_a_higher_dose_is_darker():
     assert light == sorted(light, reverse=True)
 
 
+def test_lines_and_texts_stand_out_from_white_paper():
+    doses = theme.arm_colours([f"b {mg} mg" for mg in (1, 2, 5, 10, 20, 50)])
+    visits = theme.week_colours([0, 1, 2, 4, 16], lines=True)
+    classes = [colour for name, (colour, _) in CLASSES.items() if name != "not estimable"]
+    lines = [*theme.STATES.values(), *theme.TREATMENTS, theme.PLACEBO, theme.UNTREATED]
+    lines += [*doses.values(), *visits.values(), *classes]
+    low = {colour: theme.contrast(colour, "white") for colour in lines}
+    assert {colour: c for colour, c in low.items() if c < theme.LEAST_CONTRAST} == {}
+    texts = [theme.INK, theme.FAINT, theme.ALERT, theme.NORMAL]
+    assert min(theme.contrast(colour, "white") for colour in texts) >= 4.5
+    assert theme.contrast(theme.INK, theme.MISSING) >= 4.5
+
+
+def test_numbers_can_be_read_on_every_tile():
+    tiles = [tile_colour(value, *ends) for value in np.linspace(-0.6, 1.6, 100)
+             for ends in ((value, value), (-1.0, 2.0))]  # fmt: skip
+    tiles += [tuple(theme.diverging()(part)[:3]) for part in np.linspace(0, 1, 100)]
+    assert min(theme.contrast(theme.readable_ink(tile), tile) for tile in tiles) >= 4.5
+
+
+def test_no_visit_looks_like_placebo():
+    for colour in theme.week_colours([0, 2, 4, 12]).values():
+        red, green, blue = to_rgb(colour)
+        # Greys have three equal channels; visits are yellowish.
+        assert min(red, green) - blue > 0.1
+
+
 def test_the_placebo_arm_may_have_any_name():
     colours = theme.arm_colours(["vehicle cream", "a"], "vehicle cream")
     assert colours["vehicle cream"] == theme.PLACEBO
@@ -47,7 +81,7 @@ def test_the_page_holds_every_text_at_the_resolution_it_is_drawn_in(healthy, tmp
         "a long remark that makes the line above the figure the widest of all"
     )
     with mpl.rc_context(theme.RC):
-        figure, table = draw_pca(healthy)
+        (figure,), table = draw_pca(healthy)
         savefig(figure, tmp_path, "pca", table)
         ends = [t.get_window_extent(figure.canvas.get_renderer()).x1 for t in figure.texts]
         starts = [t.get_window_extent(figure.canvas.get_renderer()).x0 for t in figure.texts]
@@ -71,3 +105,38 @@ def test_names_that_begin_alike_still_differ():
         "b_same_and_much_too_long_3",
     ]
     assert len(set(theme.short_names(long, 12)[0])) == 3
+
+
+def test_pages_stand_below_one_another_and_are_pages_of_the_pdf(healthy, tmp_path):
+    with mpl.rc_context(theme.RC):
+        (figure,), table = draw_pca(healthy)
+        savefig(figure, tmp_path, "one", table)
+        savefig([figure, figure], tmp_path, "two", table)
+    with Image.open(tmp_path / "one.png") as one, Image.open(tmp_path / "two.png") as two:
+        assert (two.width, two.height) == (one.width, 2 * one.height + theme.DPI * theme.BETWEEN)
+        assert one.info["dpi"][0] == pytest.approx(theme.DPI, abs=0.1)
+    sizes = [
+        [float(v) for v in re.search(r'viewBox="0 0 (\S+) (\S+)"', text).groups()]
+        for text in ((tmp_path / f"{name}.svg").read_text() for name in ("one", "two"))
+    ]
+    high = 2 * sizes[0][1] + 72 * theme.BETWEEN
+    assert sizes[1] == pytest.approx([sizes[0][0], high], rel=1e-4)
+    inner = ElementTree.parse(tmp_path / "two.svg").getroot().findall("{*}svg")
+    for page in inner:
+        width, height = page.get("viewBox").split()[2:]
+        # With a unit a browser would draw it larger than the box around, and cut it.
+        assert (page.get("width"), page.get("height")) == (width, height)
+    assert len(inner) == 2
+    pages = [
+        re.findall(rb"/Type /Page\b", (tmp_path / f"{n}.pdf").read_bytes()) for n in ("one", "two")
+    ]
+    assert list(map(len, pages)) == [1, 2]
+
+
+def test_a_pdf_holds_its_fonts_as_truetype_and_no_date(healthy, tmp_path):
+    with mpl.rc_context(theme.RC):
+        (figure,), table = draw_pca(healthy)
+        savefig(figure, tmp_path, "pca", table)
+    pdf = (tmp_path / "pca.pdf").read_bytes()
+    assert b"/FontFile2" in pdf and b"/Type3" not in pdf
+    assert b"CreationDate" not in pdf and b"Matplotlib" not in pdf

@@ -146,7 +146,7 @@ def test_absent_genes_are_listed_with_the_reason_and_weigh_nothing():
     table = table.set_index("gene")
     assert table.loc["G0", "reason"] == "composition: in comp_sebaceous"
     assert table.loc["UNSEEN", "reason"] == "not measured in this cohort"
-    assert table.loc["FAINT", "reason"] == "not detected in this cohort"
+    assert table.loc["FAINT", "reason"] == "below the expression filter in this cohort"
     twice = table.loc["G2"].sort_values("weight")
     assert twice["weight"].tolist() == [0.0, 1.0]
     assert "older symbol" in twice["reason"].iloc[0]

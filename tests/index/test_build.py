@@ -193,7 +193,7 @@ def test_the_limits_of_coverage_are_those_of_the_configuration(copied, sets, cor
         assert rows["reason"].str.contains("at least 1000").all()
     index_of(copied, sets, axis_genes=str(core), minimum_fraction=0.999)
     table = index_table(copied.parent, copied.name, analysis="primary", name="core_list")
-    assert table["reason"].str.contains("at least 5 and 99.9% of them are asked").all()
+    assert table["reason"].str.contains("at least 5 and 99.9% of them are required").all()
 
 
 def test_patient_scores_give_the_index(demo):

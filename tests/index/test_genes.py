@@ -148,7 +148,7 @@ def test_an_interval_with_no_change_and_most_of_the_way_is_no_class():
     table = gene_index(log2, names(400), observations, "nonlesional", 0.95)
     vague = table[(table["lower"] <= 0) & (table["upper"] >= 0.75)]
     assert len(vague) and set(vague["class"]) == {"not estimable"}
-    assert set(vague["reason"]) == {"the interval holds both no change and 75 %"}
+    assert set(vague["reason"]) == {"interval includes 0 and 75 %: inconclusive"}
     partial = table[table["class"] == "partial"]
     assert (partial["lower"] > 0).all() and (partial["upper"] >= 0.75).all()
 

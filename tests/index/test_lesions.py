@@ -145,7 +145,7 @@ def test_a_useless_drug_is_found_useful_in_one_trial_of_twenty(own_baseline):
 @pytest.mark.parametrize(
     ("last", "code", "said"),
     [
-        ("P01", "TOO_FEW_PAIRS", "2 patients have the samples asked of a lesion in each"),
+        ("P01", "TOO_FEW_PAIRS", "2 patients have the samples required of a lesion in each"),
         ("P02", "", "exploratory: a group has fewer than 6 people"),
     ],
 )

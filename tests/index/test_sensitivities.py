@@ -94,7 +94,7 @@ def test_literal_improvement_by_hand():
     assert none["lacking"].endswith("none at least double or halve (largest: 0.9)")
     few = observations[observations["patient"] != "r"]
     none = percent_improvement(log2[:, few.index], genes, few, lesional).iloc[0]
-    assert none["lacking"] == "2 patients with both samples, 3 are asked"
+    assert none["lacking"] == "2 patients with both samples, 3 are required"
     assert row["lacking"] == ""
 
 

@@ -155,7 +155,7 @@ def test_coverage_table(outputs):
     table = read_table(outputs["coverage"]).set_index("set")
     poor = table.loc["poor"]
     assert (poor.asked, poor.found, poor.renamed, poor.absent, poor.undetected) == (5, 2, 1, 2, 1)
-    assert poor.reason == "2 of 5 genes (40 %) found; at least 5 genes and 50 % are asked"
+    assert poor.reason == "2 of 5 genes (40 %) found; at least 5 genes and 50 % are required"
     assert poor.renamed_genes == "OLD11>GENE011"
     assert table.loc["lacking", "status"] == "not_scored"
 

@@ -35,7 +35,7 @@ def test_counts_add_up_and_name_the_genes():
 def test_low_coverage_says_what_was_found_and_what_is_asked():
     row = assess(gene_set(28), platform(7))
     assert row.status == "low_coverage"
-    assert row.reason == "7 of 28 genes (25 %) found; at least 5 genes and 50 % are asked"
+    assert row.reason == "7 of 28 genes (25 %) found; at least 5 genes and 50 % are required"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_both_limits_count(asked, found, status):
 def test_a_share_just_below_the_limit_does_not_read_as_the_limit():
     reason = assess(gene_set(201), platform(100)).reason
     assert "(49 %)" in reason
-    assert "50 % are asked" in reason
+    assert "50 % are required" in reason
 
 
 def test_only_directed_genes_of_a_signed_set_are_asked():

@@ -141,7 +141,7 @@ def test_without_an_axis_of_its_own_disease_there_is_none_and_a_reason():
     axis = disease_axis(data, pd.concat(teachers), {}, SETTINGS, 1)
     assert np.isnan(axis.scores).all() and axis.reason_code == "NOT_SCORED"
     assert "none teaches an axis of alopecia areata" in axis.reason
-    assert "0 patients have lesional and non-lesional skin" in axis.reason
+    assert "0 patients have lesional and nonlesional skin" in axis.reason
 
 
 # ---------------------------------------------------------------- a published list

@@ -417,8 +417,8 @@ def _combined(
     alone = found["trials"] == 1
     found.loc[alone, "status"] = Status.DESCRIPTIVE
     found.loc[alone, "reason"] = [
-        f"descriptive: {trial} is the only trial of {group} in this window, so that the class is "
-        "confounded with the trial"
+        f"descriptive: {trial} is the only trial of {group} in this window: drug class "
+        "cannot be separated from trial"
         for trial in found.loc[alone, "cohorts"]
     ]
     frames = [found]
@@ -476,7 +476,7 @@ def _doubt(names: tuple[str, str], cohorts: str) -> str:
         if len(alone) < 2:
             said += ", and they are taken as independent: the interval is wider than need be"
     elif alone:
-        said = f"{' and '.join(alone)} in this window, so that the class is confounded with the "
+        said = f"{' and '.join(alone)} in this window: drug class cannot be separated from "
         said += "trial"
     if len(alone) == 2:
         said += ". One trial against one shows no variation between trials: no interval, no p-value"

@@ -18,11 +18,11 @@ from adnorm.atlas.cohort_results import CohortResults, PatientScores, arrange
 from adnorm.base.tables import stack
 from adnorm.effects.fit import benjamini_hochberg, holm
 from adnorm.index.contrasts import compare_arms, compared_groups
-from adnorm.index.means import FEWEST_PATIENTS, FEWEST_SOUND
+from adnorm.index.means import FEWEST_PATIENTS
 from adnorm.index.ratio import Ratio
 from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
-from adnorm.study.vocabulary import Family, Question, ReasonCode, Status
+from adnorm.study.vocabulary import FEWEST_SOUND, Family, Question, ReasonCode, Status
 
 KEYS = ["cohort", "drug", "week", "reference", "level", "name", "question", "low", "high"]
 COLUMNS = ["cohort", "simulated", "disease", "drug", "drug_class", "week", "reference", "level"]
@@ -108,7 +108,7 @@ def _visit(
     drug, doses = arms["treatment"].iloc[0], arms["dose_mg"].dropna().unique()
     if len(doses) < 2:
         given = f"at one dose ({number(doses[0])} mg)" if len(doses) else "without a stated dose"
-        reason = f"{drug} was given {given}: no dose trend can be asked"
+        reason = f"{drug} was given {given}: no dose trend"
         return _none(names, ReasonCode.ONE_DOSE if len(doses) else ReasonCode.NO_DOSE, reason)
     refused = _none(scored.refused)
     if scored.divisor is None:

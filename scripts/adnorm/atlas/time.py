@@ -11,11 +11,11 @@ from adnorm.atlas.cohort_results import (
     arrange,
     has_number,
 )
-from adnorm.index.means import FEWEST_PATIENTS, FEWEST_SOUND
+from adnorm.index.means import FEWEST_PATIENTS
 from adnorm.index.ratio import Divisor
 from adnorm.study.comparisons import BASELINE, number
 from adnorm.study.config import IndexSettings
-from adnorm.study.vocabulary import ReasonCode, State, Status
+from adnorm.study.vocabulary import FEWEST_SOUND, ReasonCode, State, Status
 
 #: The visit that is asked first, and the latest one that may stand for it.
 EARLY, LATEST_EARLY = 2.0, 4.0

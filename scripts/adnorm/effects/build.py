@@ -74,7 +74,8 @@ def compare(
     Parameters
     ----------
     inputs, outputs, settings
-        As for `build`; neither ``coverage`` nor ``gene_sets`` nor ``enrichment`` is needed.
+        As for `build`; neither ``coverage`` nor ``gene_sets`` nor ``enrichment`` is needed, and
+        a table that `outputs` does not name is not written.
 
     Returns
     -------
@@ -96,8 +97,9 @@ def compare(
     set_effects = fit_set_effects(
         scored, combined, codes, plans, refused, settings.confidence, data.batches
     )
-    effects = _write_effects(effects, outputs["effects"])
-    write_table(set_effects, outputs["set_effects"])
+    effects = _write_effects(effects, outputs.get("effects"))
+    if "set_effects" in outputs:
+        write_table(set_effects, outputs["set_effects"])
     return data, plans, effects
 
 
@@ -123,9 +125,10 @@ def _check_same_samples(expression: pd.Index, scores: pd.Index) -> None:
     )
 
 
-def _write_effects(effects: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _write_effects(effects: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     """Write effects.tsv, and give it back with t as the table has it: rankings rest on that."""
     # Six digits would make ties among thousands of t, and a ranking must not have them.
     digits = effects["t"].map("{:.12g}".format) if len(effects) else effects["t"]
-    write_table(effects.assign(t=digits), path)
+    if path:
+        write_table(effects.assign(t=digits), path)
     return effects.assign(t=digits.astype(float))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
-from adnorm.base.logs import progress
+from adnorm.base.logs import how_far, progress
 from adnorm.effects.design import FitPlan
 from adnorm.effects.fit import adjust_by_family
 from adnorm.effects.observations import Observations
@@ -297,10 +297,12 @@ def enrich_comparisons(
                     ranking, of_model, data.genes, plan, position, parts, families, settings, seed
                 )
             )
-            if len(frames) % 5 == 0 or len(frames) == len(by_contrast):
-                progress(f"{len(frames)} of {len(by_contrast)} contrasts tested")
+            if len(frames) % 5 == 0 and len(frames) < len(by_contrast):
+                how_far(f"{len(frames)} of {len(by_contrast)} contrasts tested")
     if not frames:
         progress("no contrast to test: the table has no rows")
+    else:
+        progress(f"{len(frames)} contrasts tested")
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=ROWS)
     table = flag_coverage(table, coverage)
     return table.sort_values(["contrast", "set", "part"], kind="stable")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, listing
-from adnorm.base.logs import progress
+from adnorm.base.logs import how_far, progress
 from adnorm.base.text import counted
 from adnorm.effects.design import BlockModel, FitPlan, check_rank
 from adnorm.effects.observations import Observations
@@ -281,7 +281,7 @@ def _fit_plan(data: Observations, plan: FitPlan, settings: EffectsSettings) -> l
         assert data.library_sizes is not None, "counts come with library sizes"
         voomed = fit_voom(counts[use], data.library_sizes[rows], plan)
         return _tabulate(data.genes[use], plan, moderate(voomed, robust))
-    progress("DESeq2 takes minutes; voom gives the same ranking in seconds")
+    how_far("DESeq2 takes minutes; voom gives the same ranking in seconds", at_once=True)
     return _tabulate(data.genes[use], plan, fit_deseq2(counts[use], plan))
 
 

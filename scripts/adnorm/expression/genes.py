@@ -286,12 +286,14 @@ def translate(
     """Translate Ensembl or Entrez ids with the identifier table."""
     if not table:
         state = "holds no such ids" if table is not None else "is not set"
-        # GENCODE gives no Entrez ids. Symbols stand among the ids of some tables.
+        # GENCODE gives no Entrez ids.
         tables = "the HGNC complete set" + (", a GENCODE gene table" if kind == ENSEMBL else "")
-        shown = sorted(label for label in labels if type_of(label) == kind)[:3]
+        ids = sorted(label for label in labels if type_of(label) == kind)
+        # Symbols stand among the ids of some tables: they are neither counted nor shown as ids.
+        rows = "the" if len(ids) == len(labels) else f"{len(ids):,} of {len(labels):,}"
         raise AdnormError(
-            f"{where}: the rows are {kind} ({listing(shown)}), and the table that translates them "
-            f"{state}. Set `identifiers: table:` in the configuration to {tables} or an NCBI "
+            f"{where}: {rows} rows are {kind} ({listing(ids[:3])}), and the table that translates "
+            f"them {state}. Set `identifiers: table:` in the configuration to {tables} or an NCBI "
             "annotation table (path or URL)"
         )
     beside = labels.map(joined_symbol) if kind == ENSEMBL else pd.Series("", index=labels.index)

@@ -102,7 +102,7 @@ def _with_composition(found: Log2Expression, samples: pd.DataFrame) -> Log2Expre
         return found
     way = "lower" if shift[0] < 0 else "higher"
     caution = (
-        f"The typical gene is {abs(shift[0]):.2f} log2 {way} in lesional than in non-lesional skin "
+        f"The typical gene is {abs(shift[0]):.2f} log2 {way} in lesional than in nonlesional skin "
         f"({shift[1]} patients), as library-size normalization leaves it where a few genes take "
         "the reads: every set seems to change with the disease and to come back with a drug by "
         "as much. If the counts of this cohort exist, use them (`scale: counts`)."
@@ -111,11 +111,11 @@ def _with_composition(found: Log2Expression, samples: pd.DataFrame) -> Log2Expre
 
 
 def typical_shift(log2: pd.DataFrame, samples: pd.DataFrame) -> tuple[float, int] | None:
-    """Measure how far the typical gene differs between lesional and non-lesional skin of a patient.
+    """Measure how far the typical gene differs between lesional and nonlesional skin of a patient.
 
     It should be near 0: values that others normalized for library size alone show it where a few
     genes take the reads of lesional skin, and their counts are not there to mend it. It is the mean
-    over patients of the median over the upper half of the genes, lesional − non-lesional at
+    over patients of the median over the upper half of the genes, lesional − nonlesional at
     baseline, given with the number of patients; ``None`` when it is within 0.1 log2 or 3 standard
     errors, or of fewer than 3 patients.
     """

@@ -58,7 +58,7 @@ def pair_losses(samples: pd.DataFrame) -> list[Loss]:
     # Skin that no patient has is the design, not a loss.
     if lesional and other:
         alone = sorted(lesional ^ other)
-        what = "patients have lesional or non-lesional skin at baseline, but not both"
+        what = "patients have lesional or nonlesional skin at baseline, but not both"
         losses.append(_patients(what, alone, len(lesional | other)))
     if lesional and later:
         alone = sorted(later - lesional)

@@ -144,7 +144,7 @@ def assess_quality(
         Pearson correlation with the other samples of the same state, arm and week;
         ``pca_distance`` the distance from the middle of the sample's state in the first ten
         principal components, in robust standard deviations above the median distance;
-        ``lesional_place`` where it lies between non-lesional (0) and untreated lesional skin (1) of
+        ``lesional_place`` where it lies between nonlesional (0) and untreated lesional skin (1) of
         the other patients (`exchanged_states`). ``flags`` and ``reason`` are empty for a sample
         without remark.
     """
@@ -230,7 +230,7 @@ def _flag_duplicates(matrix: np.ndarray, sheet: pd.DataFrame, flags: _Flags) -> 
 
 
 def _flag_exchanged(log2: pd.DataFrame, sheet: pd.DataFrame, flags: _Flags) -> dict[str, float]:
-    """Flag lesional and non-lesional samples that seem exchanged; give the places of all pairs."""
+    """Flag lesional and nonlesional samples that seem exchanged; give the places of all pairs."""
     pairs = exchanged_states(log2, sheet)
     places: dict[str, float] = {}
     # Of a sample with several partners the likeliest is told.
@@ -242,9 +242,9 @@ def _flag_exchanged(log2: pd.DataFrame, sheet: pd.DataFrame, flags: _Flags) -> d
                 flags.add(
                     pair[own],
                     QualityFlag.STATE_EXCHANGED,
-                    f"perhaps exchanged with {pair[other]}: on the way from non-lesional (0) to "
+                    f"perhaps exchanged with {pair[other]}: on the way from nonlesional (0) to "
                     "untreated lesional skin (1) the sample labelled lesional is at "
-                    f"{pair['lesional_place']:.2f} and the one labelled non-lesional at "
+                    f"{pair['lesional_place']:.2f} and the one labelled nonlesional at "
                     f"{pair['nonlesional_place']:.2f} (probability {pair['probability']:.3f})",
                 )
     return places
@@ -319,9 +319,9 @@ def _why_missing(table: pd.DataFrame, scale: str, no_call: str, small: set[str])
     """Explain for each sample why a value is missing."""
     common = []
     if table["library_size"].isna().all():
-        common.append(f"library_size: {scale} values hold no reads")
+        common.append(f"library_size: not available for {scale} data")
     if table["detected_genes"].isna().all():
-        common.append("detected_genes: log2 values have no zero")
+        common.append("detected_genes: not available for log2 data, which have no zero")
     if no_call:
         common.append(f"sex_called: {no_call}")
     result = []
@@ -340,7 +340,7 @@ def _why_missing(table: pd.DataFrame, scale: str, no_call: str, small: set[str])
                 "lesional_place: no sample of the other state at the visit"
                 if placed
                 else f"lesional_place: fewer than {FEWEST_PATIENTS} patients with lesional and "
-                "non-lesional skin before treatment"
+                "nonlesional skin before treatment"
             )
         result.append("; ".join(own))
     return result

@@ -6,7 +6,7 @@ of their own, so that those of a cohort do not wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 
 from adnorm.base.logs import progress
 from adnorm.base.text import counted
+from adnorm.figures.answer import answer_of, write_answer
+from adnorm.figures.answer_figure import draw_answer
 from adnorm.figures.changes import draw_enrichment, draw_gene_changes, draw_set_changes
 from adnorm.figures.concordance import draw_concordance
 from adnorm.figures.courses import draw_dose_response, draw_time_courses
@@ -33,6 +35,7 @@ from adnorm.figures.forest import draw_forest
 from adnorm.figures.index_heatmap import draw_normalization, draw_normalization_atlas
 from adnorm.figures.page.answers import write_answers
 from adnorm.figures.page.overview import write_overview
+from adnorm.figures.page.tables import write_tables
 from adnorm.figures.patients import draw_patients, draw_trajectories
 from adnorm.figures.quality import draw_coverage, draw_pca, draw_quality
 from adnorm.figures.reversal import draw_reversal
@@ -40,8 +43,8 @@ from adnorm.figures.samples import draw_genes, draw_sets_samples
 from adnorm.figures.theme import RC, savefig
 
 _Data = TypeVar("_Data")
-#: Figure by name → its drawing and the table behind it.
-Drawers = Mapping[str, Callable[[_Data], tuple[Figure, pd.DataFrame]]]
+#: Figure by name → its drawing, on one page or several, and the table behind it.
+Drawers = Mapping[str, Callable[[_Data], tuple[Figure | Sequence[Figure], pd.DataFrame]]]
 
 COHORT: Drawers[CohortData] = {
     "genes_itch": partial(draw_genes, topic="itch"),
@@ -56,6 +59,7 @@ COHORT: Drawers[CohortData] = {
     "coverage": draw_coverage,
 }
 INDEX: Drawers[IndexData] = {
+    "answer": draw_answer,
     "normalization": draw_normalization,
     "time_courses": draw_time_courses,
     "trajectories": draw_trajectories,
@@ -70,11 +74,11 @@ ATLAS: Drawers[AtlasData] = {
 
 
 def draw(drawers: Drawers[_Data], data: _Data, folder: Path) -> None:
-    """Draw figures and write each as SVG, PNG and table; one that cannot be drawn says why."""
+    """Draw figures and write each as SVG, PNG, PDF and table; one that cannot be drawn says why."""
     for name, drawer in drawers.items():
         with mpl.rc_context(RC):
-            figure, table = drawer(data)
-            savefig(figure, folder, name, table)
+            pages, table = drawer(data)
+            savefig(pages, folder, name, table)
 
 
 def _folder(outputs: Mapping[str, Path]) -> Path:
@@ -84,14 +88,14 @@ def _folder(outputs: Mapping[str, Path]) -> Path:
 def build(
     inputs: Mapping[str, Any], outputs: Mapping[str, Path], settings: DrawingSettings, seed: int = 0
 ) -> None:
-    """Draw all figures of a cohort and write its overview page.
+    """Draw all figures of a cohort that need nothing but the cohort.
 
     Parameters
     ----------
     inputs
         As `read_cohort` asks.
     outputs
-        NAME_svg, NAME_png and NAME_tsv of every figure, and ``overview``, all in one folder.
+        NAME_svg, NAME_png, NAME_pdf and NAME_tsv of every figure, all in one folder.
     settings
         What to draw by; ``cohort`` is the cohort file.
     seed
@@ -105,26 +109,31 @@ def build(
     data = read_cohort(inputs, settings)
     draw(COHORT, data, _folder(outputs))
     progress(f"{len(COHORT)} figures of {data.n}")
-    write_overview(data, outputs["overview"])
 
 
 def build_index(
     inputs: Mapping[str, Any], outputs: Mapping[str, Path], settings: DrawingSettings, seed: int = 0
 ) -> None:
-    """Draw the figures of the index of a cohort and write its answers, from what `read_index` asks.
+    """Draw the figures of the index of a cohort, and write what it answers and its pages.
 
-    `outputs` has ``answers`` besides the figures.
+    From what `read_index` and `read_cohort` ask; `outputs` has ``answer`` (JSON), ``answers``,
+    ``overview`` and ``tables`` besides the figures.
     """
     data = read_index(inputs, settings)
     draw(INDEX, data, _folder(outputs))
-    write_answers(data, outputs["answers"])
+    answer = answer_of(data)
+    write_answer(answer, outputs["answer"])
+    write_answers(data, answer, outputs["answers"])
+    write_overview(read_cohort(inputs, settings), data, answer, outputs["overview"])
+    write_tables(inputs, data, outputs["tables"])
     progress(f"{len(INDEX)} figures of {data.n}")
 
 
 def build_atlas(
     inputs: Mapping[str, Any], outputs: Mapping[str, Path], settings: DrawingSettings, seed: int = 0
 ) -> None:
-    """Draw the figures over all cohorts, from what `read_atlas` asks."""
+    """Draw the figures over all cohorts, from what `read_atlas` asks, and write ``tables``."""
     data = read_atlas(inputs, settings)
     draw(ATLAS, data, _folder(outputs))
+    write_tables(inputs, data, outputs["tables"])
     progress(f"{len(ATLAS)} figures of {counted(len(data.sheets), 'cohort')}")

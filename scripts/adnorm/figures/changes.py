@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +13,20 @@ from matplotlib.figure import Figure
 
 from adnorm.base.text import counted
 from adnorm.figures.data import CohortData, rows_of
-from adnorm.figures.heatmap import Blocks, annotated_heatmap, effect_order, runs
+from adnorm.figures.heatmap import Heatmap, Span, colour_scale, draw_spans, effect_order, runs
 from adnorm.figures.labels import (
     DIRECTION_NOTE,
-    SIGNED_BAR,
+    EXPLORATORY,
     coverage_notes,
     set_label,
     signed_note,
 )
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import HEADING, Sheet, lines_of, nothing_to_draw, text_width, wrap_words
-from adnorm.figures.theme import ALERT, FAINT, INK, STATES, limit_of, shorten
-from adnorm.study.vocabulary import Arm, ComparisonKind, Direction, State
+from adnorm.figures.sheet import Sheet, nothing_to_draw
+from adnorm.figures.theme import ALERT, FAINT, INK, STATES, limit_of
+from adnorm.study.comparisons import split_arms, split_contrast
+from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
+from adnorm.study.vocabulary import FEWEST_SOUND, Arm, ComparisonKind, Direction, Method, State
 
 KINDS: dict[str, str] = {
     ComparisonKind.LESIONAL_NONLESIONAL: "lesional − nonlesional",
@@ -50,40 +53,19 @@ ENRICHMENT_COLUMNS = [
     *(*HEAD, "set", "part", "label", "nes", "fdr", "camera_direction", "camera_fdr", "mark"),
     *("size", "reason"),
 ]
+#: Colours of changes end here in every cohort, so that cohorts of a run can be compared: standard
+#: deviations of the reference skin, log2 fold changes, and normalized enrichment scores.
+SAME_LIMIT = 3.0
+SAME_NOTE = "The same scale in every cohort"
+#: Stands beside the colours, where a reader asks what red means.
+SIGNED = "± signed set: red = further in the direction of lesional skin of atopic dermatitis."
+#: Inches of a column: the least in which three stars stand, and the most.
+NARROWEST, BROADEST = 0.19, 0.75
+#: Reasons of grey columns that a note lists; the table has all.
+MOST_REASONS = 4
 
 
 # ---------------------------------------------------------------- comparisons in words
-
-
-def split_contrast(name: str) -> tuple[str, float]:
-    """Split the name of a contrast into what changes and when.
-
-    Examples
-    --------
-    >>> split_contrast("change:gusacitinib 40 mg-placebo@4")
-    ('gusacitinib 40 mg-placebo', 4.0)
-    >>> split_contrast("lesional-nonlesional@0")
-    ('lesional-nonlesional', 0.0)
-    """
-    head, _, week = name.rpartition("@")
-    return head.partition(":")[2] or head, float(week)
-
-
-def split_arms(group: str, arms: list[str]) -> tuple[str, str]:
-    """Split the heading of a difference into its two arms, whose names may hold hyphens.
-
-    Examples
-    --------
-    >>> split_arms("anti-IL13-placebo", ["placebo", "anti-IL13"])
-    ('anti-IL13', 'placebo')
-    >>> split_arms("placebo", ["placebo"])
-    ('placebo', '')
-    """
-    for first in arms:
-        second = group.removeprefix(f"{first}-")
-        if second != group and second in arms:
-            return first, second
-    return group, ""
 
 
 def in_words(contrast: str, kind: str, arms: list[str], week: bool = True) -> str:
@@ -124,7 +106,7 @@ def later_title(arms: list[str]) -> str:
 def n_text(data: CohortData, contrast: str, kind: str, n: int) -> str:
     """Write how many patients a comparison rests on, both numbers where two groups are compared.
 
-    ``9`` patients who have both, ``9 v 3`` patients against healthy people, ``13+11`` patients of
+    ``9`` patients who have both, ``9 and 3`` patients and healthy people, ``13 and 11`` patients of
     two arms.
     """
     group, week = split_contrast(contrast)
@@ -137,16 +119,14 @@ def n_text(data: CohortData, contrast: str, kind: str, n: int) -> str:
         state = State.NONLESIONAL if kind.startswith(State.NONLESIONAL) else State.LESIONAL
         patients = people(state, week, group if ":" in contrast else "")
         first, second = len(patients), len(people(State.HEALTHY, 0, Arm.HEALTHY))
-        join = " v "
     elif kind == ComparisonKind.CHANGE_DIFFERENCE:
         both = split_arms(group, data.arms)
         first, second = (
             len(people(State.LESIONAL, week, arm) & people(State.LESIONAL, 0, arm)) for arm in both
         )
-        join = "+"
     else:
         return str(n)
-    return f"{first}{join}{second}" if first + second == n else str(n)
+    return f"{first} and {second}" if first + second == n else str(n)
 
 
 # ---------------------------------------------------------------- comparisons as columns
@@ -166,6 +146,12 @@ class Column:
     n: int
     n_text: str
     reason: str
+
+    @property
+    def exploratory(self) -> bool:
+        """Whether a group is so small that the comparison is exploratory."""
+        sizes = [int(size) for size in re.findall(r"\d+", self.n_text)]
+        return bool(sizes) and min(sizes) < FEWEST_SOUND
 
     @property
     def family(self) -> str:
@@ -212,11 +198,13 @@ def supported_columns(data: CohortData) -> list[Column]:
 
 def n_notes(columns: list[Column]) -> list[str]:
     """Explain the counts of two groups, if there are any."""
+    two = [c for c in columns if " and " in c.n_text]
     explained = {
-        " v ": "a v b = patients against healthy people",
-        "+": "a+b = patients of two arms",
+        "patients of two arms": any(not c.kind.endswith(State.HEALTHY) for c in two),
+        "patients and healthy people": any(c.kind.endswith(State.HEALTHY) for c in two),
     }
-    return [text for sign, text in explained.items() if any(sign in c.n_text for c in columns)]
+    named = " or ".join(text for text, there in explained.items() if there)
+    return [f"a and b: {named}"] if named else []
 
 
 def mark(fdr: float, level: float) -> str:
@@ -239,7 +227,7 @@ def star_text(level: float) -> str:
 # ---------------------------------------------------------------- three figures
 
 
-def draw_set_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+def draw_set_changes(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     """Draw sets × comparisons: mean difference of the signed z score, with stars."""
     columns = list_columns(data, CHANGE_KINDS)
     if not any(c.supported for c in columns):
@@ -250,28 +238,47 @@ def draw_set_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     table = table.join(data.sets[["label", "status"]], on="set")
     table["mark"] = [mark(f, data.fdr) for f in table["fdr"]]
     names, left_out = data.shown_sets(effects)
-    labels = {name: set_label(data, name, sign=True) for name in names}
-    within = "a comparison and a family of sets: primary, curated, added"
     notes = [
-        f"{star_text(data.fdr)} (Benjamini–Hochberg within {within}).",
+        f"{star_text(data.fdr)}: paired t-test of the patients' own differences"
+        f"{_welch(columns)}; Benjamini–Hochberg within a comparison and a family of sets "
+        "(primary, curated, added).",
         signed_note(data, names),
         *left_out,
-        *_unsupported_notes(columns, data.arms),
+        *_column_notes(columns, data.arms),
         *coverage_notes(data, names),
     ]
-    sheet, width = _sheet(data, "set_changes", columns, list(labels.values()), "gene set")
-    judged = table["set"].isin(set(names) - data.controls)
-    limit = limit_of(table.loc[judged, "change"].to_numpy(dtype=float), *data.limits)
-    signed = SIGNED_BAR if any("±" in label for label in labels.values()) else ""
-    bar = (limit, f"Mean difference of the\n{data.unit}", signed)
-    tall = table.rename(columns={"set": "row", "change": "value"})
-    _draw_matrix(
-        sheet, data, columns, tall, data.blocks(names), width, bar, notes, label=labels.__getitem__
+    drawn = table[table["set"].isin(names)]
+    judged = drawn.loc[~drawn["set"].isin(data.controls), "change"].to_numpy(dtype=float)
+    fixed = data.method == Method.ZSCORE
+    limit = SAME_LIMIT if fixed else limit_of(judged, *data.limits)
+    pages = _draw_matrix(
+        data,
+        "set_changes",
+        columns,
+        drawn.rename(columns={"set": "row", "change": "value"}),
+        blocks=data.blocks(names),
+        labels={name: set_label(data, name, sign=True) for name in names},
+        counts=counted(len(names), "gene set"),
+        limit=limit,
+        scale=f"Mean difference of the {data.unit}",
+        meaning=[
+            SIGNED if data.sets.loc[names, "signed"].any() else "",
+            SAME_NOTE if fixed else "Scale of this cohort",
+        ],
+        notes=notes,
     )
-    return sheet.figure, table[SET_COLUMNS]
+    return pages, table[SET_COLUMNS]
 
 
-def draw_gene_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+def _welch(columns: list[Column]) -> str:
+    """Say where Welch's test takes the place of the paired one."""
+    two = [c.kind for c in columns if " and " in c.n_text]
+    against = ["against healthy people"] if any(k.endswith(State.HEALTHY) for k in two) else []
+    against += ["between arms"] if ComparisonKind.CHANGE_DIFFERENCE in two else []
+    return f", Welch's t-test {' and '.join(against)}" if against else ""
+
+
+def draw_gene_changes(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     """Draw genes × comparisons: log2 fold changes, disease first, so that reversal is seen.
 
     Genes that were not measured stand in the table with the reason.
@@ -301,17 +308,25 @@ def draw_gene_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     table["mark"] = [mark(f, data.fdr) for f in table["fdr"]]
     missing = data.missing_genes(list(directions))
     notes = [
-        f"{star_text(data.fdr)} (Benjamini–Hochberg within a comparison).",
-        f"{DIRECTION_NOTE} Opposite colours in the disease column and in a change = reversal.",
-        *_unsupported_notes(columns, data.arms),
+        f"{star_text(data.fdr)}: moderated t-test of a linear model (limma), patients as blocks; "
+        "Benjamini–Hochberg over all genes of a comparison.",
+        f"{direction_note(data)} Opposite colours in the disease column and in a change: reversal.",
+        *_column_notes(columns, data.arms),
         *missing_notes(data, missing),
     ]
-    sheet, width = _sheet(data, "gene_changes", columns, genes, "gene")
-    limit = limit_of(table["log2_fold_change"].to_numpy(dtype=float), 1.5, 4.0)
-    bar = (limit, "log2 fold change", "")
-    tall = table.rename(columns={"gene": "row", "log2_fold_change": "value"})
-    _draw_matrix(
-        sheet, data, columns, tall, blocks, width, bar, notes, direction=directions.__getitem__
+    pages = _draw_matrix(
+        data,
+        "gene_changes",
+        columns,
+        table.rename(columns={"gene": "row", "log2_fold_change": "value"}),
+        blocks=blocks,
+        labels={gene: gene for gene in genes},
+        counts=counted(len(genes), "gene"),
+        limit=SAME_LIMIT,
+        scale="log2 fold change",
+        meaning=[SAME_NOTE],
+        notes=notes,
+        direction=directions.__getitem__,
     )
     table["set"] = table["gene"].map(home)
     table["direction"] = table["gene"].map(directions).replace("", "none")
@@ -320,7 +335,15 @@ def draw_gene_changes(data: CohortData) -> tuple[Figure, pd.DataFrame]:
         for reason, some in missing.items()
         for g in some
     ]
-    return sheet.figure, pd.concat([table, pd.DataFrame(absent)]).reindex(columns=GENE_COLUMNS)
+    return pages, pd.concat([table, pd.DataFrame(absent)]).reindex(columns=GENE_COLUMNS)
+
+
+def direction_note(data: CohortData) -> str:
+    """Say whose direction the signs of genes are."""
+    disease = str(data.facts.get("disease") or ATOPIC_DERMATITIS)
+    if same_disease(disease, ATOPIC_DERMATITIS):
+        return DIRECTION_NOTE
+    return f"{DIRECTION_NOTE} They are not those of {disease}."
 
 
 def empty_note(names: list[str], what: str) -> list[str]:
@@ -330,13 +353,11 @@ def empty_note(names: list[str], what: str) -> list[str]:
 
 def missing_notes(data: CohortData, missing: dict[str, list[str]]) -> list[str]:
     """List the genes that have no row, by what they are."""
-    return [
-        *empty_note(missing[data.absent], data.absent.capitalize()),
-        *empty_note(missing["not detected"], "Measured but not detected"),
-    ]
+    found = [empty_note(genes, why[:1].upper() + why[1:]) for why, genes in missing.items()]
+    return [note for notes in found for note in notes]
 
 
-def draw_enrichment(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+def draw_enrichment(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     """Draw parts of sets × comparisons: normalized enrichment score, and which tests agree."""
     tested = data.tables["enrichment"]
     compared = set(tested["contrast"])
@@ -368,23 +389,31 @@ def draw_enrichment(data: CohortData) -> tuple[Figure, pd.DataFrame]:
         for heading, shown in data.blocks(names)
     ]
     shown = [row for _, some in blocks for row in some]
+    drawn = table[table["row"].isin(shown)]
     notes = [
-        f"FDR < {data.fdr:g}: ■ GSEA and camera, △ camera only, ○ GSEA only. GSEA permutes "
-        "genes, which overstates sets whose genes move together; camera allows for it.",
-        "▲ genes of the set that go up in lesional skin of atopic dermatitis, ▼ that go down; "
-        "colour is their own movement, not turned.",
+        f"FDR < {data.fdr:g}: ■ GSEA and camera, △ camera only, ○ GSEA only; pale: neither. GSEA "
+        "permutes genes, which overstates sets whose genes move together; camera allows for it.",
+        f"{direction_note(data)} Colour: direction of expression, not sign-adjusted.",
         *left_out,
-        *_untested_notes(table[table["row"].isin(shown)], label),
+        *_column_notes(columns, data.arms),
+        *_untested_notes(drawn, label),
         *coverage_notes(data, names),
     ]
-    labels = [label(row) for row in shown]
-    sheet, width = _sheet(data, "enrichment", columns, labels, "tested part")
-    judged = table["set"].isin(set(names) - data.controls)
-    limit = limit_of(table.loc[judged, "nes"].to_numpy(dtype=float), 1.5, 4.0)
-    bar = (limit, "Normalized\nenrichment score", "")
-    tall = table.rename(columns={"nes": "value"})
-    _draw_matrix(sheet, data, columns, tall, blocks, width, bar, notes, label=label, outlined=True)
-    return sheet.figure, table[ENRICHMENT_COLUMNS]
+    pages = _draw_matrix(
+        data,
+        "enrichment",
+        columns,
+        drawn.rename(columns={"nes": "value"}),
+        blocks=blocks,
+        labels={row: label(row) for row in shown},
+        counts=f"{counted(len(shown), 'test')} (up and down genes separately)",
+        limit=SAME_LIMIT,
+        scale="Normalized enrichment score",
+        meaning=[SAME_NOTE],
+        notes=notes,
+        faded=True,
+    )
+    return pages, table[ENRICHMENT_COLUMNS]
 
 
 def _untested_notes(table: pd.DataFrame, label: Callable[[str], str]) -> list[str]:
@@ -428,118 +457,107 @@ def _cross(columns: list[Column], rows: pd.DataFrame, values: pd.DataFrame) -> p
 
 def _impossible(
     data: CohortData, name: str, columns: list[str], reason: str = ""
-) -> tuple[Figure, pd.DataFrame]:
+) -> tuple[list[Figure], pd.DataFrame]:
     """Draw the reason, and give a table with the same reason."""
-    return nothing_to_draw(TITLES[name], data.facts, reason or data.why_no(), columns)
-
-
-def _sheet(
-    data: CohortData, name: str, columns: list[Column], labels: list[str], noun: str
-) -> tuple[Sheet, float]:
-    """Open the sheet; give the width of the mesh: wide columns for few, so that headings fit."""
-    size = float(np.clip(3.0 / len(columns), 0.36, 0.75))
-    later = sum(c.family == "later" for c in columns)
-    if later:
-        # The heading of these columns has the longest words.
-        size = max(size, min(0.85 / later, 9.0 / len(columns), 0.75))
-    counts = ", ".join(["n = patients", *n_notes(columns)])
-    shown = f"{counted(len(labels), noun)}; {counted(len(columns), 'comparison')}; {counts}"
-    left = -text_width(labels, 7) - 0.3
-    return Sheet(TITLES[name], data.facts, shown, left=left), len(columns) * size
+    why = reason or data.why_no()
+    figure, table = nothing_to_draw(TITLES[name], data.facts, why, columns)
+    return [figure], table
 
 
 def _draw_matrix(
-    sheet: Sheet,
     data: CohortData,
+    name: str,
     columns: list[Column],
     table: pd.DataFrame,
-    blocks: Blocks,
-    width: float,
-    bar: tuple[float, str, str],
-    notes: list[str],
-    **style: Any,
-) -> None:
-    """Draw rows × comparisons (row, value, mark) with header, colour bar and notes."""
+    *,
+    counts: str,
+    limit: float,
+    scale: str,
+    meaning: list[str],
+    **parts: Any,
+) -> list[Figure]:
+    """Draw rows × comparisons (row, value, mark); `counts` says how many rows there are."""
     contrasts = [c.contrast for c in columns]
     values, marks = (
         table.pivot(index="row", columns="contrast", values=what)[contrasts]
         for what in ("value", "mark")
     )
-    limit, title, note = bar
-    y, cuts = _draw_header(sheet, data, columns, width)
-    end = annotated_heatmap(sheet, values, blocks, y, width, limit, marks=marks, cuts=cuts, **style)
-    explained = "\n".join(filter(None, [note, "grey = not available"]))
-    sheet.colour_bar(width + 0.3, y, limit, title, explained)
-    sheet.notes(end + 0.12, max(width - sheet.left, 6.0), notes)
+    explained = "; ".join(["n = patients", *n_notes(columns)])
+    subtitle = f"{counts}; {counted(len(columns), 'comparison')}; {explained}"
+    heatmap = Heatmap(
+        title=TITLES[name],
+        facts=data.facts,
+        subtitle=subtitle,
+        values=values,
+        limit=limit,
+        marks=marks,
+        **parts,
+    )
+    gaps = np.zeros(len(columns))
+    for position in range(1, len(columns)):
+        before, column = columns[position - 1 : position + 1]
+        if (before.group, before.kind) != (column.group, column.kind):
+            gaps[position] = 0.03 if before.family == column.family else 0.07
+    size = (heatmap.room - gaps.sum()) / len(columns)
+    widths = np.full(len(columns), np.clip(size, NARROWEST, BROADEST))
+    known = values.to_numpy(dtype=float)
+    known = known[np.isfinite(known)]
+    beyond = int((np.abs(known) > limit).sum())
+    last = f"; {beyond} of {len(known):,} values lie beyond it" if beyond else ""
+    sentences = [*meaning[:-1], f"{meaning[-1]}{last}. Grey: not available."]
+
+    def footer(sheet: Sheet, y: float) -> float:
+        return colour_scale(sheet, y, (f"≤ −{limit:g}", f"≥ {limit:g}"), scale, sentences)
+
+    def header(sheet: Sheet, start: int, end: int, places: np.ndarray) -> float:
+        return _draw_header(sheet, data, columns[start:end], places)
+
+    blocks = [(a, b) for _, a, b in runs((c.group, c.kind) for c in columns)]
+    return heatmap.pages(blocks, widths, gaps, header, footer)
 
 
 def _draw_header(
-    sheet: Sheet, data: CohortData, columns: list[Column], width: float
-) -> tuple[float, list[tuple[int, float]]]:
-    """Draw headings, visits and n above the columns.
-
-    Returns the lower edge, and the columns at which blocks and kinds begin with the width in
-    points of the line that separates them.
-    """
-    size = width / len(columns)
-    blocks = [(columns[a], a, b) for _, a, b in runs((c.group, c.kind) for c in columns)]
-    headings = [_heading(c, data.arms, (b - a) * size - 0.04) for c, a, b in blocks]
-    y = _draw_families(sheet, columns, size) + 0.05 + max(height for _, _, height in headings)
-    cuts: list[tuple[int, float]] = []
-    for (column, a, b), (text, rotation, _) in zip(blocks, headings, strict=True):
-        look = HEADING | {"rotation": rotation, "va": "bottom" if rotation else "baseline"}
-        sheet.text(size * (a + b) / 2, y - (0.03 if rotation else 0.055), text, size=7, **look)
-        arm = split_arms(column.group, data.arms)[0]
-        disease = STATES[State.LESIONAL] if column.kind in DISEASE_KINDS else INK
-        colour = data.arm_colours.get(arm, disease)
-        sheet.box(size * a + 0.015, y, size * (b - a) - 0.03, 0.06, facecolor=colour)
-        if a:
-            cuts.append((a, 5.0 if columns[a - 1].family != column.family else 2.4))
-    y += 0.09
-    counts = [f"n={c.n_text}" if c.supported else "no" for c in columns]
-    if text_width(counts, 6) > size - 0.06:
-        counts = [text.removeprefix("n=") for text in counts]
-    look = {"size": 6, "ha": "center", "va": "top", "linespacing": 1.2}
-    for position, (column, count) in enumerate(zip(columns, counts, strict=True)):
-        colour = FAINT if column.supported else ALERT
-        text = f"wk {column.week:g}\n{count}"
-        sheet.text(size * (position + 0.5), y, text, color=colour, **look)
-    return y + 0.26, cuts
-
-
-def _heading(column: Column, arms: list[str], room: float) -> tuple[str, int, float]:
-    """Fit a heading over its columns: text, rotation and height in inches."""
-    first, second = split_arms(column.group, arms)
-    name = f"{first} − {second}" if second else column.group.replace("\n", " ")
-    wrapped = wrap_words(name, 7, room)
-    if wrapped is not None:
-        return wrapped, 0, 0.125 * lines_of([wrapped])
-    flat = f"{shorten(first, 30)} −\n{shorten(second, 30)}" if second else column.group
-    if "\n" not in flat:
-        flat = wrap_words(flat, 7, 1.3) or shorten(flat, 30)
-    return flat, 90, text_width(flat.split("\n"), 7) + 0.02
-
-
-def _draw_families(sheet: Sheet, columns: list[Column], size: float) -> float:
-    """Write what is compared above the blocks of one family; return the height used."""
+    sheet: Sheet, data: CohortData, columns: list[Column], places: np.ndarray
+) -> float:
+    """Draw headings, visits and n above the columns; return the lower edge."""
     later = later_title([c.group for c in columns if c.family == "later"])
     titles = KINDS | {"disease": "Disease", "later": later}
-    spans = runs(c.family for c in columns)
-    if {family for family, _, _ in spans} <= {"disease"}:
-        return 0.0
-    texts = []
-    for family, a, b in spans:
-        # Bold is wider than what is measured.
-        wrapped = wrap_words(titles[family], 7.5, (b - a) * size / 1.15)
-        texts.append(wrapped or titles[family].replace(" ", "\n"))
-    height = 0.14 * lines_of(texts)
-    for text, (_, a, b) in zip(texts, spans, strict=True):
-        sheet.text(size * (a + b) / 2, height - 0.03, text, size=7.5, weight="bold", **HEADING)
-    return height + 0.08
+    families = [Span(titles[family], a, b) for family, a, b in runs(c.family for c in columns)]
+    y = 0.0
+    if {c.family for c in columns} != {"disease"}:
+        y = draw_spans(sheet, families, places, y, 7.5, weight="bold") + 0.03
+    groups = []
+    for (group, kind), a, b in runs((c.group, c.kind) for c in columns):
+        first, second = split_arms(group, data.arms)
+        text = f"{first}\n−\u00a0{second}" if second else group.replace("\n", " ")
+        disease = STATES[State.LESIONAL] if kind in DISEASE_KINDS else INK
+        groups.append(Span(text, a, b, data.arm_colours.get(first, disease)))
+    y = draw_spans(sheet, groups, places, y)
+    visits, counts = [], []
+    for position, column in enumerate(columns):
+        place = (position, position + 1)
+        visits.append(Span(f"{column.week:g}", *place, ink=FAINT))
+        count = "see note"
+        if column.supported:
+            count = f"{column.n_text}{EXPLORATORY if column.exploratory else ''}"
+        ink = FAINT if column.supported else ALERT
+        counts.append(Span(count, *place, ink=ink, italic=column.exploratory))
+    y = draw_spans(sheet, visits, places, y - 0.01, 6.0, name="week")
+    return draw_spans(sheet, counts, places, y, 6.0, name="n =") + 0.02
 
 
-def _unsupported_notes(columns: list[Column], arms: list[str]) -> list[str]:
-    """Say why columns are grey."""
-    refused = [c for c in columns if not c.supported]
-    parts = [f"{in_words(c.contrast, c.kind, arms)}: {c.reason}" for c in refused]
-    return ["Grey columns (no): " + "; ".join(parts)] if parts else []
+def _column_notes(columns: list[Column], arms: list[str]) -> list[str]:
+    """Say why columns are grey, and which are exploratory."""
+    notes = []
+    if any(c.exploratory for c in columns):
+        notes.append(f"{EXPLORATORY} exploratory: fewer than {FEWEST_SOUND} patients in a group.")
+    refused: dict[str, list[str]] = {}
+    for column in columns:
+        if not column.supported:
+            named = in_words(column.contrast, column.kind, arms)
+            refused.setdefault(column.reason, []).append(named)
+    parts = [f"{'; '.join(named)}: {reason}" for reason, named in refused.items()]
+    if len(parts) > MOST_REASONS:
+        more = len(parts) - MOST_REASONS
+        parts = [*parts[:MOST_REASONS], f"{more} more reasons are in the table of this figure"]
+    return [*notes, f"Grey columns: {'. '.join(parts)}."] if parts else notes

@@ -17,7 +17,7 @@ from adnorm.base.errors import AdnormError, listing, nearest
 from adnorm.base.files import read_json
 from adnorm.base.tables import read_table
 from adnorm.base.text import counted, per_cent
-from adnorm.figures.theme import arm_colours, order_arms, week_colours
+from adnorm.figures.theme import INCH, arm_colours, order_arms, week_colours
 from adnorm.study.batches import confused_with
 from adnorm.study.cohort import DescribedCohort
 from adnorm.study.config import (
@@ -62,7 +62,7 @@ CATEGORIES = {
     "th1_ifn": "Immune signalling",
     "jak_stat": "Immune signalling",
     SetCategory.COMPOSITION: "Cell composition",
-    "safety_context": "Context for safety",
+    "safety_context": "Context for safety (genes, not safety data)",
     SetCategory.CONTROL: "Controls",
     SetCategory.OWN: "Added sets",
 }
@@ -74,6 +74,10 @@ METHODS: dict[str, str] = {
 }
 #: Stands above figures in which a batch may be taken for what is compared.
 BATCH_ALERT = "Batch and {} cannot be told apart"
+#: From this share of flagged samples on, figures say so where they say that data are simulated.
+MOST_FLAGGED = 0.2
+#: What a gene is that was measured and is expressed too little.
+FILTERED = "below the expression filter"
 #: More added sets than this make a figure that nobody can read.
 MOST_ADDED = 40
 COHORT_TABLES = (
@@ -159,6 +163,10 @@ class FigureData(ABC):
     gene_sets: dict[str, GeneSet]
     settings: DrawingSettings
 
+    def __post_init__(self) -> None:
+        """Let the pages know how wide they may be."""
+        self.facts["width"] = self.width
+
     @property
     @abstractmethod
     def observations(self) -> pd.DataFrame:
@@ -183,6 +191,11 @@ class FigureData(ABC):
     def confidence(self) -> str:
         """The coverage of the intervals of the index, in words."""
         return per_cent(self.settings.index.confidence)
+
+    @property
+    def width(self) -> float:
+        """Inches that a figure may be wide."""
+        return self.settings.figures.width / INCH
 
     @property
     def placebo(self) -> str:
@@ -212,6 +225,11 @@ class FigureData(ABC):
         return int((self.samples["qc_flags"] != "").sum())
 
     @property
+    def many_flagged(self) -> bool:
+        """Whether so many are flagged that it stands above everything."""
+        return self.flagged > 0 and self.flagged >= MOST_FLAGGED * len(self.samples)
+
+    @property
     def moved_controls(self) -> pd.DataFrame:
         """The rows of controls.tsv in which a negative control moves, strongest first."""
         controls = self.tables["controls"]
@@ -232,9 +250,13 @@ class FigureData(ABC):
             compared = " and ".join(dict.fromkeys(map(confused_with, self.aliased["kind"])))
             count = counted(len(self.aliased), "comparison")
             self.facts["batch"] = f"{BATCH_ALERT.format(compared)}: {count}, see comparisons.tsv"
+        self.facts["flagged"] = ""
         if self.flagged:
-            count = f"{self.flagged} of {len(self.samples)} samples"
-            notes.append(f"{count} flagged by quality control")
+            count = f"{self.flagged} of {len(self.samples)} samples flagged by quality control"
+            if self.many_flagged:
+                self.facts["flagged"] = count
+            else:
+                notes.append(count)
         if len(self.moved_controls):
             notes.append("negative controls move")
         if notes:
@@ -274,7 +296,8 @@ class FigureData(ABC):
     def n(self) -> str:
         """How many samples and patients the figures rest on."""
         people = self.samples["patient"].nunique()
-        return f"{len(self.samples)} samples of {people} people"
+        who = "person" if people == 1 else "people"
+        return f"{counted(len(self.samples), 'sample')} of {people} {who}"
 
     # ------------------------------------------------------------ gene sets
 
@@ -401,12 +424,12 @@ class CohortData(FigureData):
         )
 
     def missing_genes(self, genes: list[str]) -> dict[str, list[str]]:
-        """Group the genes that no row shows by why: absent from the data, or not detected."""
+        """Group the genes that no row shows by why: absent, or below the filter."""
         undetected = set(map(str, np.atleast_1d(self.facts.get("undetected", []))))
         missing = [g for g in genes if g not in self.expression.var_names]
         return {
             self.absent: [g for g in missing if g not in undetected],
-            "not detected": [g for g in missing if g in undetected],
+            FILTERED: [g for g in missing if g in undetected],
         }
 
     @property
@@ -517,6 +540,7 @@ def read_index(inputs: Mapping[str, Any], settings: DrawingSettings) -> IndexDat
     assert cohort is not None
     facts = {key: getattr(cohort, key) or "" for key in ("title", "placebo_arm", "reference")}
     facts |= {"cohort": cohort.id, "simulated": cohort.route == "simulated"}
+    facts |= {"disease": cohort.disease}
     tables = {name: read_table(inputs[name]) for name in INDEX_TABLES}
     data = IndexData(facts, tables, read_gene_sets(inputs["gene_sets"]), settings)
     data.note_quality()
@@ -556,10 +580,15 @@ class AtlasData(FigureData):
         return len({self.simulated(cohort) for cohort in self.sheets}) > 1
 
     def name(self, cohort: str) -> str:
-        """Write a cohort; one that is simulated or of another disease among others says so."""
+        """Write a cohort; simulated ones among others say so, and all their disease among several.
+
+        A disease other than atopic dermatitis is always named.
+        """
         remarks = ["simulated"] if self.mixed and self.simulated(cohort) else []
-        disease = self.diseases.get(cohort, ATOPIC_DERMATITIS)
-        remarks += [] if same_disease(disease, ATOPIC_DERMATITIS) else [disease]
+        disease = self.diseases.get(cohort, "")
+        several = any(not same_disease(other, disease) for other in self.diseases.values())
+        unlike = bool(disease) and not same_disease(disease, ATOPIC_DERMATITIS)
+        remarks += [disease] if unlike or (several and disease) else []
         return f"{cohort} ({', '.join(remarks)})" if remarks else cohort
 
     @cached_property

@@ -1,49 +1,66 @@
 """The normalization index as a heatmap: of one cohort, and of all cohorts of a run.
 
 A tile is coloured by its value and paled by its interval, holds a number and its interval, and
-joins its neighbours where all lack a number for one reason. Nothing is computed but whether an
-interval excludes 0. seaborn's heatmap maps one value to one
-colour in cells of one size, so these tiles are drawn by hand, and their jobs do without its import.
+joins its neighbours where all lack a number for one reason. Columns that a page has no room for go
+on below, with the names of the rows again. Nothing is computed but whether an interval excludes 0.
+seaborn's heatmap maps one value to one colour in cells of one size, so these tiles are drawn by
+hand, and their jobs do without its import.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, takewhile
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, to_rgb
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from adnorm.base.text import counted, typeset
 from adnorm.figures.data import REFERENCES, AtlasData, FigureData, rows_of, sorted_by
 from adnorm.figures.labels import (
     AS_REFERENCE,
     DERIVED,
+    EXPLORATORY,
     SHORT,
+    bound,
     digits,
     estimator_note,
+    exploratory_note,
+    exploratory_rows,
+    marked,
+    other_disease,
+    people,
     plan_note,
     reason_of,
     same_note,
     score_label,
     set_label,
-    without_doi,
+    slanted,
 )
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import HEADING, Sheet, fit_words, lines_of, nothing_to_draw, text_width
-from adnorm.figures.theme import FAINT, MISSING, Style, readable_ink, shorten
+from adnorm.figures.sheet import (
+    HEADING,
+    Part,
+    Sheet,
+    draw_pages,
+    fit_words,
+    lines_of,
+    nothing_to_draw,
+    page_room,
+    text_width,
+    wrap_words,
+)
+from adnorm.figures.theme import FAINT, INK, MARGIN, MISSING, Style, readable_ink
+from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.vocabulary import (
     Arm,
     ComparisonKind,
@@ -51,6 +68,7 @@ from adnorm.study.vocabulary import (
     Family,
     Level,
     ReasonCode,
+    State,
     Statistic,
     Status,
 )
@@ -58,11 +76,12 @@ from adnorm.study.vocabulary import (
 COLUMN_KEYS = ["reference", "measure", "arm", "week"]
 KEYS = [*COLUMN_KEYS, "set"]
 COLUMNS = [
-    *(*KEYS, "label", "value", "lower", "upper", "excludes_0", "p_value", "family", "step"),
+    *(*KEYS, "label", "value", "lower", "upper", "excludes_0", "bold", "p_value", "family", "step"),
     *("adjusted_p_value", "fdr", "as_reference", "estimator", "null_percentile"),
     *("pairs", "placebo_pairs", "lost", "status", "reason_code", "reason"),
 ]
-MEASURES = (Statistic.NI, Statistic.DNI)
+#: What a drug does more than placebo stands first: a drug is judged by it.
+MEASURES = (Statistic.DNI, Statistic.NI)
 PRIMARY = "Primary family"
 #: Headings with the names of the scores below them.
 ScoreBlocks = list[tuple[str, list[str]]]
@@ -77,22 +96,48 @@ LOWEST, HIGHEST = -0.5, 1.5
 STOPS = ("#B35806", "#FFFFFF", "#7CC4BA", "#16837A", "#2D1152")
 #: How much of a colour is left where the interval leaves everything open.
 PALE = 0.3
-#: Inches of the narrowest and the widest column of a cohort.
-NARROWEST, WIDEST = 0.68, 1.05
-#: More columns than this put the second reference below the first one.
-MOST_COLUMNS = 16
-HATCH = "//////"
+#: Inches of the widest column, and of a row with an interval, without one, and with two lines.
+WIDEST, ROW, LOW_ROW, HIGH_ROW = 1.0, 0.25, 0.165, 0.235
+#: Points of numbers, of intervals and texts in tiles, and of names of rows.
+NUMBER, SMALL, NAME = 7.0, 6.0, 7.0
+#: The part of a page that names of rows may take, and the most inches.
+NAMES, MOST_NAMES = 0.36, 1.4
+#: Below this many inches a page is one column of a journal.
+ONE_COLUMN = 4.0
+#: Inches of the colour bar.
+BAR = 2.75
 #: A decrease below this percentile of those of random sets is not special.
 SPECIAL = 95
 
 ATLAS_KEYS = ["cohort", "arm", "week"]
 ATLAS_COLUMNS = [
     *("drawn", *ATLAS_KEYS, "reference", "name", "label", "value", "lower", "upper", "bold"),
-    *("as_reference", "pairs", "status", "reason_code", "measure", "source", "reason"),
+    *("as_reference", "pairs", "status", "reason_code", "measure", "reason"),
 ]
-COMPUTED, PUBLISHED = "computed", "published, not recomputed"
-#: Least inches of a column of the atlas, and of all columns of an arm and of a cohort.
-VISIT, ARM, COHORT = 0.44, 0.8, 1.05
+COMPUTED = "computed"
+
+#: Stands where bold is explained: an interval is that of its own tile.
+UNADJUSTED = "not adjusted for the number of cells"
+
+
+class Bar(NamedTuple):
+    """What the colours of one measure mean: its title, and words at the five ticks."""
+
+    title: str
+    words: tuple[str, str, str, str, str]
+
+
+#: A difference to placebo says nothing of the level of normal skin.
+DIFFERENCE_BAR = Bar(
+    "dNI: how much more of the disease effect is gone",
+    (
+        "less than\non placebo",
+        "as on\nplacebo",
+        "half of\nit more",
+        "all of\nit more",
+        "even\nmore",
+    ),
+)
 
 #: Left and right edge of every column, in inches.
 Places = list[tuple[float, float]]
@@ -109,12 +154,12 @@ def colours() -> Colormap:
 
 
 def says_nothing(lower: Any, upper: Any) -> Any:
-    """Tell whether an interval (or each of a column) holds both no change and normal skin."""
+    """Tell whether an interval (or each of a column) includes no change and normal skin."""
     return (lower <= 0) & (upper >= 1)
 
 
 def tile_colour(value: float, lower: float, upper: float) -> tuple[float, float, float]:
-    """Return the colour of an index; pale if its interval holds both 0 and 1.
+    """Return the colour of an index; pale if its interval includes 0 and 1.
 
     A strong colour would otherwise tell of a change that nobody has seen.
     """
@@ -150,19 +195,19 @@ class IndexTable:
     @property
     def references(self) -> list[str]:
         """References in display order."""
-        return list(dict.fromkeys(column[0] for column in self.columns))
+        return list(dict.fromkeys(self.table["reference"]))
 
     @property
     def patients(self) -> dict[Key, str]:
         """How many patients stand behind each column."""
         first = self.table.drop_duplicates(COLUMN_KEYS)
         return {
-            tuple(row[:4]): f"n={row.pairs}"
+            tuple(row[:4]): people(row.pairs)
             if row.measure == Statistic.NI
-            else f"n={row.placebo_pairs}"
+            else people(row.placebo_pairs)
             if self.of_lesions
-            else f"{row.pairs} v {row.placebo_pairs}"
-            for row in first[[*COLUMN_KEYS, "pairs", "placebo_pairs"]].itertuples(index=False)
+            else people(row.pairs, row.placebo_pairs)
+            for row in rows_of(first[[*COLUMN_KEYS, "pairs", "placebo_pairs"]])
         }
 
 
@@ -223,8 +268,8 @@ def score_blocks(data: FigureData, index: pd.DataFrame) -> tuple[ScoreBlocks, li
     notes = []
     if directionless := len(present & set(sets.index)) - len(signed):
         notes.append(
-            f"Not shown, because no way back is defined: {counted(directionless, 'set')} "
-            "without a direction (such as composition and controls)."
+            f"Not shown, because no disease direction is defined: {counted(directionless, 'set')} "
+            "(such as composition and controls)."
         )
     if left := len(signed - kept):
         notes.append(f"Not shown: {counted(left, 'added set')}; all are in index.tsv.")
@@ -298,12 +343,14 @@ def _values(data: FigureData, index: pd.DataFrame) -> pd.DataFrame:
     table.loc[unbounded, "reason"] = "the interval is unbounded"
     known = table["value"].notna()
     table.loc[known, "reason_code"] = ""
-    exploratory = table["status"] == Status.EXPLORATORY
-    exploratory |= table["reason"].str.startswith(Status.EXPLORATORY)
+    exploratory = exploratory_rows(table.assign(dni_reason=table["reason"]), difference=True)
     usage = np.where(exploratory, Status.EXPLORATORY.value, Status.OK.value)
     table["status"] = np.where(known, usage, Status.NOT_AVAILABLE.value)
     apart = (table["lower"] > 0) | (table["upper"] < 0)
     table["excludes_0"] = np.where(known, np.where(apart, "yes", "no"), "")
+    # An index falls under placebo, too: where there is one, only the difference can stand out.
+    judged = table["measure"] == (Statistic.DNI if data.placebo else Statistic.NI)
+    table["bold"] = np.where(known & apart & judged, "yes", "no")
     return table
 
 
@@ -374,7 +421,7 @@ _NUMBER = re.compile(r"−?\d[\d.,]*(?:e[-+]\d+)?")
 
 
 def reason_notes(shown: IndexTable) -> list[str]:
-    """Write why tiles are grey or exploratory; scores that share a reason stand together.
+    """Write why tiles are exploratory or grey; scores that share a reason stand together.
 
     One note for each kind of reason; one for each reference where their reasons differ.
     """
@@ -387,15 +434,15 @@ def reason_notes(shown: IndexTable) -> list[str]:
         reason=reasons,
         # Sentences that differ in more than their numbers share few words.
         rule=reasons.str.replace(_NUMBER, "…", regex=True),
-        kind=kinds.mask(exploratory, Status.EXPLORATORY.value),
+        kind=kinds.mask(exploratory, ""),
     )
     notes: dict[tuple[str, str], list[str]] = {}
-    for kind in [*SHORT.values(), Status.EXPLORATORY.value]:
+    for kind in SHORT.values():
         for reference in shown.references:
             own = table[table["reference"] == reference]
             for _, alike in own[own["kind"] == kind].groupby("rule", sort=False):
                 notes.setdefault((kind, _who(kind, alike, own)), []).append(reference)
-    written = []
+    written = exploratory_note(shown.table.loc[exploratory, "reason"])
     for (kind, who), references in notes.items():
         alone = len(shown.references) == 1 or len(references) > 1
         against = "" if alone else f", against {references[0]} skin"
@@ -438,8 +485,8 @@ def _shared(reasons: list[str]) -> tuple[str, str]:
 
     Examples
     --------
-    >>> _shared(["7 of 28 (25 %) found; 5 are asked", "3 of 7 (42 %) found; 5 are asked"])
-    ('', ' found; 5 are asked')
+    >>> _shared(["7 of 28 (25 %) found; 5 are required", "3 of 7 (42 %) found; 5 are required"])
+    ('', ' found; 5 are required')
     >>> _shared(["the effect is 0.2 (9 patients)", "the effect is 0.3 (9 patients)"])
     ('the effect is ', ' (9 patients)')
     """
@@ -462,260 +509,230 @@ def _same(words: Iterable[list[str]]) -> list[Any]:
 # ---------------------------------------------------------------- one cohort
 
 
-def draw_normalization(data: FigureData) -> tuple[Figure, pd.DataFrame]:
+def draw_normalization(data: FigureData) -> tuple[Figure | list[Figure], pd.DataFrame]:
     """Draw the index of the global axis and of every signed set, and what placebo leaves of it.
 
-    The table has one row for each tile, in the order of the figure; `NI` first, then `dNI`.
+    On a page of one column the primary family stands first, one row per arm and visit. The table
+    has one row for each tile, in the order of the figure; `dNI` first, then `NI`.
     """
+    title = TITLES["normalization"]
     shown = list_index(data)
     if shown.why_not:
-        title = TITLES["normalization"]
         return nothing_to_draw(title, data.facts, shown.why_not, COLUMNS, shown.table)
-    left = -text_width(shown.labels.values(), 7) - 0.14
-    scores = counted(len(shown.labels), "score")
-    subtitle = f"{scores}; {data.confidence} confidence intervals; n = patients"
-    sheet = Sheet(TITLES["normalization"], data.facts, subtitle, left=left)
-    columns = shown.columns
-    panels = [columns]
-    if len(columns) > MOST_COLUMNS:
-        panels = [list(some) for _, some in groupby(columns, key=lambda c: c[0])]
     rows = shown.table.set_index([*COLUMN_KEYS, "set"]).to_dict("index")
-    look = Look(0.275, 0.2, joined=3, interval=True)
-    end, width = 0.0, 0.0
-    for panel in panels:
-        places = _cohort_places(panel)
-        y = _cohort_header(sheet, data, shown, panel, places, end + (0.3 if end else 0.0))
-        end = _draw_tiles(sheet, y, shown.blocks, shown.labels, panel, places, rows, look)
-        width = max(width, places[-1][1])
-    below = _cohort_key(sheet, data, shown, width + 0.3)
-    notes = _cohort_notes(shown, data)
-    sheet.notes(max(end + 0.13, below), max(width + 1.6 - left, 6.0), notes)
-    return sheet.figure, shown.table[COLUMNS]
+    pages = _short_form(data, shown, rows) if data.width < ONE_COLUMN else []
+    scores = counted(len(shown.labels), "score")
+    subtitle = f"{scores}; below a number its {data.confidence} interval; n = patients"
+    look = Look(ROW, 0.185, joined=3, interval=True)
+    table = Tiles(data, title, subtitle, shown.blocks, shown.labels, rows, look)
+    # Blocks of the measures stand side by side only if all of them do.
+    bands = table.bands(shown.columns, 3, _least(shown.table), _cohort_gap, 2)
+    heads = [_cohort_head(data, shown, *band) for band in bands]
+    key = _keys_of(table, shown, _cohort_samples(data, shown))
+    notes = [*_cohort_notes(shown, data), *reason_notes(shown), *shown.notes]
+    return [*pages, *table.pages(bands, heads, key, notes)], shown.table[COLUMNS]
 
 
-def _cohort_places(columns: list[Key]) -> Places:
-    """Equal columns, with wider gaps between larger blocks."""
-    size = float(np.clip(4.0 / len(columns), NARROWEST, WIDEST))
-    x, places = 0.0, []
-    for before, column in zip([columns[0], *columns[:-1]], columns, strict=True):
-        same = [a == b for a, b in zip(before[:3], column[:3], strict=True)]
-        x += 0.26 if not same[0] else 0.18 if not same[1] else 0.0 if same[2] else 0.05
-        places.append((x, x + size))
-        x += size
-    return places
+def _least(table: pd.DataFrame) -> float:
+    """Inches of the narrowest column that holds every interval and number of patients."""
+    known = table[table["value"].notna()]
+    written = [_interval(row.lower, row.upper) for row in rows_of(known)]
+    return max(text_width(written, SMALL) + 0.05, 0.42)
 
 
-def _cohort_header(
-    sheet: Sheet, data: FigureData, shown: IndexTable, columns: list[Key], places: Places, y: float
-) -> float:
+def _cohort_gap(before: Key, column: Key) -> float:
+    """Inches between two columns: wider between larger blocks."""
+    same = [a == b for a, b in zip(before[:3], column[:3], strict=True)]
+    return 0.26 if not same[0] else 0.2 if not same[1] else 0.0 if same[2] else 0.05
+
+
+def _short_form(data: FigureData, shown: IndexTable, rows: Mapping[Any, Row]) -> list[Figure]:
+    """Draw the primary family alone: one row per arm and visit, minus placebo if there is one."""
+    measure = MEASURES[0] if data.placebo else MEASURES[-1]
+    reference = shown.references[0]
+    columns = [c for c in shown.columns if c[:2] == (reference, measure)]
+    names = [(name,) for heading, some in shown.blocks if heading == PRIMARY for name in some]
+    if not columns or not names:
+        return []
+    names_of = {key: f"{key[2]} {key[3]:g}" for key in columns}
+    blocks = [
+        (arm, [names_of[key] for key in keys]) for arm, keys in grouped(columns, lambda key: key[2])
+    ]
+    labels = {names_of[key]: f"week {key[3]:g}\n{shown.patients[key]}" for key in columns}
+    turned = {(*name, names_of[key]): rows[(*key, *name)] for name in names for key in columns}
+    what = "minus placebo" if data.placebo else "uncontrolled"
+    subtitle = f"below a number its {data.confidence} interval; n = patients"
+    look = Look(ROW, 0.19, joined=0, interval=True)
+    title = f"How far back to normal: primary family, {what}"
+    table = Tiles(data, title, subtitle, blocks, labels, turned, look, data.arm_colours)
+    own = shown.table[(shown.table["measure"] == measure) & (shown.table["reference"] == reference)]
+    own = own[own["set"].isin([name for (name,) in names])]
+    bands = table.bands(names, 0, _least(own), lambda *_: 0.0, 0)
+    heads = []
+    for some, places in bands:
+        feet = [shown.labels[name] for (name,) in some]
+        heads.append(Head([], [], feet, places, 7, frozenset([measure])))
+    only = IndexTable(own)
+    key = _keys_of(table, only, _cohort_samples(data, only))
+    return table.pages(bands, heads, key, _measure_notes(only, data))
+
+
+def _cohort_head(data: FigureData, shown: IndexTable, columns: list[Key], places: Places) -> Head:
     titles = {
         Statistic.NI: "Normalization index (NI)",
-        Statistic.DNI: "Difference from placebo (dNI)",
+        Statistic.DNI: "Minus placebo: difference of NI (dNI)",
     }
     tops = []
     for (reference, measure), a, b in _spans(columns, places, 2):
         several = len(shown.references) > 1
-        text = f"{measure} against {reference} skin" if several else titles[measure]
-        # Bold is wider than what is measured.
-        tops.append((fit_words(text, 7.5, (b - a + 0.12) / 1.15), a, b))
+        text = f"{titles[measure]}, against {reference} skin" if several else titles[measure]
+        tops.append((fit_words(text, 7.5, b - a, bold=True), a, b))
     arms = [(arm, data.arm_colours[arm], a, b) for (_, _, arm), a, b in _spans(columns, places, 3)]
-    feet = [f"wk {column[3]:g}\n{shown.patients[column]}" for column in columns]
-    return _draw_header(sheet, tops, arms, feet, places, y, 7.5)
+    feet = [
+        f"week {column[3]:g}\n" + shown.patients[column].replace(" and ", "\nand ")
+        for column in columns
+    ]
+    return Head(tops, arms, feet, places, 7.5, frozenset(key[1] for key in columns))
 
 
-def _cohort_key(sheet: Sheet, data: FigureData, shown: IndexTable, x: float) -> float:
-    """Draw the colour bar and what bold, italic and grey are; return the lower edge."""
+def _meaning(shown: IndexTable) -> tuple[str, str]:
+    """What 1 and 0 of the index are called at the colour bar."""
     normal = shown.references[0] if len(shown.references) == 1 else "reference"
-    untreated = {column[2] for column in shown.columns} <= {Arm.UNTREATED}
-    _draw_bar(sheet, x, normal, "at baseline" if untreated else "before treatment")
-    y = 2.12
-    table = shown.table
-    known = table[table["value"].notna()]
-    if Statistic.DNI in set(table["measure"]):
-        text = "dNI, in the same colours: how\nmuch more is gone than under\n"
-        text += "placebo; 0 = nothing"
-        sheet.text(x, y, text, size=6.5, color=FAINT, va="top", linespacing=1.3)
-        y += 0.5
-    styles = [
-        ((known["excludes_0"] == "yes").any(), {"weight": "bold"}, "interval excludes 0"),
-        ((known["status"] == Status.EXPLORATORY).any(), {"style": "italic"},
-         "exploratory, see notes"),
+    untreated = set(shown.table["arm"]) <= {Arm.UNTREATED}
+    return normal, "at baseline" if untreated else "before treatment"
+
+
+def _cohort_samples(data: FigureData, shown: IndexTable) -> list[tuple[Style, str]]:
+    known = shown.table[shown.table["value"].notna()]
+    tested = "of dNI excludes 0, NI is never bold" if data.placebo else "of NI excludes 0"
+    return [
+        *([({"text": "0.62", "weight": "bold"}, f"interval {tested}; {UNADJUSTED}")]
+          if (known["bold"] == "yes").any() else []),
+        *_other_samples(known, same_note(data, shown.references), len(known) < len(shown.table)),
     ]  # fmt: skip
-    for used, style, meaning in styles:
-        if used:
-            sheet.text(x, y, "0.62", size=7, va="top", **style)
-            sheet.text(x + 0.33, y, meaning, size=6.5, color=FAINT, va="top")
-            y += 0.17
-    y = _same_key(sheet, x, y, known, same_note(data, shown.references))
-    return _draw_boxes_key(sheet, x, y, known, len(known) < len(table), "no index, see notes")
 
 
-def _same_key(sheet: Sheet, x: float, y: float, known: pd.DataFrame, meaning: str) -> float:
-    """Say what the mark of an index at the level of the reference means; return the next line."""
-    if not (known["as_reference"] == "yes").any():
-        return y
-    sheet.text(x, y, f"0.97 {AS_REFERENCE}", size=7, va="top")
-    sheet.text(x + 0.42, y, meaning, size=6.5, color=FAINT, va="top", linespacing=1.2)
-    return y + 0.29
+def _measure_notes(shown: IndexTable, data: FigureData) -> list[str]:
+    skins = " or ".join(shown.references)
+    effect = f"the disease effect (lesional − {skins} skin at baseline)"
+    if Statistic.DNI not in set(shown.table["measure"]):
+        return [f"NI: share of {effect} that is gone. Uncontrolled: scores fall on placebo, too."]
+    within = " Lesions are compared within patients; n = patients with lesions in both arms."
+    return [
+        f"NI: share of {effect} that is gone. dNI: how much more of it is gone than on placebo in "
+        "the same week, given the score at baseline; a drug is judged by dNI, because scores fall "
+        "on placebo, too (regression to the mean)."
+        f"{within if data.of_lesions else ' n of dNI: drug and placebo.'}"
+    ]
 
 
 def _cohort_notes(shown: IndexTable, data: FigureData) -> list[str]:
-    skins = " or ".join(shown.references)
-    notes = [
-        f"NI = share of the disease effect (lesional − {skins} skin at baseline) that is gone in "
-        f"the patients of an arm; nothing is clipped. Bold: the {data.confidence} interval "
-        "excludes 0, not corrected for the number of cells.",
-    ]
-    if Statistic.DNI in set(shown.table["measure"]):
-        notes.append(
-            "Scores come down under placebo too (regression to the mean): judge a drug by dNI, the "
-            "difference from placebo given the score at baseline, which is what is confirmed; NI "
-            "alone is descriptive. n of dNI: "
-            + (
-                "patients with lesions in both arms."
-                if data.of_lesions
-                else "patients of the arm v patients of placebo."
-            )
-        )
-        if data.of_lesions:
-            notes.append(
-                "Lesions of one patient are in several arms: dNI compares them within the patient."
-            )
-    return [*notes, *reason_notes(shown), *shown.notes]
+    disease = other_disease(data)
+    borrowed = f"Directions of gene sets are those of atopic dermatitis, not of {disease}."
+    return [*_measure_notes(shown, data), *([borrowed] if disease else [])]
 
 
 # ---------------------------------------------------------------- all cohorts
 
 
-def draw_normalization_atlas(data: AtlasData) -> tuple[Figure, pd.DataFrame]:
+def draw_normalization_atlas(data: AtlasData) -> tuple[Figure | list[Figure], pd.DataFrame]:
     """Draw the index of every score in every arm and week of every cohort.
 
-    The table has one row for each tile, then the published results.
+    The table has one row for each tile.
     """
     title = TITLES["normalization_atlas"]
     time = data.time.rename(columns={"name": "set"})
-    published = data.published.rename(columns={"share": "value"}).assign(drawn=PUBLISHED)
-    published = published.reindex(columns=ATLAS_COLUMNS)
-    if time["ni"].notna().sum() == 0:
-        reason = "no cohort of this run has an index over visits"
-        table = pd.concat([pd.DataFrame([{"reason": reason}]), published])
-        return nothing_to_draw(title, data.facts, reason, ATLAS_COLUMNS, table)
     blocks, notes = score_blocks(data, time)
     labels = block_labels(data, blocks)
-    table = _atlas_table(time[time["set"].isin(labels)], labels)
+    table = _atlas_table(data, time[time["set"].isin(labels)], labels)
+    if table["value"].isna().all():
+        reason = "no cohort of this run has an index over visits"
+        return nothing_to_draw(title, data.facts, reason, ATLAS_COLUMNS, table)
     columns = list(table[ATLAS_KEYS].drop_duplicates().itertuples(index=False, name=None))
-    places = _atlas_places(columns)
-    left = -text_width([*labels.values(), *published["label"].astype(str)], 7) - 0.14
     visits = counted(len(columns), "arm and week", "arms and weeks")
     subtitle = f"{counted(len(labels), 'score')}; {visits}; n = patients"
-    sheet = Sheet(title, data.facts, subtitle, left=left)
-    y = _atlas_header(sheet, data, table, columns, places)
     rows = table.set_index([*ATLAS_KEYS, "name"]).to_dict("index")
-    look = Look(0.185, 0.185, joined=1, interval=False)
-    end = _draw_tiles(sheet, y, blocks, labels, columns, places, rows, look)
-    below = _draw_published(sheet, published, end + 0.2)
-    x = places[-1][1] + 0.3
-    _draw_bar(sheet, x, "reference", "before treatment")
-    sheet.text(x, 2.12, "0.62", size=7, weight="bold", va="top")
-    meaning = "interval excludes 0, see notes"
-    sheet.text(x + 0.33, 2.12, meaning, size=6.5, color=FAINT, va="top")
+    look = Look(LOW_ROW, 0.18, joined=1, interval=False)
+    tiles = Tiles(data, title, subtitle, blocks, labels, rows, look)
     known = table[table["value"].notna()]
-    lacking = len(known) < len(table)
-    y = _same_key(sheet, x, 2.29, known, same_note(data, ["reference"]))
-    edge = _draw_boxes_key(sheet, x, y, known, lacking, "no index", len(published) > 0)
-    width = max(places[-1][1] + 1.6 - left, 6.5)
+    bands = tiles.bands(columns, 2, 0.42, _atlas_gap, 1)
+    heads = [_atlas_head(data, table, *band) for band in bands]
+    bold = f"no placebo, interval of NI excludes 0; {UNADJUSTED}"
+    never = "cohort with placebo: NI is never bold, a drug is judged by dNI"
+    controlled = known["cohort"].map(data.placebo_of) != ""
+    samples: list[tuple[Style, str]] = [
+        *([({"text": "0.62", "weight": "bold"}, bold)] if (known["bold"] == "yes").any() else []),
+        *([({"text": "0.62"}, never)] if controlled.any() else []),
+        *_other_samples(
+            known, same_note(data, ["reference"]), len(known) < len(table), "reasons in the table"
+        ),
+    ]
+    key = _key(tiles.make(""), [_index_bar("reference", "before treatment")], samples)
+    doubted = exploratory_note(table.loc[table["status"] == Status.EXPLORATORY, "reason"])
     model = estimator_note(time, by="cohort")
-    sheet.notes(max(below + 0.1, edge), width, [*ATLAS_NOTES, *notes, *model, *data.absent_note])
-    return sheet.figure, pd.concat([table, published], ignore_index=True)[ATLAS_COLUMNS]
+    below = [*ATLAS_NOTES, *doubted, *_borrowed(data), *notes, *model, *data.absent_note]
+    return tiles.pages(bands, heads, key, below), table[ATLAS_COLUMNS]
 
 
-def _atlas_table(time: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
+def _borrowed(data: AtlasData) -> list[str]:
+    """Say of cohorts of other diseases whose directions their gene sets have."""
+    others = [d for d in data.diseases.values() if not same_disease(d, ATOPIC_DERMATITIS)]
+    named = " and ".join(dict.fromkeys(others))
+    return [f"Directions of gene sets are those of atopic dermatitis, also in {named}."] * bool(
+        named
+    )
+
+
+def _atlas_table(data: AtlasData, time: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
     order = {name: i for i, name in enumerate(labels)}
     time = time.assign(rank=time["set"].map(order)).sort_values(["place", "week", "rank"])
     known = time["ni"].notna()
-    controlled = time["dni_lower"].notna()
-    lower = time["dni_lower"].where(controlled, time["lower"])
-    upper = time["dni_upper"].where(controlled, time["upper"])
+    controlled = time["cohort"].map(data.placebo_of) != ""
+    apart = (time["lower"] > 0) | (time["upper"] < 0)
+    exploratory = exploratory_rows(time)
     table = time.assign(
         drawn=COMPUTED,
         name=time["set"],
         label=time["set"].map(labels),
         value=time["ni"],
-        bold=np.where(known & ((lower > 0) | (upper < 0)), "yes", "no"),
+        # Scores fall on placebo, too: an index beside a placebo arm says nothing of the drug.
+        bold=np.where(known & apart & ~controlled, "yes", "no"),
+        status=np.where(
+            known,
+            np.where(exploratory, Status.EXPLORATORY.value, Status.OK.value),
+            Status.NOT_AVAILABLE.value,
+        ),
         reason_code=time["reason_code"].where(~known, ""),
         measure=Statistic.NI.value,
-        source="",
     )
     table[["lower", "upper"]] = table[["lower", "upper"]].where(known)
     return table.reset_index(drop=True).reindex(columns=ATLAS_COLUMNS)
 
 
-def _atlas_places(columns: list[Key]) -> Places:
-    """Columns are wider where a cohort or an arm has few, so that their names fit."""
-    visits = Counter(column[:2] for column in columns)
-    size = Counter(column[0] for column in columns)
-    x, places = 0.0, []
-    for before, column in zip([columns[0], *columns[:-1]], columns, strict=True):
-        x += 0.16 if before[0] != column[0] else 0.04 if before[1] != column[1] else 0.0
-        width = max(VISIT, ARM / visits[column[:2]], COHORT / size[column[0]])
-        places.append((x, x + width))
-        x += width
-    return places
+def _atlas_gap(before: Key, column: Key) -> float:
+    return 0.2 if before[0] != column[0] else 0.05 if before[1] != column[1] else 0.0
 
 
-def _atlas_header(
-    sheet: Sheet, data: AtlasData, table: pd.DataFrame, columns: list[Key], places: Places
-) -> float:
+def _atlas_head(data: AtlasData, table: pd.DataFrame, columns: list[Key], places: Places) -> Head:
     references = table.drop_duplicates("cohort").set_index("cohort")["reference"]
     tops = []
     for (cohort,), a, b in _spans(columns, places, 1):
-        text = fit_words(data.name(cohort), 7, (b - a) / 1.15)
-        if references[cohort] == "healthy":
-            text += f"\nagainst {references[cohort]} skin"
-        tops.append((text, a, b))
+        text = data.name(cohort)
+        if references[cohort] == State.HEALTHY:
+            text += f", against {references[cohort]} skin"
+        tops.append((fit_words(text, 7, b - a, bold=True), a, b))
     arms = [(key[1], data.colours[key], a, b) for key, a, b in _spans(columns, places, 2)]
     n = table.drop_duplicates(ATLAS_KEYS).set_index(ATLAS_KEYS)["pairs"]
-    feet = [f"wk {column[2]:g}\nn={int(n[column])}" for column in columns]
-    return _draw_header(sheet, tops, arms, feet, places, 0.0, 7)
-
-
-def _draw_published(sheet: Sheet, published: pd.DataFrame, y: float) -> float:
-    """Draw published results as hatched rows with what was measured; return the lower edge."""
-    if published.empty:
-        return y
-    sheet.text(sheet.left, y, "Published (real trials)", size=7.5, weight="bold", va="center")
-    words = "not recomputed, another measure than NI, of groups, not adjusted for placebo; "
-    words += "sources in full are in the table"
-    sheet.text(0.02, y, words, size=6.5, color=FAINT, va="center")
-    size, width = 0.185, VISIT * 1.4
-    y += size / 2 + 0.03
-    axes = sheet.axes(0, y, width, size * len(published))
-    axes.set(xlim=(0, 1), ylim=(len(published), 0))
-    axes.set_axis_off()
-    plate = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
-    inside: Style = {"size": 6, "ha": "center", "va": "center", "in_layout": False, "bbox": plate}
-    edge: Style = {"edgecolor": "#FFFFFF", "hatch": HATCH, "lw": 0.8, "in_layout": False}
-    for position, row in enumerate(rows_of(published)):
-        known = np.isfinite(row.value)
-        colour = tile_colour(row.value, row.value, row.value) if known else to_rgb(MISSING)
-        with mpl.rc_context({"hatch.linewidth": 0.7}):
-            axes.add_patch(Rectangle((0, position), 1, 1, facecolor=colour, **edge))
-        text = f"{100 * row.value:.4g} %".replace("-", "−") if known else "no number"
-        axes.text(0.5, position + 0.5, text, **inside)
-        middle = y + size * (position + 0.5)
-        sheet.text(-0.07, middle, row.label, size=7, ha="right", va="center")
-        source = shorten(f"{row.measure}; {without_doi(row.source)}", 118)
-        sheet.text(width + 0.08, middle, source, size=6, color=FAINT, va="center")
-    return y + size * len(published)
+    feet = [f"week {column[2]:g}\n{people(int(n[column]))}" for column in columns]
+    return Head(tops, arms, feet, places, 7)
 
 
 ATLAS_NOTES = (
-    "NI = share of the disease effect (lesional − reference skin at baseline) that is gone in the "
-    "patients of an arm; reference: nonlesional skin where no other is named. Intervals are in the "
-    "table and in the figure of each cohort.",
-    "Bold: the interval of the difference to placebo (of NI itself, where there is no placebo or "
-    "the arm is the placebo) excludes 0; not corrected for the number of cells. Weeks differ "
-    "between cohorts: compare drugs in the forest, where windows are matched.",
+    "NI: share of the disease effect (lesional − reference skin at baseline) that is gone; the "
+    "reference is nonlesional skin where no other is named. Scores fall on placebo, too: what a "
+    "drug does more than placebo (dNI) stands in the forest and in the figure of each cohort. "
+    "Intervals: in the table.",
+    "Weeks differ between cohorts: compare drugs in the forest, where windows are matched.",
 )
 
 
@@ -734,6 +751,271 @@ class Look(NamedTuple):
     interval: bool
 
 
+class Head(NamedTuple):
+    """What stands above the columns of a band: blocks, arms with their colour, visits.
+
+    Without arms, the names of the columns stand upright.
+    """
+
+    tops: list[tuple[str, float, float]]
+    arms: list[tuple[str, str, float, float]]
+    feet: list[str]
+    places: Places
+    size: float
+    #: Measures of the tiles below; the key of a page explains those that it has.
+    measures: frozenset[str] = frozenset()
+
+    @property
+    def turned(self) -> list[str]:
+        """Names of columns that stand upright, in lines of a third of their length."""
+        return [fit_words(text, SMALL, 0.95) for text in self.feet]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of arms, broken to the width of their columns."""
+        return [fit_words(arm, self.size - 0.5, b - a - 0.02) for arm, _, a, b in self.arms]
+
+    @property
+    def height(self) -> float:
+        """Inches down to the tiles."""
+        if not self.arms:
+            return text_width([ln for t in self.turned for ln in t.split("\n")], SMALL) + 0.12
+        return self._arms_end + 0.09 + 0.112 * lines_of(self.feet) + 0.03
+
+    @property
+    def _tops_end(self) -> float:
+        return 0.06 + 0.0187 * self.size * lines_of(text for text, _, _ in self.tops)
+
+    @property
+    def _arms_end(self) -> float:
+        return self._tops_end + 0.1 + 0.0178 * (self.size - 0.5) * lines_of(self.names)
+
+    def draw(self, sheet: Sheet, y: float) -> None:
+        """Write it below `y`."""
+        for text, a, b in self.tops:
+            middle = (a + b) / 2
+            # A block that is narrower than its name begins where its columns do.
+            wide = text_width(text.split("\n"), self.size, bold=True) > b - a
+            place = {"ha": "left"} if wide else {}
+            x = a if wide else middle
+            sheet.text(x, y + self._tops_end - 0.05, text, size=self.size, weight="bold",
+                       **HEADING | place)  # fmt: skip
+        for text, (_, colour, a, b) in zip(self.names, self.arms, strict=True):
+            below = y + self._arms_end
+            sheet.text((a + b) / 2, below - 0.05, text, size=self.size - 0.5, **HEADING)
+            sheet.box(a + 0.012, below, b - a - 0.024, 0.06, facecolor=colour)
+        style: Style = {"size": SMALL, "ha": "center", "linespacing": 1.2}
+        if self.arms:
+            style |= {"color": FAINT, "va": "top"}
+            texts, at = self.feet, y + self._arms_end + 0.085
+        else:
+            style |= {"rotation": 90, "multialignment": "left", "va": "bottom"}
+            texts, at = self.turned, y + self.height - 0.05
+        for text, (a, b) in zip(texts, self.places, strict=True):
+            sheet.text((a + b) / 2, at, text, **style)
+
+
+@dataclass
+class Tiles:
+    """Scores × columns on pages: what stands in tiles, and how wide and high pages let it be."""
+
+    data: FigureData
+    title: str
+    subtitle: str
+    blocks: ScoreBlocks
+    labels: dict[str, str]
+    rows: Mapping[Any, Row]
+    look: Look
+    #: Colours that stand beside headings.
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Break the names of rows to the part of the page that they may take."""
+        room = min(NAMES * self.data.width, MOST_NAMES)
+        self.names = {
+            key: "\n".join(fit_words(line, NAME, room) for line in text.split("\n"))
+            for key, text in self.labels.items()
+        }
+        if lines_of(self.names.values()) > 1:
+            self.look = self.look._replace(row=max(self.look.row, HIGH_ROW))
+            # Three lines have no room in a row.
+            self.names = {
+                key: text if text.count("\n") < 2 else fit_words(self.labels[key], 6, room * 1.15)
+                for key, text in self.names.items()
+            }
+        wide = text_width([line for n in self.names.values() for line in n.split("\n")], NAME)
+        self.left = -wide - 0.12
+
+    def make(self, part: str) -> Sheet:
+        """Make an empty page."""
+        return Sheet(self.title, self.data.facts, self.subtitle, left=self.left, part=part)
+
+    def bands(
+        self,
+        columns: list[Key],
+        arm: int,
+        least: float,
+        gap: Callable[[Key, Key], float],
+        block: int,
+    ) -> list[tuple[list[Key], Places]]:
+        """Break columns into bands that the page has room for, with the places of the columns.
+
+        Parameters
+        ----------
+        columns
+            Keys of the columns.
+        arm, block
+            How many first keys the columns of an arm, and of a block share: they stay together.
+        least
+            Inches of the narrowest column.
+        gap
+            Inches between two columns.
+        """
+        room = self.data.width - 2 * MARGIN + self.left
+        for most in range(len(columns), 0, -1):
+            # Cohorts may stand side by side; measures do only if all of them do.
+            share = block == 1 or most == len(columns)
+            bands = _broken(columns, block, arm, most, share)
+            gaps = [sum(gap(a, b) for a, b in zip(some, some[1:], strict=False)) for some in bands]
+            sizes = [
+                (room - between) / len(some) for between, some in zip(gaps, bands, strict=True)
+            ]
+            if min(sizes) >= least or most == 1:
+                break
+        size = min(*sizes, WIDEST)
+        return [(some, _places(some, size, gap)) for some in bands]
+
+    def pages(
+        self,
+        bands: list[tuple[list[Key], Places]],
+        heads: list[Head],
+        key: Part | Callable[[Sequence[Part]], Part],
+        notes: list[str],
+    ) -> list[Figure]:
+        """Draw every band with its head and the names of the rows, on as many pages as it takes."""
+        parts = []
+        whole = page_room(self.make)
+        for (columns, places), head in zip(bands, heads, strict=True):
+            empty = Part(0.0, lambda sheet, y: None, head.measures)
+            room = whole - (key if isinstance(key, Part) else key([empty])).height
+            for blocks in self._chunks(room - head.height - 0.1):
+                height = head.height + self._height(blocks) + 0.1
+
+                def draw(
+                    sheet: Sheet,
+                    y: float,
+                    head: Head = head,
+                    blocks: ScoreBlocks = blocks,
+                    columns: list[Key] = columns,
+                    places: Places = places,
+                ) -> None:
+                    head.draw(sheet, y)
+                    self._draw(sheet, y + head.height, blocks, columns, places)
+
+                parts.append(Part(height, draw, head.measures))
+        return draw_pages(self.make, parts, key, notes)
+
+    def _height(self, blocks: ScoreBlocks) -> float:
+        return sum(self._heading(heading)[1] + self.look.row * len(names)
+                   for heading, names in blocks)  # fmt: skip
+
+    def _heading(self, text: str) -> tuple[str, float]:
+        """Break a heading to the room behind its colour, or right of the names; with its inches."""
+        room = self.data.width - 2 * MARGIN - 0.04 + (-0.2 if self.colours else self.left)
+        lines = fit_words(text, 7.5, room, bold=True)
+        return lines, self.look.heading + 0.12 * (lines_of([lines]) - 1)
+
+    def _chunks(self, room: float) -> list[ScoreBlocks]:
+        """Break the rows into blocks that a page has room for; headings are repeated."""
+        chunks: list[ScoreBlocks] = [[]]
+        used = 0.0
+        for heading, names in self.blocks:
+            for number, name in enumerate(names):
+                begins = number == 0
+                more = f"{heading}, continued"
+                height = self.look.row + (self._heading(heading)[1] if begins else 0.0)
+                # No heading alone at the foot of a page.
+                if chunks[-1] and used + height > room:
+                    chunks.append([])
+                    used, begins = 0.0, True
+                    height = self.look.row + self._heading(more)[1]
+                if begins:
+                    chunks[-1].append((heading if number == 0 else more, []))
+                chunks[-1][-1][1].append(name)
+                used += height
+        return chunks
+
+    def _draw(
+        self, sheet: Sheet, y: float, blocks: ScoreBlocks, columns: list[Key], places: Places
+    ) -> None:
+        look, height = self.look, self._height(blocks)
+        axes = sheet.axes(0, y, places[-1][1], height)
+        axes.set(xlim=(0, places[-1][1]), ylim=(height, 0))
+        axes.set_axis_off()
+        below = 0.0
+        boxes: list[tuple[tuple[float, ...], Any]] = []
+        for heading, names in blocks:
+            text, tall = self._heading(heading)
+            middle = y + below + tall / 2 + 0.005
+            colour = self.colours.get(heading.removesuffix(", continued"))
+            if colour:
+                sheet.box(sheet.left, middle - 0.045, 0.14, 0.09, facecolor=colour)
+            x = sheet.left + 0.2 if colour else 0
+            sheet.text(x, middle, text, size=7.5, weight="bold", va="center", linespacing=1.1)
+            below += tall
+            for name in names:
+                middle = y + below + look.row / 2
+                label: Style = {"size": NAME, "ha": "right", "va": "center", "linespacing": 1.05}
+                sheet.text(-0.06, middle, self.names[name], **label)
+                own = [self.rows[(*column, name)] for column in columns]
+                for a, b in _joined(own, columns, look.joined):
+                    x, right = places[a][0], places[b - 1][1]
+                    colour = _write_tile(axes, own[a], x, right, below, look)
+                    boxes.append(((x, below, right, below + look.row), colour))
+                below += look.row
+        corners = [[(a, b), (c, b), (c, d), (a, d)] for (a, b, c, d), _ in boxes]
+        style: Style = {"edgecolors": "white", "linewidths": 0.9, "zorder": 1}
+        filled = PolyCollection(corners, facecolors=[colour for _, colour in boxes], **style)
+        # What lies inside the panel need not be measured to find the size of the page.
+        filled.set_in_layout(False)
+        axes.add_collection(filled, autolim=False)
+
+
+def _broken(columns: list[Key], block: int, arm: int, most: int, share: bool) -> list[list[Key]]:
+    """Break columns into bands of `most`; arms, and where they fit blocks, stay whole.
+
+    Examples
+    --------
+    >>> _broken([("a", 1), ("a", 2), ("b", 1), ("b", 2)], 0, 1, 3, True)
+    [[('a', 1), ('a', 2)], [('b', 1), ('b', 2)]]
+    """
+    bands: list[list[Key]] = [[]]
+    for _, own in grouped(columns, lambda key: key[:block]):
+        if bands[-1] and (not share or len(bands[-1]) + len(own) > most):
+            bands.append([])
+        for _, visits in grouped(own, lambda key: key[:arm]):
+            for start in range(0, len(visits), most):
+                some = visits[start : start + most]
+                if bands[-1] and len(bands[-1]) + len(some) > most:
+                    bands.append([])
+                bands[-1] += some
+    return bands
+
+
+def grouped(columns: list[Key], key: Callable[[Key], Any]) -> list[tuple[Any, list[Key]]]:
+    """List neighbours that share a key."""
+    return [(shared, list(some)) for shared, some in groupby(columns, key=key)]
+
+
+def _places(columns: list[Key], size: float, gap: Callable[[Key, Key], float]) -> Places:
+    x, places = 0.0, []
+    for before, column in zip([columns[0], *columns[:-1]], columns, strict=True):
+        x += gap(before, column)
+        places.append((x, x + size))
+        x += size
+    return places
+
+
 def _spans(columns: list[Key], places: Places, depth: int) -> list[tuple[Key, float, float]]:
     """Blocks of columns that share their first parts: the parts, left and right edge."""
     found = []
@@ -741,69 +1023,6 @@ def _spans(columns: list[Key], places: Places, depth: int) -> list[tuple[Key, fl
         own = list(some)
         found.append((key, places[own[0]][0], places[own[-1]][1]))
     return found
-
-
-def _draw_header(
-    sheet: Sheet,
-    tops: list[tuple[str, float, float]],
-    arms: list[tuple[str, str, float, float]],
-    feet: list[str],
-    places: Places,
-    y: float,
-    size: float,
-) -> float:
-    """Write blocks, arms with their colour, visits and patients above the columns."""
-    y += 0.0187 * size * lines_of(text for text, _, _ in tops)
-    for text, a, b in tops:
-        sheet.text((a + b) / 2, y - 0.03, text, size=size, weight="bold", **HEADING)
-    names = [fit_words(arm, size - 0.5, b - a - 0.02) for arm, _, a, b in arms]
-    y += 0.1 + 0.0178 * (size - 0.5) * lines_of(names)
-    for text, (_, colour, a, b) in zip(names, arms, strict=True):
-        sheet.text((a + b) / 2, y - 0.055, text, size=size - 0.5, **HEADING)
-        sheet.box(a + 0.012, y, b - a - 0.024, 0.06, facecolor=colour)
-    style = {"size": size * 0.82, "color": FAINT, "ha": "center", "va": "top", "linespacing": 1.2}
-    for text, (a, b) in zip(feet, places, strict=True):
-        sheet.text((a + b) / 2, y + 0.09, text, **style)
-    return y + 0.35
-
-
-def _draw_tiles(
-    sheet: Sheet,
-    y: float,
-    blocks: ScoreBlocks,
-    labels: dict[str, str],
-    columns: list[Key],
-    places: Places,
-    rows: Mapping[Any, Row],
-    look: Look,
-) -> float:
-    """Draw scores × columns with the labels of the rows; return the lower edge."""
-    height = sum(look.heading + look.row * len(names) for _, names in blocks)
-    axes = sheet.axes(0, y, places[-1][1], height)
-    axes.set(xlim=(0, places[-1][1]), ylim=(height, 0))
-    axes.set_axis_off()
-    below = 0.0
-    boxes: list[tuple[tuple[float, ...], Any]] = []
-    for heading, names in blocks:
-        middle = y + below + look.heading / 2 + 0.005
-        sheet.text(0, middle, heading, size=7.5, weight="bold", va="center")
-        below += look.heading
-        for name in names:
-            middle = y + below + look.row / 2
-            sheet.text(-0.07, middle, labels[name], size=7, ha="right", va="center")
-            own = [rows[(*column, name)] for column in columns]
-            for a, b in _joined(own, columns, look.joined):
-                x, right = places[a][0], places[b - 1][1]
-                colour = _write_tile(axes, own[a], x, right, below, b - a > 1, look)
-                boxes.append(((x, below, right, below + look.row), colour))
-            below += look.row
-    corners = [[(a, b), (c, b), (c, d), (a, d)] for (a, b, c, d), _ in boxes]
-    style: Style = {"edgecolors": "white", "linewidths": 0.9, "zorder": 1}
-    filled = PolyCollection(corners, facecolors=[colour for _, colour in boxes], **style)
-    # What lies inside the panel need not be measured to find the size of the page.
-    filled.set_in_layout(False)
-    axes.add_collection(filled, autolim=False)
-    return y + height
 
 
 def _joined(rows: list[Row], columns: list[Key], shared: int) -> list[tuple[int, int]]:
@@ -817,81 +1036,117 @@ def _joined(rows: list[Row], columns: list[Key], shared: int) -> list[tuple[int,
     return [(group[0], group[-1] + 1) for group in groups]
 
 
-def _write_tile(
-    axes: Axes,
-    row: Mapping[Any, Any],
-    x: float,
-    right: float,
-    below: float,
-    several: bool,
-    look: Look,
-) -> Any:
+def _interval(lower: float, upper: float) -> str:
+    """Write an interval for a tile, which has no room for more than three digits.
+
+    Examples
+    --------
+    >>> _interval(-0.1, 0.3), _interval(0.004, 0.3), _interval(-0.00002, 0.3)
+    ('−0.10, 0.30', '0.004, 0.30', '< 0, 0.30')
+    """
+    ends = [bound(end) for end in (lower, upper)]
+    far = ("> 0" if end > 0 else "< 0" for end in (lower, upper))
+    short = (
+        other if len(e.lstrip("−")) > len("0.000") else e
+        for e, other in zip(ends, far, strict=True)
+    )
+    return ", ".join(short)
+
+
+def _write_tile(axes: Axes, row: Row, x: float, right: float, below: float, look: Look) -> Any:
     """Write an index and its interval, or why there is none; return the colour of the tile."""
     middle = (x + right) / 2
     style: Style = {"ha": "center", "va": "center", "in_layout": False}
     if np.isnan(row["value"]):
-        text = reason_of(row["reason_code"])
-        size = 5.5 if look.interval else 5.2
-        if not look.interval:
-            text = shorten(text, max(int((right - x) / 0.052), 6))
-        elif not several:
-            text = text.replace(" ", "\n", 1)
-        style |= {"color": FAINT, "linespacing": 1.05, "size": size}
-        axes.text(middle, below + look.row / 2, text, **style)
+        text = wrap_words(reason_of(row["reason_code"]), SMALL, right - x - 0.04)
+        lines = int(look.row / 0.1)
+        # What a tile has no room for stands below the figure.
+        text = text if text and lines_of([text]) <= lines else "–"
+        axes.text(middle, below + look.row / 2, text, size=SMALL, color=INK, linespacing=1.05,
+                  **style)  # fmt: skip
         return MISSING
     colour = tile_colour(row["value"], row["lower"], row["upper"])
-    bold = row.get("excludes_0", row.get("bold")) == "yes"
-    style["color"] = readable_ink(colour)
-    if look.interval and row["status"] == Status.EXPLORATORY:
-        style["style"] = "italic"
-    number: Style = {"weight": "bold" if bold else "normal", "size": 7 if look.interval else 6.3}
+    exploratory = row["status"] == Status.EXPLORATORY
+    style |= {"color": readable_ink(colour)} | slanted(exploratory)
+    weight = "bold" if row["bold"] == "yes" else "normal"
     at = 0.34 if look.interval else 0.5
-    mark = f" {AS_REFERENCE}" if row["as_reference"] == "yes" else ""
-    axes.text(middle, below + look.row * at, digits(row["value"]) + mark, **number, **style)
+    text = marked(digits(row["value"]), exploratory)
+    text += f" {AS_REFERENCE}" if row["as_reference"] == "yes" else ""
+    size = NUMBER if look.interval else 6.5
+    axes.text(middle, below + look.row * at, text, size=size, weight=weight, **style)
     if look.interval:
-        dash = "–" if row["lower"] > -0.005 else " to "
-        interval = f"{digits(row['lower'])}{dash}{digits(row['upper'])}"
-        axes.text(middle, below + look.row * 0.76, interval, size=5.2, **style)
+        interval = _interval(row["lower"], row["upper"])
+        axes.text(middle, below + look.row * 0.76, interval, size=SMALL, **style)
     return colour
 
 
-def _draw_bar(sheet: Sheet, x: float, normal: str, start: str) -> None:
-    """Draw the colour bar of the index and say what its colours mean."""
-    sheet.text(x, 0.0, "Normalization index", size=7.5, va="top")
-    axes = sheet.axes(x, 0.22, 0.14, 1.7)
-    bar = sheet.figure.colorbar(ScalarMappable(Normalize(LOWEST, HIGHEST), colours()), cax=axes)
-    ticks = {
-        LOWEST: f"≤ −{-LOWEST:g}  worse",
-        0.0: f"0  as {start}",
-        0.5: "0.5  half way",
-        1.0: f"1  level of {normal} skin",
-        HIGHEST: f"≥ {HIGHEST:g}  past that level",
-    }
-    bar.set_ticks(list(ticks), labels=list(ticks.values()))
+def _keys_of(
+    tiles: Tiles, shown: IndexTable, samples: list[tuple[Style, str]]
+) -> Callable[[Sequence[Part]], Part]:
+    """Make the key of each page: the colours mean other things for NI and for dNI."""
+    bars = {Statistic.DNI.value: DIFFERENCE_BAR, Statistic.NI.value: _index_bar(*_meaning(shown))}
+
+    def key(parts: Sequence[Part]) -> Part:
+        on_page = {measure for part in parts for measure in part.about}
+        return _key(tiles.make(""), [bars[m] for m in bars if m in on_page], samples)
+
+    return key
+
+
+def _key(probe: Sheet, bars: Sequence[Bar], samples: list[tuple[Style, str]]) -> Part:
+    """Colour bars of a page, and what its tiles mean: beside one bar on a wide page, or below."""
+
+    def draw(sheet: Sheet, y: float) -> float:
+        y += 0.06
+        if sheet.width < ONE_COLUMN:
+            for bar in bars:
+                y = _draw_bar(sheet, sheet.left, y, bar) + 0.06
+            return sheet.keys(y, samples) + 0.08
+        ends = [
+            _draw_bar(sheet, sheet.left + place * (BAR + 0.5), y, bar)
+            for place, bar in enumerate(bars)
+        ]
+        if len(bars) == 1:
+            x = sheet.left + BAR + 0.5
+            return max(*ends, sheet.keys(y, samples, x, sheet.width - BAR - 0.5)) + 0.08
+        return sheet.keys(max(ends) + 0.06, samples) + 0.08
+
+    return Part(draw(probe, 0.0), draw)
+
+
+def _index_bar(normal: str, start: str) -> Bar:
+    """What the colours of NI mean, in a cohort whose reference and start are called so."""
+    begins = start.replace(" ", "\n", 1)
+    words = ("worse", f"as {begins}", "half way", f"as {normal}\nskin", "past\nthat level")
+    return Bar("NI: how much of the disease effect is gone", words)
+
+
+def _draw_bar(sheet: Sheet, x: float, y: float, key: Bar) -> float:
+    """Draw a colour bar of the index and say what its colours mean; return where it ends."""
+    sheet.text(x, y + 0.1, key.title, size=7, va="baseline")
+    axes = sheet.axes(x + 0.26, y + 0.16, BAR - 0.5, 0.1)
+    mappable = ScalarMappable(Normalize(LOWEST, HIGHEST), colours())
+    bar = sheet.figure.colorbar(mappable, cax=axes, orientation="horizontal")
+    ends = (f"≤ −{-LOWEST:g}", "0", "0.5", "1", f"≥ {HIGHEST:g}")
+    labels = [f"{end}\n{words}" for end, words in zip(ends, key.words, strict=True)]
+    bar.set_ticks([LOWEST, 0.0, 0.5, 1.0, HIGHEST], labels=labels)
     bar.outline.set_linewidth(0.4)
-    axes.tick_params(labelsize=6.5, length=2)
+    axes.tick_params(labelsize=6, length=2, pad=1.5)
+    return y + 0.39 + 0.1 * lines_of(key.words)
 
 
-def _draw_boxes_key(
-    sheet: Sheet,
-    x: float,
-    y: float,
-    known: pd.DataFrame,
-    lacking: bool,
-    words: str,
-    published: bool = False,
-) -> float:
-    """Say what pale, grey and hatched tiles are, where there are any; return the lower edge."""
-    kinds = [
-        (says_nothing(known["lower"], known["upper"]).any(), tile_colour(1.0, 0.0, 1.0), "",
-         "pale: interval holds both 0 and 1"),
-        (lacking, MISSING, "", words),
-        (published, tile_colour(0.7, 0.7, 0.7), HATCH, PUBLISHED),
+def _other_samples(
+    known: pd.DataFrame, same: str, lacking: bool, where: str = "see notes"
+) -> list[tuple[Style, str]]:
+    """What exploratory, equal, pale and grey tiles are, where there are any."""
+    exploratory = bool((known["status"] == Status.EXPLORATORY).any())
+    pale = bool(says_nothing(known["lower"], known["upper"]).any())
+    kinds: list[tuple[bool, Style, str]] = [
+        (exploratory, {"text": f"0.62{EXPLORATORY}", **slanted(True)}, "exploratory, see notes"),
+        (bool((known["as_reference"] == "yes").any()), {"text": f"0.97 {AS_REFERENCE}"},
+         same.replace("\n", " ")),
+        (pale, {"facecolor": tile_colour(1.0, 0.0, 1.0), "edgecolor": FAINT, "lw": 0.3},
+         "pale: interval includes 0 and 1, inconclusive"),
+        (lacking, {"facecolor": MISSING}, f"no index, {where}"),
     ]  # fmt: skip
-    for used, colour, hatch, meaning in kinds:
-        if used:
-            style = {"facecolor": colour, "edgecolor": "white", "hatch": hatch, "lw": 0}
-            sheet.box(x, y + 0.005, 0.24, 0.1, **style)
-            sheet.text(x + 0.33, y, meaning, size=6.5, color=FAINT, va="top")
-            y += 0.17
-    return y
+    return [(style, meaning) for used, style, meaning in kinds if used]

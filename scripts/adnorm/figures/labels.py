@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from adnorm.base.text import typeset
-from adnorm.figures.theme import shorten
+from adnorm.figures.theme import Style, shorten
+from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.vocabulary import (
     ComparisonKind,
     DerivedScore,
     Estimator,
     Multiplicity,
     ReasonCode,
+    Status,
 )
 
 if TYPE_CHECKING:
@@ -23,8 +26,10 @@ if TYPE_CHECKING:
 
 DIRECTION_NOTE = "▲▼ direction expected in lesional skin of atopic dermatitis."
 #: Stands at the colour bar, where a reader asks what red means.
-SIGNED_BAR = "± signed set: red = further in\nthe direction of lesional skin"
+SIGNED_BAR = "± signed set: red = further in the\ndirection of atopic dermatitis skin"
 MOST_LETTERS = 45
+#: More sets with low coverage than this are counted, not listed.
+MOST_LOW = 12
 #: Scores of the index that are no gene sets: label and category.
 DERIVED: dict[str, tuple[str, str]] = {
     DerivedScore.GLOBAL: ("Whole disease axis", "global"),
@@ -33,7 +38,7 @@ DERIVED: dict[str, tuple[str, str]] = {
 #: What stands where there is no number, by reason code.
 SHORT: dict[str, str] = {
     ReasonCode.NO_REFERENCE: "no reference",
-    ReasonCode.DENOM_NOT_ESTIMABLE: "effect unclear",
+    ReasonCode.DENOM_NOT_ESTIMABLE: "baseline difference too small",
     ReasonCode.DIRECTION_CONTRADICTED: "opposite direction",
     ReasonCode.LOW_COVERAGE: "low coverage",
     ReasonCode.NOT_SCORED: "not scored",
@@ -50,6 +55,10 @@ PLANS: dict[str, str] = {
     Multiplicity.HOLM: "Holm",
     Multiplicity.FIXED_SEQUENCE: "fixed sequence, higher doses first, then later visits",
 }
+#: Behind every number that is exploratory; what it means stands below the figure.
+EXPLORATORY = "°"
+#: The response of one patient: as a mixed model estimates it, and as two biopsies show it.
+ESTIMATED, OBSERVED = "estimated response", "observed response"
 #: Beside an index that two one-sided tests find at the level of the reference.
 AS_REFERENCE = "="
 
@@ -69,15 +78,102 @@ def digits(value: float, sign: str = "") -> str:
     return f"{rounded:{sign if rounded else ''}.2f}".replace("-", "−")
 
 
+def bound(value: float, sign: str = "") -> str:
+    """Write the end of an interval; one that is not 0 is never written as 0.
+
+    Examples
+    --------
+    >>> bound(0.25), bound(0.004, "+"), bound(-0.0004), bound(0.0)
+    ('0.25', '+0.004', '−0.0004', '0.00')
+    """
+    if not value or round(value, 2):
+        return digits(value, sign)
+    places = -math.floor(math.log10(abs(value)))
+    return f"{value:{sign}.{places}f}".replace("-", "−")
+
+
 def interval_text(value: float, lower: float, upper: float, sign: str = "") -> str:
-    """Write an estimate with its interval.
+    """Write an estimate with its interval; a reader sees on which side of 0 its ends are.
 
     Examples
     --------
     >>> interval_text(0.5, -0.1, 1.1)
     '0.50 (−0.10 to 1.10)'
+    >>> interval_text(0.2, 0.003, 0.4)
+    '0.20 (0.003 to 0.40)'
     """
-    return f"{digits(value, sign)} ({digits(lower, sign)} to {digits(upper, sign)})"
+    return f"{digits(value, sign)} ({bound(lower, sign)} to {bound(upper, sign)})"
+
+
+def people(patients: float, placebo: float = 0.0) -> str:
+    """Write how many patients stand behind a number: of one group, or of drug and placebo.
+
+    Examples
+    --------
+    >>> people(13), people(13.0, 11)
+    ('n = 13', 'n = 13 and 11')
+    """
+    both = [patients, placebo] if placebo > 0 else [patients]
+    return f"n = {' and '.join(f'{count:g}' for count in both)}"
+
+
+# ---------------------------------------------------------------- what is exploratory
+
+
+def exploratory_rows(rows: pd.DataFrame, difference: bool = False) -> pd.Series:
+    """Tell which rows of an index (or, with `difference`, which of its dNI) are exploratory.
+
+    Where the index is exploratory, so is its difference to placebo, which has a smaller placebo arm
+    besides.
+    """
+    found = rows["status"].astype(object) == Status.EXPLORATORY
+    if difference:
+        why = rows["dni_reason"].astype(object).fillna("").astype(str)
+        found |= why.str.startswith(Status.EXPLORATORY)
+    return found.astype(bool)
+
+
+def marked(text: str, exploratory: bool) -> str:
+    """Write a number with the mark of what is exploratory."""
+    return f"{text}{EXPLORATORY}" if exploratory else text
+
+
+def slanted(exploratory: bool) -> Style:
+    """Style of a text that is exploratory."""
+    return {"style": "italic"} if exploratory else {}
+
+
+def exploratory_note(reasons: Iterable[str]) -> list[str]:
+    """Say what the mark means and why results of a figure carry it, from their reasons.
+
+    Examples
+    --------
+    >>> exploratory_note(["exploratory: the smallest group has 3 people"])
+    ['° exploratory: a small group (as few as 3 people).']
+    """
+    texts = {part for text in reasons if text for part in _doubts(text)}
+    if not texts:
+        return []
+    sizes = [int(n) for text in texts for n in re.findall(r"smallest group has (\d+) ", text)]
+    small = [text for text in texts if re.search(r"fewer than \d+ (people|patients)", text)]
+    faint = [text for text in texts if "standard errors away" in text]
+    said = []
+    if sizes:
+        said.append(f"a small group (as few as {min(sizes)} people)")
+    elif small:
+        said.append(re.search(r"fewer than \d+ (people|patients)", min(small)).group())  # type: ignore[union-attr]
+    if faint:
+        said.append("a disease effect that is hardly large enough to divide by (wide interval)")
+    others = texts - set(small) - set(faint) - {t for t in texts if "smallest group has" in t}
+    return [f"{EXPLORATORY} exploratory: {'; '.join([*said, *sorted(others)])}."]
+
+
+def _doubts(reason: str) -> list[str]:
+    """Split the reason of an exploratory result into its parts; other reasons have none."""
+    if not reason.startswith(Status.EXPLORATORY):
+        return []
+    text = reason.removeprefix(Status.EXPLORATORY).lstrip(": ")
+    return [part.strip() for part in text.split(";") if part.strip()]
 
 
 def reason_of(code: str) -> str:
@@ -132,9 +228,17 @@ def signed_note(data: FigureData, names: list[str]) -> str:
             "Signed sets: higher = further in the direction of lesional skin of atopic dermatitis, "
             "also where the genes of the set go down there."
         )
+        if disease := other_disease(data):
+            notes.append(f"In {disease} these directions are borrowed, not its own.")
     if not signed.all():
         notes.append("Unsigned sets: higher = more expression.")
     return " ".join(notes)
+
+
+def other_disease(data: FigureData) -> str:
+    """Name the disease of a cohort whose disease is not atopic dermatitis; else empty."""
+    disease = str(data.facts.get("disease") or "")
+    return "" if not disease or same_disease(disease, ATOPIC_DERMATITIS) else disease
 
 
 def coverage_notes(data: FigureData, names: list[str]) -> list[str]:
@@ -148,7 +252,16 @@ def coverage_notes(data: FigureData, names: list[str]) -> list[str]:
     ]
     if not parts:
         return []
-    return ["† low coverage or not scored; genes found of genes asked: " + "; ".join(parts) + "."]
+    if len(parts) > MOST_LOW:
+        return [
+            f"† low coverage or not scored: {len(parts)} of {len(names)} sets; the figure of their "
+            "coverage has the genes measured of the genes in each set."
+        ]
+    return [
+        "† low coverage or not scored; genes measured of genes in the set: "
+        + "; ".join(parts)
+        + "."
+    ]
 
 
 def why_no_index(data: FigureData, rows: pd.DataFrame) -> str:

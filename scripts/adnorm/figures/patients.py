@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,20 +12,36 @@ from matplotlib.figure import Figure
 
 from adnorm.base.text import counted, typeset
 from adnorm.figures.data import CohortData, IndexData, known_reference, rows_of, sorted_by
-from adnorm.figures.labels import coverage_notes, score_label, signed_note, why_no_index
+from adnorm.figures.heatmap import fit_label
+from adnorm.figures.labels import (
+    ESTIMATED,
+    EXPLORATORY,
+    OBSERVED,
+    coverage_notes,
+    exploratory_note,
+    exploratory_rows,
+    marked,
+    score_label,
+    signed_note,
+    slanted,
+    why_no_index,
+)
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import (
-    FARTHEST,
     ZERO_ONE_NOTE,
+    Part,
     Sheet,
     draw_bold,
+    draw_pages,
+    fit_words,
+    lines_of,
     nothing_to_draw,
+    page_room,
     range_of,
     week_ticks,
-    wrapped,
     zero_and_one,
 )
-from adnorm.figures.theme import FAINT, INK, STATES, Style
+from adnorm.figures.theme import FAINT, HIGHEST_PAGE, INK, MARGIN, STATES, Style
 from adnorm.study.comparisons import lesion_names, spread_over_lesions
 from adnorm.study.vocabulary import Arm, ComparisonKind, State
 
@@ -33,8 +51,11 @@ RESPONSE_COLUMNS = [
     *("lower", "upper", "n", "reason"),
 ]
 #: Inches of a panel and of the gaps.
-SCORE_PANEL, SCORE_GAP = (1.9, 1.55), (0.25, 0.3)
-RESPONSE_PANEL, RESPONSE_GAP = (1.72, 1.3), (0.2, 0.28)
+SCORE_PANEL, SCORE_GAP = (4.2, 1.4), (0.2, 0.2)
+#: Inches of the narrowest panel of scores, and of what stands left of the first.
+SCORE_LEAST, SCORE_LEFT = 1.2, 0.72
+#: Of responses: the axis on the left, the narrowest and widest panel, the gap and the height.
+AXIS, NARROWEST, WIDEST, RESPONSE_GAP, RESPONSE_HIGH = 0.62, 1.05, 2.0, 0.14, 1.12
 PATIENT, MEDIAN = "patient", "median"
 #: Where the bar of an interval stands, as a part of the width of a panel.
 BAR = 0.98
@@ -42,15 +63,10 @@ BAR = 0.98
 FEWEST = 3
 
 
-def _title_row(line: np.ndarray, arms: list[str], letters: int, pad: float) -> None:
-    for axes, arm in zip(line, arms, strict=True):
-        axes.set_title(wrapped(arm, 999, letters), loc="left", weight="bold", pad=pad)
-
-
 # ---------------------------------------------------------------- scores
 
 
-def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
+def draw_patients(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     """Draw small multiples, arms × sets: a line per patient, the mean bold, normal skin as a band.
 
     Without visits after baseline the lines join nonlesional and lesional skin of a patient.
@@ -66,34 +82,13 @@ def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
         if usable:
             reason = data.why_no(ComparisonKind.CHANGE)
             reason += "; no patient has lesional and nonlesional skin"
-        return nothing_to_draw(title, data.facts, reason, SCORE_COLUMNS)
+        figure, table = nothing_to_draw(title, data.facts, reason, SCORE_COLUMNS)
+        return [figure], table
     wanted = [data.facts.get("reference", ""), State.NONLESIONAL, State.HEALTHY]
     reference = next((state for state in wanted if state in set(table["state"])), "")
     arms = [arm for arm in data.arms if arm in set(lesional["arm"])]
     what = "lines are lesional skin of one patient" if over_time else "lines join skin of a patient"
-    sheet = Sheet(title, data.facts, f"{data.n}; {what}", left=-0.75)
-    grid = sheet.panels(len(sets), len(arms), SCORE_PANEL, SCORE_GAP, sharex="col", sharey="row")
-    for name, line in zip(sets, grid, strict=True):
-        rows = table[table["set"] == name]
-        for arm, axes in zip(arms, line, strict=True):
-            own = rows[rows["arm"] == arm]
-            if over_time:
-                normal = rows[(rows["state"] == reference) & (rows["week"] == 0)]
-                _draw_weeks(axes, own, data.arm_colours[arm], normal["score"].dropna())
-            else:
-                _draw_states(axes, own)
-            count = _count(own, over_time)
-            axes.text(1, 1.01, count, transform=axes.transAxes, ha="right", size=6.5)
-            axes.set(xlabel="", ylabel="")
-        line[0].set_ylim(_limits(rows["score"]))
-        label = wrapped(str(data.sets.loc[name, "label"]), 60, 26)
-        label += "" if data.sets.loc[name, "status"] == "ok" else " †"
-        line[0].set_ylabel(f"{label}\n({data.unit})", fontsize=7)
-    _title_row(grid[0], arms, 24, 9)
-    for axes in grid[-1]:
-        axes.set_xlabel("week" if over_time else "")
-    below = 0.6 + len(sets) * (SCORE_PANEL[1] + SCORE_GAP[1])
-    width = max(len(arms) * (SCORE_PANEL[0] + SCORE_GAP[0]) + 0.5, 5.5)
+    subtitle = f"{data.n}; {what}; n = patients at each visit"
     notes = [
         "Thin lines: patients; bold line: mean of those seen at a visit, where they are at least "
         f"{FEWEST}."
@@ -105,8 +100,75 @@ def draw_patients(data: CohortData) -> tuple[Figure, pd.DataFrame]:
     if data.zero:
         notes.append(f"{data.zero}.")
     notes += [signed_note(data, sets), *coverage_notes(data, sets)]
-    sheet.notes(below, width, notes)
-    return sheet.figure, table[SCORE_COLUMNS]
+    trial = Sheet(title, data.facts, subtitle, -SCORE_LEFT, "page\u00a09\u00a0of\u00a09")
+    width = trial.width
+    across = max(int((width - SCORE_LEFT + SCORE_GAP[0]) / (SCORE_LEAST + SCORE_GAP[0])), 1)
+    across = _evenly(len(arms), across)
+    size = min((width - SCORE_LEFT + SCORE_GAP[0]) / across - SCORE_GAP[0], SCORE_PANEL[0])
+    columns = [arms[i : i + across] for i in range(0, len(arms), across)]
+    counts = {arm: _counts(lesional[lesional["arm"] == arm], over_time, size) for arm in arms}
+    heads = {arm: (fit_words(arm, 8 * 1.15, size), counts[arm]) for arm in arms}
+    above = max(0.14 * lines_of([a]) + 0.12 * lines_of([b]) for a, b in heads.values()) + 0.1
+    noted = sum(map(trial.note_height, notes))
+    free = HIGHEST_PAGE - 2 * MARGIN + trial.top - above - 0.6 - noted
+    down = _evenly(len(sets), max(int(free / (SCORE_PANEL[1] + SCORE_GAP[1])), 1))
+    rows = [sets[i : i + down] for i in range(0, len(sets), down)]
+    plan = [(some, names) for some in columns for names in rows]
+    pages = []
+    for number, (some, names) in enumerate(plan, start=1):
+        part = f"page\u00a0{number}\u00a0of\u00a0{len(plan)}" if len(plan) > 1 else ""
+        sheet = Sheet(title, data.facts, subtitle, -SCORE_LEFT, part)
+        panel = (size, SCORE_PANEL[1])
+        shape: Style = {"y": above, "sharex": "col", "sharey": "row"}
+        grid = sheet.panels(len(names), len(some), panel, SCORE_GAP, **shape)
+        for name, line in zip(names, grid, strict=True):
+            _draw_scores(data, table[table["set"] == name], name, some, line, reference, over_time)
+        for position, arm in enumerate(some):
+            head, count = heads[arm]
+            x = position * (size + SCORE_GAP[0])
+            style: Style = {"va": "top", "linespacing": 1.15}
+            sheet.text(x, 0.0, head, size=8, weight="bold", color=INK, **style)
+            below = 0.14 * lines_of([head])
+            sheet.text(x, below, count, size=6, color=FAINT, **style)
+        for axes in grid[-1]:
+            axes.set_xlabel("week" if over_time else "", size=7)
+        y = above + len(names) * (panel[1] + SCORE_GAP[1]) + 0.3
+        if number == len(plan):
+            sheet.notes(y, notes)
+        pages.append(sheet.figure)
+    return pages, table[SCORE_COLUMNS]
+
+
+def _evenly(count: int, most: int) -> int:
+    """Give as few pages as possible about the same number of panels."""
+    return ceil(count / ceil(count / most))
+
+
+def _draw_scores(
+    data: CohortData,
+    rows: pd.DataFrame,
+    name: str,
+    arms: list[str],
+    line: np.ndarray,
+    reference: str,
+    over_time: bool,
+) -> None:
+    """Draw the panels of a set: one per arm."""
+    for arm, axes in zip(arms, line, strict=True):
+        own = rows[rows["arm"] == arm]
+        if over_time:
+            normal = rows[(rows["state"] == reference) & (rows["week"] == 0)]
+            _draw_weeks(axes, own, data.arm_colours[arm], normal["score"].dropna())
+        else:
+            _draw_states(axes, own)
+        axes.set(xlabel="", ylabel="")
+        if own["score"].isna().all():
+            axes.text(0.5, 0.5, "no score", size=7, ha="center", transform=axes.transAxes)
+    line[0].set_ylim(_limits(rows["score"]))
+    label = str(data.sets.loc[name, "label"])
+    label += "" if data.sets.loc[name, "status"] == "ok" else " †"
+    fitted = fit_label(label, 7, SCORE_PANEL[1] + SCORE_GAP[1] - 0.1)
+    line[0].set_ylabel(f"{fitted}\n({data.unit})", fontsize=7)
 
 
 def _score_table(data: CohortData, sets: list[str]) -> pd.DataFrame:
@@ -134,18 +196,20 @@ def _both_states(table: pd.DataFrame) -> bool:
     return any({State.LESIONAL, State.NONLESIONAL} <= found for found in states)
 
 
-def _count(rows: pd.DataFrame, over_time: bool) -> str:
-    """Count the patients that a panel shows, and the lines if some have one value only."""
-    known = rows[rows["score"].notna()]
-    if over_time:
-        drawn = known[known["state"] == State.LESIONAL]
-    else:
-        skin = known["state"].isin([State.LESIONAL, State.NONLESIONAL])
-        drawn = known[(known["week"] == 0) & skin]
-    values = drawn.groupby("patient").size()
-    people, lines = len(values), int((values > 1).sum())
-    text = counted(people, "patient")
-    return text if lines == people else f"{text}, {counted(lines, 'line')}"
+def _counts(lesional: pd.DataFrame, over_time: bool, room: float) -> str:
+    """Write the patients of an arm at each visit, and how many of them have a line."""
+    if not over_time:
+        return f"n = {lesional['patient'].nunique()}"
+    visits = lesional.groupby("week")["patient"].nunique()
+    weeks = (
+        f"week{'s' if len(visits) > 1 else ''} {', '.join(f'{week:g}' for week in visits.index)}"
+    )
+    lines = [f"n = {', '.join(map(str, visits))} at {weeks}"]
+    people = lesional["patient"].nunique()
+    joined = int((lesional.groupby("patient")["week"].nunique() > 1).sum())
+    if joined < people:
+        lines.append(f"{joined} of {counted(people, 'patient')} with at least two visits")
+    return "\n".join(fit_words(line, 6, room) for line in lines)
 
 
 def _limits(scores: pd.Series) -> tuple[float, float]:
@@ -164,7 +228,7 @@ def _draw_weeks(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.Series) 
     lesional = rows[rows["state"] == State.LESIONAL]
     # One line per patient. seaborn's lineplot would draw the same lines, but its estimates, which
     # these do without, make it ten times as slow.
-    style: Style = {"color": colour, "lw": 0.7, "alpha": 0.55, "marker": "o", "ms": 1.8, "mew": 1}
+    style: Style = {"color": colour, "lw": 0.7, "alpha": 0.75, "marker": "o", "ms": 1.8, "mew": 1}
     for _, own in lesional.dropna(subset="score").sort_values("week").groupby("patient"):
         axes.plot(own["week"], own["score"], **style)
     visits = lesional.groupby("week")["score"]
@@ -196,7 +260,7 @@ def _draw_states(axes: Axes, rows: pd.DataFrame) -> None:
 # ---------------------------------------------------------------- responses
 
 
-def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
+def draw_trajectories(data: IndexData) -> tuple[Figure | list[Figure], pd.DataFrame]:
     """Draw scores × arms: a line per patient, from 0 at baseline, and the median of the arm.
 
     A bar says how wide the interval of one patient is. Scores without a response stand in the table
@@ -217,32 +281,113 @@ def draw_trajectories(data: IndexData) -> tuple[Figure, pd.DataFrame]:
     shown = [name for name in names if name in set(known["name"])]
     arms = [arm for arm in data.arms if arm in set(known["arm"])]
     table = _response_table(known, shown, arms)
-    people = counted(known["patient"].nunique(), "patient")
-    sheet = Sheet(title, data.facts, f"{people}; response R of each", left=-0.72)
-    shape = (len(shown), len(arms))
-    grid = sheet.panels(*shape, RESPONSE_PANEL, RESPONSE_GAP, sharex=True, sharey="row")
-    for name, line in zip(shown, grid, strict=True):
-        own = table[table["name"] == name]
-        for arm, axes in zip(arms, line, strict=True):
-            some = own[own["arm"] == arm]
-            _draw_responses(axes, some, data.arm_colours[arm])
-            zero_and_one(axes)
-            later = some[(some["line"] == PATIENT) & (some["week"] > 0)].groupby("week").size()
-            count = f"n = {', '.join(map(str, later)) or 0}"
-            axes.text(1, 1.02, count, transform=axes.transAxes, ha="right", size=6)
-        line[0].set_ylim(range_of([own["response"]], -0.2, 1.1))
-        label = wrapped(score_label(data, name), 58, 24)
-        line[0].set_ylabel(f"{label}\nresponse R", size=7)
-    _title_row(grid[0], arms, 26, 11)
-    week_ticks(grid[0, 0], known["week"])
-    for axes in grid[-1]:
-        axes.set_xlabel("week", size=7)
-    below = 0.58 + len(shown) * (RESPONSE_PANEL[1] + RESPONSE_GAP[1])
-    width = max(len(arms) * (RESPONSE_PANEL[0] + RESPONSE_GAP[0]) + 0.6, 6.0)
+    doubts = _doubts(data, reference)
+    kind = ESTIMATED if _estimated(known) else OBSERVED
+    subtitle = f"{counted(known['patient'].nunique(), 'patient')}; {kind} of each"
+
+    def make(part: str) -> Sheet:
+        return Sheet(title, data.facts, subtitle, left=-AXIS, part=part)
+
+    probe = make("")
+    gap = RESPONSE_GAP
+    most = max(int((probe.width - AXIS) // (NARROWEST + gap)), 1)
+    # Arms that a page has no room for go on below; panels of few arms are not as wide as the page.
+    across = -(-len(arms) // -(-len(arms) // most))
+    width = min((probe.width - AXIS) / across - gap, WIDEST)
+    limits = {
+        name: range_of([table.loc[table["name"] == name, "response"]], -0.2, 1.1) for name in shown
+    }
+
+    def band(some: list[str], scores: list[str]) -> Part:
+        """Scores × some arms: names of the arms above, weeks below."""
+        titles = [fit_words(arm, 6.5, width, bold=True) for arm in some]
+        top = 0.24 + 0.115 * lines_of(titles)
+        line = RESPONSE_HIGH + 0.2
+
+        def draw(sheet: Sheet, y: float) -> None:
+            for row, name in enumerate(scores):
+                for position, arm in enumerate(some):
+                    place = position * (width + gap), y + top + row * line
+                    axes = sheet.axes(*place, width, RESPONSE_HIGH)
+                    axes.set_ylim(limits[name])
+                    own = table[(table["name"] == name) & (table["arm"] == arm)]
+                    _draw_responses(axes, own, data.arm_colours[arm])
+                    zero_and_one(axes)
+                    week_ticks(axes, known["week"])
+                    last = name == scores[-1]
+                    axes.tick_params(labelsize=6.5, pad=2, labelbottom=last)
+                    axes.tick_params(labelleft=position == 0)
+                    _write_count(axes, own, (arm, name) in doubts)
+                    if row == 0:
+                        axes.text(0, 1.13, titles[position], transform=axes.transAxes, size=6.5,
+                                  weight="bold", va="bottom", linespacing=1.1)  # fmt: skip
+                    if position == 0:
+                        label = fit_words(score_label(data, name), 6.5, RESPONSE_HIGH)
+                        axes.set_ylabel(f"{label}\n{kind}", size=6.5)
+                    if last:
+                        axes.set_xlabel("week", size=6.5, labelpad=2)
+
+        return Part(top + line * len(scores) + 0.25, draw)
+
+    key = _response_key(probe, table, limits, bool(doubts))
+    room = page_room(make) - key.height
+    most = max(int((room - 0.9) // (RESPONSE_HIGH + 0.2)), 1)
+    parts = [
+        band(arms[a : a + across], shown[b : b + most])
+        for a in range(0, len(arms), across)
+        for b in range(0, len(shown), most)
+    ]
     lacking = _unanswered(rows, [name for name in names if name not in shown])
-    sheet.notes(below, width, _response_notes(table, known, lacking, reference))
+    notes = [
+        *_response_notes(table, known, lacking, reference),
+        *exploratory_note(doubts[key] for key in doubts),
+    ]
+    pages = draw_pages(make, parts, key, notes)
     frames = [table, lacking] if len(lacking) else [table]
-    return sheet.figure, pd.concat(frames, ignore_index=True)[RESPONSE_COLUMNS]
+    return pages, pd.concat(frames, ignore_index=True)[RESPONSE_COLUMNS]
+
+
+def _doubts(data: IndexData, reference: str) -> dict[tuple[str, str], str]:
+    """Arms and scores whose index is exploratory at some visit, with the reason."""
+    index = data.tables["index"]
+    index = index[(index["reference"] == reference) & index["name"].isin(data.primary)]
+    index = index[exploratory_rows(index) & index["ni"].notna()]
+    return {(row.arm, row.name): str(row.reason) for row in rows_of(index)}
+
+
+def _write_count(axes: Axes, rows: pd.DataFrame, doubtful: bool) -> None:
+    """Write the patients at each visit, and how many values leave the panel, at its edges."""
+    later = rows[(rows["line"] == PATIENT) & (rows["week"] > 0)]
+    seen = later.groupby("week").size()
+    count = marked(f"n = {', '.join(map(str, seen)) or 0}", doubtful)
+    style: Style = {"transform": axes.transAxes, "size": 6}
+    axes.text(1, 1.02, count, ha="right", **style, **slanted(doubtful))
+    low, high = axes.get_ylim()
+    if above := int((later["response"] > high).sum()):
+        axes.text(0.03, 0.98, f"↑ {above}", va="top", **style)
+    if below := int((later["response"] < low).sum()):
+        axes.text(0.03, 0.02, f"↓ {below}", va="bottom", **style)
+
+
+def _response_key(
+    probe: Sheet, table: pd.DataFrame, limits: dict[str, tuple[float, float]], doubtful: bool
+) -> Part:
+    samples: list[tuple[Style, str]] = [
+        ({"color": FAINT, "lw": 0.8, "marker": "o", "ms": 2}, "patients"),
+        ({"color": INK, "lw": 1.9, "marker": "o", "ms": 3.4}, "median of the arm"),
+        ({"text": "I"}, "interval of one patient, last visit (median width)"),
+    ]
+    ends = table["name"].map(limits)
+    beyond = (table["response"] < ends.str[0]) | (table["response"] > ends.str[1])
+    if beyond.any():
+        samples.append(({"text": "↑ 2"}, "values that leave the panel; they are in the table"))
+    if doubtful:
+        samples.append(({"text": EXPLORATORY, **slanted(True)}, "exploratory, see notes"))
+
+    def draw(sheet: Sheet, y: float) -> float:
+        return sheet.keys(y, samples) + 0.07
+
+    return Part(draw(probe, 0.0), draw)
 
 
 def _response_table(known: pd.DataFrame, names: list[str], arms: list[str]) -> pd.DataFrame:
@@ -288,33 +433,33 @@ def _draw_responses(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
             axes.plot([BAR - 0.02, BAR + 0.02], [end, end], **bar)
 
 
+def _estimated(known: pd.DataFrame) -> bool:
+    """Tell whether a model has drawn responses towards the mean of their arm."""
+    return not (known["response"] == known["observed"]).all()
+
+
 def _response_notes(
     table: pd.DataFrame, known: pd.DataFrame, lacking: pd.DataFrame, reference: str
 ) -> list[str]:
+    kind = ESTIMATED if _estimated(known) else OBSERVED
     notes = [
-        "R: decrease of the patient's lesional score since baseline over the disease effect of "
-        f"all patients. {ZERO_ONE_NOTE.format(skin=reference)}",
-        f"Thin lines: patients; bold line: median of the arm where it has at least {FEWEST} of "
-        "them; bar on the right: the interval of one patient at the last visit (median width). "
-        "n: patients at each visit.",
+        f"{kind.capitalize()}: decrease of the patient's lesional score since baseline over the "
+        f"disease effect of all patients. {ZERO_ONE_NOTE.format(skin=reference)}",
+        f"Median: where an arm has at least {FEWEST} patients. n: patients at each visit.",
     ]
     unknown = known["prob_above_half"].isna()
-    if (known["response"] == known["observed"]).all():
+    if kind == OBSERVED:
         notes.append(
-            "R is what two biopsies show, noise included: nothing tells response from noise here, "
+            "It is what two biopsies show, noise included: nothing tells response from noise here, "
             "so that no probability is given."
         )
     else:
         notes.append(
-            "R is an estimate: what biopsies of one patient show is drawn towards the mean of the "
-            "arm as far as it is noise. Whether a patient is above one half or three quarters is "
-            f"not known in {unknown.mean():.0%} of the responses; trajectories.tsv of the index "
-            "has the probabilities."
+            "Estimated by a mixed model: what biopsies of one patient show is drawn towards "
+            "the mean of the arm as far as it is noise. Whether a patient is above one half or "
+            f"three quarters is not known in {unknown.mean():.0%} of the responses; "
+            "trajectories.tsv of the index has the probabilities."
         )
-    if outside := int((~table["response"].between(*FARTHEST)).sum()):
-        low, high = (typeset(f"{value:g}") for value in FARTHEST)
-        count = counted(outside, "value")
-        notes.append(f"{count} below {low} or above {high} leave the panels; the table has them.")
     if len(lacking):
         parts = [f"{row.label}: {row.reason}" for row in rows_of(lacking)]
         notes.append(typeset(f"No response: {'; '.join(parts)}."))

@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 
 from adnorm.figures.data import IndexData, known_reference
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import Sheet, name_points, nothing_to_draw
+from adnorm.figures.sheet import (
+    Part,
+    Sheet,
+    draw_pages,
+    fit_words,
+    name_points,
+    nothing_to_draw,
+)
 from adnorm.figures.theme import DASHED, FAINT, INK, Style, split_arm
 from adnorm.study.vocabulary import Arm, ComparisonKind, GeneClass
 
@@ -20,12 +27,13 @@ COLUMNS = [
 #: Colour and marker of each class; they differ in lightness and in shape, too.
 CLASSES: dict[str, tuple[str, str]] = {
     GeneClass.REVERSED: ("#0B5D57", "o"),
-    GeneClass.PARTIAL: ("#5FB5AB", "^"),
-    GeneClass.RESIDUAL: ("#E69F00", "s"),
+    GeneClass.PARTIAL: ("#3C9A8E", "^"),
+    GeneClass.RESIDUAL: ("#B87F00", "s"),
     GeneClass.WORSENED: ("#8B1A1A", "v"),
     GeneClass.NOT_ESTIMABLE: ("#CFCFCF", "."),
 }
-SIDE, GAP = 3.1, 0.75
+#: Inches of the axis left of a panel; a page below this is one column of a journal.
+AXIS, ONE_COLUMN = 0.5, 4.0
 #: Genes named in each panel, by topic.
 NAMED = {"itch": 5, "barrier": 7}
 #: More panels than this are for another page: the table of the genes has all arms.
@@ -33,9 +41,11 @@ MOST_PANELS = 4
 LEAST_REVERSED = 0.75
 #: Both axes reach at least this far, or noise would fill the panel.
 LEAST_SPAN = 1.0
+#: The shorter axis has at least this part of the longer one.
+LEAST_PART = 0.6
 
 
-def draw_reversal(data: IndexData) -> tuple[Figure, pd.DataFrame]:
+def draw_reversal(data: IndexData) -> tuple[Figure | list[Figure], pd.DataFrame]:
     """Draw change under treatment against disease effect, one point per gene.
 
     The highest dose of every drug and placebo, each at its last visit. The table has one row for
@@ -60,25 +70,43 @@ def draw_reversal(data: IndexData) -> tuple[Figure, pd.DataFrame]:
         for arm in _arms(data, set(last.index))
     ]
     both = pd.concat(tables, ignore_index=True)
-    limits = {
-        axis: _limits(both[column])
-        for axis, column in (("xlim", "disease_effect"), ("ylim", "change"))
-    }
-    subtitle = "one point per gene; log2 differences; n = patients"
-    sheet = Sheet(title, data.facts, subtitle, left=-0.55)
-    grid = sheet.panels(1, len(tables), (SIDE, SIDE), (GAP, 0), y=0.2)[0]
-    for position, (axes, table) in enumerate(zip(grid, tables, strict=True)):
-        axes.set(**limits)
-        _draw_panel(axes, table, reference)
-        counts = table["class"].value_counts().reindex(list(CLASSES), fill_value=0)
-        labels = {name: f"{name}: {counts[name]:,}" for name in CLASSES}
-        colours = {labels[name]: colour for name, (colour, _) in CLASSES.items()}
-        markers = {labels[name]: marker for name, (_, marker) in CLASSES.items()}
-        x, heading = position * (SIDE + GAP), "Class of the gene: number of genes"
-        sheet.legend(x, SIDE + 0.62, heading, colours, markers)
-    width = len(tables) * (SIDE + GAP)
-    sheet.notes(SIDE + 1.62, max(width + 0.2, 6.0), _notes(data, tables, reference))
-    return sheet.figure, both
+    limits = _limits(both)
+
+    def make(part: str) -> Sheet:
+        subtitle = "each point is one gene; log2 differences on both axes; n = patients"
+        return Sheet(title, data.facts, subtitle, left=-AXIS, part=part)
+
+    probe = make("")
+    across = 2 if probe.width > ONE_COLUMN else 1
+    side = probe.width / across - AXIS - 0.06
+    # Equal units on both axes: full reversal is a diagonal of 45°.
+    spans = [high - low for low, high in limits]
+    high = side * spans[1] / spans[0]
+
+    def row(some: list[pd.DataFrame]) -> Part:
+        def draw(sheet: Sheet, y: float) -> float:
+            ends = []
+            for position, table in enumerate(some):
+                x = position * (side + AXIS + 0.06)
+                axes = sheet.axes(x, y + 0.3, side, high)
+                axes.set(xlim=limits[0], ylim=limits[1])
+                _draw_panel(axes, table, reference)
+                counts = table["class"].value_counts().reindex(list(CLASSES), fill_value=0)
+                samples: list[tuple[Style, str]] = [
+                    ({"color": colour, "lw": 0, "marker": marker, "ms": 4},
+                     f"{name}: {counts[name]:,}")
+                    for name, (colour, marker) in CLASSES.items()
+                ]  # fmt: skip
+                ends.append(sheet.keys(y + high + 0.72, samples, x, side))
+            return max(ends) + 0.1 - y
+
+        return Part(draw(make(""), 0.0), draw)
+
+    parts = [row(tables[a : a + across]) for a in range(0, len(tables), across)]
+    pages = draw_pages(
+        make, parts, Part(0.04, lambda sheet, y: None), _notes(data, tables, reference)
+    )
+    return pages, both
 
 
 def _why_not(data: IndexData) -> str:
@@ -116,10 +144,21 @@ def _table(genes: pd.DataFrame, topics: dict[str, str]) -> pd.DataFrame:
     return table[COLUMNS]
 
 
-def _limits(values: pd.Series) -> tuple[float, float]:
-    low, high = min(values.min(), -LEAST_SPAN), max(values.max(), LEAST_SPAN)
-    margin = 0.06 * (high - low)
-    return float(low - margin), float(high + margin)
+def _limits(table: pd.DataFrame) -> list[tuple[float, float]]:
+    """Limits of disease effect and change, with room around, neither much longer than the other."""
+    ends = []
+    for column in ("disease_effect", "change"):
+        values = table[column]
+        low, high = min(values.min(), -LEAST_SPAN), max(values.max(), LEAST_SPAN)
+        margin = 0.06 * (high - low)
+        ends.append((float(low - margin), float(high + margin)))
+    longest = max(high - low for low, high in ends)
+    return [_widened(low, high, LEAST_PART * longest) for low, high in ends]
+
+
+def _widened(low: float, high: float, least: float) -> tuple[float, float]:
+    more = max(least - (high - low), 0.0) / 2
+    return low - more, high + more
 
 
 def _draw_panel(axes: Axes, table: pd.DataFrame, reference: str) -> None:
@@ -143,10 +182,12 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, reference: str) -> None:
     axes.axvline(0, color=INK, lw=0.5, zorder=3)
     axes.plot(ends, -ends, color=INK, lw=1.0, ls=DASHED, zorder=3)
     axes.plot(ends, -LEAST_REVERSED * ends, color=FAINT, lw=0.8, ls=":", zorder=3)
-    axes.set_xlabel(f"disease: lesional − {reference} at baseline", size=7.5)
-    axes.set_ylabel("change: lesional skin, visit − baseline", size=7.5)
+    axes.tick_params(labelsize=6.5, pad=2)
+    axes.set_xlabel(f"disease: lesional − {reference}, baseline (log2)", size=6.5, labelpad=2)
+    axes.set_ylabel("change: visit − baseline (log2)", size=6.5, labelpad=2)
     arm, week, n = (table[c].iloc[0] for c in ("arm", "week", "pairs"))
-    axes.set_title(f"{arm}, week {week:g} (n = {int(n)})", loc="left", weight="bold", size=8)
+    title = fit_words(f"{arm}, week {week:g} (n = {int(n)})", 7, 2.9, bold=True)
+    axes.set_title(title, loc="left", weight="bold", size=7, linespacing=1.1, pad=4)
 
 
 def _notes(data: IndexData, tables: list[pd.DataFrame], reference: str) -> list[str]:
@@ -155,21 +196,21 @@ def _notes(data: IndexData, tables: list[pd.DataFrame], reference: str) -> list[
         # The most frequent reason; single genes have their own in the table.
         total += f", none of them classed ({tables[0]['reason'].mode().iloc[0]})"
     notes = [
-        f"{total}. Dashed: y = −x, full reversal to {reference} skin; dotted: 75 % of it; on the "
+        f"{total}. Dashed: full reversal to {reference} skin; dotted: 75 % of it; on the "
         "horizontal line nothing has changed. Disease effects are shrunken towards 0 (empirical "
         "Bayes), so that what was high by chance at baseline does not count as reversed.",
-        "Reversed: the interval of the gene's index lies above 75 %; partial: above 0 and around "
-        "75 %; residual: below 75 %; worsened: below 0; not estimable: disease effect unclear, or "
-        "the interval holds both 0 and 75 %.",
+        "Reversed: interval of the gene's index above 75 %; partial: interval above 0 and includes "
+        "75 %; residual: below 75 %; worsened: below 0; not estimable: baseline difference too "
+        "small, or interval includes 0 and 75 %.",
     ]
     if any((table["named"] == "yes").any() for table in tables):
         notes.append(
-            "Named: the itch and barrier genes with the largest disease effects among those that "
-            "have a class."
+            "Black rings: the itch and barrier genes with the largest disease effects among "
+            "those that have a class; named where there is room."
         )
     arms = {table["arm"].iloc[0] for table in tables}
     if data.placebo in arms:
-        notes.append("What falls under placebo as well falls by itself (regression to the mean).")
+        notes.append("What falls on placebo, too, is not an effect of the drug.")
     elif Arm.UNTREATED in arms:
-        notes.append("Nobody was treated: what moves here moves by itself.")
+        notes.append("Nobody was treated: what moves here moves without a drug.")
     return notes

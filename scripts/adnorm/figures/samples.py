@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,42 +10,49 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from adnorm.base.text import counted
-from adnorm.figures.changes import CHANGE_KINDS, empty_note, list_columns, missing_notes
+from adnorm.figures.changes import (
+    CHANGE_KINDS,
+    SIGNED,
+    direction_note,
+    empty_note,
+    list_columns,
+    missing_notes,
+)
 from adnorm.figures.data import CohortData
 from adnorm.figures.heatmap import (
-    DIRECTIONS,
-    annotated_heatmap,
-    draw_tracks,
+    Heatmap,
+    Span,
+    colour_scale,
+    draw_spans,
     effect_order,
     runs,
     scale_rows,
     similar_order,
 )
-from adnorm.figures.labels import (
-    DIRECTION_NOTE,
-    SIGNED_BAR,
-    coverage_notes,
-    set_label,
-    signed_note,
-)
+from adnorm.figures.labels import coverage_notes, set_label, signed_note
 from adnorm.figures.names import TITLES
-from adnorm.figures.sheet import HEADING, Sheet, lines_of, nothing_to_draw, text_width, wrap_words
-from adnorm.figures.theme import FAINT, STATES, Style, limit_of, short_names, shorten
+from adnorm.figures.sheet import Sheet, nothing_to_draw, text_width
+from adnorm.figures.theme import FAINT, STATES, limit_of, short_names
+from adnorm.study.vocabulary import Direction, State
 
 SAMPLE_COLUMNS = ["sample", "patient", "state", "arm", "week"]
 GENE_COLUMNS = ["set", "gene", "direction", *SAMPLE_COLUMNS, "log2_expression", "z", "reason"]
 SET_COLUMNS = ["set", *SAMPLE_COLUMNS, "score", "status", "reason"]
-COLUMN_NOTE = "one column per sample, n = samples of a group"
 #: Limit of the colours of genes, in standard deviations.
 GENE_LIMIT = 2.5
-#: Beyond this many samples their names cannot be read.
-MOST_NAMED = 60
+#: Inches of the column of a sample: the most, the least that has a name, and the least that an eye
+#: tells from its neighbour, below which a column is the mean of a group.
+BROADEST, NAMED, FINEST = 0.125, 0.1, 0.012
+#: Inches of a group, for its visit and n; and of a mean, at most.
+GROUP, MEAN = 0.11, 0.4
+#: Inches between visits, arms and states; of samples, and of means.
+GAPS, MEAN_GAPS = (0.012, 0.03, 0.06), (0.0, 0.02, 0.05)
 
 
 # ---------------------------------------------------------------- genes × samples
 
 
-def draw_genes(data: CohortData, topic: str) -> tuple[Figure, pd.DataFrame]:
+def draw_genes(data: CohortData, topic: str) -> tuple[list[Figure], pd.DataFrame]:
     """Draw genes of itch or barrier × samples; the table says why a gene has no row."""
     title, sets = TITLES[f"genes_{topic}"], data.heatmap_sets(topic)
     directions = {g.symbol: g.direction for s in sets for g in s.scored}
@@ -69,27 +76,32 @@ def draw_genes(data: CohortData, topic: str) -> tuple[Figure, pd.DataFrame]:
     table = _gene_table(data, home, values, scaled, directions, missing)
     if values.empty:
         reason = f"none of the {len(directions)} genes of these sets was measured or detected"
-        return nothing_to_draw(title, data.facts, reason, GENE_COLUMNS, table)
-    width = _width(values.shape[1])
-    subtitle = f"{data.n}; {counted(len(values), 'gene')}; {COLUMN_NOTE}"
-    sheet = Sheet(title, data.facts, subtitle, left=-0.85)
-    end = _draw_matrix(
-        sheet, data, scaled, blocks, width, GENE_LIMIT, direction=directions.__getitem__
-    )
-    x = width + 0.3
-    below = _draw_legends(sheet, data, x)
-    below = sheet.colour_bar(x, below, GENE_LIMIT, "Expression (z per gene)")
-    _direction_legend(sheet, x, below, {directions[g] for g in values.index})
+        figure, table = nothing_to_draw(title, data.facts, reason, GENE_COLUMNS, table)
+        return [figure], table
     flat = sorted(scaled.index[scaled.isna().all(axis=1)])
     order = "their lesional change" if len(disease) else "similarity"
-    notes = [
-        f"Rows: genes of each set, ordered by {order}; {DIRECTION_NOTE}",
-        *missing_notes(data, missing),
-        *empty_note(flat, "Grey, no variation between samples"),
-        *_name_note(data),
-    ]
-    sheet.notes(end + 0.12, width + 0.85, notes)
-    return sheet.figure, table
+    signs = pd.Series(directions).map({Direction.UP: 1.0, Direction.DOWN: -1.0})
+    signs = signs.reindex(scaled.index).dropna()
+    pages = _draw_samples(
+        data,
+        title,
+        f"{counted(len(values), 'gene')}",
+        scaled,
+        level=scaled.loc[signs.index].mul(signs, axis=0).mean(),
+        level_name="mean z of the drawn genes (those that go down with the sign turned)",
+        limit=GENE_LIMIT,
+        scale="Expression (z per gene)",
+        meaning=["0 = mean of all samples drawn. Grey: no variation between samples."],
+        blocks=blocks,
+        labels={gene: gene for gene in values.index},
+        direction=directions.__getitem__,
+        notes=[
+            f"Rows: genes of each set, ordered by {order}. {direction_note(data)}",
+            *missing_notes(data, missing),
+            *empty_note(flat, "Grey, no variation between samples"),
+        ],
+    )
+    return pages, table
 
 
 def _disease_effects(data: CohortData) -> pd.Series:
@@ -126,143 +138,235 @@ def _gene_table(
     return pd.concat(frames, ignore_index=True).reindex(columns=GENE_COLUMNS)
 
 
-def _direction_legend(sheet: Sheet, x: float, y: float, present: set[str]) -> None:
-    shown = {name: look for name, look in DIRECTIONS.items() if name in present}
-    if shown:
-        sheet.text(x, y, "Direction in lesional\natopic dermatitis skin", size=7.5, va="top")
-    for position, (name, (sign, colour)) in enumerate(shown.items()):
-        below = y + 0.33 + 0.16 * position
-        sheet.text(x, below, sign, size=7, color=colour, va="top")
-        sheet.text(x + 0.16, below, name, size=7, va="top")
-
-
 # ---------------------------------------------------------------- sets × samples
 
 
-def draw_sets_samples(data: CohortData) -> tuple[Figure, pd.DataFrame]:
-    """Draw sets × samples; one row of the table per set and sample."""
+def draw_sets_samples(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
+    """Draw sets × samples, each row on its own scale; one row of the table per set and sample."""
     scores = data.score_values()
     contrasts = [c.contrast for c in list_columns(data, CHANGE_KINDS)]
     names, left_out = data.shown_sets(data.shown_effects(contrasts))
-    labels = {name: set_label(data, name, sign=True) for name in names}
-    width = _width(scores.shape[1])
-    subtitle = f"{data.n}; {counted(len(names), 'gene set')}; {COLUMN_NOTE}"
-    left = -text_width(labels.values(), 7) - 0.12
-    sheet = Sheet(TITLES["sets_samples"], data.facts, subtitle, left=left)
-    judged = scores.loc[[name for name in names if name not in data.controls]]
-    limit = limit_of(judged.to_numpy(), *data.limits)
-    end = _draw_matrix(
-        sheet, data, scores, data.blocks(names), width, limit, label=labels.__getitem__
+    least, _ = data.limits
+    # One scale for all would leave most rows pale or drive some to its end: signed sets of few
+    # strong genes lie ten times as far from normal skin as cell types.
+    limits = pd.Series({name: limit_of(scores.loc[name].to_numpy(), least) for name in names})
+    signed = [name for name in names if data.sets.loc[name, "signed"]]
+    judged = [name for name in signed or names if name not in data.controls] or names
+    zero = f"{data.zero}. " if data.zero else ""
+    pages = _draw_samples(
+        data,
+        TITLES["sets_samples"],
+        counted(len(names), "gene set"),
+        scores.loc[names],
+        level=scores.loc[judged].mean(),
+        level_name=f"mean score of the drawn {'signed sets' if signed else 'sets'}",
+        limit=limits,
+        scale=f"{data.unit[:1].upper()}{data.unit[1:]}, each row on its own scale",
+        meaning=[
+            f"{zero}Full colour: the value right of the row (97.5 % of its samples lie below, "
+            f"and at least {least:g}). Grey: no score.",
+            SIGNED if signed else "",
+        ],
+        blocks=data.blocks(names),
+        labels={name: set_label(data, name, sign=True) for name in names},
+        aside={name: f"±{limits[name]:g}" for name in names if scores.loc[name].notna().any()},
+        aside_title="scale",
+        notes=[signed_note(data, names), *left_out, *coverage_notes(data, names)],
     )
-    x = width + 0.3
-    below = _draw_legends(sheet, data, x)
-    signed = SIGNED_BAR if any("±" in label for label in labels.values()) else ""
-    note = "\n".join(filter(None, [data.zero, signed, "grey = no score"]))
-    sheet.colour_bar(x, below, limit, data.unit[:1].upper() + data.unit[1:], note)
-    notes = [signed_note(data, names), *left_out, *_name_note(data), *coverage_notes(data, names)]
-    sheet.notes(end + 0.12, width - left, notes)
     table = scores.rename_axis(index="set", columns="sample").reset_index()
     table = table.melt("set", value_name="score")
     table = table.join(data.samples[SAMPLE_COLUMNS[1:]], on="sample")
     table = table.join(data.sets[["status", "reason"]], on="set")
-    return sheet.figure, data.by_set(table)[SET_COLUMNS]
+    return pages, data.by_set(table)[SET_COLUMNS]
 
 
 # ---------------------------------------------------------------- samples as columns
 
 
-def _width(samples: int) -> float:
-    """Inches for a number of samples: readable columns for few, a page for many."""
-    return float(np.clip(samples * 0.125, 2.6, 10.5))
+@dataclass(frozen=True)
+class Columns:
+    """Samples in the order in which they are drawn, in groups of one state, arm and visit."""
+
+    samples: pd.DataFrame
+    #: State, arm and week of each group, with its first and last but one column.
+    groups: list[tuple[Any, int, int]]
+    #: Inches of each group, and left of it.
+    widths: np.ndarray
+    gaps: np.ndarray
+    #: Whether one column is the mean of a group.
+    means: bool
+
+    @property
+    def size(self) -> float:
+        """Inches of the narrowest sample."""
+        counts = np.array([end - start for _, start, end in self.groups])
+        return float((self.widths / counts).min())
 
 
-def _draw_matrix(
+def _lay_out(samples: pd.DataFrame, room: float) -> Columns:
+    """Give groups of samples their room: readable columns for few, fine ones or means for many."""
+    groups = runs(zip(samples["state"], samples["arm"], samples["week"], strict=True))
+    counts = np.array([end - start for _, start, end in groups])
+    changed = []
+    for (before, *_), (after, *_) in zip(groups, groups[1:], strict=False):
+        changed.append(2 if before[0] != after[0] else 1 if before[1] != after[1] else 0)
+    gaps = np.array([0.0, *(GAPS[kind] for kind in changed)])
+    means = counts.sum() * FINEST > room - gaps.sum()
+    if means:
+        gaps = np.array([0.0, *(MEAN_GAPS[kind] for kind in changed)])
+    free = room - gaps.sum()
+
+    def widths(size: float) -> np.ndarray:
+        return np.maximum(counts * size, GROUP)
+
+    if means:
+        chosen = np.full(len(groups), np.clip(free / len(groups), GROUP, MEAN))
+    else:
+        sizes = np.linspace(BROADEST, FINEST, 200)
+        fitting = [size for size in sizes if widths(size).sum() <= free]
+        # Where no size fits, columns go on to the next page.
+        chosen = widths(fitting[0] if fitting else FINEST)
+    return Columns(samples, groups, chosen, gaps, bool(means))
+
+
+def _by_response(data: CohortData, level: pd.Series) -> tuple[pd.DataFrame, bool]:
+    """Order the patients of an arm by the change of a level, the same at every visit.
+
+    Returns the samples, and whether anybody has a change; without one patients are ordered by the
+    level of their lesional skin.
+    """
+    samples = data.samples.assign(level=level.reindex(data.samples.index))
+    lesional = samples[samples["state"] == State.LESIONAL]
+    first = lesional[lesional["week"] == 0].groupby("patient")["level"].mean()
+    later = lesional[lesional["week"] > 0].sort_values("week", kind="stable")
+    last = later.groupby(["arm", "patient"])["level"].last()
+    keys = list(zip(samples["arm"], samples["patient"], strict=True))
+    start = samples["patient"].map(first)
+    change = last.reindex(pd.MultiIndex.from_tuples(keys)).to_numpy(dtype=float) - start
+    # Samples stand by state, arm and week already.
+    group = samples.groupby(["state", "arm", "week"], sort=False).ngroup()
+    samples = samples.assign(group=group, change=change, start=start)
+    order = ["group", "change", "start", "patient"]
+    samples = samples.sort_values(order, kind="stable", na_position="last")
+    return samples, bool(change.notna().any())
+
+
+def _draw_samples(
+    data: CohortData,
+    title: str,
+    counts: str,
+    values: pd.DataFrame,
+    *,
+    level: pd.Series,
+    level_name: str,
+    scale: str,
+    meaning: list[str],
+    notes: list[str],
+    **parts: Any,
+) -> list[Figure]:
+    """Draw rows × samples, or the means of groups of samples."""
+    samples, responded = _by_response(data, level)
+    drawn = values[samples.index]
+    heatmap = Heatmap(
+        title=title, facts=data.facts, subtitle="", values=drawn, notes=notes, **parts
+    )
+    columns = _lay_out(samples, heatmap.room)
+    groups = columns.groups
+    if columns.means:
+        what = "one column per group, the mean of its n samples"
+        means = [drawn.iloc[:, a:b].mean(axis=1) for _, a, b in groups]
+        heatmap.values = pd.concat(means, axis=1)
+        notes = [
+            "So many samples that a column would be finer than 0.3 mm: means of groups; the "
+            "samples are in the table of this figure.",
+            *notes,
+        ]
+        widths, gaps = columns.widths, columns.gaps
+        bounds = [(i, i + 1) for i in range(len(groups))]
+    else:
+        what = "one column per sample, n = samples of a group"
+        widths = np.concatenate(
+            [
+                np.full(b - a, w / (b - a))
+                for (_, a, b), w in zip(groups, columns.widths, strict=True)
+            ]
+        )
+        gaps = np.zeros(len(samples))
+        gaps[[a for _, a, _ in groups]] = columns.gaps
+        bounds = [(a, b) for _, a, b in groups]
+        notes = [*_order_notes(samples, responded, level_name), *notes]
+    heatmap.subtitle = f"{data.n}; {counts}; {what}"
+    heads = [(group, *bound, b - a) for (group, a, b), bound in zip(groups, bounds, strict=True)]
+    blocks = [
+        (heads[first][1], heads[last - 1][2])
+        for _, first, last in runs((state, arm) for (state, arm, _), *_ in heads)
+    ]
+    limit = heatmap.limit
+    ends = ("≤ −scale", "≥ +scale")
+    if not isinstance(limit, pd.Series):
+        ends = (f"≤ −{limit:g}", f"≥ {limit:g}")
+    names, prefix = short_names(list(samples.index))
+    named = not columns.means and columns.size >= NAMED
+    if named and prefix:
+        notes = [*notes, f"Sample names are without their common beginning {prefix}"]
+    heatmap.notes = notes
+
+    def header(sheet: Sheet, start: int, end: int, places: np.ndarray) -> float:
+        some = [
+            (group, max(a, start) - start, min(b, end) - start, n)
+            for group, a, b, n in heads
+            if a < end and b > start
+        ]
+        return _draw_groups(sheet, data, some, places)
+
+    def below(sheet: Sheet, start: int, end: int, places: np.ndarray, y: float) -> float:
+        if not named:
+            return y
+        for name, (left, right) in zip(names[start:end], places, strict=True):
+            middle = (left + right) / 2
+            sheet.text(middle, y + 0.04, name, size=6, rotation=90, ha="center", va="top")
+        return y + 0.06 + text_width(names, 6)
+
+    def footer(sheet: Sheet, y: float) -> float:
+        return colour_scale(sheet, y, ends, scale, meaning)
+
+    return heatmap.pages(blocks, widths, gaps, header, footer, below)
+
+
+def _order_notes(samples: pd.DataFrame, responded: bool, level: str) -> list[str]:
+    """Say how patients are ordered, where there are several."""
+    if samples["patient"].nunique() < 2:
+        return []
+    if responded:
+        return [
+            "Patients of an arm stand in the same order at every visit: by the change in lesional "
+            f"skin from baseline to their last visit of the {level}, largest decrease first, those "
+            "without a later visit last."
+        ]
+    return [f"Patients of a group stand by the {level} in lesional skin, lowest first."]
+
+
+def _draw_groups(
     sheet: Sheet,
     data: CohortData,
-    values: pd.DataFrame,
-    blocks: list[tuple[str, list[str]]],
-    width: float,
-    limit: float,
-    **style: Any,
+    heads: list[tuple[Any, int, int, int]],
+    places: np.ndarray,
 ) -> float:
-    """Draw header, heatmap and names of the samples; return the lower edge."""
-    samples = data.samples
-    arms = runs(zip(samples["state"], samples["arm"], strict=True))
-    visits = runs(zip(samples["state"], samples["arm"], samples["week"], strict=True))
-    # Thin white lines between groups, thick ones between states and arms.
-    starts = {start for _, start, _ in arms}
-    cuts = [(start, 2.4 if start in starts else 0.9) for _, start, _ in visits if start]
-    size = width / len(samples)
-    y = _draw_groups(sheet, arms, size)
-    y = _draw_counts(sheet, visits, size, y)
-    tracks = {name: (list(samples[name]), colours) for name, colours in _varying(data).items()}
-    y = draw_tracks(sheet, tracks, y, width) + 0.03
-    end = annotated_heatmap(sheet, values, blocks, y, width, limit, cuts=cuts, **style)
-    names, _ = short_names(list(samples.index))
-    if len(names) > MOST_NAMED:
-        return end
-    for position, name in enumerate(names):
-        style = {"size": 5.5, "rotation": 90, "ha": "center", "va": "top"}
-        sheet.text(size * (position + 0.5), end + 0.04, name, **style)
-    return end + 0.06 + text_width(names, 5.5)
-
-
-def _varying(data: CohortData) -> dict[str, Mapping[Any, str]]:
-    """Colours of the fields that differ between samples; the others need no track."""
-    present = set(data.samples["state"])
-    fields: dict[str, Mapping[Any, str]] = {
-        "state": {s: c for s, c in STATES.items() if s in present},
-        "arm": data.arm_colours,
-        "week": data.week_colours,
-    }
-    return {name: colours for name, colours in fields.items() if len(colours) > 1}
-
-
-def _draw_groups(sheet: Sheet, arms: list[tuple[Any, int, int]], size: float) -> float:
-    """Write state and arm above their samples, upright if there is room; return the lower edge."""
-    texts = []
-    for (state, arm), a, b in arms:
-        name = state if arm in ("healthy", state) else f"{state} {arm}"
-        texts.append((wrap_words(name, 6.5, (b - a) * size - 0.05), shorten(name, 34)))
-    y = 0.05 + max(
-        text_width([line], 6.5) + 0.02 if text is None else 0.115 * lines_of([text])
-        for text, line in texts
-    )
-    for (text, line), (_, a, b) in zip(texts, arms, strict=True):
-        middle = size * (a + b) / 2
-        if text is None:
-            style = HEADING | {"va": "bottom", "rotation": 90}
-            sheet.text(middle, y - 0.03, line, size=6.5, **style)
-        else:
-            sheet.text(middle, y - 0.05, text, size=6.5, **HEADING)
-    return y
-
-
-def _draw_counts(sheet: Sheet, visits: list[tuple[Any, int, int]], size: float, y: float) -> float:
-    """Write week and n above each group, upright if there is room; return the lower edge."""
-    texts = [(f"wk {week:g}", f"n={b - a}", a, b) for (_, _, week), a, b in visits]
-    fits = all(text_width([w, n], 6) < (b - a) * size - 0.02 for w, n, a, b in texts)
-    flat = [f"{week}  {n}" for week, n, _, _ in texts]
-    height = 0.25 if fits else text_width(flat, 6) + 0.12
-    style: Style = {"size": 6, "color": FAINT, "ha": "center", "va": "bottom"}
-    style |= {"rotation": 0 if fits else 90, "linespacing": 1.15}
-    for (week, n, a, b), line in zip(texts, flat, strict=True):
-        text = f"{week}\n{n}" if fits else line
-        sheet.text(size * (a + b) / 2, y + height - 0.035, text, **style)
-    return y + height
-
-
-def _draw_legends(sheet: Sheet, data: CohortData, x: float) -> float:
-    """Draw the legends of the tracks; return the lower edge."""
-    y = 0.0
-    for name, colours in _varying(data).items():
-        named = {f"{key:g}" if name == "week" else key: c for key, c in colours.items()}
-        y = sheet.legend(x, y, name.capitalize(), named)
-    return y
-
-
-def _name_note(data: CohortData) -> list[str]:
-    """Say what is dropped from the names of the samples."""
-    _, prefix = short_names(list(data.samples.index))
-    shown = prefix and len(data.samples) <= MOST_NAMED
-    return [f"Sample names are without their common beginning {prefix}"] if shown else []
+    """Write states and arms with their colours, and visits with n, above the columns."""
+    states, arms = [], []
+    for state, first, last in runs(group[0] for group, *_ in heads):
+        start, end = heads[first][1], heads[last - 1][2]
+        states.append(Span(state, start, end, STATES.get(state, FAINT)))
+    for (state, arm), first, last in runs(group[:2] for group, *_ in heads):
+        start, end = heads[first][1], heads[last - 1][2]
+        named = "" if arm == state else arm
+        arms.append(Span(named, start, end, data.arm_colours[arm] if named else ""))
+    y = draw_spans(sheet, states, places, 0.0, weight="bold")
+    if any(span.text for span in arms):
+        y = draw_spans(sheet, arms, places, y, 6.5)
+    visits, counts = [], []
+    for (_, _, week), start, end, n in heads:
+        visits.append(Span(f"{week:g}", start, end, ink=FAINT))
+        counts.append(Span(f"{n}", start, end, ink=FAINT))
+    y = draw_spans(sheet, visits, places, y - 0.01, 6.0, name="week")
+    return draw_spans(sheet, counts, places, y, 6.0, name="n =") + 0.01

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,10 +28,29 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MultipleLocator
 from numpy.typing import ArrayLike
 
-from adnorm.figures.theme import ALERT, DASHED, DPI, FAINT, INK, NORMAL, Style, diverging, shorten
+from adnorm.figures.names import NOT_SHOWN, NOTHING
+from adnorm.figures.theme import (
+    ALERT,
+    DASHED,
+    DPI,
+    FAINT,
+    HIGHEST_PAGE,
+    INCH,
+    INK,
+    MARGIN,
+    NORMAL,
+    Style,
+    diverging,
+    shorten,
+)
+from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 
-#: Inches from one line of notes to the next.
-LINE = 0.1333
+#: Points of notes, and inches from one line of them to the next.
+NOTE, LINE = 6.0, 0.123
+#: Points of a legend, inches from one line of it to the next, and of a sample.
+KEY, KEY_LINE, SAMPLE = 6.5, 0.155, 0.24
+#: As long as the name of a page may be.
+LONGEST_PART = "page 10 of 10"
 #: Style of texts above the columns of a heatmap.
 HEADING: Style = {"ha": "center", "va": "baseline", "linespacing": 1.15}
 #: Values beyond these leave the panel; the table has them.
@@ -40,21 +59,24 @@ FARTHEST = (-1.5, 2.5)
 DISTANCES, NO_LEAD = (0.5, 4.0, 8.0, 13.0, 19.0, 26.0, 34.0), 3.0
 #: A name rather covers one point than stands six points (1/72 inch) farther; radius of a point.
 COST_OF_DISTANCE, MARKER = 0.16, 1.5
+#: Inches of two columns of a journal.
+WIDEST_PAGE = 183 / INCH
 ZERO_ONE_NOTE = "Solid line: 0, no change since baseline; dashed: 1, the level of {skin} skin."
 
 
 @lru_cache(maxsize=4096)
-def _width(text: str, size: float) -> float:
-    font = get_font(findfont(FontProperties(family="DejaVu Sans")))
+def _width(text: str, size: float, bold: bool) -> float:
+    weight = "bold" if bold else "normal"
+    font = get_font(findfont(FontProperties(family="DejaVu Sans", weight=weight)))
     # Measured large: at the size of a page, hinting rounds every letter to whole pixels.
     font.set_size(size, 720)
     font.set_text(text)
     return font.get_width_height()[0] / 64 / 720
 
 
-def text_width(texts: Iterable[str], size: float) -> float:
+def text_width(texts: Iterable[str], size: float, bold: bool = False) -> float:
     """Measure the widest of some texts, in inches."""
-    return max((_width(text, size) for text in texts if text.strip()), default=0.0)
+    return max((_width(text, size, bold) for text in texts if text.strip()), default=0.0)
 
 
 def lines_of(texts: Iterable[str]) -> int:
@@ -62,7 +84,7 @@ def lines_of(texts: Iterable[str]) -> int:
     return max((text.count("\n") + 1 for text in texts), default=0)
 
 
-def wrap_words(text: str, size: float, width: float) -> str | None:
+def wrap_words(text: str, size: float, width: float, bold: bool = False) -> str | None:
     """Break a text into lines no wider than some inches; None if a word is too wide.
 
     A number stays with its unit.
@@ -77,19 +99,35 @@ def wrap_words(text: str, size: float, width: float) -> str | None:
     lines: list[str] = []
     for word in re.sub(r"(?<=\d) (?=mg)", "\u00a0", text).split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width([longer], size) <= width:
+        if lines and text_width([longer], size, bold) <= width:
             lines[-1] = longer
-        elif text_width([word], size) <= width:
+        elif text_width([word], size, bold) <= width:
             lines.append(word)
         else:
             return None
     return "\n".join(lines)
 
 
-def fit_words(text: str, size: float, room: float) -> str:
+def fit_words(text: str, size: float, room: float, bold: bool = False) -> str:
     """Break a text into lines for its room in inches, words too if they are too long."""
-    letters = max(int(room * 72 / (size * 0.62)), 4)
-    return wrap_words(text, size, room) or "\n".join(textwrap.wrap(text, letters))
+    whole = wrap_words(text, size, room, bold)
+    if whole:
+        return whole
+    words = [part for word in text.split(" ") for part in _pieces(word, size, room, bold)]
+    return wrap_words(" ".join(words), size, max(room, 3 * size / 72), bold) or "\n".join(words)
+
+
+def _pieces(word: str, size: float, room: float, bold: bool) -> list[str]:
+    """Break a word that is too long, with hyphens; at its own ones and underscores if it can."""
+    pieces = []
+    while text_width([word], size, bold) > room and len(word) > 3:
+        fitting = [n for n in range(2, len(word) - 1)
+                   if text_width([f"{word[:n]}-"], size, bold) <= room] or [2]  # fmt: skip
+        own = [n for n in fitting if word[n - 1] in "-_/" and 2 * n > fitting[-1]]
+        cut = own[-1] if own else fitting[-1]
+        pieces.append(word[:cut] + ("" if own else "-"))
+        word = word[cut:]
+    return [*pieces, word]
 
 
 class Sheet:
@@ -100,35 +138,53 @@ class Sheet:
     title
         What the figure shows.
     facts
-        Of the cohort: title, cohort, simulated, quality, batch.
+        Of the cohort: title, cohort, disease, simulated, quality, batch, flagged; and width, the
+        inches of a page, to which lines above and below the figure are broken.
     subtitle
         What is counted (n) and in which units.
     left
         Where the title starts.
+    part
+        Which of several pages this is, as "page 2 of 3".
     """
 
     def __init__(
-        self, title: str, facts: Mapping[str, Any], subtitle: str, left: float = 0.0
+        self,
+        title: str,
+        facts: Mapping[str, Any],
+        subtitle: str,
+        left: float = 0.0,
+        part: str = "",
     ) -> None:
         # At the resolution of the PNG, so that what is measured is what is drawn; no window or
         # global state knows of it.
         self.figure = Figure(figsize=(10, 10), dpi=DPI)
         FigureCanvasAgg(self.figure)
         self.left = left
+        # A little less than the page has: letters begin a hair beside their place.
+        self.width = float(facts.get("width") or WIDEST_PAGE) - 2 * MARGIN - 0.02
         cohort = f"{facts.get('title') or facts['cohort']} ({facts['cohort']})"
-        self.text(left, -0.52, title, size=11, weight="bold", va="bottom")
-        if facts.get("batch"):
-            # Longer than the rest, so it has a line of its own.
-            word = str(facts["batch"])
-            self.text(left, -0.78, word, size=8.5, weight="bold", color=ALERT, va="bottom")
-        shift = 0.0
-        if facts.get("simulated"):
-            word = "SIMULATED DATA"
-            self.text(left, -0.33, word, size=8.5, weight="bold", color=ALERT, va="bottom")
-            shift = text_width([word], 8.5) * 1.18 + 0.12
-        self.text(left + shift, -0.33, cohort, size=8.5, va="bottom")
         subtitle = "; ".join(filter(None, [subtitle, str(facts.get("quality", ""))]))
-        self.text(left, -0.15, subtitle, size=7.5, color=FAINT, va="bottom")
+        # From the figure upwards: what is counted, whose it is, what casts doubt, the title.
+        y = self._head(-0.12, subtitle, size=6.5, color=FAINT)
+        y = self._head(y, cohort, size=7.5)
+        disease = str(facts.get("disease") or ATOPIC_DERMATITIS)
+        if not same_disease(disease, ATOPIC_DERMATITIS):
+            y = self._head(y, f"Disease: {disease}", size=7.5, weight="bold")
+        alerts = [str(facts[doubt]) for doubt in ("flagged", "batch") if facts.get(doubt)]
+        alerts += ["SIMULATED DATA"] if facts.get("simulated") else []
+        for alert in alerts:
+            y = self._head(y, alert, size=7.5, weight="bold", color=ALERT)
+        # Which page it is stays in one line.
+        title = f"{title} ·\u00a0{part.replace(' ', chr(0xA0))}" if part else title
+        #: Where the page begins, in inches; below 0.
+        self.top = self._head(y - 0.03, title, size=9.5, weight="bold")
+
+    def _head(self, y: float, text: str, size: float, **style: Any) -> float:
+        """Write lines whose lower edge is at `y`; return where what stands above them ends."""
+        lines = fit_words(text, size, self.width, bold="weight" in style)
+        self.text(self.left, y, lines, size=size, va="bottom", linespacing=1.2, **style)
+        return y - 1.2 * size / 72 * lines_of([lines]) - 0.035
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
         width, height = self.figure.get_size_inches()
@@ -219,14 +275,141 @@ class Sheet:
             end += 0.14 * lines_of([note]) + 0.08
         return end
 
-    def notes(self, y: float, width: float, sentences: Sequence[str]) -> None:
-        """Write notes below a figure, wrapped to a width."""
-        columns = max(40, int(width * 72 / (6.5 * 0.53)))
+    def keys(
+        self,
+        y: float,
+        samples: Iterable[tuple[Style, str]],
+        x: float | None = None,
+        room: float = 0,
+    ) -> float:
+        """Write a legend in lines: samples with their meanings; return where it ends.
+
+        A sample is the style of a line or marker (a colour and more), of a box (`facecolor`), or of
+        a text (`text`). Lines start at `x` and are `room` inches wide; without them, those of the
+        page.
+        """
+        left, room = (self.left if x is None else x), room or self.width
+        x = left
+        for sample, meaning in samples:
+            style = dict(sample)
+            written = style.pop("text", "")
+            wide = text_width([written], KEY, bold=True) if written else SAMPLE
+            lines = fit_words(meaning, KEY, room - wide - 0.06)
+            whole = wide + 0.06 + text_width(lines.split("\n"), KEY)
+            if x > left and x + whole > left + room:
+                x, y = left, y + KEY_LINE
+            if written:
+                self.text(x, y + 0.1, written, size=KEY, va="baseline", **style)
+            elif "facecolor" in style:
+                self.box(x, y + 0.02, wide, 0.09, **style)
+            else:
+                ends = [self._at(x + wide * part, y + 0.065) for part in (0.2, 0.5, 0.8)]
+                line = Line2D(*zip(*ends, strict=True), markevery=[1], **style)
+                line.set_transform(self.figure.transFigure)
+                self.figure.add_artist(line)
+            style = {"size": KEY, "color": INK, "va": "baseline"}
+            for number, text in enumerate(lines.split("\n")):
+                self.text(x + wide + 0.06, y + 0.1 + KEY_LINE * number, text, **style)
+            x += whole + 0.16
+            if "\n" in lines:
+                x, y = left, y + KEY_LINE * lines_of([lines])
+        return y + KEY_LINE if x > left else y
+
+    def notes(self, y: float, sentences: Sequence[str]) -> float:
+        """Write notes below a figure, as wide as its page; return where they end."""
         for sentence in sentences:
-            lines = textwrap.wrap(sentence, columns, subsequent_indent="   ") or [""]
-            style = {"size": 6.5, "color": FAINT, "va": "top", "linespacing": 1.35}
-            self.text(self.left, y, "\n".join(lines), **style)
-            y += LINE * len(lines) + 0.03
+            lines = fit_words(sentence, NOTE, self.width)
+            style: Style = {"size": NOTE, "color": FAINT, "va": "top", "linespacing": 1.35}
+            self.text(self.left, y, lines, **style)
+            y += self.note_height(sentence)
+        return y
+
+    def note_height(self, sentence: str) -> float:
+        """Inches that a note takes."""
+        return LINE * lines_of([fit_words(sentence, NOTE, self.width)]) + 0.03
+
+
+# ---------------------------------------------------------------- pages
+
+
+class Part(NamedTuple):
+    """What stands on a page as a whole: its inches, and how it is drawn below some place."""
+
+    height: float
+    draw: Callable[[Sheet, float], Any]
+    #: What its key must explain, where parts of a figure differ in that.
+    about: frozenset[str] = frozenset()
+
+
+def page_room(make: Callable[[str], Sheet]) -> float:
+    """Inches below the head of a page."""
+    return HIGHEST_PAGE - 2 * MARGIN + make(LONGEST_PART).top
+
+
+def draw_pages(
+    make: Callable[[str], Sheet],
+    parts: Iterable[Part],
+    key: Part | Callable[[Sequence[Part]], Part],
+    notes: Sequence[str],
+) -> list[Figure]:
+    """Put parts one below the other, and on a new page where one has no room.
+
+    Parameters
+    ----------
+    make
+        Which of several pages this is ("page 2 of 3", or nothing) → an empty page.
+    parts
+        What stands on the pages, in order.
+    key
+        What stands below the parts of every page; or, for the parts of a page, what stands below
+        them: lowest for all parts together.
+    notes
+        What stands at the end.
+
+    Returns
+    -------
+    list of matplotlib.figure.Figure
+        No page is higher than a page may be.
+    """
+    probe, room = make(LONGEST_PART), page_room(make)
+    parts = list(parts)
+
+    def below(some: Sequence[Part]) -> Part:
+        return key if isinstance(key, Part) else key(some)
+
+    pages: list[list[Part]] = [[]]
+    for part in parts:
+        used = sum(other.height for other in pages[-1])
+        if pages[-1] and used + part.height + below([*pages[-1], part]).height > room:
+            pages.append([])
+        pages[-1].append(part)
+    remarks: list[list[str]] = [[] for _ in pages]
+    used = sum(part.height for part in pages[-1]) + below(pages[-1]).height
+    if used + sum(map(probe.note_height, notes)) > room:
+        # Notes stay together, on a page of their own.
+        remarks.append([])
+        used = 0.0
+    for sentence in notes:
+        height = probe.note_height(sentence)
+        if used + height > room and remarks[-1]:
+            remarks.append([])
+            used = 0.0
+        remarks[-1].append(sentence)
+        used += height
+    figures = []
+    for number, sentences in enumerate(remarks):
+        sheet = make(f"page {number + 1} of {len(remarks)}" if len(remarks) > 1 else "")
+        y = 0.0
+        if number < len(pages):
+            for part in pages[number]:
+                part.draw(sheet, y)
+                y += part.height
+            own = below(pages[number])
+            own.draw(sheet, y)
+            y += own.height
+        sheet.notes(y, sentences)
+        figures.append(sheet.figure)
+    return figures
 
 
 def nothing_to_draw(
@@ -237,12 +420,12 @@ def nothing_to_draw(
     table: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Make the figure that stands where nothing can be drawn, and a table that says why, too."""
-    sheet = Sheet(title, facts, "nothing to draw")
-    box = sheet.axes(0, 0, 6.5, 1.5)
+    sheet = Sheet(title, facts, NOTHING)
+    box = sheet.axes(0, 0, sheet.width, 1.2)
     box.set(xticks=[], yticks=[], facecolor="#F5F5F5")
     box.spines[:].set_visible(False)
-    lines = textwrap.fill(f"Not shown: {reason}.", 74)
-    sheet.text(3.25, 0.75, lines, size=9, ha="center", va="center", linespacing=1.5)
+    lines = fit_words(f"{NOT_SHOWN}{reason}.", 7.5, sheet.width - 0.6)
+    sheet.text(sheet.width / 2, 0.6, lines, size=7.5, ha="center", va="center", linespacing=1.4)
     if table is None or table.empty:
         table = pd.DataFrame([{"reason": reason}])
     return sheet.figure, table.reindex(columns=list(columns)).reset_index(drop=True)
@@ -265,12 +448,16 @@ def ends_inside(rows: pd.DataFrame) -> pd.Series:
     return rows["lower"].ge(FARTHEST[0]) & rows["upper"].le(FARTHEST[1])
 
 
-def zero_and_one(axes: Axes, across: bool = True) -> None:
-    """Draw the lines of no change (0) and of reference skin (1); ticks at halves."""
+def zero_and_one(axes: Axes, across: bool = True, one: bool = True) -> None:
+    """Draw the lines of no change (0) and of reference skin (1); ticks at halves.
+
+    A difference to placebo has no `one`: it is no level that skin could reach.
+    """
     (axes.yaxis if across else axes.xaxis).set_major_locator(MultipleLocator(0.5))
     draw = axes.axhline if across else axes.axvline
     draw(0, color=INK, lw=0.6, zorder=0)
-    draw(1, color=NORMAL, lw=0.9, ls=DASHED, zorder=0)
+    if one:
+        draw(1, color=NORMAL, lw=0.9, ls=DASHED, zorder=0)
 
 
 def week_ticks(axes: Axes, weeks: Iterable[float]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO, StringIO
 from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from adnorm.base.files import atomic
 from adnorm.base.tables import write_table
 from adnorm.base.text import printable
+from adnorm.figures.svg import slim_svg
 from adnorm.study.vocabulary import Arm, DrugFamily, State, drug_family
 
 if TYPE_CHECKING:
@@ -25,21 +27,29 @@ if TYPE_CHECKING:
 #: Keywords of matplotlib, whose types differ from key to key.
 Style = dict[str, Any]
 
-#: Colour-blind-safe colours of Okabe and Ito; the first three are states, the others treatments.
+#: Colour-blind-safe colours after Okabe and Ito, darker where theirs are too light for lines on
+#: white paper (3 : 1); the first three are states, the others treatments.
 STATES: dict[str, str] = {
-    State.HEALTHY: "#009E73",
-    State.NONLESIONAL: "#56B4E9",
+    State.HEALTHY: "#00926B",
+    State.NONLESIONAL: "#2F95D3",
     State.LESIONAL: "#D55E00",
 }
-TREATMENTS = ("#0072B2", "#CC79A7", "#E69F00", "#6A51A3", "#7F4F24", "#3D8C95", "#B2476A")
-PLACEBO, UNTREATED, ALL_ARMS = "#8C8C8C", "#C9C1B3", "#E4E4E4"
+TREATMENTS = ("#0072B2", "#C2699B", "#B87F00", "#6A51A3", "#7F4F24", "#3D8C95", "#B2476A")
+PLACEBO, UNTREATED, ALL_ARMS = "#8C8C8C", "#9A8A63", "#E4E4E4"
 MISSING, INK, FAINT, ALERT = "#CFCFCF", "#222222", "#6B6B6B", "#B3001B"
+#: Visits from the first to the last.
+VISITS = ("#E3E3C3", "#98984A", "#3C3F12")
+#: Contrast to white paper of lines and markers; texts have 4.5.
+LEAST_CONTRAST = 3.0
 #: The level of normal skin in plots of the index.
 NORMAL = "#16837A"
 #: Marker of each visit, in the order of the visits.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHED = (0, (4, 2))
-DPI = 160
+#: Dots per inch of pictures: what journals ask for.
+DPI = 300
+#: Millimetres of an inch; inches of the highest page, around it, and to the next on screens.
+INCH, HIGHEST_PAGE, MARGIN, BETWEEN = 25.4, 247 / 25.4, 0.04, 0.3
 
 RC: dict[RcKeyType, Any] = {
     "font.family": "sans-serif",
@@ -67,12 +77,15 @@ RC: dict[RcKeyType, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.fonttype": "none",
+    # TrueType, whole letters that other programs can edit.
+    "pdf.fonttype": 42,
     "svg.hashsalt": "adnorm",
     "text.parse_math": False,
     # Letters fitted to pixels take longer, and are wider or narrower with every resolution.
     "text.hinting": "no_hinting",
 }
 
+_SIZE = re.compile(r'viewBox="0 0 (?P<width>[\d.]+) (?P<height>[\d.]+)"')
 _DOSE = re.compile(r"^(?P<treatment>.+?)\s+(?P<dose>\d+(?:\.\d+)?)\s*mg\b", re.IGNORECASE)
 
 
@@ -143,24 +156,31 @@ def arm_colours(
 
 
 def _shades(colour: str, count: int) -> list[str]:
-    """Shades of one hue from light to dark; a single one is the hue itself."""
+    """Shades of one hue from light to dark; a single one is the hue itself.
+
+    The lightest is as light as a line on white paper may be.
+    """
     if count == 1:
         return [colour]
     hue = np.array(to_rgb(colour))
-    shades = []
-    for position in np.linspace(-0.5, 0.3, count):
-        towards = np.ones(3) if position < 0 else np.zeros(3)
-        shades.append(to_hex(hue + abs(position) * (towards - hue)))
-    return shades
+    whiter = [hue + part * (1 - hue) for part in np.linspace(0, 0.5, 26)]
+    seen = [shade for shade in whiter if contrast(shade, "white") >= LEAST_CONTRAST]
+    first, last = (seen or [hue])[-1], 0.55 * hue
+    return [to_hex(first + part * (last - first)) for part in np.linspace(0, 1, count)]
 
 
-def week_colours(
-    weeks: Iterable[float], lightest: float = 0.9, darkest: float = 0.15
-) -> dict[float, str]:
-    """Give visits shades of grey, later ones darker."""
+def week_colours(weeks: Iterable[float], lines: bool = False) -> dict[float, str]:
+    """Give visits shades of olive, which no arm has, later ones darker.
+
+    With `lines` all are dark enough for lines on white paper.
+    """
     ordered = sorted(set(weeks))
-    steps = np.linspace(lightest, darkest, max(len(ordered), 2))
-    return {week: to_hex((g, g, g)) for week, g in zip(ordered, steps, strict=False)}
+    steps = np.linspace(0.52 if lines else 0.0, 1.0, max(len(ordered), 2))
+    shades = np.array([to_rgb(stop) for stop in VISITS])
+    places = np.linspace(0, 1, len(VISITS))
+    red, green, blue = (np.interp(steps, places, channel) for channel in shades.T)
+    mixed = zip(red, green, blue, strict=True)
+    return {week: to_hex(colour) for week, colour in zip(ordered, mixed, strict=False)}
 
 
 def week_markers(weeks: Iterable[float]) -> dict[float, str]:
@@ -179,10 +199,23 @@ def diverging() -> Colormap:
     return sns.color_palette("vlag", as_cmap=True).with_extremes(bad=MISSING)
 
 
+def contrast(first: Any, second: Any) -> float:
+    """Contrast of two colours from 1 to 21, as WCAG 2 defines it.
+
+    Examples
+    --------
+    >>> contrast("black", "white"), contrast("white", "white")
+    (21.0, 1.0)
+    """
+    channels = np.array([to_rgb(first), to_rgb(second)])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    dark, light = np.sort(linear @ [0.2126, 0.7152, 0.0722]) + 0.05
+    return float(round(light / dark, 3))
+
+
 def readable_ink(colour: Sequence[float]) -> str:
-    """Choose the ink that can be read on a colour, by its relative luminance."""
-    red, green, blue = colour
-    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.52 else INK
+    """Choose the ink that can be read on a colour: with one of the two, the contrast is 4.5."""
+    return max(("black", "white"), key=lambda ink: contrast(ink, tuple(colour)))
 
 
 def limit_of(
@@ -202,24 +235,84 @@ def limit_of(
 # ---------------------------------------------------------------- files
 
 
-def savefig(figure: Figure, folder: Path, name: str, table: pd.DataFrame) -> None:
-    """Write a figure as SVG (text stays text) and PNG, and its table; the same bytes always."""
-    # Two passes would measure the page twice; one measurement serves both files.
-    page = figure.get_tightbbox().padded(0.12)
-    # Packing a PNG as tightly as possible takes as long as drawing it.
-    kinds: dict[str, Style] = {
-        "svg": {"metadata": {"Date": None}},
-        "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
-    }
-    for kind, options in kinds.items():
+def savefig(pages: Figure | Sequence[Figure], folder: Path, name: str, table: pd.DataFrame) -> None:
+    """Write a figure for screens and for print, and its table; the same bytes always.
+
+    Parameters
+    ----------
+    pages
+        The figure, or its pages in order.
+    folder, name
+        Where to: NAME.svg (text stays text) and NAME.png hold the pages one below the other,
+        NAME.pdf (fonts embedded) a page for each, NAME.tsv the table.
+    table
+        What is drawn.
+    """
+    pages = [pages] if isinstance(pages, Figure) else list(pages)
+    # Every pass would measure the pages again; one measurement serves all files.
+    boxes = [page.get_tightbbox().padded(MARGIN) for page in pages]
+    writers = {"svg": _write_svg, "png": _write_png, "pdf": _write_pdf}
+    for kind, write in writers.items():
         with atomic(folder / f"{name}.{kind}") as temporary, mpl.rc_context(RC):
-            figure.savefig(temporary, format=kind, dpi=DPI, bbox_inches=page, **options)
-            if kind == "svg":
-                # One control character in a name, and no viewer shows the picture.
-                text = temporary.read_text(encoding="utf-8")
-                if (clean := printable(text)) != text:
-                    temporary.write_text(clean, encoding="utf-8")
+            write(temporary, list(zip(pages, boxes, strict=True)))
     write_table(table, folder / f"{name}.tsv")
+
+
+def _write_svg(path: Path, pages: list[tuple[Figure, Any]]) -> None:
+    texts = []
+    for page, box in pages:
+        drawn = StringIO()
+        page.savefig(drawn, format="svg", dpi=DPI, bbox_inches=box, metadata={"Date": None})
+        # One control character in a name, and no viewer shows the picture.
+        texts.append(printable(drawn.getvalue()))
+    text = texts[0] if len(texts) == 1 else _stacked(texts)
+    path.write_text(slim_svg(text), encoding="utf-8")
+
+
+def _stacked(texts: Sequence[str]) -> str:
+    """Put SVG pages one below the other."""
+    head = texts[0][: texts[0].index("<svg")]
+    inner, wide, high = [], 0.0, -72 * BETWEEN
+    for text in texts:
+        high += 72 * BETWEEN
+        found = _SIZE.search(text)
+        assert found is not None
+        start, width, height = text.index("<svg"), float(found["width"]), float(found["height"])
+        # Points would be points of the screen, four thirds of the units of the box around.
+        page = re.sub(r' (width|height)="([\d.]+)pt"', r' \1="\2"', text[start:], count=2)
+        inner.append(f'<svg y="{high:g}"{page[len("<svg") :]}')
+        wide, high = max(wide, width), high + height
+    size = f'width="{wide:g}pt" height="{high:g}pt" viewBox="0 0 {wide:g} {high:g}"'
+    return f'{head}<svg {size} xmlns="http://www.w3.org/2000/svg" version="1.1">\n' + (
+        "".join(inner) + "</svg>\n"
+    )
+
+
+def _write_png(path: Path, pages: list[tuple[Figure, Any]]) -> None:
+    from PIL import Image
+
+    pictures = []
+    for page, box in pages:
+        drawn = BytesIO()
+        page.savefig(drawn, format="png", dpi=DPI, bbox_inches=box)
+        pictures.append(Image.open(drawn).convert("RGB"))
+    gap = round(DPI * BETWEEN)
+    high = sum(p.height + gap for p in pictures) - gap
+    whole, top = Image.new("RGB", (max(p.width for p in pictures), high), "white"), 0
+    for picture in pictures:
+        whole.paste(picture, (0, top))
+        top += picture.height + gap
+    # Packing as tightly as possible takes as long as drawing.
+    whole.save(path, format="png", dpi=(DPI, DPI), compress_level=4)
+
+
+def _write_pdf(path: Path, pages: list[tuple[Figure, Any]]) -> None:
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    nothing = dict.fromkeys(("Creator", "Producer", "CreationDate"))
+    with PdfPages(path, metadata=nothing) as file:
+        for page, box in pages:
+            page.savefig(file, format="pdf", dpi=DPI, bbox_inches=box)
 
 
 # ---------------------------------------------------------------- names that fit

@@ -261,9 +261,9 @@ def fit_crossfit_axis(
         training = pairs[own != code]
         if len(training) < FEWEST_TRAINING_PAIRS or count < 2:
             reason = (
-                f"{len(rows)} patients have lesional and non-lesional skin at baseline: too few "
+                f"{len(rows)} patients have lesional and nonlesional skin at baseline: too few "
                 "to train an axis on some of them and judge the others (at least "
-                f"{FEWEST_TRAINING_PAIRS} are asked besides those who are judged)"
+                f"{FEWEST_TRAINING_PAIRS} are required besides those who are judged)"
             )
             short = "no axis: too few patients"
             break
@@ -429,7 +429,7 @@ def _zero(observations: pd.DataFrame) -> np.ndarray:
         if (start & (states == state)).any():
             return start & (states == state)
     raise AdnormError(
-        "the disease axis needs non-lesional or healthy skin at baseline as its zero, and this "
+        "the disease axis needs nonlesional or healthy skin at baseline as its zero, and this "
         "cohort has neither"
     )
 
@@ -511,7 +511,7 @@ def published_axis(
         f"of {listed.disease}, this cohort is of {disease}",
         "stands in the list under an older symbol as well",
         table["gene"].map(excluded).to_numpy(dtype=object),
-        "not detected in this cohort",
+        "below the expression filter in this cohort",
         "not measured in this cohort",
     ]
     elsewhere = np.full(len(table), not here)
@@ -531,7 +531,7 @@ def published_axis(
         code, reason = (
             ReasonCode.LOW_COVERAGE,
             f"{measured} of {size} genes of the list {listed.name} are measured here; at least "
-            f"{minimum_genes} and {100 * minimum_fraction:g}% of them are asked",
+            f"{minimum_genes} and {100 * minimum_fraction:g}% of them are required",
         )
     if code:
         unknown = np.full(len(data.combined), np.nan)

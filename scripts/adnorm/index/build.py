@@ -269,7 +269,10 @@ def _usable(direction: str, status: str, reason: str) -> tuple[str, str]:
     if status == SetStatus.NOT_SCORED:
         return ReasonCode.NOT_SCORED, reason
     if direction == Direction.UNSIGNED:
-        return ReasonCode.UNSIGNED, "its genes have no direction, so that no way back is defined"
+        return (
+            ReasonCode.UNSIGNED,
+            "its genes have no direction, so that no disease direction is defined",
+        )
     if status == SetStatus.LOW_COVERAGE:
         return ReasonCode.LOW_COVERAGE, reason
     return "", ""

@@ -329,7 +329,7 @@ CALIBRATION_COLUMNS = [
     *("outcome", "arm", "week", "score", "bin", "response_from", "response_to", "mean_response"),
     *("responders", "n", "share", "lower", "upper", "status", "reason"),
 ]
-#: Lower edges of the bins of the response R; a bin holds its lower edge.
+#: Lower edges of the bins of the estimated response; a bin holds its lower edge.
 EDGES = (-np.inf, 0.0, 0.25, 0.5, 0.75, np.inf)
 BINS = ("below 0", "0 to 0.25", "0.25 to 0.5", "0.5 to 0.75", "0.75 and above")
 

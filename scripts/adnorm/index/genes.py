@@ -60,8 +60,8 @@ def gene_index(
     so the part of the decrease that goes with what was shrunken away is taken off as well.
 
     Classes by interval: ``reversed`` above 75 %; ``worsened`` below 0; ``residual`` below 75 %;
-    ``partial`` above 0 and around 75 %; ``not estimable`` when the disease effect is below 2.5
-    standard errors or the interval holds both no change and 75 %.
+    ``partial`` above 0 and includes 75 %; ``not estimable`` when the disease effect is below 2.5
+    standard errors or the interval includes 0 and 75 %: inconclusive.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _visit(change: Group, disease: _Disease, confidence: float) -> dict[str, Any
     if pairs < FEWEST_PATIENTS:
         reason = f"{pairs} patients with lesional skin at baseline and this visit; at least "
         unknown = {"class": GeneClass.NOT_ESTIMABLE, "ni": np.nan, "lower": np.nan, "upper": np.nan}
-        return shown | unknown | {"reason": f"{reason}{FEWEST_PATIENTS} are asked"}
+        return shown | unknown | {"reason": f"{reason}{FEWEST_PATIENTS} are required"}
     decrease, covariance, freedom = _without_chance(change, disease)
     safe = np.where(disease.estimable, disease.shrunken, 1.0)
     lower, upper = fieller_interval(
@@ -147,7 +147,7 @@ def _visit(change: Group, disease: _Disease, confidence: float) -> dict[str, Any
         default=GeneClass.PARTIAL,
     )
     small = "disease effect too small against its standard error"
-    both = "the interval holds both no change and 75 %"
+    both = "interval includes 0 and 75 %: inconclusive"
     reasons = np.select([~known, vague], [small, both], default="")
     return shown | {"class": classes, "ni": ni, "lower": lower, "upper": upper, "reason": reasons}
 

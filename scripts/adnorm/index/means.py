@@ -35,8 +35,6 @@ KIND: dict[str, str] = {
 }
 #: Below this many patients a standard error means nothing, and there is no number at all.
 FEWEST_PATIENTS = 3
-#: Below this many a result is exploratory.
-FEWEST_SOUND = 6
 
 
 @dataclass(frozen=True)

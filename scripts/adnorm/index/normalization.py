@@ -21,7 +21,6 @@ from adnorm.effects.fit import adjust_by_family, holm
 from adnorm.index.contrasts import compare_arms, compared_groups
 from adnorm.index.means import (
     FEWEST_PATIENTS,
-    FEWEST_SOUND,
     LEAST_SIGNAL,
     SOUND_SIGNAL,
     Denominator,
@@ -36,6 +35,7 @@ from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.vocabulary import (
+    FEWEST_SOUND,
     Analysis,
     Arm,
     Estimator,
@@ -327,8 +327,8 @@ def _fill(
     if len(group.rows) < FEWEST_PATIENTS:
         rows.loc[free, "reason_code"] = ReasonCode.TOO_FEW_PAIRS
         rows.loc[free, "reason"] = (
-            f"only {len(group.rows)} patients with the samples asked; at least {FEWEST_PATIENTS} "
-            "are needed"
+            f"only {len(group.rows)} patients with the samples required; at least "
+            f"{FEWEST_PATIENTS} are needed"
         )
         return rows
     confidence = scores.settings.confidence
@@ -407,9 +407,9 @@ def _say_comparison(rows: pd.DataFrame, scores: _Scores, arm: str, week: float) 
         rows["placebo_pairs"] = size
         if size < FEWEST_PATIENTS:
             code = ReasonCode.TOO_FEW_PAIRS
-            who = f"{placebo} has {size} patients with the samples asked"
+            who = f"{placebo} has {size} patients with the samples required"
             if scores.table.person is not None:
-                who = f"{size} patients have the samples asked of a lesion in each arm"
+                who = f"{size} patients have the samples required of a lesion in each arm"
             reason = f"{who} at week {number(week)}; at least {FEWEST_PATIENTS} are needed"
     rows["dni_reason_code"], rows["dni_reason"] = code, reason
 

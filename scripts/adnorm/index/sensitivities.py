@@ -327,7 +327,7 @@ def percent_improvement(
         Rule(~(size > MINIMUM_EFFECT), "", "at least double or halve", size, "largest"),
     ]
     chosen = ~(rules[0].refused | rules[1].refused)
-    none_chosen = "no lesional − non-lesional effects in this cohort"
+    none_chosen = "no lesional − nonlesional effects in this cohort"
     if len(effects):
         none_chosen = f"no disease gene: {tell_rules(len(effects), rules)}"
     rows = []
@@ -335,7 +335,7 @@ def percent_improvement(
         change = table.decrease(arm, week)
         n, value, lacking = len(change.rows), np.nan, ""
         if n < FEWEST_PATIENTS:
-            lacking = f"{n} patients with both samples, {FEWEST_PATIENTS} are asked"
+            lacking = f"{n} patients with both samples, {FEWEST_PATIENTS} are required"
         elif not chosen.any():
             lacking = none_chosen
         else:

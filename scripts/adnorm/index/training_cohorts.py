@@ -153,7 +153,7 @@ class TrainingCohorts:
     def too_few(self) -> str:
         """Say that the other cohorts cannot teach an axis."""
         has = f"only {self.cohorts[0]} teaches" if self.cohorts else "none teaches"
-        few = f"of the other cohorts {has} an axis of {self.disease}, {FEWEST_COHORTS} are asked"
+        few = f"of the other cohorts {has} an axis of {self.disease}, {FEWEST_COHORTS} are required"
         return "; ".join(filter(None, [few, self.missed, self.mistaken]))
 
 

@@ -101,7 +101,7 @@ def _judge(
         reason = f"{share}; the set holds every gene of the cohort, none is left outside"
         return SetStatus.NOT_SCORED, reason
     if len(detected) < minimum_genes or len(detected) < minimum_fraction * size:
-        limits = f"at least {minimum_genes} genes and {100 * minimum_fraction:g} % are asked"
+        limits = f"at least {minimum_genes} genes and {100 * minimum_fraction:g} % are required"
         return SetStatus.LOW_COVERAGE, f"{share}; {limits}"
     for direction, part in (("up", gene_set.up), ("down", gene_set.down)):
         if part and not any(gene.symbol in platform.genes for gene in part):

@@ -79,7 +79,7 @@ def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
         problems.add(f"the name '{path.stem}' belongs to another score; rename the file")
     problems.stop()
     if not lines:
-        problems.add("the list has no gene; give one row a gene")
+        problems.add("the list has no gene; give one row per gene")
     weights: dict[str, float] = {}
     trained: set[str] = set()
     diseases: list[str] = []

@@ -482,8 +482,9 @@ class DrawnCohort(Section):
 
 
 class DescribedCohort(DrawnCohort):
-    """What the overview page says besides."""
+    """What the answer and the overview page say besides."""
 
+    disease: str = ""
     accession: str | None = None
     citation: str | None = None
     status: str = ""

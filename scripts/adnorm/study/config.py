@@ -1,7 +1,8 @@
 """The configuration of a run: every key with its type, default, allowed values and meaning.
 
-These models are the one source of all that. The schema for editors and the tables of the manual are
-written from them, files are checked by them, and stages take them: ``settings.confidence``.
+These models are the one source of all that. The schema for editors and the tables of keys in the
+documentation are written from them, files are checked by them, and stages take them:
+``settings.confidence``.
 """
 
 from __future__ import annotations
@@ -331,10 +332,36 @@ class HeatmapSets(Section):
     )
 
 
+class ExplorerSettings(Section):
+    """What explorer.html holds of single patients; the page is made to be passed on."""
+
+    patients: Literal["none", "numbered", "named"] = Field(
+        default="numbered",
+        description="What the page says of single patients: `none`, the means of groups alone; "
+        "`numbered`, values of patients and samples under numbers; `named`, under the ids of the "
+        "sample sheet",
+        examples=["none"],
+    )
+    sample_genes: int = Field(
+        default=1000,
+        ge=0,
+        description="How many genes of a cohort come with the values of their samples: those of "
+        "the gene sets, then those that change most. 1,000 genes of 400 samples take 0.4 MB",
+        examples=[5000],
+    )
+
+
 class FiguresSettings(Section):
     """What the figures show."""
 
     heatmap_sets: HeatmapSets = HeatmapSets()
+    explorer: ExplorerSettings = ExplorerSettings()
+    width: Literal[89, 183] = Field(
+        default=183,
+        description="Width of a printed figure in mm: one column of a journal (89) or two (183). "
+        "No text is smaller than 6 points, and what does not fit goes on to further pages",
+        examples=[89],
+    )
 
 
 class RunConfig(Section):

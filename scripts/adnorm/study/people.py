@@ -76,7 +76,7 @@ def shared_words(sheet: pd.DataFrame, missing: object = None) -> dict[str, int]:
     Parameters
     ----------
     sheet
-        patient, state and week, one row a sample.
+        patient, state and week, one row per sample.
     missing
         What the mapping writes where there is no id.
 
@@ -108,7 +108,7 @@ def refuse_shared_words(
     Parameters
     ----------
     sheet
-        The canonical columns, one row a sample.
+        The canonical columns, one row per sample.
     raw
         Raw metadata.
     spec

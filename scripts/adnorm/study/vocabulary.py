@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+#: Below this many patients in a group a result is exploratory.
+FEWEST_SOUND = 6
+
 
 class Route(StrEnum):
     """How the values of a cohort come in."""
