@@ -244,7 +244,7 @@ WORDS = {
     "partial": "interval above 0 and includes 75 %",
     "residual": "interval below 75 %",
     "worsened": "interval below 0",
-    "the interval holds both no change and 75 %": "inconclusive: includes 0 and 75 %",
+    "interval includes 0 and 75 %: inconclusive": "inconclusive: includes 0 and 75 %",
     "disease effect too small against its standard error": "baseline difference too small",
 }
 

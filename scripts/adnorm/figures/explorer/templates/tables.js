@@ -22,7 +22,7 @@ const CLASSES = {
 };
 const WHY_NOT = {
   "disease effect too small against its standard error": "baseline difference too small",
-  "the interval holds both no change and 75 %": `inconclusive: includes 0 and 75${NBSP}%`,
+  "interval includes 0 and 75 %: inconclusive": `inconclusive: includes 0 and 75${NBSP}%`,
 };
 const $ = (id) => document.getElementById(id);
 let run, genesAt, otherNames, lower, sets, palette;
