@@ -273,7 +273,8 @@ def _meant(
     absent = [key for key in place.keys if key not in instance]
     missing = [key for error in errors for key in error.get("missing", ())]
     likely = {key: nearest(key, absent) for key in unknown[0]["unknown"]}
-    unlike = [key for key, near in likely.items() if not near]
+    # A second spelling of a key that is there stands for no other one.
+    unlike = [k for k, near in likely.items() if not near and not nearest(k, place.keys)]
     meant = [key for key in absent if any(f"'{key}'" in near for near in likely.values())]
     if len(unlike) == 1 and len(rest := [key for key in missing if key not in meant]) == 1:
         unknown[0]["likely"] = {unlike[0]: rest[0]}
