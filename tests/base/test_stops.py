@@ -182,7 +182,7 @@ def test_the_list_of_cohorts_tells_outcome_and_reason(tmp_path):
     answer = tmp_path / "answer.json"
     write_answer(TRIAL, answer)
     inputs = {"samples": [bad, good], "answers": [bad, answer], "pictures": [bad, good]}
-    cohorts.build(inputs, outputs, {"ours": about, "lab": about})
+    cohorts.build(inputs | {"dose": bad}, outputs, {"ours": about, "lab": about})
     table = read_table(outputs["table"]).set_index("cohort")
     assert list(table["outcome"]) == ["stopped at the stage expression", "finished"]
     assert table.loc["ours", ["patients", "samples", "arms", "weeks"]].tolist() == [
@@ -196,7 +196,7 @@ def test_the_list_of_cohorts_tells_outcome_and_reason(tmp_path):
     assert "1 of 2 cohorts finished" in page
     assert '"DejaVu Sans"' in page.partition("</style>")[0]
     inputs = {name: files[1:] for name, files in inputs.items()}
-    cohorts.build(inputs, outputs, {"ours": about})
+    cohorts.build(inputs | {"dose": bad}, outputs, {"ours": about})
     assert "Why it stopped" not in outputs["page"].read_text()
     assert "&lt;b&gt;" in page
 

@@ -38,6 +38,7 @@ TRIAL = Answer(
     controlled=True,
     placebo="placebo",
     confidence="95 %",
+    level=0.05,
     size="60 samples of 20 people",
     classes={"drug 20 mg": "JAK inhibitor"},
     banners=[],

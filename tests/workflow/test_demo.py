@@ -154,14 +154,14 @@ def test_the_planted_reversal_lies_inside_the_interval_of_the_index(demo):
     assert np.mean(inside) >= 0.9
 
 
-def test_the_atlas_finds_the_dose_order_and_says_that_classes_are_confounded(demo):
+def test_the_atlas_finds_the_dose_order_and_says_that_classes_cannot_be_told_from_trials(demo):
     dose = read_table(demo / "atlas" / "dose.tsv")
     trend = dose[(dose["question"] == "trend") & (dose["name"] == "global") & (dose["week"] == 12)]
     assert (trend["p_value"] < 0.01).all() and (trend["estimate"] > 0).all() and len(trend) == 1
     classes = read_table(demo / "atlas" / "classes.tsv")
     first = classes[classes["question"] == "difference"]
     assert set(first["status"]) <= {"descriptive", "NA", "refused"} | {np.nan}
-    assert first["reason"].str.contains("confounded").any()
+    assert first["reason"].str.contains("drug class cannot be separated from trial").any()
 
 
 def test_negative_controls_stay_quiet(demo):

@@ -123,10 +123,10 @@ def _with_unfilled(problems: list[str], config: dict[str, Any]) -> list[str]:
         named, path = configuration.cohort_path(name, config)
         left = []
         for mark in _marks(path, FILL) if path.is_file() else []:
-            told = [_filled(text, named, mark) for text in problems]
-            if told == problems:
+            filled = [_filled(text, named, mark) for text in problems]
+            if filled == problems:
                 left.append(f"line {mark.line} ({mark.text}): {mark.remark}")
-            problems = told
+            problems = filled
         if left:
             more.append(f"{named}: to fill in: {'; '.join(left)}")
     return [*problems, *more]

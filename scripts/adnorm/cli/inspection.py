@@ -282,7 +282,7 @@ def problems_behind(
     problems = []
     for name in unread:
         named, path = configuration.cohort_path(name, config)
-        told = partial(_of_cohort, tell, path.stem)
+        tell_of = partial(_of_cohort, tell, path.stem)
         try:
             part = _readable_part(path, named) if path.is_file() else None
         except Exception as error:  # noqa: BLE001 -- the other cohorts are looked at all the same
@@ -293,7 +293,7 @@ def problems_behind(
             # What is wrong with the stand-in for a key is no problem of the file.
             problems += [
                 text
-                for text in inspect_cohort(cohort, settings, identifiers, told).problems
+                for text in inspect_cohort(cohort, settings, identifiers, tell_of).problems
                 if not any(f"`{key}: " in text or f" {key}: " in text for key in replaced)
             ]
     return problems

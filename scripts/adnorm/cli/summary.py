@@ -16,6 +16,7 @@ from adnorm.base.errors import AdnormError
 from adnorm.base.text import points, printable
 from adnorm.cli import configuration
 from adnorm.cli.terminal import say, say_json
+from adnorm.study.vocabulary import EXPLORATORY, SIMULATED_DATA, Statistic
 
 EXAMPLES = """examples:
   adnorm summary results/demo
@@ -26,10 +27,6 @@ EXAMPLES = """examples:
 ANSWER = Path("figures") / "answer.json"
 #: Lines are no longer than this, however wide the terminal.
 LONGEST = 100
-#: Opens the banner of a cohort behind which no patient stands.
-SIMULATED = "SIMULATED DATA"
-#: Behind a number that is exploratory.
-EXPLORATORY = "°"
 BOLD, RED, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 
 #: One answer as `adnorm.figures.answer` wrote it.
@@ -75,16 +72,16 @@ def gather(results: Path) -> Summary:
     from adnorm.study.reading import RESERVED
 
     folders = sorted(p.parent for p in results.glob("*/logs") if p.parent.name not in RESERVED)
-    reasons = {folder.name: _why_unfinished(folder) for folder in folders}
+    reasons = {folder.name: _why_unfinished(folder / ANSWER) for folder in folders}
     answers = [read_json(folder / ANSWER) for folder in folders if not reasons[folder.name]]
     if not answers:
-        told = "".join(f"; {name}: {reason}" for name, reason in sorted(reasons.items()))
+        why = "".join(f"; {name}: {reason}" for name, reason in sorted(reasons.items()))
         raise AdnormError(
-            f"{results}: no finished cohort is here; run `snakemake --cores all` first{told}"
+            f"{results}: no finished cohort is here; run `snakemake --cores all` first{why}"
         )
     answers.sort(key=lambda answer: answer["rank"])
     whole = results / "atlas" / "answers.json"
-    joined = read_json(whole) if _why_unfinished_file(whole) == "" else {}
+    joined = read_json(whole) if _why_unfinished(whole) == "" else {}
     # Doses are compared where cohorts are joined, and told with their cohort.
     doses = joined.get("doses", {})
     answers = [answer | {"doses": doses.get(answer["cohort"], [])} for answer in answers]
@@ -109,11 +106,7 @@ def _if_there(path: Path) -> str | None:
     return str(path) if path.is_file() else None
 
 
-def _why_unfinished(folder: Path) -> str:
-    return _why_unfinished_file(folder / ANSWER)
-
-
-def _why_unfinished_file(path: Path) -> str:
+def _why_unfinished(path: Path) -> str:
     """Say why a file holds no answer; empty where it does."""
     from adnorm.base.stops import read_stop
 
@@ -127,17 +120,17 @@ def _why_unfinished_file(path: Path) -> str:
 
 
 def _heading(answer: Answer) -> str:
-    marks = [SIMULATED] if answer["simulated"] else []
+    marks = [SIMULATED_DATA] if answer["simulated"] else []
     return " · ".join([answer["cohort"], answer["title"], answer["disease"], *marks])
 
 
 def lines_of(answer: Answer) -> list[str]:
     """Write what a cohort answers: doubts first, then sentences, numbers and cautions."""
     # That of simulated data stands once, above all cohorts, and in every heading.
-    lines = [f"! {banner}" for banner in answer["banners"] if not banner.startswith(SIMULATED)]
+    lines = [f"! {banner}" for banner in answer["banners"] if not banner.startswith(SIMULATED_DATA)]
     lines += [answer["sentence"]] if answer["sentence"] else []
-    for told in answer["told"]:
-        lines += [told["sentence"], *_table(answer, told["arm"])]
+    for arm in answer["told"]:
+        lines += [arm["sentence"], *_table(answer, arm["arm"])]
     lines += answer.get("doses", [])
     lines += [f"- {sentence}" for sentence in answer["care"]]
     return [_plain(line) for line in lines]
@@ -154,7 +147,7 @@ def _table(answer: Answer, arm: str) -> list[str]:
     weeks = sorted({row["week"] for row in rows})
     if not any(row["value"] is not None for row in rows):
         return []
-    compared = any(row["measure"] == "dNI" for row in rows)
+    compared = any(row["measure"] == Statistic.DNI for row in rows)
     cells = {(row["label"], row["week"]): _cell(row, compared) for row in rows}
     labels = sorted({row["label"] for row in rows}, key=answer["primary"].index)
     people = {row["week"]: row["people"] for row in rows if row["value"] is not None}
@@ -177,7 +170,7 @@ def _cell(row: dict[str, Any], compared: bool) -> str:
     mark = EXPLORATORY if row["exploratory"] else ""
     value, lower, upper = (points(row[key]) for key in ("value", "lower", "upper"))
     # One visit may lack placebo where another has it.
-    alone = " arm alone" if compared and row["measure"] != "dNI" else ""
+    alone = " arm alone" if compared and row["measure"] != Statistic.DNI else ""
     return f"{value}{mark} ({lower} to {upper}){alone}"
 
 
@@ -192,7 +185,7 @@ def summarize(results: Path, width: int = LONGEST) -> str:
         f"Report: {found['report']}" if found["report"] else f"Results: {results} (no report yet)"
     ]
     banners = [banner for answer in found["answers"] for banner in answer["banners"]]
-    simulated = [banner for banner in banners if banner.startswith(SIMULATED)]
+    simulated = [banner for banner in banners if banner.startswith(SIMULATED_DATA)]
     lines += ["", *_wrapped(f"! {simulated[0]}", width)] if simulated else []
     for answer in found["answers"]:
         lines += ["", _heading(answer)]
@@ -216,12 +209,12 @@ def _scale(answers: list[Answer]) -> str:
     rows = [row for answer in answers for row in answer["estimates"] if row["value"] is not None]
     measures = {row["measure"] for row in rows}
     words = "Points are percentage points of the disease effect."
-    if "dNI" in measures:
+    if Statistic.DNI in measures:
         words += (
             " Minus placebo (dNI), given the score at baseline: 0 is as on placebo, 100 the whole "
             "disease effect more than on placebo."
         )
-    if "NI" in measures:
+    if Statistic.NI in measures:
         words += " Arm alone (NI): 0 is as before treatment, 100 the level of the reference skin."
     return words
 

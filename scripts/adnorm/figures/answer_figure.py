@@ -10,18 +10,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from adnorm.base.text import points, typeset
+from adnorm.base.text import typeset
 from adnorm.figures.answer import (
     NO_THERAPY,
     Estimate,
     drug_arms,
     estimates,
-    other_disease,
-    range_text,
-    skin_of,
+    number_text,
 )
 from adnorm.figures.data import IndexData
-from adnorm.figures.labels import EXPLORATORY
+from adnorm.figures.labels import EXPLORATORY, other_disease, slanted
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import Sheet, fit_words, nothing_to_draw, text_width
 from adnorm.figures.theme import DASHED, FAINT, INK, NORMAL, Style, shorten
@@ -162,13 +160,11 @@ def _write_row(
         words = fit_words(f"not known: {row.short}", 6.5, data.width - names - panel)
         sheet.text(panel + 0.1, middle, words, size=6.5, color=FAINT, va="center")
         return
-    mark = EXPLORATORY if row.exploratory else ""
-    text = f"{points(row.numbers[0])}{mark} ({range_text(*row.numbers[1:])})"
     # One meaning of bold in all figures: the interval of what is told excludes 0.
     bold = row.apart and (row.measure == Statistic.DNI or not data.placebo)
     style: Style = {"weight": "bold" if bold else "normal"}
-    style["style"] = "italic" if row.exploratory else "normal"
-    sheet.text(panel + 0.1, middle, text, size=7, va="center", **style)
+    style |= slanted(bool(row.exploratory))
+    sheet.text(panel + 0.1, middle, number_text(row), size=7, va="center", **style)
     if layout is WIDE:
         sheet.text(panel + numbers + 0.1, middle, people, size=7, va="center")
 
@@ -196,7 +192,7 @@ def _draw_dot(
 
 
 def _notes(data: IndexData, rows: Sequence[Estimate], left_out: str) -> list[str]:
-    skin = skin_of(rows[0].reference)
+    skin = rows[0].reference
     visits = (
         "Filled: last visit; open: first visit. " if any(r.visit == "first" for r in rows) else ""
     )

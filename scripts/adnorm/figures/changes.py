@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from adnorm.figures.labels import (
     DIRECTION_NOTE,
     EXPLORATORY,
     coverage_notes,
+    other_disease,
     set_label,
     signed_note,
 )
@@ -25,7 +25,6 @@ from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import Sheet, nothing_to_draw
 from adnorm.figures.theme import ALERT, FAINT, INK, STATES, limit_of
 from adnorm.study.comparisons import split_arms, split_contrast
-from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
 from adnorm.study.vocabulary import FEWEST_SOUND, Arm, ComparisonKind, Direction, Method, State
 
 KINDS: dict[str, str] = {
@@ -103,11 +102,11 @@ def later_title(arms: list[str]) -> str:
     return f"{'Under treatment' if treated else 'Later visits'}: lesional − nonlesional"
 
 
-def n_text(data: CohortData, contrast: str, kind: str, n: int) -> str:
-    """Write how many patients a comparison rests on, both numbers where two groups are compared.
+def group_sizes(data: CohortData, contrast: str, kind: str, n: int) -> tuple[int, ...]:
+    """Count the patients a comparison rests on, of both groups where two are compared.
 
-    ``9`` patients who have both, ``9 and 3`` patients and healthy people, ``13 and 11`` patients of
-    two arms.
+    ``9`` patients who have both, ``9, 3`` patients and healthy people, ``13, 11`` patients of two
+    arms.
     """
     group, week = split_contrast(contrast)
     sampled = data.sampled
@@ -125,8 +124,8 @@ def n_text(data: CohortData, contrast: str, kind: str, n: int) -> str:
             len(people(State.LESIONAL, week, arm) & people(State.LESIONAL, 0, arm)) for arm in both
         )
     else:
-        return str(n)
-    return f"{first} and {second}" if first + second == n else str(n)
+        return (n,)
+    return (first, second) if first + second == n else (n,)
 
 
 # ---------------------------------------------------------------- comparisons as columns
@@ -142,16 +141,21 @@ class Column:
     group: str
     week: float
     supported: bool
-    #: Patients it rests on, and the same in words: both sides of a comparison of two groups.
+    #: Patients it rests on, and those of its groups: two where groups are compared, none where the
+    #: comparison is not supported.
     n: int
-    n_text: str
+    sizes: tuple[int, ...]
     reason: str
+
+    @property
+    def n_text(self) -> str:
+        """The sizes of its groups in words."""
+        return " and ".join(map(str, self.sizes))
 
     @property
     def exploratory(self) -> bool:
         """Whether a group is so small that the comparison is exploratory."""
-        sizes = [int(size) for size in re.findall(r"\d+", self.n_text)]
-        return bool(sizes) and min(sizes) < FEWEST_SOUND
+        return bool(self.sizes) and min(self.sizes) < FEWEST_SOUND
 
     @property
     def family(self) -> str:
@@ -175,8 +179,8 @@ def list_columns(data: CohortData, kinds: tuple[str, ...]) -> list[Column]:
             group = KINDS[row.kind].replace("− ", "−\n")
         reason = "" if pd.isna(row.reason) else str(row.reason)
         n = int(row.pairs)
-        text = n_text(data, row.contrast, row.kind, n) if supported else ""
-        found.append(Column(row.contrast, row.kind, group, week, supported, n, text, reason))
+        sizes = group_sizes(data, row.contrast, row.kind, n) if supported else ()
+        found.append(Column(row.contrast, row.kind, group, week, supported, n, sizes, reason))
     arms = data.arms
 
     def key(column: Column) -> tuple[Any, ...]:
@@ -198,7 +202,7 @@ def supported_columns(data: CohortData) -> list[Column]:
 
 def n_notes(columns: list[Column]) -> list[str]:
     """Explain the counts of two groups, if there are any."""
-    two = [c for c in columns if " and " in c.n_text]
+    two = [c for c in columns if len(c.sizes) == 2]
     explained = {
         "patients of two arms": any(not c.kind.endswith(State.HEALTHY) for c in two),
         "patients and healthy people": any(c.kind.endswith(State.HEALTHY) for c in two),
@@ -272,7 +276,7 @@ def draw_set_changes(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
 
 def _welch(columns: list[Column]) -> str:
     """Say where Welch's test takes the place of the paired one."""
-    two = [c.kind for c in columns if " and " in c.n_text]
+    two = [c.kind for c in columns if len(c.sizes) == 2]
     against = ["against healthy people"] if any(k.endswith(State.HEALTHY) for k in two) else []
     against += ["between arms"] if ComparisonKind.CHANGE_DIFFERENCE in two else []
     return f", Welch's t-test {' and '.join(against)}" if against else ""
@@ -340,10 +344,8 @@ def draw_gene_changes(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
 
 def direction_note(data: CohortData) -> str:
     """Say whose direction the signs of genes are."""
-    disease = str(data.facts.get("disease") or ATOPIC_DERMATITIS)
-    if same_disease(disease, ATOPIC_DERMATITIS):
-        return DIRECTION_NOTE
-    return f"{DIRECTION_NOTE} They are not those of {disease}."
+    disease = other_disease(data)
+    return f"{DIRECTION_NOTE} They are not those of {disease}." if disease else DIRECTION_NOTE
 
 
 def empty_note(names: list[str], what: str) -> list[str]:

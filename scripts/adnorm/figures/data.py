@@ -28,7 +28,7 @@ from adnorm.study.config import (
     ScoresSettings,
     Section,
 )
-from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
+from adnorm.study.diseases import other_than_atopic, same_disease
 from adnorm.study.gene_sets import read_gene_sets
 from adnorm.study.vocabulary import (
     BatchVerdict,
@@ -191,6 +191,11 @@ class FigureData(ABC):
     def confidence(self) -> str:
         """The coverage of the intervals of the index, in words."""
         return per_cent(self.settings.index.confidence)
+
+    @property
+    def level(self) -> float:
+        """What p values of the index are held against."""
+        return 1 - self.settings.index.confidence
 
     @property
     def width(self) -> float:
@@ -587,7 +592,7 @@ class AtlasData(FigureData):
         remarks = ["simulated"] if self.mixed and self.simulated(cohort) else []
         disease = self.diseases.get(cohort, "")
         several = any(not same_disease(other, disease) for other in self.diseases.values())
-        unlike = bool(disease) and not same_disease(disease, ATOPIC_DERMATITIS)
+        unlike = bool(other_than_atopic(disease))
         remarks += [disease] if unlike or (several and disease) else []
         return f"{cohort} ({', '.join(remarks)})" if remarks else cohort
 

@@ -24,10 +24,12 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from adnorm.figures.sheet import (
+    LONGEST_PART,
     NOTE,
     Sheet,
     fit_words,
     lines_of,
+    part_of,
     text_width,
     wrap_words,
 )
@@ -497,7 +499,7 @@ class Heatmap:
         around = []
         for page in range(len(columns)):
             # Drawn once without rows, to be measured.
-            trial = self._sheet("page\u00a099\u00a0of\u00a099")
+            trial = self._sheet(LONGEST_PART)
             around.append(frame(trial, page, []) - trial.top)
         room = HIGHEST_PAGE - 2 * MARGIN - 0.05 - max(around)
         rest = room - sum(map(trial.note_height, self.notes))
@@ -506,9 +508,7 @@ class Heatmap:
         plan = [(i, some) for i in range(len(columns)) for some in rows if some or i == last]
         pages = []
         for number, (page, some) in enumerate(plan, start=1):
-            sheet = self._sheet(
-                f"page\u00a0{number}\u00a0of\u00a0{len(plan)}" if len(plan) > 1 else ""
-            )
+            sheet = self._sheet(part_of(number, len(plan)))
             y = frame(sheet, page, some) if some else 0.0
             if number == len(plan):
                 sheet.notes(y + 0.03, self.notes)

@@ -26,6 +26,7 @@ from matplotlib.figure import Figure
 
 from adnorm.base.text import counted, typeset
 from adnorm.figures.data import REFERENCES, AtlasData, FigureData, rows_of, sorted_by
+from adnorm.figures.heatmap import runs
 from adnorm.figures.labels import (
     AS_REFERENCE,
     DERIVED,
@@ -60,7 +61,7 @@ from adnorm.figures.sheet import (
     wrap_words,
 )
 from adnorm.figures.theme import FAINT, INK, MARGIN, MISSING, Style, readable_ink
-from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
+from adnorm.study.diseases import other_than_atopic
 from adnorm.study.vocabulary import (
     Arm,
     ComparisonKind,
@@ -204,9 +205,7 @@ class IndexTable:
         return {
             tuple(row[:4]): people(row.pairs)
             if row.measure == Statistic.NI
-            else people(row.placebo_pairs)
-            if self.of_lesions
-            else people(row.pairs, row.placebo_pairs)
+            else people(row.pairs, row.placebo_pairs, self.of_lesions)
             for row in rows_of(first[[*COLUMN_KEYS, "pairs", "placebo_pairs"]])
         }
 
@@ -676,7 +675,7 @@ def draw_normalization_atlas(data: AtlasData) -> tuple[Figure | list[Figure], pd
 
 def _borrowed(data: AtlasData) -> list[str]:
     """Say of cohorts of other diseases whose directions their gene sets have."""
-    others = [d for d in data.diseases.values() if not same_disease(d, ATOPIC_DERMATITIS)]
+    others = [other for d in data.diseases.values() if (other := other_than_atopic(d))]
     named = " and ".join(dict.fromkeys(others))
     return [f"Directions of gene sets are those of atopic dermatitis, also in {named}."] * bool(
         named
@@ -1018,11 +1017,8 @@ def _places(columns: list[Key], size: float, gap: Callable[[Key, Key], float]) -
 
 def _spans(columns: list[Key], places: Places, depth: int) -> list[tuple[Key, float, float]]:
     """Blocks of columns that share their first parts: the parts, left and right edge."""
-    found = []
-    for key, some in groupby(range(len(columns)), key=lambda i: columns[i][:depth]):
-        own = list(some)
-        found.append((key, places[own[0]][0], places[own[-1]][1]))
-    return found
+    blocks = runs(column[:depth] for column in columns)
+    return [(key, places[start][0], places[end - 1][1]) for key, start, end in blocks]
 
 
 def _joined(rows: list[Row], columns: list[Key], shared: int) -> list[tuple[int, int]]:
@@ -1032,8 +1028,7 @@ def _joined(rows: list[Row], columns: list[Key], shared: int) -> list[tuple[int,
         lacking = np.isnan(rows[i]["value"])
         return (columns[i][:shared], rows[i]["reason_code"]) if lacking else (i,)
 
-    groups = [list(some) for _, some in groupby(range(len(rows)), key=tile)]
-    return [(group[0], group[-1] + 1) for group in groups]
+    return [(start, end) for _, start, end in runs(map(tile, range(len(rows))))]
 
 
 def _interval(lower: float, upper: float) -> str:

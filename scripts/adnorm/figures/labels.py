@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from adnorm.base.text import typeset
 from adnorm.figures.theme import Style, shorten
-from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
+from adnorm.study.diseases import other_than_atopic
 from adnorm.study.vocabulary import (
+    EXPLORATORY,
     ComparisonKind,
     DerivedScore,
     Estimator,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from adnorm.figures.data import FigureData
 
 DIRECTION_NOTE = "▲▼ direction expected in lesional skin of atopic dermatitis."
-#: Stands at the colour bar, where a reader asks what red means.
-SIGNED_BAR = "± signed set: red = further in the\ndirection of atopic dermatitis skin"
 MOST_LETTERS = 45
 #: More sets with low coverage than this are counted, not listed.
 MOST_LOW = 12
@@ -55,8 +54,6 @@ PLANS: dict[str, str] = {
     Multiplicity.HOLM: "Holm",
     Multiplicity.FIXED_SEQUENCE: "fixed sequence, higher doses first, then later visits",
 }
-#: Behind every number that is exploratory; what it means stands below the figure.
-EXPLORATORY = "°"
 #: The response of one patient: as a mixed model estimates it, and as two biopsies show it.
 ESTIMATED, OBSERVED = "estimated response", "observed response"
 #: Beside an index that two one-sided tests find at the level of the reference.
@@ -105,16 +102,34 @@ def interval_text(value: float, lower: float, upper: float, sign: str = "") -> s
     return f"{digits(value, sign)} ({bound(lower, sign)} to {bound(upper, sign)})"
 
 
-def people(patients: float, placebo: float = 0.0) -> str:
+def people(patients: float, placebo: float = 0.0, of_lesions: bool = False) -> str:
     """Write how many patients stand behind a number: of one group, or of drug and placebo.
+
+    Where lesions of a patient are in several arms (`of_lesions`), both have the same patients.
 
     Examples
     --------
-    >>> people(13), people(13.0, 11)
-    ('n = 13', 'n = 13 and 11')
+    >>> people(13), people(13.0, 11), people(6, 6, of_lesions=True)
+    ('n = 13', 'n = 13 and 11', 'n = 6')
     """
-    both = [patients, placebo] if placebo > 0 else [patients]
-    return f"n = {' and '.join(f'{count:g}' for count in both)}"
+    groups = [patients, placebo] if placebo > 0 else [patients]
+    return f"n = {' and '.join(f'{count:g}' for count in groups[-1 if of_lesions else 0 :])}"
+
+
+def p_text(value: float) -> str:
+    """Write a p value.
+
+    Examples
+    --------
+    >>> p_text(0.0004), p_text(0.0412)
+    ('< 0.001', '0.041')
+    """
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def side_of(lower: float, upper: float) -> int:
+    """Say where an interval lies: 1 above 0, −1 below 0, 0 around it."""
+    return int(lower > 0) - int(upper < 0)
 
 
 # ---------------------------------------------------------------- what is exploratory
@@ -131,6 +146,11 @@ def exploratory_rows(rows: pd.DataFrame, difference: bool = False) -> pd.Series:
         why = rows["dni_reason"].astype(object).fillna("").astype(str)
         found |= why.str.startswith(Status.EXPLORATORY)
     return found.astype(bool)
+
+
+def why_exploratory(reason: Any) -> str:
+    """Give the words after the mark in the reason of an exploratory result."""
+    return str(reason).removeprefix(f"{Status.EXPLORATORY}: ")
 
 
 def marked(text: str, exploratory: bool) -> str:
@@ -157,15 +177,15 @@ def exploratory_note(reasons: Iterable[str]) -> list[str]:
     sizes = [int(n) for text in texts for n in re.findall(r"smallest group has (\d+) ", text)]
     small = [text for text in texts if re.search(r"fewer than \d+ (people|patients)", text)]
     faint = [text for text in texts if "standard errors away" in text]
-    said = []
+    parts = []
     if sizes:
-        said.append(f"a small group (as few as {min(sizes)} people)")
+        parts.append(f"a small group (as few as {min(sizes)} people)")
     elif small:
-        said.append(re.search(r"fewer than \d+ (people|patients)", min(small)).group())  # type: ignore[union-attr]
+        parts.append(re.search(r"fewer than \d+ (people|patients)", min(small)).group())  # type: ignore[union-attr]
     if faint:
-        said.append("a disease effect that is hardly large enough to divide by (wide interval)")
+        parts.append("a disease effect that is hardly large enough to divide by (wide interval)")
     others = texts - set(small) - set(faint) - {t for t in texts if "smallest group has" in t}
-    return [f"{EXPLORATORY} exploratory: {'; '.join([*said, *sorted(others)])}."]
+    return [f"{EXPLORATORY} exploratory: {'; '.join([*parts, *sorted(others)])}."]
 
 
 def _doubts(reason: str) -> list[str]:
@@ -237,8 +257,7 @@ def signed_note(data: FigureData, names: list[str]) -> str:
 
 def other_disease(data: FigureData) -> str:
     """Name the disease of a cohort whose disease is not atopic dermatitis; else empty."""
-    disease = str(data.facts.get("disease") or "")
-    return "" if not disease or same_disease(disease, ATOPIC_DERMATITIS) else disease
+    return other_than_atopic(str(data.facts.get("disease") or ""))
 
 
 def coverage_notes(data: FigureData, names: list[str]) -> list[str]:
@@ -292,7 +311,7 @@ def plan_note(data: FigureData, index: pd.DataFrame) -> list[str]:
     if planned.empty:
         return []
     settings, notes = data.settings.index, []
-    level = 1 - settings.confidence
+    level = data.level
     for reference, rows in planned.groupby("reference", sort=False):
         known = int((rows["adjusted_p_value"] < level).sum())
         tested = " and ".join(dict.fromkeys(rows["tested"]))

@@ -98,6 +98,8 @@ def why_not_drawn(figure: Path | str) -> str:
     """
     path = Path(figure)
     svg = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if NOTHING not in svg:
+        return ""
     texts = [html.unescape(text) for text in re.findall(r"<text\b[^>]*>([^<]*)</text>", svg)]
     starts = [i for i, text in enumerate(texts) if text.startswith(NOT_SHOWN)]
     if NOTHING not in texts or not starts:

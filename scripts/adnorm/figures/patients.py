@@ -28,6 +28,7 @@ from adnorm.figures.labels import (
 )
 from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import (
+    LONGEST_PART,
     ZERO_ONE_NOTE,
     Part,
     Sheet,
@@ -37,6 +38,7 @@ from adnorm.figures.sheet import (
     lines_of,
     nothing_to_draw,
     page_room,
+    part_of,
     range_of,
     week_ticks,
     zero_and_one,
@@ -100,7 +102,7 @@ def draw_patients(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     if data.zero:
         notes.append(f"{data.zero}.")
     notes += [signed_note(data, sets), *coverage_notes(data, sets)]
-    trial = Sheet(title, data.facts, subtitle, -SCORE_LEFT, "page\u00a09\u00a0of\u00a09")
+    trial = Sheet(title, data.facts, subtitle, -SCORE_LEFT, LONGEST_PART)
     width = trial.width
     across = max(int((width - SCORE_LEFT + SCORE_GAP[0]) / (SCORE_LEAST + SCORE_GAP[0])), 1)
     across = _evenly(len(arms), across)
@@ -116,7 +118,7 @@ def draw_patients(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     plan = [(some, names) for some in columns for names in rows]
     pages = []
     for number, (some, names) in enumerate(plan, start=1):
-        part = f"page\u00a0{number}\u00a0of\u00a0{len(plan)}" if len(plan) > 1 else ""
+        part = part_of(number, len(plan))
         sheet = Sheet(title, data.facts, subtitle, -SCORE_LEFT, part)
         panel = (size, SCORE_PANEL[1])
         shape: Style = {"y": above, "sharex": "col", "sharey": "row"}

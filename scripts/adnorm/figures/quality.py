@@ -20,9 +20,11 @@ from adnorm.figures.names import TITLES
 from adnorm.figures.sheet import (
     KEY,
     LINE,
+    LONGEST_PART,
     Sheet,
     name_points,
     nothing_to_draw,
+    part_of,
     text_width,
 )
 from adnorm.figures.theme import (
@@ -231,7 +233,7 @@ def draw_quality(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     notes = _quality_notes(table, missing)
     states = {s: c for s, c in STATES.items() if s in set(table["state"])}
     marks = {"kept": "o", "excluded": "X"} if (table["excluded"] == "yes").any() else {}
-    trial = Sheet(title, facts, subtitle, -LEFT_OF_QUALITY, "page\u00a09\u00a0of\u00a09")
+    trial = Sheet(title, facts, subtitle, -LEFT_OF_QUALITY, LONGEST_PART)
     across = max(min(int(trial.width / (LEAST + LEFT_OF_QUALITY)), len(drawn), 2), 1)
     size = (trial.width / across - LEFT_OF_QUALITY - 0.05, HIGH)
     pitch = HIGH + 0.5
@@ -241,7 +243,7 @@ def draw_quality(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     parts = [panels[i : i + most] for i in range(0, len(panels), most)]
     pages = []
     for number, some in enumerate(parts, start=1):
-        part = f"page\u00a0{number}\u00a0of\u00a0{len(parts)}" if len(parts) > 1 else ""
+        part = part_of(number, len(parts))
         sheet = Sheet(title, facts, subtitle, -LEFT_OF_QUALITY, part)
         down = ceil(len(some) / across)
         grid = sheet.panels(down, across, size, (LEFT_OF_QUALITY, 0.5), y=0.2).ravel()
@@ -427,13 +429,13 @@ def draw_coverage(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     written = [line for label in labels.values() for line in label.split("\n")]
     left = -text_width(written, size) - 0.09
     room = width + left - 0.45
-    trial = Sheet(TITLES["coverage"], facts, subtitle, left, "page\u00a09\u00a0of\u00a09")
+    trial = Sheet(TITLES["coverage"], facts, subtitle, left, LONGEST_PART)
     rest = HIGHEST_PAGE - 2 * MARGIN + trial.top - 1.0
     noted = rest - sum(map(trial.note_height, notes))
     parts, row = fit_rows(lines or [Line("", True)], rest, noted, two_lines(labels.values()))
     pages = []
     for number, some in enumerate(parts, start=1):
-        part = f"page\u00a0{number}\u00a0of\u00a0{len(parts)}" if len(parts) > 1 else ""
+        part = part_of(number, len(parts))
         sheet = Sheet(TITLES["coverage"], facts, subtitle, left, part)
         y = 0.0
         if some:

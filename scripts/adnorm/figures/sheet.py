@@ -18,8 +18,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
@@ -40,10 +38,10 @@ from adnorm.figures.theme import (
     MARGIN,
     NORMAL,
     Style,
-    diverging,
     shorten,
 )
-from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
+from adnorm.study.diseases import other_than_atopic
+from adnorm.study.vocabulary import SIMULATED_DATA
 
 #: Points of notes, and inches from one line of them to the next.
 NOTE, LINE = 6.0, 0.123
@@ -168,11 +166,10 @@ class Sheet:
         # From the figure upwards: what is counted, whose it is, what casts doubt, the title.
         y = self._head(-0.12, subtitle, size=6.5, color=FAINT)
         y = self._head(y, cohort, size=7.5)
-        disease = str(facts.get("disease") or ATOPIC_DERMATITIS)
-        if not same_disease(disease, ATOPIC_DERMATITIS):
+        if disease := other_than_atopic(str(facts.get("disease") or "")):
             y = self._head(y, f"Disease: {disease}", size=7.5, weight="bold")
         alerts = [str(facts[doubt]) for doubt in ("flagged", "batch") if facts.get(doubt)]
-        alerts += ["SIMULATED DATA"] if facts.get("simulated") else []
+        alerts += [SIMULATED_DATA] if facts.get("simulated") else []
         for alert in alerts:
             y = self._head(y, alert, size=7.5, weight="bold", color=ALERT)
         # Which page it is stays in one line.
@@ -257,24 +254,6 @@ class Sheet:
         self.figure.add_artist(drawn)
         return y + 0.34 + 0.136 * len(handles)
 
-    def colour_bar(self, x: float, y: float, limit: float, label: str, note: str = "") -> float:
-        """Draw the colour bar of the diverging map; return where it ends."""
-        self.text(x, y, label, size=7.5, va="top")
-        top = y + 0.2 + 0.145 * label.count("\n")
-        axes = self.axes(x, top, 1.35, 0.12)
-        mappable = ScalarMappable(Normalize(-limit, limit), diverging())
-        bar = self.figure.colorbar(mappable, cax=axes, orientation="horizontal")
-        bar.set_ticks([-limit, 0, limit], labels=[f"≤ −{limit:g}", "0", f"≥ {limit:g}"])
-        for side, tick in zip(("left", "center", "right"), axes.get_xticklabels(), strict=True):
-            tick.set(ha=side)
-        bar.outline.set_linewidth(0.4)
-        axes.tick_params(labelsize=6.5, length=2)
-        end = top + 0.38
-        if note:
-            self.text(x, end, note, size=6.5, color=FAINT, va="top", linespacing=1.3)
-            end += 0.14 * lines_of([note]) + 0.08
-        return end
-
     def keys(
         self,
         y: float,
@@ -321,12 +300,16 @@ class Sheet:
             lines = fit_words(sentence, NOTE, self.width)
             style: Style = {"size": NOTE, "color": FAINT, "va": "top", "linespacing": 1.35}
             self.text(self.left, y, lines, **style)
-            y += self.note_height(sentence)
+            y += _note_height(lines)
         return y
 
     def note_height(self, sentence: str) -> float:
         """Inches that a note takes."""
-        return LINE * lines_of([fit_words(sentence, NOTE, self.width)]) + 0.03
+        return _note_height(fit_words(sentence, NOTE, self.width))
+
+
+def _note_height(lines: str) -> float:
+    return LINE * lines_of([lines]) + 0.03
 
 
 # ---------------------------------------------------------------- pages
@@ -339,6 +322,17 @@ class Part(NamedTuple):
     draw: Callable[[Sheet, float], Any]
     #: What its key must explain, where parts of a figure differ in that.
     about: frozenset[str] = frozenset()
+
+
+def part_of(number: int, pages: int) -> str:
+    """Name a page among several; a single one has no name.
+
+    Examples
+    --------
+    >>> part_of(2, 3), part_of(1, 1)
+    ('page 2 of 3', '')
+    """
+    return f"page {number} of {pages}" if pages > 1 else ""
 
 
 def page_room(make: Callable[[str], Sheet]) -> float:
@@ -398,7 +392,7 @@ def draw_pages(
         used += height
     figures = []
     for number, sentences in enumerate(remarks):
-        sheet = make(f"page {number + 1} of {len(remarks)}" if len(remarks) > 1 else "")
+        sheet = make(part_of(number + 1, len(remarks)))
         y = 0.0
         if number < len(pages):
             for part in pages[number]:

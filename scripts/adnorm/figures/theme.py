@@ -294,7 +294,9 @@ def _write_png(path: Path, pages: list[tuple[Figure, Any]]) -> None:
     pictures = []
     for page, box in pages:
         drawn = BytesIO()
-        page.savefig(drawn, format="png", dpi=DPI, bbox_inches=box)
+        # Only the whole picture is packed.
+        unpacked: Style = {"pil_kwargs": {"compress_level": 0}}
+        page.savefig(drawn, format="png", dpi=DPI, bbox_inches=box, **unpacked)
         pictures.append(Image.open(drawn).convert("RGB"))
     gap = round(DPI * BETWEEN)
     high = sum(p.height + gap for p in pictures) - gap

@@ -65,6 +65,17 @@ def same_disease(first: str, second: str) -> bool:
     return bool(name) and name == disease_name(second)
 
 
+def other_than_atopic(disease: str) -> str:
+    """Return the name of a disease that is not atopic dermatitis; empty for it, and for no name.
+
+    Examples
+    --------
+    >>> other_than_atopic("psoriasis"), other_than_atopic("AD"), other_than_atopic("")
+    ('psoriasis', '', '')
+    """
+    return "" if not disease or same_disease(disease, ATOPIC_DERMATITIS) else disease
+
+
 def lookalikes(disease: str, others: Iterable[str]) -> list[str]:
     """Find names that count as other diseases although they look like this one.
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+#: Opens everything that shows cohorts behind which no patient stands.
+SIMULATED_DATA = "SIMULATED DATA"
+#: Behind every number that is exploratory; what it means stands beside it.
+EXPLORATORY = "°"
 #: Below this many patients in a group a result is exploratory.
 FEWEST_SOUND = 6
 

@@ -126,8 +126,8 @@ def page_of(
         renamed += cohort.renamed.items()
     genes = sorted(symbols)
     place = {gene: i for i, gene in enumerate(genes)}
-    for told, _, _ in contents:
-        told |= {key: [place[gene] for gene in told[key]] for key in ("genes", "undetected")}
+    for about, _, _ in contents:
+        about |= {key: [place[gene] for gene in about[key]] for key in ("genes", "undetected")}
     core = {
         "genes": genes,
         "aliases": _aliases(renamed, place),
@@ -143,7 +143,7 @@ def page_of(
         "patients": explorer.patients,
         "exploratory": EXPLORATORY,
         "stopped": [[name, stop.stage, stop.message] for name, stop in stops],
-        "cohorts": [told for told, _, _ in contents],
+        "cohorts": [about for about, _, _ in contents],
     }
     blocks = [("core", packed_json(_printable(core)))]
     for i, (_, effects, samples) in enumerate(contents):

@@ -28,7 +28,7 @@ from adnorm.figures.explorer.packing import (
 from adnorm.figures.theme import arm_colours, order_arms
 from adnorm.study.comparisons import number
 from adnorm.study.config import ExplorerSettings
-from adnorm.study.diseases import ATOPIC_DERMATITIS, same_disease
+from adnorm.study.diseases import other_than_atopic
 from adnorm.study.vocabulary import (
     Arm,
     Assay,
@@ -192,9 +192,9 @@ class CohortResults:
         reasons = {}
         for group, names in kinds.items():
             own = table[table["kind"].isin(names) & (table["supported"] != "yes")]
-            told = list(dict.fromkeys(own["reason"].dropna().astype(str)))
+            given = list(dict.fromkeys(own["reason"].dropna().astype(str)))
             if group not in shown:
-                reasons[group] = told[0] if told else "the design has no such comparison"
+                reasons[group] = given[0] if given else "the design has no such comparison"
         return reasons
 
     # ------------------------------------------------------------ the index
@@ -349,11 +349,11 @@ class CohortResults:
         disease = str(self.facts.get("disease", ""))
         people = list(self.patients)
         named = settings.patients == "named"
-        told = {
+        about = {
             "id": self.cohort,
             "title": self.title,
             "disease": disease,
-            "other": bool(disease) and not same_disease(disease, ATOPIC_DERMATITIS),
+            "other": bool(other_than_atopic(disease)),
             "simulated": bool(self.facts.get("simulated")),
             "assay": str(self.facts.get("assay", "")),
             "platform": str(self.facts.get("platform", "")),
@@ -378,7 +378,7 @@ class CohortResults:
             "patients": people if named else [],
             "layout": block.layout,
         }
-        return told, block.pack(), pieces_
+        return about, block.pack(), pieces_
 
     def _absent(self) -> str:
         """What a gene is that no row of the data holds."""

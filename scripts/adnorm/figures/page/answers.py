@@ -18,15 +18,16 @@ from adnorm.figures.answer import (
     Answer,
     highest_doses,
     primary_rows,
-    side_of,
 )
 from adnorm.figures.data import IndexData, known_reference
 from adnorm.figures.labels import (
     PLANS,
     estimator_note,
     interval_text,
+    p_text,
     reason_of,
     score_label,
+    side_of,
 )
 from adnorm.figures.page import write_page
 from adnorm.study.vocabulary import Statistic, Status
@@ -107,7 +108,6 @@ def _answer(data: IndexData, index: pd.DataFrame, others: pd.DataFrame, arm: str
     others = others[(others["arm"] == arm) & (others["week"] == week)]
     # One quantity in all rows: dNI, or NI where no name is compared with placebo.
     measure = Statistic.DNI if rows["dni"].notna().any() else Statistic.NI
-    level = 1 - data.settings.index.confidence
     compared = [
         {"analysis": f"Primary estimate{_remark(rows.loc[names])}", "flag": False}
         | {name: _cell(rows.loc[name], measure) for name in names}
@@ -115,7 +115,7 @@ def _answer(data: IndexData, index: pd.DataFrame, others: pd.DataFrame, arm: str
     for analysis, words in ANALYSES.items():
         found = others[others["analysis"] == analysis].set_index("name")
         if len(found):
-            compared.append(_compared(rows, found, names, measure, words, level))
+            compared.append(_compared(rows, found, names, measure, words, data.level))
     return {
         "arm": arm,
         "week": f"{week:g}",
@@ -137,7 +137,7 @@ def _estimate(row: Any, label: str, of_lesions: bool) -> dict[str, str]:
         )
     compared = np.isfinite(row.dni)
     step = f" (step\xa0{row.step:.0f})" if np.isfinite(row.step) else ""
-    adjusted = f"{_p(row.adjusted_p_value)}{step}" if np.isfinite(row.adjusted_p_value) else ""
+    adjusted = f"{p_text(row.adjusted_p_value)}{step}" if np.isfinite(row.adjusted_p_value) else ""
     exploratory = ", exploratory" if row.status == Status.EXPLORATORY else ""
     few = ", exploratory" if str(row.dni_reason).startswith(Status.EXPLORATORY) else exploratory
     people = f"{row.pairs:.0f}"
@@ -150,7 +150,7 @@ def _estimate(row: Any, label: str, of_lesions: bool) -> dict[str, str]:
         "n": people,
         "ni": _whole(row.ni, row.lower, row.upper) + exploratory,
         "dni": _whole(row.dni, row.dni_lower, row.dni_upper) + few if compared else "",
-        "p": f"{_p(row.p_value)} ({row.tested})",
+        "p": f"{p_text(row.p_value)} ({row.tested})",
         "adjusted": adjusted,
         "same": "not shown" if row.as_reference == "no" else str(row.as_reference),
         "estimator": str(row.estimator),
@@ -166,10 +166,6 @@ def _remark(rows: pd.DataFrame) -> str:
     numbers = rows["status"].isin([Status.OK, Status.EXPLORATORY])
     same = numbers.any() and (rows.loc[numbers, "status"] == Status.EXPLORATORY).all()
     return " (exploratory)" if same else ""
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def _ends(row: Any, measure: str) -> list[float]:
@@ -210,11 +206,11 @@ def _compared(
 
 def _exchanged(row: Any, primary: Any, level: float) -> tuple[str, bool]:
     """Write an exact p-value, and whether it contradicts the interval of NI."""
-    value = _p(row["p_value"])
+    value = p_text(row["p_value"])
     text = f"p {value}" if value.startswith("<") else f"p = {value}"
     # Of few patients no exchange gives a small p-value: it cannot speak against them.
     least = 2.0 ** (1 - row["pairs"])
     if least >= level:
-        return f"{text}\n(least possible: {_p(least)})", False
+        return f"{text}\n(least possible: {p_text(least)})", False
     apart = (row["p_value"] < level) != (side_of(primary["lower"], primary["upper"]) != 0)
     return f"{text}\xa0{DIFFERS}" if apart else text, bool(apart)

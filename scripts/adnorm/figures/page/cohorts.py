@@ -11,10 +11,10 @@ import pandas as pd
 from adnorm.base.files import write_json
 from adnorm.base.stops import read_stop
 from adnorm.base.tables import read_table, write_table
-from adnorm.figures.answer import across, of_doses, read_answer
+from adnorm.figures.answer import SIMULATED, across, of_doses, read_answer
 from adnorm.figures.names import Category
 from adnorm.figures.page import write_page, write_text
-from adnorm.figures.page.front import SIMULATED, fronts, whole_page
+from adnorm.figures.page.front import fronts, whole_page
 from adnorm.study.vocabulary import Arm, Route
 
 #: Columns of cohorts.tsv and their titles on the page.
@@ -88,20 +88,20 @@ def build(
         menu=Category.ANSWER,
         finished=finished,
     )
-    told = [
+    answered = [
         (name, answer, picture)
         for name, answer, picture in zip(names, inputs["answers"], inputs["pictures"], strict=True)
         if read_stop(answer) is None
     ]
-    answers = [read_answer(answer) for _, answer, _ in told]
+    answers = [read_answer(answer) for _, answer, _ in answered]
     table = read_table(inputs["dose"]) if read_stop(inputs["dose"]) is None else pd.DataFrame()
     doses = {answer.cohort: of_doses(table, answer) for answer in answers}
-    doses = {cohort: told for cohort, told in doses.items() if told}
+    doses = {cohort: sentences for cohort, sentences in doses.items() if sentences}
     write_json({"care": across(answers), "doses": doses}, outputs["answers"])
     front, fragment = fronts(
         answers,
         [row for row in rows if row["reason"]],
-        {name: picture for name, _, picture in told},
+        {name: picture for name, _, picture in answered},
         doses,
     )
     write_text(outputs["front"], whole_page(front))

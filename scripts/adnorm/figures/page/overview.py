@@ -33,7 +33,10 @@ from adnorm.figures.labels import (
     EXPLORATORY,
     digits,
     interval_text,
+    p_text,
+    people,
     score_label,
+    side_of,
     signed_note,
 )
 from adnorm.figures.names import FIGURES, INDEX_FIGURES, TITLES, Category
@@ -167,10 +170,7 @@ def _index_rows(data: IndexData, index: pd.DataFrame) -> Rows:
             dni = _number(row.dni, row.dni_lower, row.dni_upper, doubt or few, marked=True)
         if alone:
             ni = _number(row.ni, row.lower, row.upper, doubt, marked=not data.placebo)
-        people = f"n = {row.pairs:.0f}"
-        if compared:
-            people = f"n = {row.pairs:.0f} and {row.placebo_pairs:.0f}"
-            people = f"n = {row.placebo_pairs:.0f}" if data.of_lesions else people
+        placebo_pairs = row.placebo_pairs if compared else 0
         p = row.adjusted_p_value
         why = row.reason if not alone or doubt else row.dni_reason
         why = "" if pd.isna(why) else typeset(str(why))
@@ -186,10 +186,10 @@ def _index_rows(data: IndexData, index: pd.DataFrame) -> Rows:
                 "score": score_label(data, row.name),
                 "arm": row.arm,
                 "week": f"{row.week:g}",
-                "n": people,
+                "n": people(row.pairs, placebo_pairs, data.of_lesions),
                 "dni": dni,
                 "ni": ni,
-                "p": "" if not np.isfinite(p) else "< 0.001" if p < 0.001 else f"{p:.2g}",
+                "p": p_text(p) if np.isfinite(p) else "",
                 "status": why,
             }
         )
@@ -204,8 +204,8 @@ def _number(value: float, lower: float, upper: float, doubt: bool, marked: bool)
     if doubt:
         number, _, interval = text.partition(" ")
         text = Markup("<i>{}{} {}</i>").format(number, EXPLORATORY, interval)
-    apart = lower > 0 or upper < 0
-    return Markup("<b>{}</b>").format(text) if marked and apart else Markup("{}").format(text)
+    bold = marked and side_of(lower, upper)
+    return Markup("<b>{}</b>").format(text) if bold else Markup("{}").format(text)
 
 
 # ---------------------------------------------------------------- results
@@ -273,7 +273,7 @@ def _disagreements(data: CohortData, index: pd.DataFrame) -> list[str]:
         # A score that falls has a change below 0, and an index above 0.
         change = plain.loc[key]
         marked = -int(np.sign(change["change"])) if change["fdr"] < data.fdr else 0
-        if marked != int(row.dni_lower > 0) - int(row.dni_upper < 0):
+        if marked != side_of(row.dni_lower, row.dni_upper):
             verdict = "marked" if marked else "not marked"
             label = data.sets["label"].get(row.name, row.name)
             found.append(

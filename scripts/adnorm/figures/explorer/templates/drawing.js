@@ -167,6 +167,39 @@ function cardOf(cohort, ...content) {
 const scrolled = (label, ...content) =>
   el("div", { class: "scroll", role: "region", "aria-label": label, tabindex: 0 }, ...content);
 const button = (text, act, attributes) => el("button", { type: "button", onclick: act, ...attributes }, text);
+// The head of a view: its name, what it says, what stands below it, and its tools.
+const viewHead = (title, lead, below, ...tools) =>
+  el(
+    "div",
+    { class: "head" },
+    el("div", {}, el("h1", {}, title), el("p", { class: "lead" }, lead), below),
+    el("div", { class: "tools" }, tools),
+  );
+// What an address says of the order of rows: by which column, and whether its largest comes first.
+const orderOf = (sort) => ({ key: sort.replace(/^-/, ""), falling: sort.startsWith("-") });
+// Compare two rows by a value; those without one stand last.
+const byValue = (at, falling) => (a, b) => {
+  const [p, q] = [at(a), at(b)];
+  if (p === null || q === null) return (p === null) - (q === null);
+  return (p < q ? -1 : p > q ? 1 : 0) * (falling ? -1 : 1);
+};
+// The title of a column by which its table can be ordered; the order it has now is told by `order`.
+const sortTitle = (holder, order, act, id, text, right, rest = null) =>
+  th(
+    {
+      class: right ? "r" : null,
+      "aria-sort": order.key === id ? (order.falling ? "descending" : "ascending") : null,
+    },
+    button(
+      text + (order.key === id ? (order.falling ? " ↓" : " ↑") : ""),
+      () => {
+        act();
+        holder.querySelector(`[data-by="${id}"]`).focus();
+      },
+      { "data-by": id },
+    ),
+    rest,
+  );
 function swap(...content) {
   $("main").replaceChildren(...content);
 }

@@ -162,59 +162,43 @@ function showGene(text, parts) {
   const belongs = memberOf.get(gene) || [];
   const ordered = [...run.cohorts].sort((a, b) => (missing(a, gene) ? 1 : 0) - (missing(b, gene) ? 1 : 0));
   swap(
-    el(
-      "div",
-      { class: "head" },
-      el(
-        "div",
-        {},
-        el("h1", {}, name),
-        el(
-          "p",
-          { class: "lead" },
-          alias ? el("b", {}, `${alias} is ${what} of ${name}. `) : null,
-          sentence,
-          alias ? "" : others,
-        ),
-        belongs.length
-          ? el(
-              "ul",
-              { class: "chips", "aria-label": "Scores with this gene" },
-              belongs.map(([score, sign]) =>
+    viewHead(
+      name,
+      [alias ? el("b", {}, `${alias} is ${what} of ${name}. `) : null, sentence, alias ? "" : others],
+      belongs.length
+        ? el(
+            "ul",
+            { class: "chips", "aria-label": "Scores with this gene" },
+            belongs.map(([score, sign]) =>
+              el(
+                "li",
+                {},
                 el(
-                  "li",
-                  {},
-                  el(
-                    "a",
-                    { href: scoreLink(score.name) },
-                    `${score.label}${score.signed ? (sign > 0 ? " ▲" : " ▼") : ""}`,
-                  ),
+                  "a",
+                  { href: scoreLink(score.name) },
+                  `${score.label}${score.signed ? (sign > 0 ? " ▲" : " ▼") : ""}`,
                 ),
               ),
-            )
-          : null,
-      ),
-      el(
-        "div",
-        { class: "tools" },
-        run.patients !== "none" &&
-          el(
-            "label",
-            { class: "switch" },
-            el("input", {
-              type: "checkbox",
-              role: "switch",
-              checked: samples,
-              onchange: (event) => {
-                setAddress({ samples: event.target.checked });
-                render(false);
-              },
-            }),
-            "Sample values",
-          ),
-        button("CSV", () => geneCsv(gene), { id: "csv" }),
-        button("SVG", () => geneSvg(gene, domain), { id: "svg" }),
-      ),
+            ),
+          )
+        : null,
+      run.patients !== "none" &&
+        el(
+          "label",
+          { class: "switch" },
+          el("input", {
+            type: "checkbox",
+            role: "switch",
+            checked: samples,
+            onchange: (event) => {
+              setAddress({ samples: event.target.checked });
+              render(false);
+            },
+          }),
+          "Sample values",
+        ),
+      button("CSV", () => geneCsv(gene), { id: "csv" }),
+      button("SVG", () => geneSvg(gene, domain), { id: "svg" }),
     ),
     el(
       "div",

@@ -67,31 +67,19 @@ function showIndex(parts) {
             .includes(part),
         ),
     );
-    const falling = state.sort.startsWith("-"),
-      key = state.sort.replace(/^-/, ""),
-      at = SORTS[key];
-    if (at)
-      rows = [...rows].sort((a, b) => {
-        const [p, q] = [at(a), at(b)];
-        if (p === null || q === null) return (p === null) - (q === null);
-        return (p < q ? -1 : p > q ? 1 : 0) * (falling ? -1 : 1);
-      });
+    const order = orderOf(state.sort),
+      at = SORTS[order.key];
+    if (at) rows = [...rows].sort(byValue(at, order.falling));
     for (const choice of family.children)
       choice.setAttribute("aria-pressed", choice.dataset.family === state.family);
     const title = (id, text, right) =>
-      th(
-        {
-          class: right ? "r" : null,
-          "aria-sort": key === id ? (falling ? "descending" : "ascending") : null,
-        },
-        button(
-          text + (key === id ? (falling ? " ↓" : " ↑") : ""),
-          () => {
-            update({ sort: key === id && !falling ? `-${id}` : id });
-            holder.querySelector(`[data-by="${id}"]`).focus();
-          },
-          { "data-by": id },
-        ),
+      sortTitle(
+        holder,
+        order,
+        () => update({ sort: order.key === id && !order.falling ? `-${id}` : id }),
+        id,
+        text,
+        right,
       );
     const domain = SHARES;
     holder.replaceChildren(
@@ -150,25 +138,12 @@ function showIndex(parts) {
     ),
   );
   swap(
-    el(
-      "div",
-      { class: "head" },
-      el(
-        "div",
-        {},
-        el("h1", {}, "Index table"),
-        el(
-          "p",
-          { class: "lead" },
-          `How far each arm is back. ${scales()}`,
-        ),
-      ),
-      el(
-        "div",
-        { class: "tools" },
-        button("CSV", () => indexCsv(rows, "index"), { id: "csv" }),
-        button("SVG", () => indexSvg(rows), { id: "svg" }),
-      ),
+    viewHead(
+      "Index table",
+      `How far each arm is back. ${scales()}`,
+      null,
+      button("CSV", () => indexCsv(rows, "index"), { id: "csv" }),
+      button("SVG", () => indexSvg(rows), { id: "svg" }),
     ),
     el(
       "div",

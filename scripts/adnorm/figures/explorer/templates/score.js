@@ -466,9 +466,8 @@ function memberTable(score, parts) {
     return own.length ? own.reduce((sum, v) => sum + v.value, 0) / own.length : null;
   };
   const draw = () => {
-    const sort = new URLSearchParams(location.hash.slice(1)).get("by") || "-mean",
-      falling = sort.startsWith("-"),
-      key = sort.replace(/^-/, "");
+    const order = orderOf(new URLSearchParams(location.hash.slice(1)).get("by") || "-mean"),
+      { key, falling } = order;
     const at = (g) =>
       key === "gene"
         ? run.genes[g.gene]
@@ -477,27 +476,20 @@ function memberTable(score, parts) {
           : g.values[Number(key)]
             ? g.values[Number(key)].value
             : null;
-    genes.sort((a, b) => {
-      const [p, q] = [at(a), at(b)];
-      if (p === null || q === null)
-        return (p === null) - (q === null) || (run.genes[a.gene] < run.genes[b.gene] ? -1 : 1);
-      return (p < q ? -1 : p > q ? 1 : 0) * (falling ? -1 : 1);
-    });
+    const inOrder = byValue(at, falling),
+      byName = (a, b) => (run.genes[a.gene] < run.genes[b.gene] ? -1 : 1);
+    genes.sort((a, b) => inOrder(a, b) || (at(a) === null ? byName(a, b) : 0));
     const title = (id, text, rest, right) =>
-      th(
-        {
-          class: right ? "r" : null,
-          "aria-sort": key === id ? (falling ? "descending" : "ascending") : null,
+      sortTitle(
+        holder,
+        order,
+        () => {
+          setAddress({ by: (key === id ? falling : id === "gene") ? id : `-${id}` });
+          draw();
         },
-        button(
-          text + (key === id ? (falling ? " ↓" : " ↑") : ""),
-          () => {
-            setAddress({ by: (key === id ? falling : id === "gene") ? id : `-${id}` });
-            draw();
-            holder.querySelector(`[data-by="${id}"]`).focus();
-          },
-          { "data-by": id },
-        ),
+        id,
+        text,
+        right,
         rest ? el("div", { class: "small" }, rest) : null,
       );
     holder.replaceChildren(
@@ -598,35 +590,22 @@ function showScore(name, parts) {
   const redraws = [];
   const ordered = [...run.cohorts].sort((a, b) => hasIndex(b, chosen) - hasIndex(a, chosen));
   swap(
-    el(
-      "div",
-      { class: "head" },
-      el(
-        "div",
-        {},
-        el("h1", {}, score.label),
-        el(
-          "p",
-          { class: "lead" },
-          `How far the arms are back. ${scales()}${run.patients === "none" ? "" : " Thin lines are single patients."}`,
-        ),
+    viewHead(
+      score.label,
+      `How far the arms are back. ${scales()}${run.patients === "none" ? "" : " Thin lines are single patients."}`,
+      null,
+      el("label", { for: "score" }, "Score"),
+      select,
+      button(
+        "CSV",
+        () =>
+          indexCsv(
+            run.cohorts.flatMap(indexRows).filter((row) => row.name === chosen),
+            fileName("score", chosen),
+          ),
+        { id: "csv" },
       ),
-      el(
-        "div",
-        { class: "tools" },
-        el("label", { for: "score" }, "Score"),
-        select,
-        button(
-          "CSV",
-          () =>
-            indexCsv(
-              run.cohorts.flatMap(indexRows).filter((row) => row.name === chosen),
-              fileName("score", chosen),
-            ),
-          { id: "csv" },
-        ),
-        button("SVG", () => scoreSvg(score), { id: "svg" }),
-      ),
+      button("SVG", () => scoreSvg(score), { id: "svg" }),
     ),
     el(
       "div",
