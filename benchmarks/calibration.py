@@ -101,10 +101,10 @@ responses (0.4 where it is 1), and of five patterns of spread the worst is shown
 Skin and clinic: a score and EASI that have nothing in common but what the row says.
 
 Real patients (`--psort`): PSORT, psoriasis under adalimumab or ustekinumab, module scores of
-lesional and non-lesional skin at weeks 0, 1 and 12 (repository C4TB/PSORT, not part of the
+lesional and nonlesional skin at weeks 0, 1 and 12 (repository C4TB/PSORT, not part of the
 project). Trials are drawn from those who have all samples, with replacement, so that no finite
 population has to be corrected for; the axis is that of the patients not drawn, and the value to be
-held is the full cohort's on the same axis; {scores:,} trials a setting. Non-lesional skin at week
+held is the full cohort's on the same axis; {scores:,} trials a setting. Nonlesional skin at week
 12 against 0 takes the place of an arm as a control; these patients take a systemic drug, so its
 full-cohort value need not be 0. Pairs whose labels seem exchanged (`exchanged_states`) are left
 out, then kept; false alarms and swaps that are found are counted in draws of which one pair was

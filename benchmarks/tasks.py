@@ -201,7 +201,7 @@ for _method in ("ssgsea", "gsva"):
 
 
 def _trial(inputs: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Load counts (genes × samples) and the sheet: lesional and non-lesional skin by patient."""
+    """Load counts (genes × samples) and the sheet: lesional and nonlesional skin by patient."""
     counts = load(inputs, "de60")
     design = pd.read_csv(inputs / DESIGN, sep="\t", index_col=0).loc[counts.columns]
     samples = pd.DataFrame(

@@ -97,7 +97,7 @@ def errors_of(
     Returns
     -------
     offset, spread, slope : float
-        Lesional − non-lesional, standard deviation within the groups, and slope on log2 depth.
+        Lesional − nonlesional, standard deviation within the groups, and slope on log2 depth.
     """
     depth = np.log2(counts.sum().to_numpy())
     error = np.log2(factors.to_numpy()) + depth - sizes

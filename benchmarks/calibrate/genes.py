@@ -52,7 +52,7 @@ def observed(cohort: str, log2: np.ndarray, observations: pd.DataFrame) -> Obser
 
 
 def lesional_effects(data: Observations) -> pd.DataFrame:
-    """Compute the paired lesional − non-lesional effects of a cohort, as the effects stage does."""
+    """Compute the paired lesional − nonlesional effects of a cohort, as the effects stage does."""
     design = derive_design(data.combined, None, 3)
     plans, _ = plan_fits(data.combined, design.supported)
     effects = fit_effects(data, plans, EFFECTS)

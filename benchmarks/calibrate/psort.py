@@ -2,7 +2,7 @@
 
 The folder is not part of the project: repository C4TB/PSORT at commit ce97b32 has its tables, of
 which skin_eigengenes is read (CSV: Sample_id PATIENT_WWTT with the week WW and the skin TT, 05
-lesional and 06 non-lesional; 34 modules).
+lesional and 06 nonlesional; 34 modules).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ JUDGED_FROM = 9
 #: Trials on scores for each one on genes; those that share a layout.
 SCORES, CHUNK = 4, 250
 WEEKS = (1.0, 12.0)
-#: A visit that no patient had: lesions changed by what changed in non-lesional skin to week 12.
+#: A visit that no patient had: lesions changed by what changed in nonlesional skin to week 12.
 CONTROL = 24.0
 _SKIN = {"05": State.LESIONAL, "06": State.NONLESIONAL}
 _ROLES = (
@@ -94,7 +94,7 @@ def population_of(modules: pd.DataFrame, sheet: pd.DataFrame) -> Population:
 
 
 def axis_of(scores: np.ndarray) -> np.ndarray:
-    """Weights of the modules: lesional − non-lesional before treatment over its variance."""
+    """Weights of the modules: lesional − nonlesional before treatment over its variance."""
     difference = scores[:, 0] - scores[:, 1]
     return difference.mean(axis=0) / difference.var(axis=0, ddof=1)
 
@@ -190,13 +190,13 @@ def coverage_rows(table: pd.DataFrame, where: str, size: int, judged: bool) -> I
 
 
 def control_row(table: pd.DataFrame, where: str, size: int, judged: bool) -> Row:
-    """Judge non-lesional skin, week 12 against 0, as if it were an arm."""
+    """Judge nonlesional skin, week 12 against 0, as if it were an arm."""
     rows = table[table["week"] == CONTROL]
     known = rows[rows["lower"].notna() & rows["upper"].notna()]
     held = ((known["lower"] <= known["truth"]) & (known["truth"] <= known["upper"])).to_numpy()
     zero = 100 * inside(rows, "lower", "upper", 0.0).mean()
     return share_row(
-        "r control, non-lesional skin",
+        "r control, nonlesional skin",
         f"week 12, {size} patients{where}; full cohort {rows['truth'].mean():.3f}; 0 is held by "
         f"{zero:.1f} %",
         held,
@@ -211,7 +211,7 @@ def everybody_rows(population: Population, where: str) -> Iterator[Row]:
     size = len(population.patients)
     table = index_of(pd.DataFrame({DerivedScore.GLOBAL: values}), size)
     for row in table.sort_values("week").itertuples():
-        what = "week 12, non-lesional skin" if row.week == CONTROL else f"week {row.week:g}"
+        what = "week 12, nonlesional skin" if row.week == CONTROL else f"week {row.week:g}"
         measured = f"{row.ni:.2f} ({row.lower:.2f} to {row.upper:.2f})"
         yield Row("r index of all real patients", f"{what}{where}", measured, "", SHOWN)
 

@@ -123,7 +123,7 @@ def _cell(table: pd.DataFrame, share: float, where: str, ratio: float) -> tuple[
     error = 1.2533 * spread / np.sqrt(max(len(off), 1))
     asked = share == 0.0 and rate >= LEAST
     verdict = SHOWN if not asked else PASS if abs(median) <= POINTS + 2 * error else FAIL
-    what = "a useless drug" if share == 0.0 else "back to non-lesional skin"
+    what = "a useless drug" if share == 0.0 else "back to nonlesional skin"
     return (
         abs(median) if asked or (share and rate >= LEAST) else -1.0,
         Row(

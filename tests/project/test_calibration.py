@@ -42,7 +42,7 @@ CRITERIA = {
     "o weak disease effects, a drug like placebo": 30,
     "o weak disease effects, a useless drug": 82,
     "r NI, real patients": 6,
-    "r control, non-lesional skin": 3,
+    "r control, nonlesional skin": 3,
     "r labels, false alarms": 3,
     "q control moves": 7,
     "s lesions of one patient, dNI": 8,

@@ -24,13 +24,13 @@ PROBABLE = 0.95
 #: Makes the median absolute deviation comparable with a standard deviation.
 _NORMAL = 1.4826
 _FOLDS = 10
-#: Genes that separate lesional from non-lesional skin best.
+#: Genes that separate lesional from nonlesional skin best.
 _DIRECTION_GENES = 200
 #: Skin varies with heavier tails than the normal distribution has.
 _MOST_FREEDOM = 20
 #: States of one patient that vary together more than this would make small differences large.
 _MOST_CORRELATION = 0.8
-#: Share of the way from non-lesional to untreated lesional skin: whose side a sample is on.
+#: Share of the way from nonlesional to untreated lesional skin: whose side a sample is on.
 _MIDDLE = 0.5
 #: A gene tells people apart if its two levels differ by this much (log2) and by so many of the
 #: standard deviations within them; samples in the middle of the way count for neither.
@@ -77,17 +77,17 @@ EXCHANGE_COLUMNS = [
 
 
 def exchanged_states(log2: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:
-    """Judge for every patient and visit whether lesional and non-lesional skin are exchanged.
+    """Judge for every patient and visit whether lesional and nonlesional skin are exchanged.
 
-    Samples are placed on the direction from non-lesional to lesional skin before treatment of the
+    Samples are placed on the direction from nonlesional to lesional skin before treatment of the
     patients of the other folds (ten folds; each patient alone up to ten patients): 0 is the median
-    of non-lesional, 1 that of lesional skin before treatment. The two places of a pair are compared
+    of nonlesional, 1 that of lesional skin before treatment. The two places of a pair are compared
     with those of the other patients, at baseline or at later visits: their medians, median absolute
     deviations and correlation are those of a bivariate t distribution (as many degrees of freedom
     as other patients, less one, at most 20), and the probability that the labels are exchanged
     follows from its density at the places as labelled and exchanged, if one pair in 100 is.
     Exchanged are pairs with a probability of at least 0.95 whose sample labelled lesional lies
-    nearer to non-lesional skin, and the one labelled non-lesional nearer to untreated lesional
+    nearer to nonlesional skin, and the one labelled nonlesional nearer to untreated lesional
     skin. A lesion that treatment has cleared is therefore no evidence.
 
     Parameters

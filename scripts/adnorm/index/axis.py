@@ -244,7 +244,7 @@ def fit_crossfit_axis(
     """Train the axis inside a cohort, so that no patient is judged by weights that know them.
 
     Patients are assigned to folds, each arm evenly. For every fold, genes are chosen and weighted
-    by the paired lesional − non-lesional differences of the patients outside it: moderated paired
+    by the paired lesional − nonlesional differences of the patients outside it: moderated paired
     t, false discovery rate, minimum effect and weight as in `train_axis`. `log2` is finite, shape
     (genes, observations); `observations` has one row per patient, state and visit.
     """
@@ -329,7 +329,7 @@ def _fold_weights(
 ) -> tuple[np.ndarray, list[Rule]]:
     """Weights of the genes that pass the rules, and the rules."""
     effect, variance, p_value, _ = _paired_test(training)
-    rate, between = benjamini_hochberg(p_value), " between lesional and non-lesional skin"
+    rate, between = benjamini_hochberg(p_value), " between lesional and nonlesional skin"
     rules = [
         Rule(~allowed, "", "do not tell the composition of a biopsy"),
         Rule(~(variance > 0), "", "vary between patients"),
@@ -400,9 +400,9 @@ def axis_scores(
     weights: np.ndarray,
     fold: pd.Series | None = None,
 ) -> np.ndarray:
-    """Score observations on the axis: Σ w (y − mean of non-lesional skin at baseline).
+    """Score observations on the axis: Σ w (y − mean of nonlesional skin at baseline).
 
-    Where there is no non-lesional skin at baseline, 0 is the mean of healthy skin. `weights` has
+    Where there is no nonlesional skin at baseline, 0 is the mean of healthy skin. `weights` has
     the shape (genes,), or (genes, folds) of a cross-fitted axis. Then patients are scored by the
     weights of the fold that was trained without them; a person in no fold (healthy) by their mean,
     each fold counting as many times as it has patients, so that both stand on one scale.

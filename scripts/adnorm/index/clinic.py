@@ -311,7 +311,7 @@ def _responders(clinic: Clinic, name: str, outcome: str) -> tuple[pd.DataFrame, 
 
 
 def _responses_of(responses: pd.DataFrame, name: str) -> tuple[pd.DataFrame, str]:
-    """Responses of a name against non-lesional skin, else healthy skin, and what to say of them."""
+    """Responses of a name against nonlesional skin, else healthy skin, and what to say of them."""
     rows = responses[responses["name"] == name]
     known = rows[rows["response"].notna()]
     notes = {State.NONLESIONAL: "", State.HEALTHY: "response against healthy skin"}

@@ -262,7 +262,7 @@ class PatientTable:
         arm
             Only patients of this arm (and healthy people); all arms where it is empty.
         averaged
-            Patients (rows), a week, and whether non-lesional skin is of the same visit: of these
+            Patients (rows), a week, and whether nonlesional skin is of the same visit: of these
             patients the mean of baseline and that week stands for baseline.
         """
         key, other = (State.LESIONAL, BASELINE), (reference, BASELINE)
@@ -297,7 +297,7 @@ class PatientTable:
         analysis
             ``primary``; ``completers``: only patients with lesional samples at all visits of the
             arm; ``time_matched``: decrease of the patient's lesional − nonlesional difference, the
-            non-lesional sample taken at the same visit.
+            nonlesional sample taken at the same visit.
         """
         lesional, nonlesional = State.LESIONAL, State.NONLESIONAL
         chosen = (self.arm == arm) & self.has(lesional, BASELINE) & self.has(lesional, week)

@@ -131,7 +131,7 @@ def null_percentiles(
 def _normal_skin(observations: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Find the skins between which a score varies by nature, and the groups that they form.
 
-    Non-lesional skin at baseline, else healthy skin; all skin at baseline, within its states, where
+    Nonlesional skin at baseline, else healthy skin; all skin at baseline, within its states, where
     there are fewer than six of either.
     """
     states = observations["state"].astype(str).to_numpy()

@@ -56,7 +56,7 @@ class IndexInput:
 
     @property
     def references(self) -> list[State]:
-        """Non-lesional skin always, healthy skin where the series has it."""
+        """Nonlesional skin always, healthy skin where the series has it."""
         states = self.observations.loc[self.observations["week"] == BASELINE, "state"]
         return [State.NONLESIONAL, *([State.HEALTHY] if (states == State.HEALTHY).any() else [])]
 
@@ -108,7 +108,7 @@ def index_tables(data: IndexInput) -> IndexTables:
 
     These are ``unadjusted`` (dNI as the plain difference; with placebo), ``sign_flips`` (an exact
     p-value of NI), ``observed_pairs``, ``completers`` and ``delta_adjusted`` (where visits are
-    missing), ``time_matched`` (non-lesional skin of the same visit; where it was taken) and
+    missing), ``time_matched`` (nonlesional skin of the same visit; where it was taken) and
     ``composition_adjusted`` and ``batch_adjusted`` (exploratory).
     """
     adjusted, reason = _without_composition(data)
@@ -308,7 +308,7 @@ def percent_improvement(
     """Mean over the trial's own disease genes of 100 × (LS_t − LS_0) / (NL_0 − LS_0).
 
     The percentage of improvement of the literature, for comparison with published figures only.
-    `lesional` holds the trial's own lesional − non-lesional effects at baseline; `select_by` says
+    `lesional` holds the trial's own lesional − nonlesional effects at baseline; `select_by` says
     whether ``fdr`` or ``p_value`` is below 5 % in a disease gene. Unadjusted p-values are the more
     biased choice.
 

@@ -48,7 +48,7 @@ _NEXT, _NAMED = " | ", ": "
 
 
 def build(inputs: Files, outputs: Files, settings: Mapping[str, Any], seed: int) -> None:
-    """Gather the paired lesional − non-lesional effects of all cohorts in one table.
+    """Gather the paired lesional − nonlesional effects of all cohorts in one table.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def build(inputs: Files, outputs: Files, settings: Mapping[str, Any], seed: int)
         if len(rows):
             parts.append(rows)
         else:
-            progress(f"{facts['cohort']} has no lesional − non-lesional comparison at baseline")
+            progress(f"{facts['cohort']} has no lesional − nonlesional comparison at baseline")
     shared = shared_by(prints)
     for first, others in shared.items():
         for second, what in others.items():

@@ -284,7 +284,7 @@ def _reference(raw: pd.DataFrame, state: Column, week: Column) -> Fact:
         if reference in at_baseline:
             number = int((states[weeks] == reference).sum())
             return Fact("reference", reference, f"{many(number)} at baseline", CONFIRM)
-    remark = "no non-lesional or healthy samples at baseline were recognised"
+    remark = "no nonlesional or healthy samples at baseline were recognised"
     return Fact("reference", None, remark, CONFIRM)
 
 

@@ -357,7 +357,7 @@ class CohortFile(Section):
     within_patient: bool = Field(
         default=False,
         description="Whether lesions of one patient are in several arms, such as drug on one "
-        "and vehicle on another: they are then compared within the patient. Non-lesional skin, "
+        "and vehicle on another: they are then compared within the patient. Nonlesional skin, "
         "and a lesion before treatment whose treatment is of_patient, serve all arms",
         examples=[True],
     )

@@ -214,7 +214,7 @@ def _paired(
 
 
 def _disease(sheet: _Sheet) -> Iterator[Comparison]:
-    """Lesional against non-lesional skin at baseline, and at later visits within an arm."""
+    """Lesional against nonlesional skin at baseline, and at later visits within an arm."""
     kind = ComparisonKind.LESIONAL_NONLESIONAL
     name = f"{kind}@{number(BASELINE)}"
     missing = [s for s in (LESIONAL, NONLESIONAL) if s not in sheet.states()]
@@ -257,7 +257,7 @@ def _change(sheet: _Sheet, arm: str, week: float) -> dict[DesignGroup, float]:
 
 
 def _changes(sheet: _Sheet) -> Iterator[Comparison]:
-    """Change of lesional skin from baseline, and what is left against non-lesional skin."""
+    """Change of lesional skin from baseline, and what is left against nonlesional skin."""
     change, residual = ComparisonKind.CHANGE, ComparisonKind.RESIDUAL
     if not sheet.weeks(LESIONAL):
         for kind in (change, residual):

@@ -128,7 +128,7 @@ class ExpressionSettings(Section):
     exclude_swaps: bool = Field(
         default=False,
         description="Leave out samples that expression takes for exchanged lesional and "
-        "non-lesional skin of a visit, or for another patient's",
+        "nonlesional skin of a visit, or for another patient's",
         examples=[True],
     )
     exclude_duplicates: bool = Field(
@@ -257,7 +257,7 @@ class IndexSettings(Section):
     minimum_effect: float = Field(
         default=1.0,
         gt=0,
-        description="Lesional − non-lesional log2 fold change that a gene of the disease axis must "
+        description="Lesional − nonlesional log2 fold change that a gene of the disease axis must "
         "have",
         examples=[1.0],
     )

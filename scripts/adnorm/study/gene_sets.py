@@ -44,9 +44,9 @@ class Gene:
     source, evidence
         Where the membership comes from, and how far that was checked.
     madad_log2_fold_change
-        Lesional − non-lesional in the MADAD meta-analysis (Ewald 2015), where published.
+        Lesional − nonlesional in the MADAD meta-analysis (Ewald 2015), where published.
     gse193309_log2_fold_change
-        Lesional − non-lesional in GSE193309, where published.
+        Lesional − nonlesional in GSE193309, where published.
     low_in_bulk_skin
         Known to be at or below the detection limit of bulk skin RNA.
     """
@@ -324,12 +324,12 @@ class GeneSetRow(Section):
     )
     madad_log2_fold_change: Annotated[float | None, BeforeValidator(_number)] = Field(
         default=None,
-        description="lesional − non-lesional, log2, in the meta-analysis of Ewald 2015 "
+        description="lesional − nonlesional, log2, in the meta-analysis of Ewald 2015 "
         "(doi:10.1186/s12920-015-0133-x)",
         examples=["1.21"],
     )
     gse193309_log2_fold_change: Annotated[float | None, BeforeValidator(_number)] = Field(
-        default=None, description="lesional − non-lesional, log2, in GSE193309", examples=["-0.87"]
+        default=None, description="lesional − nonlesional, log2, in GSE193309", examples=["-0.87"]
     )
     low_in_bulk_skin: Annotated[bool, BeforeValidator(_flag)] = Field(
         default=False,

@@ -162,7 +162,7 @@ class Spellings:
     rows
         Number of samples of each.
     pairs
-        Pairs (lesional and non-lesional skin at baseline, lesional skin at baseline and at a later
+        Pairs (lesional and nonlesional skin at baseline, lesional skin at baseline and at a later
         visit) that exist only if the spellings are one patient.
     twice
         Whether two spellings have a biopsy of the same skin at the same visit.

@@ -43,7 +43,7 @@ class SimulatedArm(Section):
         default=(),
         description="For each week after baseline: fraction of the lesional effect that the "
         "treatment removes in a typical responder, in a programme of speed 1 (1 = down to the "
-        "non-lesional level, below 0 = worse)",
+        "nonlesional level, below 0 = worse)",
         examples=[[0.25, 0.45, 0.65]],
     )
     responders: Share = Field(
@@ -278,7 +278,7 @@ class Simulation(Section):
     )
     nonlesional_weeks: Unique[Week] = Field(
         default=(0,),
-        description="Visits with a non-lesional biopsy, some of `weeks`",
+        description="Visits with a nonlesional biopsy, some of `weeks`",
         examples=[[0, 16]],
     )
     healthy: int = Field(
@@ -317,8 +317,8 @@ class Simulation(Section):
     )
     field_defect: float = Field(
         default=0.2,
-        description="How abnormal non-lesional skin is: (non-lesional − healthy) as a fraction of "
-        "(lesional − non-lesional)",
+        description="How abnormal nonlesional skin is: (nonlesional − healthy) as a fraction of "
+        "(lesional − nonlesional)",
         examples=[0.2],
     )
     regression_to_mean: RegressionToMean = RegressionToMean()
@@ -337,7 +337,7 @@ class Simulation(Section):
 
         The speed of a programme multiplies the rate, not the fraction: what remains is the
         remainder at speed 1 to the power of the speed, so no speed drives a partial reversal
-        past the non-lesional level.
+        past the nonlesional level.
         """
         if week == 0:
             return 0.0

@@ -218,7 +218,7 @@ class Analysis(StrEnum):
     DELTA_ADJUSTED = "delta_adjusted"
     #: Only patients with all visits.
     COMPLETERS = "completers"
-    #: Against non-lesional skin of the same visit.
+    #: Against nonlesional skin of the same visit.
     TIME_MATCHED = "time_matched"
     COMPOSITION_ADJUSTED = "composition_adjusted"
     #: Without the effects of batches.
@@ -358,7 +358,7 @@ class QualityFlag(StrEnum):
     CORRELATION_OUTLIER = "correlation_outlier"
     SEX_CONTRADICTS_SHEET = "sex_contradicts_sheet"
     SEX_DIFFERS_WITHIN_PATIENT = "sex_differs_within_patient"
-    #: Lesional and non-lesional skin of one patient and visit.
+    #: Lesional and nonlesional skin of one patient and visit.
     STATE_EXCHANGED = "state_exchanged"
     OTHER_PATIENT = "other_patient"
     DUPLICATE = "duplicate"
