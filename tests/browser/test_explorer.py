@@ -411,6 +411,9 @@ def test_another_score_is_chosen_in_the_list(visit):
     page.get_by_label("Score", exact=True).select_option("th2")
     page.wait_for_function("location.hash === '#score=th2'")
     assert "No index" in card(page, "alpha").inner_text()
+    page = visit("#score=ithc_core")
+    told = page.locator(".head .why").inner_text()
+    assert told == "No score is called ithc_core; this is Whole disease axis."
     picture = download(visit("#score=global"), "#svg")
     assert "alpha (SIMULATED)" in "".join(ElementTree.fromstring(picture).itertext())
 

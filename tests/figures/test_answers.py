@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adnorm.figures.answer import answer_of
+from adnorm.figures.answer import ANALYSES, answer_of
 from adnorm.figures.page.answers import DIFFERS, estimand, write_answers
+from adnorm.study.vocabulary import Analysis
 from builders.figure_index import PRIMARY, index_of
 
 
@@ -62,6 +63,11 @@ def test_answers_are_of_the_highest_dose_at_its_last_visit(index_made, written):
     # What two tests do not find is not found to be otherwise.
     not_found = int((primary(data)["as_reference"] == "no").sum())
     assert not_found and page.count("not shown") == not_found + 1
+
+
+def test_every_other_analysis_is_set_beside_the_primary_one():
+    """All but the percentage of the literature, which is of no primary score."""
+    assert set(Analysis) - set(ANALYSES) == {Analysis.PRIMARY, Analysis.PERCENT_IMPROVEMENT}
 
 
 def test_an_analysis_that_says_otherwise_is_marked(index_made, written):

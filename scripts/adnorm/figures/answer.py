@@ -97,6 +97,7 @@ ANALYSES: dict[str, str] = {
     Analysis.COMPOSITION_ADJUSTED: "Without what cell composition explains",
     Analysis.WITH_COMPOSITION_GENES: "Axis with the genes of cell composition",
     Analysis.WITHOUT_COMPOSITION_GENES: "Without the genes of cell composition",
+    Analysis.BATCH_ADJUSTED: "Without what batches explain",
 }
 
 

@@ -557,6 +557,9 @@ function showScore(name, parts) {
     signed: true,
   };
   document.title = `${score.label}: explorer`;
+  // A link from an older run, or a slip of the pen: what is shown in its place is named.
+  const unknown = name && name !== chosen ? `No score is called ${name}; this is ${score.label}.` : "";
+  if (unknown) say(unknown);
   const topics = new Map();
   for (const s of [
     ...run.scores.filter((s) => s.primary >= 0).sort((a, b) => a.primary - b.primary),
@@ -593,7 +596,7 @@ function showScore(name, parts) {
     viewHead(
       score.label,
       `How far the arms are back. ${scales()}${run.patients === "none" ? "" : " Thin lines are single patients."}`,
-      null,
+      unknown ? el("p", { class: "why" }, unknown) : null,
       el("label", { for: "score" }, "Score"),
       select,
       button(
