@@ -65,6 +65,7 @@ def draw(number: int, genes: np.ndarray, samples: int, scores: list[str]) -> Coh
         frame["log2_fold_change"] = share * disease + error * rng.normal(size=len(genes))
         frame["standard_error"] = error
         frame["t"] = frame["log2_fold_change"] / error
+        frame["degrees_of_freedom"] = 84.5
         frame["p_value"] = 2 * stats.t.sf(np.abs(frame["t"]), 84.5)
         frame["fdr"] = benjamini_hochberg(frame["p_value"].to_numpy())
         frames.append(frame.assign(pairs=comparison.patients))

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from adnorm.base.tables import read_table, write_table
-from adnorm.effects.fit import benjamini_hochberg
+from adnorm.effects.fit import COLUMNS, benjamini_hochberg
 from adnorm.figures.explorer.build import FILES, PageSettings, build
 from adnorm.study.comparisons import derive_design, design_tables
 from builders.figure_index import make_trial
@@ -81,14 +81,13 @@ def effects_of(design, genes: list[str]) -> pd.DataFrame:
         change = rng.normal(0, 1.2, len(genes))
         frame = pd.DataFrame({"contrast": comparison.name, "gene": genes})
         frame["log2_fold_change"], frame["standard_error"] = change, error
-        frame["t"] = change / error
+        frame["t"], frame["degrees_of_freedom"] = change / error, FREEDOM
         frame["p_value"] = 2 * stats.t.sf(np.abs(frame["t"]), FREEDOM)
         frame["fdr"] = benjamini_hochberg(frame["p_value"].to_numpy())
         frames.append(frame.assign(pairs=comparison.patients))
     if frames:
         return pd.concat(frames, ignore_index=True)
-    columns = "contrast gene log2_fold_change standard_error t p_value fdr pairs".split()
-    return pd.DataFrame(columns=columns)
+    return pd.DataFrame(columns=COLUMNS)
 
 
 def write_container(path, sheet, values, genes, placebo, facts) -> None:

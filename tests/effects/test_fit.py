@@ -131,6 +131,8 @@ def test_table_is_sorted_complete_and_adjusted_within_contrasts():
         expected = stats.false_discovery_control(rows["p_value"])
         np.testing.assert_allclose(rows["fdr"], expected)
         np.testing.assert_allclose(rows["t"], rows["log2_fold_change"] / rows["standard_error"])
+        p_values = 2 * stats.t.sf(rows["t"].abs(), rows["degrees_of_freedom"])
+        np.testing.assert_allclose(rows["p_value"], p_values)
     assert effects.set_index("contrast")["pairs"]["change:drug@4"].iloc[0] == 6
 
 
@@ -145,6 +147,10 @@ def test_robust_moderation_is_limmas_and_differs_with_an_outlier():
     np.testing.assert_allclose(robust["t"], bare["t"])
     np.testing.assert_allclose(robust["t"], robust["log2_fold_change"] / robust["standard_error"])
     assert not np.allclose(plain["standard_error"], robust["standard_error"])
+    # Each gene has its own degrees of freedom, and they are those of its p-value.
+    freedom = robust["degrees_of_freedom"]
+    assert freedom[0, 0] < freedom[1, 0]
+    np.testing.assert_allclose(robust["p_value"], 2 * stats.t.sf(abs(robust["t"]), freedom))
 
 
 def test_constant_genes_have_no_effect_rows():
@@ -208,6 +214,8 @@ def test_deseq2_option_agrees_in_direction_with_voom():
     )
     assert list(deseq2.columns) == list(voom.columns)
     assert not deseq2.isna().any().any()
+    assert np.isinf(deseq2["degrees_of_freedom"]).all()
+    np.testing.assert_allclose(deseq2["p_value"], 2 * stats.norm.sf(deseq2["t"].abs()))
     assert np.corrcoef(deseq2["log2_fold_change"], voom["log2_fold_change"])[0, 1] > 0.98
     assert (deseq2["log2_fold_change"][:6] > 1.5).all()
     assert (deseq2["log2_fold_change"][6:12] < -1.5).all()

@@ -12,7 +12,6 @@ from adnorm.base.stops import Stop, write_stop
 from adnorm.base.tables import read_table
 from adnorm.figures import names
 from adnorm.figures.explorer.cohort import CohortResults
-from adnorm.figures.explorer.intervals import critical_values, degrees_of_freedom
 from adnorm.figures.explorer.packing import MISSING, NO_SHARE
 from adnorm.study.comparisons import derive_design, design_tables
 from adnorm.study.config import ExplorerSettings, RunConfig
@@ -60,45 +59,6 @@ def contrast_of(row, arms) -> str:
         return f"{label.replace(' − ', '-')}@0"
     placebo = "-placebo" if group == "difference" else ""
     return f"change:{arms[arm]['name']}{placebo}@{week:g}"
-
-
-# ---------------------------------------------------------------- intervals
-
-
-@pytest.mark.parametrize("freedom", [2.5, 10.9, 164.7])
-def test_degrees_of_freedom_are_read_from_t_and_p_as_the_table_writes_them(freedom):
-    t = np.linspace(0.8, 6, 200)
-    p = np.array([float(f"{value:.6g}") for value in 2 * stats.t.sf(t, freedom)])
-    np.testing.assert_allclose(degrees_of_freedom(t, p), freedom, rtol=5e-3)
-    np.testing.assert_allclose(critical_values(-t, p, 0.9), stats.t.ppf(0.95, freedom), rtol=1e-4)
-
-
-def test_wald_tests_get_the_normal_quantile():
-    t = np.linspace(0.8, 6, 200)
-    factors = critical_values(t, 2 * stats.norm.sf(t), 0.95)
-    np.testing.assert_allclose(factors, stats.norm.ppf(0.975), rtol=1e-4)
-
-
-def test_genes_with_degrees_of_freedom_of_their_own_keep_them():
-    t, freedom = np.linspace(0.8, 5, 60), np.where(np.arange(60) % 3, 40.0, 6.0)
-    factors = critical_values(t, 2 * stats.t.sf(t, freedom), 0.95)
-    np.testing.assert_allclose(factors, stats.t.ppf(0.975, freedom), rtol=1e-4)
-
-
-def test_the_quantile_is_that_of_the_moderated_t_test():
-    import pylimma
-
-    rng = np.random.default_rng(3)
-    design = np.column_stack([np.ones(12), np.repeat([0.0, 1.0], 6)])
-    values = rng.normal(0, rng.gamma(4, 0.2, (300, 1)), (300, 12))
-    fit = pylimma.e_bayes(pylimma.lm_fit(values, design))
-    t, p = np.asarray(fit["t"])[:, 1], np.asarray(fit["p_value"])[:, 1]
-    expected = stats.t.ppf(0.975, np.broadcast_to(fit["df_total"], 300))
-    np.testing.assert_allclose(critical_values(t, p, 0.95), expected, rtol=1e-4)
-
-
-def test_nothing_is_made_up_where_no_gene_tells():
-    assert np.isnan(critical_values(np.array([np.nan]), np.array([np.nan]), 0.95)).all()
 
 
 # ---------------------------------------------------------------- numbers of the tables

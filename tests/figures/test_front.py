@@ -16,7 +16,7 @@ import pytest
 
 from adnorm.base.files import read_json
 from adnorm.base.stops import Stop, write_stop
-from adnorm.figures.answer import Told, write_answer
+from adnorm.figures.answer import SIMULATED, Told, write_answer
 from adnorm.figures.page import cohorts
 from adnorm.figures.page.front import MOST_PICTURES, fronts, whole_page
 from builders.answers import ESTIMATE, HOSTILE, REFERENCE, TRIAL
@@ -149,7 +149,7 @@ def test_alone_it_links_to_files_and_in_the_report_to_results(picture):
 
 
 def test_simulated_is_said_once_for_all_and_of_each_among_others(picture):
-    simulated = replace(TRIAL, simulated=True, banners=["SIMULATED DATA: these numbers …"])
+    simulated = replace(TRIAL, simulated=True, banners=[SIMULATED.format("")])
     page, _ = written([simulated, replace(REFERENCE, simulated=True)], picture)
     assert page.count("SIMULATED") == 1
     page, _ = written([simulated, REFERENCE], picture)

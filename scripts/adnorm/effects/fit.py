@@ -18,7 +18,8 @@ from adnorm.effects.design import BlockModel, FitPlan, check_rank
 from adnorm.effects.observations import Observations
 from adnorm.study.config import EffectsSettings
 
-COLUMNS = ["contrast", "gene", "log2_fold_change", "standard_error", "t", "p_value", "fdr", "pairs"]
+COLUMNS = ["contrast", "gene", "log2_fold_change", "standard_error", "t", "degrees_of_freedom"]
+COLUMNS += ["p_value", "fdr", "pairs"]
 
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
@@ -162,7 +163,8 @@ def moderate(fit: Fit, robust: bool) -> dict[str, np.ndarray]:
     """Moderate the variances over genes (empirical Bayes) and test.
 
     `robust` keeps genes with outlying variances from the prior. The result has log2_fold_change,
-    standard_error, t and p_value, each genes × contrasts.
+    standard_error, t, degrees_of_freedom (those of the residuals and of the prior together) and
+    p_value, each genes × contrasts.
 
     References
     ----------
@@ -172,10 +174,13 @@ def moderate(fit: Fit, robust: bool) -> dict[str, np.ndarray]:
 
     moderated = pylimma.e_bayes(fit, robust=robust)
     scale = np.sqrt(np.broadcast_to(moderated["s2_post"], len(fit["sigma"])))
+    t = np.asarray(moderated["t"])
+    freedom = np.broadcast_to(moderated["df_total"], len(t))
     return {
         "log2_fold_change": np.asarray(moderated["coefficients"]),
         "standard_error": np.asarray(moderated["stdev_unscaled"]) * scale[:, None],
-        "t": np.asarray(moderated["t"]),
+        "t": t,
+        "degrees_of_freedom": np.broadcast_to(freedom[:, None], t.shape),
         "p_value": np.asarray(moderated["p_value"]),
     }
 
@@ -188,7 +193,7 @@ def fit_deseq2(counts: np.ndarray, plan: FitPlan) -> dict[str, np.ndarray]:
     p-value; its false discovery rate is then computed as for the other models. Size factors are
     DESeq2's own, the medians of ratios.
 
-    The result is that of `moderate`; t is Wald's statistic.
+    The result is that of `moderate`; t is Wald's statistic, its degrees of freedom are infinite.
 
     References
     ----------
@@ -229,10 +234,11 @@ def fit_deseq2(counts: np.ndarray, plan: FitPlan) -> dict[str, np.ndarray]:
         )
         tested.summary()
         results.append(tested.results_df)
-    return {
+    found = {
         ours: np.column_stack([result[theirs].to_numpy(dtype=float) for result in results])
         for ours, theirs in names.items()
     }
+    return found | {"degrees_of_freedom": np.full(found["t"].shape, np.inf)}
 
 
 def _tabulate(

@@ -15,7 +15,6 @@ from adnorm.base.containers import read_container
 from adnorm.base.tables import read_table
 from adnorm.base.text import typeset
 from adnorm.figures.data import REFERENCES, classes_of, known_reference
-from adnorm.figures.explorer.intervals import critical_values
 from adnorm.figures.explorer.packing import (
     Block,
     ladder,
@@ -139,8 +138,8 @@ class CohortResults:
 
     @cached_property
     def effects(self) -> dict[str, np.ndarray]:
-        """Estimate, standard error, t, p_value and fdr; each comparisons × genes."""
-        columns = ["log2_fold_change", "standard_error", "t", "p_value", "fdr"]
+        """Estimate, standard error, degrees of freedom and fdr; each comparisons × genes."""
+        columns = ["log2_fold_change", "standard_error", "degrees_of_freedom", "fdr"]
         place = {gene: i for i, gene in enumerate(self.genes)}
         rank = {row.contrast: i for i, row in enumerate(self.rows)}
         table = self.tables["effects"]
@@ -154,12 +153,11 @@ class CohortResults:
 
     def half_widths(self, confidence: float) -> np.ndarray:
         """Half the width of the interval of every effect; comparisons × genes."""
+        from scipy.special import stdtrit
+
         found = self.effects
-        factors = [
-            critical_values(t, p, confidence)
-            for t, p in zip(found["t"], found["p_value"], strict=True)
-        ]
-        return np.reshape(factors, found["t"].shape) * found["standard_error"]
+        factors = stdtrit(found["degrees_of_freedom"], (1 + confidence) / 2)
+        return factors * found["standard_error"]
 
     def people(self) -> list[list[int]]:
         """How many people each row rests on: of one group, or of both that are compared."""
