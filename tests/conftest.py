@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -81,6 +85,25 @@ def configure() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def hostile_run(repository, tmp_path_factory, snakemake, configure) -> Path:
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Any]:
+    """Make something in a folder of its own, once for all workers; the others wait and read it."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def make_once(name: str, make: Callable[[Path], object]) -> Any:
+        kept = root / f"{name}.pickle"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.exists():
+                # What a worker left that failed stays beside it, to be looked at.
+                made = make(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root)))
+                kept.write_bytes(pickle.dumps(made))
+        return pickle.loads(kept.read_bytes())
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def hostile_run(repository, once, snakemake, configure) -> Path:
     """The folder of a run over a hostile cohort and one that stops; its report is report.html."""
-    return run_hostile(tmp_path_factory.mktemp("hostile"), repository, snakemake, configure)
+    return once("hostile", lambda folder: run_hostile(folder, repository, snakemake, configure))

@@ -24,16 +24,21 @@ ODD = {
 
 
 @pytest.fixture(scope="session")
-def cohorts_drawn(tmp_path_factory):
+def cohorts_drawn(once):
     """Inputs, settings and figures of the three cohorts."""
-    made = {}
-    for name, plan in COHORTS.items():
-        folder = tmp_path_factory.mktemp(name)
-        inputs, settings = make_cohort(folder, **plan)
-        build.build(inputs, outputs_of(folder / "figures"), settings)
-        write_pages(read_cohort(inputs, settings), folder / "figures")
-        made[name] = (inputs, settings, folder / "figures")
-    return made
+
+    def make(root):
+        made = {}
+        for name, plan in COHORTS.items():
+            folder = root / name
+            folder.mkdir()
+            inputs, settings = make_cohort(folder, **plan)
+            build.build(inputs, outputs_of(folder / "figures"), settings)
+            write_pages(read_cohort(inputs, settings), folder / "figures")
+            made[name] = (inputs, settings, folder / "figures")
+        return made
+
+    return once("cohorts_drawn", make)
 
 
 @pytest.fixture

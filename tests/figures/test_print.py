@@ -25,6 +25,8 @@ MANY = {
     )
     for i in range(48)
 }
+# Headings of the gene heatmaps, without a place to break them.
+MANY["itch_core_skin_up"] = ("Itch: " + "endless" * 60, *SETS["itch_core_skin_up"][1:])
 VISITS = [0.0, 2.0, 4.0, 12.0, 24.0]
 PLANS = {
     "trial": TRIAL,

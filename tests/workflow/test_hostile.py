@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 from urllib.parse import unquote
@@ -13,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from adnorm.figures.theme import DPI, INCH
 from builders.hostile import hostile
 
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
@@ -182,3 +184,11 @@ def test_names_of_files_hold_no_markup(tmp_path, snakemake, configure, config):
     run = snakemake(tmp_path, "--configfile", "run.yaml", "-n", check=False)
     assert run.returncode == 1
     assert "not allowed in names of files and folders: rename it" in run.stdout + run.stderr
+
+
+def test_no_text_of_the_outside_makes_a_figure_wider_than_its_page(finished):
+    pictures = sorted(finished.glob("out/lab/figures/*.png"))
+    assert len(pictures) > 10
+    for picture in pictures:
+        wide, _ = struct.unpack(">II", picture.read_bytes()[16:24])
+        assert wide / DPI * INCH <= 183.1, picture.name

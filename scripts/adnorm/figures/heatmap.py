@@ -27,7 +27,9 @@ from adnorm.figures.sheet import (
     LONGEST_PART,
     NOTE,
     Sheet,
+    cut,
     fit_words,
+    letters_that_fit,
     lines_of,
     part_of,
     text_width,
@@ -54,6 +56,8 @@ DIRECTIONS: dict[str, tuple[str, str]] = {
     Direction.UP: ("▲", "#A9373B"),
     Direction.DOWN: ("▼", "#2369BD"),
 }
+#: Ends the heading of a block that began on an earlier page.
+CONTINUED = " (continued)"
 #: Headings with the names of the rows below them.
 Blocks = Sequence[tuple[str, Sequence[str]]]
 
@@ -126,7 +130,9 @@ def fit_label(text: str, size: float, room: float) -> str:
     signs = re.search(r"( [±†▲▼])*$", text)
     tail = signs.group() if signs else ""
     body = text[: len(text) - len(tail)]
-    for letters in range(len(body), 1, -1):
+    # No more letters than two lines hold, and one for the gap between them.
+    most = letters_that_fit(body, size, 2 * room + size / 72)
+    for letters in range(min(len(body), most + 1), 1, -1):
         lines = _two_lines(shorten(body, letters) + tail.replace(" ", "\u00a0"), size, room)
         if lines is not None:
             return lines
@@ -137,9 +143,7 @@ def _two_lines(text: str, size: float, room: float) -> str | None:
     wrapped = wrap_words(text, size, room)
     if wrapped is None:
         # One word that is too wide, as names of public sets are.
-        first = next(
-            (n for n in range(len(text), 0, -1) if text_width([text[:n]], size) <= room), 1
-        )
+        first = max(letters_that_fit(text, size, room), 1)
         wrapped = f"{text[:first]}\n{text[first:]}"
         if text_width(wrapped.split("\n"), size) > room:
             return None
@@ -168,7 +172,7 @@ def split_lines(lines: Sequence[Line], most: int) -> list[list[Line]]:
             if pages[-1] and len(pages[-1]) + (1 if last else 2) > most:
                 pages.append([])
         elif len(pages[-1]) >= most:
-            pages.append([Line(f"{heading} (continued)", True)] if heading and most > 1 else [])
+            pages.append([Line(f"{heading}{CONTINUED}", True)] if heading and most > 1 else [])
         pages[-1].append(line)
     return pages
 
@@ -515,6 +519,13 @@ class Heatmap:
             pages.append(sheet.figure)
         return pages
 
+    def _heading(self, text: str) -> str:
+        """Cut a heading to the room between the names of rows and the margin."""
+        whole = text.removesuffix(CONTINUED)
+        tail = text[len(whole) :]
+        room = self.width + self.left - text_width([tail], 7.5, bold=True)
+        return cut(whole, 7.5, room, bold=True) + tail
+
     def _sheet(self, part: str, left: float | None = None) -> Sheet:
         left = self.left if left is None else left
         return Sheet(self.title, self.facts, self.subtitle, left=left, part=part)
@@ -565,7 +576,8 @@ class Heatmap:
         for position, (text, heading) in enumerate(lines):
             middle = y + self.row * (position + 0.5)
             if heading:
-                sheet.text(0.0, middle + 0.01, text, size=7.5, weight="bold", va="center")
+                look = {"size": 7.5, "weight": "bold", "va": "center"}
+                sheet.text(0.0, middle + 0.01, self._heading(text), **look)
                 continue
             sign, colour = DIRECTIONS.get(self.direction(text) if self.direction else "", ("", INK))
             if sign:

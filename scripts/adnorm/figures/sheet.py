@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -77,6 +78,26 @@ def text_width(texts: Iterable[str], size: float, bold: bool = False) -> float:
     return max((_width(text, size, bold) for text in texts if text.strip()), default=0.0)
 
 
+def letters_that_fit(text: str, size: float, room: float, bold: bool = False) -> int:
+    """Count the first letters of a text that have room in one line of some inches."""
+    counts = range(1, len(text) + 1)
+    return bisect_right(counts, room, key=lambda n: text_width([text[:n]], size, bold))
+
+
+def cut(text: str, size: float, room: float, bold: bool = False) -> str:
+    """Cut a text that is too wide for one line of some inches, visibly.
+
+    Examples
+    --------
+    >>> cut("Proteases", 7, 0.4), cut("Itch", 7, 0.4)
+    ('Prote…', 'Itch')
+    """
+    if text_width([text], size, bold) <= room:
+        return text
+    fitting = letters_that_fit(text, size, room - text_width(["…"], size, bold), bold)
+    return text[:fitting].rstrip() + "…"
+
+
 def lines_of(texts: Iterable[str]) -> int:
     """Count the lines of the highest of some texts."""
     return max((text.count("\n") + 1 for text in texts), default=0)
@@ -119,12 +140,14 @@ def _pieces(word: str, size: float, room: float, bold: bool) -> list[str]:
     """Break a word that is too long, with hyphens; at its own ones and underscores if it can."""
     pieces = []
     while text_width([word], size, bold) > room and len(word) > 3:
-        fitting = [n for n in range(2, len(word) - 1)
-                   if text_width([f"{word[:n]}-"], size, bold) <= room] or [2]  # fmt: skip
-        own = [n for n in fitting if word[n - 1] in "-_/" and 2 * n > fitting[-1]]
-        cut = own[-1] if own else fitting[-1]
-        pieces.append(word[:cut] + ("" if own else "-"))
-        word = word[cut:]
+        counts = range(2, len(word) - 1)
+        starts = [f"{word[:n]}-" for n in counts]
+        fitting = bisect_right(starts, room, key=lambda part: text_width([part], size, bold))
+        most = counts[fitting - 1] if fitting else 2
+        own = [n for n in range(most // 2 + 1, most + 1) if word[n - 1] in "-_/"]
+        end = own[-1] if own else most
+        pieces.append(word[:end] + ("" if own else "-"))
+        word = word[end:]
     return [*pieces, word]
 
 

@@ -289,15 +289,17 @@ def _stacked(texts: Sequence[str]) -> str:
 
 
 def _write_png(path: Path, pages: list[tuple[Figure, Any]]) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     pictures = []
     for page, box in pages:
         drawn = BytesIO()
         # Only the whole picture is packed.
-        unpacked: Style = {"pil_kwargs": {"compress_level": 0}}
-        page.savefig(drawn, format="png", dpi=DPI, bbox_inches=box, **unpacked)
-        pictures.append(Image.open(drawn).convert("RGB"))
+        canvas = FigureCanvasAgg(page)
+        page.savefig(drawn, format="rgba", dpi=DPI, bbox_inches=box)
+        size = int(canvas.renderer.width), int(canvas.renderer.height)
+        pictures.append(Image.frombuffer("RGBA", size, drawn.getvalue()).convert("RGB"))
     gap = round(DPI * BETWEEN)
     high = sum(p.height + gap for p in pictures) - gap
     whole, top = Image.new("RGB", (max(p.width for p in pictures), high), "white"), 0
