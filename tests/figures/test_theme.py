@@ -45,7 +45,7 @@ def test_a_higher_dose_is_darker():
 
 def test_lines_and_texts_stand_out_from_white_paper():
     doses = theme.arm_colours([f"b {mg} mg" for mg in (1, 2, 5, 10, 20, 50)])
-    visits = theme.week_colours([0, 1, 2, 4, 16], lines=True)
+    visits = theme.week_colours([0, 1, 2, 4, 16])
     classes = [colour for name, (colour, _) in CLASSES.items() if name != "not estimable"]
     lines = [*theme.STATES.values(), *theme.TREATMENTS, theme.PLACEBO, theme.UNTREATED]
     lines += [*doses.values(), *visits.values(), *classes]

@@ -287,7 +287,7 @@ def draw_dose_response(data: AtlasData) -> tuple[Figure | list[Figure], pd.DataF
 
     probe = make("")
     weeks = sorted({week for table in several for week in table["week"]})
-    looks = {week: (marker, week_colours(weeks, lines=True)[week])
+    looks = {week: (marker, week_colours(weeks)[week])
              for week, marker in week_markers(weeks).items()}  # fmt: skip
     parts = [part for table in several for part in _drug_parts(data, probe, table, looks)]
     drawn = {cohort for table in several for cohort in table["cohort"]}

@@ -156,7 +156,9 @@ def draw_pca(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     legends = [("State", {s: c for s, c in STATES.items() if s in present}, None)]
     legends += [("Arm", data.arm_colours, None)] if "arm" in fields else []
     weeks = {f"{week:g}": marker for week, marker in markers.items()}
-    legends.append(("Week", dict.fromkeys(weeks, INK), weeks))
+    shades = data.week_colours if "week" in fields else dict.fromkeys(markers, INK)
+    inks = dict(zip(weeks, (shades[week] for week in markers), strict=True))
+    legends.append(("Week", inks, weeks))
     notes = _pca_notes(table, ringed)
     # Drawn once to be measured.
     trial, keys = Sheet(TITLES["pca"], data.facts, subtitle, -LEFT), 0.0
@@ -171,9 +173,8 @@ def draw_pca(data: CohortData) -> tuple[list[Figure], pd.DataFrame]:
     side = min(sheet.width / across - LEFT - 0.05, SIDE, max(high, 1.0))
     grid = sheet.panels(down, across, (side, side), (LEFT, BELOW), y=0.2).ravel()
     for axes, (field, colours) in zip(grid, fields.items(), strict=True):
-        edge = "#666666" if field == "week" else "white"
         shapes = places["week"].map(markers)
-        _scatter(axes, places, places[field].map(colours), shapes, s=24, lw=0.4, edgecolor=edge)
+        _scatter(axes, places, places[field].map(colours), shapes, s=24, lw=0.4, edgecolor="white")
         axes.margins(0.1)
         axes.set_title(f"Coloured by {field}", loc="left", weight="bold")
         axes.set_xlabel(f"PC1{_explained(data, 0)}")

@@ -37,8 +37,8 @@ STATES: dict[str, str] = {
 TREATMENTS = ("#0072B2", "#C2699B", "#B87F00", "#6A51A3", "#7F4F24", "#3D8C95", "#B2476A")
 PLACEBO, UNTREATED, ALL_ARMS = "#8C8C8C", "#9A8A63", "#E4E4E4"
 MISSING, INK, FAINT, ALERT = "#CFCFCF", "#222222", "#6B6B6B", "#B3001B"
-#: Visits from the first to the last.
-VISITS = ("#E3E3C3", "#98984A", "#3C3F12")
+#: The first visit and the last.
+VISITS = ("#949448", "#3C3F12")
 #: Contrast to white paper of lines and markers; texts have 4.5.
 LEAST_CONTRAST = 3.0
 #: The level of normal skin in plots of the index.
@@ -169,18 +169,15 @@ def _shades(colour: str, count: int) -> list[str]:
     return [to_hex(first + part * (last - first)) for part in np.linspace(0, 1, count)]
 
 
-def week_colours(weeks: Iterable[float], lines: bool = False) -> dict[float, str]:
-    """Give visits shades of olive, which no arm has, later ones darker.
-
-    With `lines` all are dark enough for lines on white paper.
-    """
+def week_colours(weeks: Iterable[float]) -> dict[float, str]:
+    """Give visits shades of olive, which no arm has, later ones darker."""
     ordered = sorted(set(weeks))
-    steps = np.linspace(0.52 if lines else 0.0, 1.0, max(len(ordered), 2))
-    shades = np.array([to_rgb(stop) for stop in VISITS])
-    places = np.linspace(0, 1, len(VISITS))
-    red, green, blue = (np.interp(steps, places, channel) for channel in shades.T)
-    mixed = zip(red, green, blue, strict=True)
-    return {week: to_hex(colour) for week, colour in zip(ordered, mixed, strict=False)}
+    first, last = (np.array(to_rgb(end)) for end in VISITS)
+    steps = np.linspace(0, 1, max(len(ordered), 2))
+    return {
+        week: to_hex(first + step * (last - first))
+        for week, step in zip(ordered, steps, strict=False)
+    }
 
 
 def week_markers(weeks: Iterable[float]) -> dict[float, str]:
