@@ -9,8 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from adnorm.base.shipped import PACKAGE
 from adnorm.base.stops import Stop, write_stop
 from adnorm.base.tables import read_table
+from adnorm.base.text import points
 from builders.explorer import HOSTILE, make_cohort, make_page
 
 VIEWS = (
@@ -228,14 +230,28 @@ def test_the_numbers_of_a_gene_are_those_of_the_table(visit, made):
         half = stats.t.ppf(0.975, 17.3) * row["standard_error"]
         shown = lines.nth(i).locator("td.value").inner_text()
         low, high = row["log2_fold_change"] - half, row["log2_fold_change"] + half
-        numbers = re.findall(r"[+−]?\d+\.\d\d", shown)
-        expected = [digits(row["log2_fold_change"], True), digits(low), digits(high)]
-        for found, wanted in zip(numbers, expected, strict=True):
-            # Rounded once to thousandths and once to hundredths.
-            assert abs(number(found) - number(wanted)) < 0.0101
+        numbers = re.findall(r"[+−]?\d+\.\d\d+", shown)
+        assert numbers == [digits(row["log2_fold_change"], True), digits(low), digits(high)]
         filled = lines.nth(i).locator("circle").get_attribute("fill")
         assert (filled != "#ffffff") == (row["fdr"] < 0.05)
     assert "n = 8 and 8" in lines.nth(7).inner_text()
+
+
+def test_what_is_not_nothing_is_not_written_as_zero(visit):
+    script = (PACKAGE / "figures/explorer/templates/tables.js").read_text()
+    numbers = script.partition("- numbers\n")[2].partition("// ---")[0]
+    told = visit("#gene=IL13").evaluate(
+        f"(() => {{ const NBSP = '\xa0'; {numbers} return "
+        "[percents(0.0731, -0.0031, 0.143), percents(0, 0, -0.004), pointed(0.0044, 0, 1),"
+        " interval(0.41, -0.004, 0.003), interval(0, -1, 1)]; })()"
+    )
+    assert [text.replace("\xa0", " ") for text in told] == [
+        "7 % (−0.3 to 14)",
+        "0 % (0 to −0.4)",
+        "0.4 points (0 to 100)",
+        "+0.41 (−0.004 to 0.003)",
+        "0.00 (−1.00 to 1.00)",
+    ]
 
 
 #: What the classes of gene_index.tsv, or their reasons, are called on the page.
@@ -274,8 +290,7 @@ def test_the_index_of_a_gene_is_that_of_the_table_to_the_per_cent_with_its_inter
             assert muted == (not known or fdr >= 0.05)
             kinds.add((why, known))
             if known:
-                shown = [round(100 * row[name]) for name in ("ni", "lower", "upper")]
-                value, low, high = (str(v).replace("-", "−") for v in shown)
+                value, low, high = (points(row[name]) for name in ("ni", "lower", "upper"))
                 assert f"{value} % ({low} to {high})" in text
             else:
                 assert text.startswith("none")

@@ -17,12 +17,12 @@ from adnorm.base.text import typeset
 from adnorm.figures.data import REFERENCES, classes_of, known_reference
 from adnorm.figures.explorer.packing import (
     Block,
+    effects,
     ladder,
     millionths,
     packed,
     pieces,
     rates,
-    thousandths,
 )
 from adnorm.figures.theme import arm_colours, order_arms
 from adnorm.study.comparisons import number
@@ -335,8 +335,9 @@ class CohortResults:
         `members` are the genes of all gene sets; `level` is the coverage of intervals.
         """
         block = Block()
-        block.add("estimate", thousandths(self.effects["log2_fold_change"]))
-        block.add("half", thousandths(self.half_widths(level)))
+        estimate, half = effects(self.effects["log2_fold_change"], self.half_widths(level))
+        block.add("estimate", estimate)
+        block.add("half", half)
         block.add("fdr", rates(self.effects["fdr"]))
         genes = self._add_gene_index(block)
         single = settings.patients != "none"

@@ -11,11 +11,12 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-#: Steps of one unit: what is rounded to a thousandth looks the same with two decimals.
+#: Steps of one unit of an effect.
 STEPS = 1000
 #: Stands for a missing value of 16 bits with a sign, and without one.
 MISSING, UNKNOWN = -32768, 65535
@@ -25,17 +26,43 @@ FINE_STEPS, NO_SHARE = 1_000_000, -(2**31)
 LEAST_FDR = 0.001
 
 
-def thousandths(values: np.ndarray) -> np.ndarray:
-    """Round to thousandths in 16 bits with a sign; missing is `MISSING`, the rest is bounded.
+def effects(estimate: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Round estimates and half the widths of their intervals to thousandths in 16 bits with a sign.
+
+    The page shows estimate, lower and upper end with two decimals. Rounded to thousandths first,
+    one of ten would end in another digit than in the table; where that is so, the thousandths are
+    moved by as little as mends it. Missing is `MISSING`, the rest is bounded.
 
     Examples
     --------
-    >>> thousandths(np.array([0.1234, -2, np.nan, 99])).tolist()
-    [123, -2000, -32768, 32767]
+    >>> estimate, half = effects(np.array([-0.235284, np.nan, 99]), np.array([0.151, np.nan, 1]))
+    >>> estimate.tolist(), half.tolist()
+    ([-236, -32768, 32767], [152, -32768, 1000])
     """
-    values = np.asarray(values, dtype=float)
-    steps = np.clip(np.rint(np.nan_to_num(values) * STEPS), MISSING + 1, -MISSING - 1)
-    return np.where(np.isnan(values), MISSING, steps).astype("<i2")
+    values = np.nan_to_num(np.asarray(estimate, dtype=float))
+    widths = np.nan_to_num(np.asarray(half, dtype=float))
+    first, second = np.rint(values * STEPS), np.rint(widths * STEPS)
+    chosen, open_ = [first.copy(), second.copy()], np.ones(values.shape, dtype=bool)
+    for one, other in sorted(product((0, 1, -1), (0, 1, -1, 2, -2)), key=lambda m: np.abs(m).sum()):
+        e, h = first + one, second + other
+        ends = ((e, values), (e - h, values - widths), (e + h, values + widths))
+        right = open_ & np.all([_looks_like(code, true) for code, true in ends], axis=0)
+        chosen[0][right], chosen[1][right] = e[right], h[right]
+        open_ &= ~right
+    missing = np.isnan(estimate), np.isnan(half)
+    packed_ = (
+        np.where(gone, MISSING, np.clip(codes, MISSING + 1, -MISSING - 1)).astype("<i2")
+        for gone, codes in zip(missing, chosen, strict=True)
+    )
+    estimates, halves = packed_
+    return estimates, halves
+
+
+def _looks_like(steps: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Whether thousandths have the sign and the two decimals of a number, however 5 is rounded."""
+    size = np.abs(steps)
+    hundredths = np.rint(np.abs(true) * 100)
+    return (steps * true >= 0) & (size % 10 != 5) & ((size + 4) // 10 == hundredths)
 
 
 def millionths(values: np.ndarray) -> np.ndarray:

@@ -168,7 +168,7 @@ function showIndex(parts) {
     el(
       "p",
       { class: "note" },
-      `Bold: the interval of the difference to placebo excludes 0, or of NI where there is no placebo. Adjusted p: ${PLANS[run.multiplicity]} within the primary family, FDR (false discovery rate) over the other scores. ${run.exploratory} exploratory: few patients or a wide interval.`,
+      `Bold: the interval of the difference from placebo excludes 0, or of NI where there is no placebo. Adjusted p: ${PLANS[run.multiplicity]} within the primary family, FDR (false discovery rate) over the other scores. ${run.exploratory} exploratory: few patients or a wide interval.`,
     ),
   );
   draw();

@@ -65,7 +65,7 @@ function footer() {
     el(
       "p",
       {},
-      `Intervals of genes: estimate ± t × standard error, with the degrees of freedom of the moderated t test that gives the p value. FDR: Benjamini and Hochberg, within a comparison. Numbers are rounded to thousandths, shares to millionths, sample values to 0.05 log2 or 1/255 of a gene's range. ${kept[run.patients]}`,
+      `Intervals of genes: estimate ± t × standard error, with the degrees of freedom of the moderated t test that gives the p value. NI of a gene: its change over its disease effect, both without what a gene that was high by chance gives back, so that it is not the ratio of the rows above it. FDR: Benjamini and Hochberg, within a comparison. Effects are kept to two decimals, shares to millionths, sample values to 0.05 log2 or 1/255 of a gene's range. ${kept[run.patients]}`,
     ),
     el(
       "p",

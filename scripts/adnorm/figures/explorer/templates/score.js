@@ -595,7 +595,7 @@ function showScore(name, parts) {
   swap(
     viewHead(
       score.label,
-      `How far the arms are back. ${scales()}${run.patients === "none" ? "" : " Thin lines are single patients."}`,
+      `How far the arms are back. ${scales()}${run.patients === "none" ? "" : " Thin lines are single patients, as the model estimates them."}`,
       unknown ? el("p", { class: "why" }, unknown) : null,
       el("label", { for: "score" }, "Score"),
       select,
@@ -625,7 +625,7 @@ function showScore(name, parts) {
     el(
       "p",
       { class: "note" },
-      `Bold: the interval of the difference to placebo excludes 0, or of NI where there is no placebo. ${run.exploratory} exploratory: few patients or a wide interval.`,
+      `Bold: the interval of the difference from placebo excludes 0, or of NI where there is no placebo. ${run.exploratory} exploratory: few patients or a wide interval.`,
     ),
   );
   for (const draw of redraws) draw();

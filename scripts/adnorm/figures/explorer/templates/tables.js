@@ -60,13 +60,18 @@ const head = (...cells) => el("thead", { role: "rowgroup" }, tr({}, ...cells));
 // ---------------------------------------------------------------- numbers
 
 const plain = (text) => text.replace("-", "−");
+// What is not nothing is never written as 0: an end of an interval shows on which side it lies.
 function digits(value, sign) {
-  const text = Math.abs(value).toFixed(2);
-  if (Number(text) === 0) return text;
+  let text = Math.abs(value).toFixed(2);
+  if (Number(text) === 0) text = Math.abs(value).toFixed(3);
+  if (Number(text) === 0) return "0.00";
   return (value < 0 ? "−" : sign ? "+" : "") + text;
 }
 const interval = (value, low, high) => `${digits(value, true)} (${digits(low)} to ${digits(high)})`;
-const percent = (share) => plain(String(Math.round(100 * share) + 0));
+function percent(share) {
+  const whole = Math.round(100 * share) + 0;
+  return plain(String(whole || Number((100 * share).toPrecision(1)) + 0));
+}
 function percents(value, low, high) {
   if (low === null || low === undefined || Number.isNaN(low)) return `${percent(value)}${NBSP}%`;
   return `${percent(value)}${NBSP}% (${percent(low)} to ${percent(high)})`;
