@@ -8,6 +8,7 @@ import re
 import pytest
 
 from adnorm.figures.names import FIGURES, Category
+from adnorm.figures.theme import contrast
 
 #: Opens every figure of a report as the menu does, and tells which parts of it cannot be reached.
 WALK = """async () => {
@@ -162,3 +163,23 @@ def test_no_table_is_there_to_download_only(opened):
     kinds = opened.evaluate("() => Object.values(results).map(result => result.mime_type)")
     assert set(kinds) == {"image/svg+xml", "text/html"}
     assert json.dumps(kinds).count("html") >= 7
+
+
+#: Colours of texts of page one and what lies behind them, where the report's own rules may reach.
+COLOURS = """() => [...document.querySelectorAll('.adnorm-front :is(a, h1, h2, p, li)')].map(e => {
+  let behind = e;
+  const seen = () => getComputedStyle(behind).backgroundColor;
+  while (behind.parentElement && seen().endsWith(', 0)')) behind = behind.parentElement;
+  return [e.textContent.trim().slice(0, 40), getComputedStyle(e).color, seen()];
+})"""
+
+
+def test_page_one_can_be_read_in_the_report(opened):
+    opened.locator(".adnorm-front").first.wait_for()
+
+    def rgb(colour):
+        return tuple(float(part) / 255 for part in re.findall(r"[\d.]+", colour)[:3])
+
+    told = opened.evaluate(COLOURS)
+    assert any(text == "Go on" for text, *_ in told)
+    assert [row for row in told if contrast(rgb(row[1]), rgb(row[2])) < 4.5] == []

@@ -74,7 +74,7 @@ def test_every_cohort_is_told_in_the_order_of_page_one(results):
 
 def test_the_primary_family_stands_in_its_order_with_first_and_last_visit(results):
     told = lines(results.lay(PAIR))
-    head = told.index("points, minus placebo (95 % CI) week 2 week 12")
+    head = told.index("drug 20 mg: points, minus placebo (95 % CI) week 2 week 12")
     assert told[head + 1 : head + 4] == [
         "Whole disease axis not known: not scored 30° (35 to 76)",
         "Itch: core (skin) 44 (29 to 58) 56 (35 to 76)",

@@ -449,6 +449,11 @@ def test_what_another_analysis_sees_otherwise_is_told(data):
     rows = rows.assign(dni_lower=0.1)
     data.tables["sensitivities"] = pd.concat([others, rows], ignore_index=True)
     assert not any("cell composition" in part for part in answer_of(data).care)
+    # On the same side, but so wide that it bears nothing out.
+    rows = rows.assign(dni=1.4, dni_upper=3.6)
+    data.tables["sensitivities"] = pd.concat([others, rows], ignore_index=True)
+    (line,) = [part for part in answer_of(data).care if "cell composition explains" in part]
+    assert "(140, 10 to 360)" in line.replace(NBSP, " ") and line.endswith(" hardly determined.")
 
 
 DOSES = {
@@ -559,8 +564,12 @@ def test_the_picture_has_the_numbers_of_the_table(data):
     # Minus placebo, 100 is not the level of any skin.
     assert "more than on placebo" in flat and "dashed" not in flat
     assert not [line for line in figure.axes[0].lines if list(line.get_xdata()) == [100, 100]]
-    dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert [dot.get_markerfacecolor() == "white" for dot in dots] == [True, False] * 6
+    dots = [line for line in figure.axes[0].lines if line.get_marker() in ("o", "^")]
+    assert [dot.get_marker() for dot in dots] == ["^", "o"] * 6
+    hollow = [dot.get_markerfacecolor() == "white" for dot in dots]
+    drawn = table.assign(rank=pd.Categorical(table["name"], table["name"].unique()))
+    drawn = drawn.sort_values("rank", kind="stable")
+    assert hollow == (drawn["lower"] * drawn["upper"] <= 0).tolist()
 
 
 def bold(figure):

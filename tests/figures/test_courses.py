@@ -78,7 +78,7 @@ def test_dose_response_is_the_tables_and_says_the_trend(atlas_run, atlas_drawn):
     gain = gain[gain["name"] == "global"].iloc[0]
     written = words(figure)
     # Both tests are named: one may be significant where the other is not.
-    assert "wk 12, placebo and doses: trend p" in written
+    assert "week 12, placebo and doses: trend p" in written
     assert f"doses alone, per doubling: {gain['estimate']:.2f} (" in written
     assert "A drug may differ from placebo while its doses do not differ" in written
     assert "beta: drug was given at one dose (40 mg): no dose trend" in written

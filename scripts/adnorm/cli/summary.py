@@ -153,7 +153,7 @@ def _table(answer: Answer, arm: str) -> list[str]:
     people = {row["week"]: row["people"] for row in rows if row["value"] is not None}
     titles = [f"week {week:g}" for week in weeks]
     what = f"minus {answer['placebo']}" if compared else "arm alone"
-    table = [[f"points, {what} ({answer['confidence']} CI)", *titles]]
+    table = [[f"{arm}: points, {what} ({answer['confidence']} CI)", *titles]]
     table += [[label, *(cells.get((label, week), "") for week in weeks)] for label in labels]
     table += [["", *(people.get(week, "") for week in weeks)]]
     widths = [max(len(row[column]) for row in table) for column in range(len(weeks) + 1)]

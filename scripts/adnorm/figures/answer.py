@@ -59,6 +59,8 @@ SIMULATED = (
 )
 #: Class of a placebo or vehicle arm in a cohort file.
 PLACEBO_CLASS = "placebo"
+#: An interval of another analysis this many times as wide as the primary one does not support it.
+MUCH_WIDER = 3
 #: What sentences say of a score whose label would not fit into one.
 NOUNS = {
     ITCH: "the itch gene signature",
@@ -716,7 +718,7 @@ def cautions(data: IndexData, rows: Sequence[Estimate]) -> list[str]:
     highest = list(dict.fromkeys(row.arm for row in rows if row.highest))
     weeks = {row.arm: row.week for row in rows if row.visit != "first"}
     index = primary_rows(data)
-    found += _missing(data, index, highest, weeks)
+    found += _missing(data, index, list(weeks), weeks)
     found += _drift(data, index, rows, {weeks[arm] for arm in highest})
     found += _otherwise(data, index, weeks, highest)
     found += _contradicted(data, index, weeks, highest)
@@ -745,33 +747,50 @@ def _otherwise(
         against = data.placebo if compared else "no change"
         for analysis, words in ANALYSES.items():
             seen = own[own["analysis"] == analysis].drop_duplicates("name").set_index("name")
+            where = {
+                0: f"not distinguishable from {against}",
+                1: f"above {against}",
+                -1: f"below {against}",
+                None: "hardly determined",
+            }
+            clauses, reasons = [], []
             for side, names in _other_sides(data, primary, seen, ends).items():
-                parts, after = _told_otherwise(data, seen.loc[names], ends, of_arm)
-                where = {0: "not distinguishable from", 1: "above", -1: "below"}[side]
+                numbers, why = _told_otherwise(data, seen.loc[names], ends, of_arm)
                 verb = "is" if len(names) == 1 else "are"
-                found.append(f"{words}, {parts} {verb} {where} {against}.{after}")
+                clauses.append(f"{numbers} {verb} {where[side]}")
+                reasons += why
+            if clauses:
+                few = typeset("; ".join(dict.fromkeys(reasons)))
+                after = f" {EXPLORATORY} exploratory: {few}." if few else ""
+                found.append(f"{words}, {'; '.join(clauses)}.{after}")
     return found
 
 
 def _other_sides(
     data: IndexData, primary: pd.DataFrame, seen: pd.DataFrame, ends: Sequence[str]
-) -> dict[int, list[str]]:
-    """Group the scores whose interval lies elsewhere than the primary one by where it lies."""
-    sides: dict[int, list[str]] = {}
+) -> dict[int | None, list[str]]:
+    """Group the scores whose interval lies elsewhere than the primary one by where it lies.
+
+    ``None``: it lies on the same side, but is `MUCH_WIDER`, so that it bears nothing out.
+    """
+    lower, upper = ends[1:]
+    sides: dict[int | None, list[str]] = {}
     for name in data.primary:
         if name in seen.index and name in primary.index:
-            lower, upper = ends[1:]
-            side = side_of(seen[lower][name], seen[upper][name])
-            first = side_of(primary[lower][name], primary[upper][name])
-            if side != first:
+            low, high = seen[lower][name], seen[upper][name]
+            own_low, own_high = primary[lower][name], primary[upper][name]
+            side = side_of(low, high)
+            if side != side_of(own_low, own_high):
                 sides.setdefault(side, []).append(name)
+            elif high - low > MUCH_WIDER * (own_high - own_low):
+                sides.setdefault(None, []).append(name)
     return sides
 
 
 def _told_otherwise(
     data: IndexData, seen: pd.DataFrame, ends: Sequence[str], of_arm: str
-) -> tuple[str, str]:
-    """Write scores with their numbers, and why those are exploratory."""
+) -> tuple[str, list[str]]:
+    """Write scores with their numbers; and why those are exploratory."""
     parts, reasons = [], []
     for name, row in seen.iterrows():
         value, lower, upper = (float(row[end]) for end in ends)
@@ -779,8 +798,7 @@ def _told_otherwise(
         reasons += [why_exploratory(_text(row["reason"]))] if few else []
         number = f"{marked(points(value), few)}, {range_text(lower, upper)}"
         parts.append(f"{score_label(data, str(name))}{of_arm} ({number})")
-    why = typeset("; ".join(dict.fromkeys(reasons)))
-    return " and ".join(parts), f" {EXPLORATORY} exploratory: {why}." if why else ""
+    return " and ".join(parts), reasons
 
 
 def of_doses(doses: pd.DataFrame, answer: Answer) -> list[str]:

@@ -33,6 +33,8 @@ WIDE, NARROW = (2.0, 2.55, 1.55, 1.0), (1.3, 0.95, 1.1, 0.0)
 #: More rows than a page holds, and only the highest dose of every drug is drawn, then its last
 #: visit.
 MOST_ROWS = {WIDE: 40, NARROW: 22}
+#: Markers of the last and the first visit: of what is told, and of arms alone among others.
+LAST, FIRST = ("o", "s"), ("^", "D")
 COLUMNS = [
     *("reference", "arm", "week", "visit", "name", "label", "measure", "value", "lower", "upper"),
     *("pairs", "placebo_pairs", "exploratory", "reason"),
@@ -186,16 +188,19 @@ def _draw_dot(
     colour = data.arm_colours.get(row.arm, INK)
     axes.plot([lower, upper], [y, y], color=colour, lw=1.3, zorder=2)
     look: Style = {"ms": 4.6, "mec": colour, "mew": 1.1, "zorder": 3}
-    look["mfc"] = "white" if row.visit == "first" else colour
-    marker = "o" if row.measure == Statistic.DNI or not data.placebo else "s"
+    # Hollow has one meaning in all figures, too.
+    look["mfc"] = colour if row.apart else "white"
+    alone = row.measure == Statistic.NI and bool(data.placebo)
+    marker = FIRST[alone] if row.visit == "first" else LAST[alone]
     axes.plot(float(np.clip(value, *limits)), y, marker, **look)
 
 
 def _notes(data: IndexData, rows: Sequence[Estimate], left_out: str) -> list[str]:
     skin = rows[0].reference
-    visits = (
-        "Filled: last visit; open: first visit. " if any(r.visit == "first" for r in rows) else ""
-    )
+    shapes = "Circle or square: last visit; triangle or diamond"
+    if len({row.measure for row in rows if row.known}) == 1:
+        shapes = "Circle: last visit; triangle"
+    visits = f"{shapes}: first visit. " if any(row.visit == "first" for row in rows) else ""
     known = [row for row in rows if row.known]
     if any(row.measure == Statistic.DNI for row in known):
         scale = (
@@ -205,7 +210,10 @@ def _notes(data: IndexData, rows: Sequence[Estimate], left_out: str) -> list[str
         )
     else:
         scale = f"Solid line: 0, as before treatment; dashed: 100, the level of {skin} skin. "
-    notes = [f"{visits}{scale}Bold: the interval excludes 0, not adjusted for the number of tests."]
+    notes = [
+        f"{visits}{scale}Bold and filled: the interval excludes 0, not adjusted for the number of "
+        "tests."
+    ]
     if any(row.measure == Statistic.DNI for row in known):
         who = "in each arm" if data.of_lesions else f"drug and {data.placebo}"
         notes[0] += f" n = patients ({who})."

@@ -237,7 +237,7 @@ def _time_notes(
         notes.append(f"{counted(left, 'interval')} leave the panels; the table has the ends.")
     if (table["beyond_placebo"] != "").any():
         notes.append(
-            "dNI: difference to placebo in the same week, given the score at baseline; its "
+            "dNI: difference from placebo in the same week, given the score at baseline; its "
             "interval is not corrected for the number of panels."
         )
     elif set(table["arm"]) != {Arm.UNTREATED}:
@@ -261,7 +261,7 @@ def _time_notes(
 
 
 def draw_dose_response(data: AtlasData) -> tuple[Figure | list[Figure], pd.DataFrame]:
-    """Draw index and difference to placebo by dose, one block per drug, one line per visit.
+    """Draw index and difference from placebo by dose, one block per drug, one line per visit.
 
     The table has one row for each point, and for the trend and the gain per doubling at each
     visit; one row with the reason for a drug without a trend.
@@ -470,7 +470,7 @@ def _trend_text(rows: pd.DataFrame) -> tuple[str, bool]:
     row = trend.iloc[-1]
     p = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.2g}"
     doubtful = bool(row["doubtful"])
-    text = f"wk {row['week']:g}, placebo and doses:\ntrend {marked(p, doubtful)}"
+    text = f"week {row['week']:g}, placebo and doses:\ntrend {marked(p, doubtful)}"
     gain = rows[(rows["drawn"] == DOUBLING) & (rows["week"] == row["week"])]
     gain = gain[gain["value"].notna()]
     if gain.empty:

@@ -115,7 +115,7 @@ def draw_forest(data: AtlasData) -> tuple[Figure | list[Figure], pd.DataFrame]:
 
 
 def _title(computed: pd.DataFrame) -> str:
-    """Name the figure by what it has: differences to placebo, uncontrolled arms, or both."""
+    """Name the figure by what it has: differences from placebo, uncontrolled arms, or both."""
     measures = set(computed.loc[computed["value"].notna(), "measure"])
     if measures == {NI}:
         return "Uncontrolled: the index of every cohort and arm"

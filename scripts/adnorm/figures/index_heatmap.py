@@ -128,7 +128,7 @@ class Bar(NamedTuple):
     words: tuple[str, str, str, str, str]
 
 
-#: A difference to placebo says nothing of the level of normal skin.
+#: A difference from placebo says nothing of the level of normal skin.
 DIFFERENCE_BAR = Bar(
     "dNI: how much more of the disease effect is gone",
     (
@@ -579,7 +579,7 @@ def _short_form(data: FigureData, shown: IndexTable, rows: Mapping[Any, Row]) ->
 def _cohort_head(data: FigureData, shown: IndexTable, columns: list[Key], places: Places) -> Head:
     titles = {
         Statistic.NI: "Normalization index (NI)",
-        Statistic.DNI: "Minus placebo: difference of NI (dNI)",
+        Statistic.DNI: "Minus placebo, given the score at baseline (dNI)",
     }
     tops = []
     for (reference, measure), a, b in _spans(columns, places, 2):
@@ -613,6 +613,12 @@ def _cohort_samples(data: FigureData, shown: IndexTable) -> list[tuple[Style, st
 
 def _measure_notes(shown: IndexTable, data: FigureData) -> list[str]:
     skins = " or ".join(shown.references)
+    ends = shown.table[["lower", "upper"]].to_numpy(dtype=float)
+    tiny = (
+        ""
+        if not ((ends != 0) & (np.abs(ends) < 0.0005)).any()
+        else (' An end written "< 0" or "> 0" is nearer to 0 than 0.0005.')
+    )
     effect = f"the disease effect (lesional − {skins} skin at baseline)"
     if Statistic.DNI not in set(shown.table["measure"]):
         return [f"NI: share of {effect} that is gone. Uncontrolled: scores fall on placebo, too."]
@@ -621,7 +627,7 @@ def _measure_notes(shown: IndexTable, data: FigureData) -> list[str]:
         f"NI: share of {effect} that is gone. dNI: how much more of it is gone than on placebo in "
         "the same week, given the score at baseline; a drug is judged by dNI, because scores fall "
         "on placebo, too (regression to the mean)."
-        f"{within if data.of_lesions else ' n of dNI: drug and placebo.'}"
+        f"{within if data.of_lesions else ' n of dNI: drug and placebo.'}{tiny}"
     ]
 
 

@@ -138,8 +138,8 @@ def side_of(lower: float, upper: float) -> int:
 def exploratory_rows(rows: pd.DataFrame, difference: bool = False) -> pd.Series:
     """Tell which rows of an index (or, with `difference`, which of its dNI) are exploratory.
 
-    Where the index is exploratory, so is its difference to placebo, which has a smaller placebo arm
-    besides.
+    Where the index is exploratory, so is its difference from placebo, which has a smaller placebo
+    arm besides.
     """
     found = rows["status"].astype(object) == Status.EXPLORATORY
     if difference:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from adnorm.base.text import counted, typeset
+from adnorm.base.text import counted, points, typeset
 from adnorm.figures.data import CohortData, IndexData, known_reference, rows_of, sorted_by
 from adnorm.figures.heatmap import fit_label
 from adnorm.figures.labels import (
@@ -459,7 +459,7 @@ def _response_notes(
         notes.append(
             "Estimated by a mixed model: what biopsies of one patient show is drawn towards "
             "the mean of the arm as far as it is noise. Whether a patient is above one half or "
-            f"three quarters is not known in {unknown.mean():.0%} of the responses; "
+            f"three quarters is not known in {points(unknown.mean())}\u00a0% of the responses; "
             "trajectories.tsv of the index has the probabilities."
         )
     if len(lacking):

@@ -91,7 +91,7 @@ def _scatter(
     for shape in shapes[known].unique():
         own = known & (shapes == shape)
         x, y = places["x"][own], places["y"][own]
-        axes.scatter(x, y, c=colours[own], marker=shape, **style)
+        axes.scatter(x, y, c=colours[own], marker=shape, clip_on=False, **style)
 
 
 def _ring(axes: Axes, points: pd.DataFrame, others: pd.DataFrame) -> list[str]:

@@ -198,7 +198,8 @@ def _notes(data: IndexData, tables: list[pd.DataFrame], reference: str) -> list[
     notes = [
         f"{total}. Dashed: full reversal to {reference} skin; dotted: 75 % of it; on the "
         "horizontal line nothing has changed. Disease effects are shrunken towards 0 (empirical "
-        "Bayes), so that what was high by chance at baseline does not count as reversed.",
+        "Bayes) and changes lose what goes with that, so that what was high by chance at "
+        "baseline does not count as reversed.",
         "Reversed: interval of the gene's index above 75 %; partial: interval above 0 and includes "
         "75 %; residual: below 75 %; worsened: below 0; not estimable: baseline difference too "
         "small, or interval includes 0 and 75 %.",

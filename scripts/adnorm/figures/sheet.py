@@ -468,7 +468,7 @@ def ends_inside(rows: pd.DataFrame) -> pd.Series:
 def zero_and_one(axes: Axes, across: bool = True, one: bool = True) -> None:
     """Draw the lines of no change (0) and of reference skin (1); ticks at halves.
 
-    A difference to placebo has no `one`: it is no level that skin could reach.
+    A difference from placebo has no `one`: it is no level that skin could reach.
     """
     (axes.yaxis if across else axes.xaxis).set_major_locator(MultipleLocator(0.5))
     draw = axes.axhline if across else axes.axvline

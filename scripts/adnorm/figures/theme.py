@@ -31,7 +31,7 @@ Style = dict[str, Any]
 #: white paper (3 : 1); the first three are states, the others treatments.
 STATES: dict[str, str] = {
     State.HEALTHY: "#00926B",
-    State.NONLESIONAL: "#2F95D3",
+    State.NONLESIONAL: "#4B6C8E",
     State.LESIONAL: "#D55E00",
 }
 TREATMENTS = ("#0072B2", "#C2699B", "#B87F00", "#6A51A3", "#7F4F24", "#3D8C95", "#B2476A")

@@ -305,10 +305,10 @@ def placebo_note(data: CohortData) -> str:
     effects = data.shown_effects(own)
     changes = effects.loc[effects["set"].isin(data.topic_sets), "change"]
     if not changes.median() < 0:
-        return "A drug is judged by its difference to placebo."
+        return "A drug is judged by its difference from placebo."
     return (
         "Scores also fall without any drug (regression to the mean), so a change in a drug arm "
-        "means little without the difference to placebo."
+        "means little without the difference from placebo."
     )
 
 

@@ -37,7 +37,7 @@ COHORT: tuple[Shown, ...] = (
         "index",
         "Index",
         "The normalization index of the disease axis and of every gene set, primary estimates "
-        "only: NI and the difference to placebo given the score at baseline (dNI), each with "
+        "only: NI and the difference from placebo given the score at baseline (dNI), each with "
         "Fieller's interval, and the p value of what `tested` names. dNI is what is confirmed, NI "
         "alone is descriptive. The primary family, which stands first, has its place in the "
         "multiplicity plan (`step`, `adjusted_p_value`), the other scores a false discovery rate "
@@ -52,7 +52,7 @@ COHORT: tuple[Shown, ...] = (
     Shown(
         "sensitivities",
         "Other analyses",
-        "Analyses that question the index. `unadjusted`: dNI as the plain difference to placebo; "
+        "Analyses that question the index. `unadjusted`: dNI as the plain difference from placebo; "
         "`sign_flips`: an exact p value of no change since baseline; where visits are missing "
         "`observed_pairs` (patients who have both samples), `completers` (patients with all "
         "visits) and `delta_adjusted` (patients of drug arms who missed the visit are taken to be "
