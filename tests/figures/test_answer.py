@@ -572,6 +572,19 @@ def test_the_picture_has_the_numbers_of_the_table(data):
     assert hollow == (drawn["lower"] * drawn["upper"] <= 0).tolist()
 
 
+def test_the_note_names_the_shapes_that_are_drawn(data):
+    none = {"dni": np.nan, "dni_lower": np.nan, "dni_upper": np.nan}
+    change(data, arm=None, week=None, name=ITCH, **none, dni_reason_code="TOO_FEW_PAIRS")
+    flat = " ".join(words(draw_answer(data)[0]).replace(NBSP, " ").split())
+    assert "Circle or square: last visit; triangle or diamond: first visit." in flat
+    change(data, arm=None, week=None, name=None, **none, dni_reason_code="TOO_FEW_PAIRS")
+    figure, _ = draw_answer(data)
+    shapes = {line.get_marker() for line in figure.axes[0].lines} & {"o", "s", "^", "D"}
+    assert shapes == {"s", "D"}
+    flat = " ".join(words(figure).replace(NBSP, " ").split())
+    assert "Square: last visit; diamond: first visit." in flat
+
+
 def bold(figure):
     return {t.get_text() for t in figure.texts if t.get_weight() == "bold"}
 

@@ -459,8 +459,8 @@ def _matched(here: list[pd.DataFrame], names: tuple[str, str], confidence: float
     rows = _estimate(both, confidence)[0].reset_index()
     doubts = [_doubt(names, cohorts) for cohorts in rows["cohorts"]]
     rows.loc[[doubt != "" for doubt in doubts], "status"] = Status.DESCRIPTIVE
-    both_said = zip(doubts, rows["reason"], strict=True)
-    rows["reason"] = ["; ".join(filter(None, said)) for said in both_said]
+    reasons = zip(doubts, rows["reason"], strict=True)
+    rows["reason"] = ["; ".join(filter(None, parts)) for parts in reasons]
     return rows
 
 
@@ -470,17 +470,19 @@ def _doubt(names: tuple[str, str], cohorts: str) -> str:
     both = zip(names, sides, strict=True)
     alone = [f"{side[0]} is the only trial of {name}" for name, side in both if len(side) == 1]
     shared = set.intersection(*map(set, sides))
-    said = ""
+    doubt = ""
     if shared:
-        said = f"{listing(sorted(shared))} gave both against one placebo arm"
+        doubt = f"{listing(sorted(shared))} gave both against one placebo arm"
         if len(alone) < 2:
-            said += ", and they are taken as independent: the interval is wider than need be"
+            doubt += ", and they are taken as independent: the interval is wider than need be"
     elif alone:
-        said = f"{' and '.join(alone)} in this window: drug class cannot be separated from "
-        said += "trial"
+        trials = " and ".join(alone)
+        doubt = f"{trials} in this window: drug class cannot be separated from trial"
     if len(alone) == 2:
-        said += ". One trial against one shows no variation between trials: no interval, no p-value"
-    return said and f"descriptive: {said}"
+        doubt += (
+            ". One trial against one shows no variation between trials: no interval, no p-value"
+        )
+    return doubt and f"descriptive: {doubt}"
 
 
 def _weeks(rows: pd.DataFrame) -> str:

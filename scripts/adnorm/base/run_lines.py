@@ -183,9 +183,9 @@ class RunLines(logging.Formatter):
         job = self.jobs.get(facts["jobid"]) or _Job(facts["rule_name"], {}, [], 0.0)
         job.running = False
         known = {"log": ", ".join(facts["log"]), **facts["aux"]}
-        said = "; ".join(f"{key}: {value}" for key, value in known.items() if value)
+        details = "; ".join(f"{key}: {value}" for key, value in known.items() if value)
         message = f" {facts['rule_msg']}" if facts["rule_msg"] else ""
-        return printable(f"Error in {job.label}:{message}{f' {said}' if said else ''}")
+        return printable(f"Error in {job.label}:{message}{f' {details}' if details else ''}")
 
 
 class _Job:

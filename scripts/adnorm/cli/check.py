@@ -70,11 +70,11 @@ def run(chosen: argparse.Namespace) -> int:
     from adnorm.onboarding.cohort_text import CONFIRM
 
     found = []
-    asked = [(study, cohort) for study in studies for cohort in study.cohorts.values()]
+    to_check = [(study, cohort) for study in studies for cohort in study.cohorts.values()]
     # All studies are of one configuration.
     tables = Identifiers(studies[0].config) if studies else None
-    for number, (study, cohort) in enumerate(asked, 1):
-        tell = partial(_tell_stage, f"{cohort.id} ({number} of {len(asked)})")
+    for number, (study, cohort) in enumerate(to_check, 1):
+        tell = partial(_tell_stage, f"{cohort.id} ({number} of {len(to_check)})")
         inspection = inspect_cohort(cohort, study.config, tables, tell)
         inspection.unconfirmed = _marks(study.files[cohort.id], CONFIRM)
         found.append(inspection)

@@ -35,6 +35,7 @@ WIDE, NARROW = (2.0, 2.55, 1.55, 1.0), (1.3, 0.95, 1.1, 0.0)
 MOST_ROWS = {WIDE: 40, NARROW: 22}
 #: Markers of the last and the first visit: of what is told, and of arms alone among others.
 LAST, FIRST = ("o", "s"), ("^", "D")
+SHAPES = {"o": "circle", "s": "square", "^": "triangle", "D": "diamond"}
 COLUMNS = [
     *("reference", "arm", "week", "visit", "name", "label", "measure", "value", "lower", "upper"),
     *("pairs", "placebo_pairs", "exploratory", "reason"),
@@ -70,7 +71,7 @@ def draw_answer(data: IndexData) -> tuple[Figure, pd.DataFrame]:
         axes.axvline(100, color=NORMAL, lw=0.9, ls=DASHED, zorder=0)
     unit = f"100 × {Statistic.DNI if controlled else Statistic.NI}"
     if len(measures) > 1:
-        unit = "100 × dNI (squares: 100 × NI)"
+        unit = "100 × dNI (squares and diamonds: 100 × NI)"
     across = f"percentage points\n({unit})" if layout is NARROW else f"percentage points ({unit})"
     axes.set_xlabel(across, size=7)
     measured = f"{'minus ' + data.placebo if controlled else 'arm alone'} ({data.confidence} CI)"
@@ -190,18 +191,23 @@ def _draw_dot(
     look: Style = {"ms": 4.6, "mec": colour, "mew": 1.1, "zorder": 3}
     # Hollow has one meaning in all figures, too.
     look["mfc"] = colour if row.apart else "white"
-    alone = row.measure == Statistic.NI and bool(data.placebo)
-    marker = FIRST[alone] if row.visit == "first" else LAST[alone]
+    marker = (FIRST if row.visit == "first" else LAST)[_alone(data, row)]
     axes.plot(float(np.clip(value, *limits)), y, marker, **look)
+
+
+def _alone(data: IndexData, row: Estimate) -> bool:
+    """Whether an arm stands alone where others could be compared with placebo."""
+    return row.measure == Statistic.NI and bool(data.placebo)
 
 
 def _notes(data: IndexData, rows: Sequence[Estimate], left_out: str) -> list[str]:
     skin = rows[0].reference
-    shapes = "Circle or square: last visit; triangle or diamond"
-    if len({row.measure for row in rows if row.known}) == 1:
-        shapes = "Circle: last visit; triangle"
-    visits = f"{shapes}: first visit. " if any(row.visit == "first" for row in rows) else ""
     known = [row for row in rows if row.known]
+    kinds = sorted({_alone(data, row) for row in known})
+    last, first = (" or ".join(SHAPES[marks[kind]] for kind in kinds) for marks in (LAST, FIRST))
+    visits = ""
+    if any(row.visit == "first" for row in rows):
+        visits = f"{last.capitalize()}: last visit; {first}: first visit. "
     if any(row.measure == Statistic.DNI for row in known):
         scale = (
             f"Solid line: 0, as on {data.placebo}; 100 is the whole disease effect (lesional minus "

@@ -534,9 +534,13 @@ def draw_normalization(data: FigureData) -> tuple[Figure | list[Figure], pd.Data
 
 def _least(table: pd.DataFrame) -> float:
     """Inches of the narrowest column that holds every interval and number of patients."""
+    return max(text_width(_written(table), SMALL) + 0.05, 0.42)
+
+
+def _written(table: pd.DataFrame) -> list[str]:
+    """Write the intervals of the numbers that are known."""
     known = table[table["value"].notna()]
-    written = [_interval(row.lower, row.upper) for row in rows_of(known)]
-    return max(text_width(written, SMALL) + 0.05, 0.42)
+    return [_interval(row.lower, row.upper) for row in rows_of(known)]
 
 
 def _cohort_gap(before: Key, column: Key) -> float:
@@ -613,21 +617,20 @@ def _cohort_samples(data: FigureData, shown: IndexTable) -> list[tuple[Style, st
 
 def _measure_notes(shown: IndexTable, data: FigureData) -> list[str]:
     skins = " or ".join(shown.references)
-    ends = shown.table[["lower", "upper"]].to_numpy(dtype=float)
-    tiny = (
-        ""
-        if not ((ends != 0) & (np.abs(ends) < 0.0005)).any()
-        else (' An end written "< 0" or "> 0" is nearer to 0 than 0.0005.')
-    )
+    written = " ".join(_written(shown.table))
+    near = ' An end written "< 0" or "> 0" is nearer to 0 than three decimals can tell.'
+    if "< 0" not in written and "> 0" not in written:
+        near = ""
     effect = f"the disease effect (lesional − {skins} skin at baseline)"
     if Statistic.DNI not in set(shown.table["measure"]):
-        return [f"NI: share of {effect} that is gone. Uncontrolled: scores fall on placebo, too."]
+        uncontrolled = "Uncontrolled: scores fall on placebo, too."
+        return [f"NI: share of {effect} that is gone. {uncontrolled}{near}"]
     within = " Lesions are compared within patients; n = patients with lesions in both arms."
     return [
         f"NI: share of {effect} that is gone. dNI: how much more of it is gone than on placebo in "
         "the same week, given the score at baseline; a drug is judged by dNI, because scores fall "
         "on placebo, too (regression to the mean)."
-        f"{within if data.of_lesions else ' n of dNI: drug and placebo.'}{tiny}"
+        f"{within if data.of_lesions else ' n of dNI: drug and placebo.'}{near}"
     ]
 
 

@@ -17,7 +17,7 @@ from adnorm.base.text import typeset
 from adnorm.figures.data import REFERENCES, classes_of, known_reference
 from adnorm.figures.explorer.packing import (
     Block,
-    effects,
+    as_shown,
     ladder,
     millionths,
     packed,
@@ -335,7 +335,7 @@ class CohortResults:
         `members` are the genes of all gene sets; `level` is the coverage of intervals.
         """
         block = Block()
-        estimate, half = effects(self.effects["log2_fold_change"], self.half_widths(level))
+        estimate, half = as_shown(self.effects["log2_fold_change"], self.half_widths(level))
         block.add("estimate", estimate)
         block.add("half", half)
         block.add("fdr", rates(self.effects["fdr"]))

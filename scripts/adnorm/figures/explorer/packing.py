@@ -26,36 +26,36 @@ FINE_STEPS, NO_SHARE = 1_000_000, -(2**31)
 LEAST_FDR = 0.001
 
 
-def effects(estimate: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+#: Estimate, lower and upper end as sums of estimate and half the width.
+ENDS = np.array([[1, 0], [1, -1], [1, 1]])
+#: By how many thousandths estimate and half the width may be moved, least first.
+MOVES = sorted(product((0, 1, -1), (0, 1, -1, 2, -2)), key=lambda move: abs(move[0]) + abs(move[1]))
+
+
+def as_shown(estimate: np.ndarray, half: np.ndarray) -> np.ndarray:
     """Round estimates and half the widths of their intervals to thousandths in 16 bits with a sign.
 
     The page shows estimate, lower and upper end with two decimals. Rounded to thousandths first,
     one of ten would end in another digit than in the table; where that is so, the thousandths are
-    moved by as little as mends it. Missing is `MISSING`, the rest is bounded.
+    moved by as little as mends it. Missing is `MISSING`, the rest is bounded. The first axis of the
+    result has the estimates, then the halves.
 
     Examples
     --------
-    >>> estimate, half = effects(np.array([-0.235284, np.nan, 99]), np.array([0.151, np.nan, 1]))
-    >>> estimate.tolist(), half.tolist()
-    ([-236, -32768, 32767], [152, -32768, 1000])
+    >>> as_shown(np.array([-0.235284, np.nan, 99]), np.array([0.151, np.nan, 1])).tolist()
+    [[-236, -32768, 32767], [152, -32768, 1000]]
     """
-    values = np.nan_to_num(np.asarray(estimate, dtype=float))
-    widths = np.nan_to_num(np.asarray(half, dtype=float))
-    first, second = np.rint(values * STEPS), np.rint(widths * STEPS)
-    chosen, open_ = [first.copy(), second.copy()], np.ones(values.shape, dtype=bool)
-    for one, other in sorted(product((0, 1, -1), (0, 1, -1, 2, -2)), key=lambda m: np.abs(m).sum()):
-        e, h = first + one, second + other
-        ends = ((e, values), (e - h, values - widths), (e + h, values + widths))
-        right = open_ & np.all([_looks_like(code, true) for code, true in ends], axis=0)
-        chosen[0][right], chosen[1][right] = e[right], h[right]
-        open_ &= ~right
-    missing = np.isnan(estimate), np.isnan(half)
-    packed_ = (
-        np.where(gone, MISSING, np.clip(codes, MISSING + 1, -MISSING - 1)).astype("<i2")
-        for gone, codes in zip(missing, chosen, strict=True)
-    )
-    estimates, halves = packed_
-    return estimates, halves
+    given = np.stack([estimate, half]).astype(float)
+    true = np.nan_to_num(given).reshape(2, -1)
+    nearest = np.rint(true * STEPS)
+    chosen, left = nearest.copy(), np.arange(true.shape[1])
+    for move in MOVES:
+        steps = nearest[:, left] + np.reshape(move, (2, 1))
+        right = _looks_like(ENDS @ steps, ENDS @ true[:, left]).all(axis=0)
+        chosen[:, left[right]] = steps[:, right]
+        left = left[~right]
+    bounded = np.clip(chosen, MISSING + 1, -MISSING - 1).reshape(given.shape)
+    return np.where(np.isnan(given), MISSING, bounded).astype("<i2")
 
 
 def _looks_like(steps: np.ndarray, true: np.ndarray) -> np.ndarray:

@@ -175,6 +175,17 @@ const viewHead = (title, lead, below, ...tools) =>
     el("div", {}, el("h1", {}, title), el("p", { class: "lead" }, lead), below),
     el("div", { class: "tools" }, tools),
   );
+// A switch with its words.
+const switchOf = (words, checked, act) =>
+  el(
+    "label",
+    { class: "switch" },
+    el("input", { type: "checkbox", role: "switch", checked, onchange: (event) => act(event.target.checked) }),
+    words,
+  );
+// What stands out in a table of the index.
+const marksNote = (between = "") =>
+  `Bold: the interval of the difference from placebo excludes 0, or of NI where there is no placebo. ${between}${run.exploratory} exploratory: few patients or a wide interval.`;
 // What an address says of the order of rows: by which column, and whether its largest comes first.
 const orderOf = (sort) => ({ key: sort.replace(/^-/, ""), falling: sort.startsWith("-") });
 // Compare two rows by a value; those without one stand last.

@@ -183,20 +183,10 @@ function showGene(text, parts) {
           )
         : null,
       run.patients !== "none" &&
-        el(
-          "label",
-          { class: "switch" },
-          el("input", {
-            type: "checkbox",
-            role: "switch",
-            checked: samples,
-            onchange: (event) => {
-              setAddress({ samples: event.target.checked });
-              render(false);
-            },
-          }),
-          "Sample values",
-        ),
+        switchOf("Sample values", samples, (checked) => {
+          setAddress({ samples: checked });
+          render(false);
+        }),
       button("CSV", () => geneCsv(gene), { id: "csv" }),
       button("SVG", () => geneSvg(gene, domain), { id: "svg" }),
     ),

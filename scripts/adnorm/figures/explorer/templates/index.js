@@ -151,24 +151,16 @@ function showIndex(parts) {
       family,
       cohorts,
       box,
-      el(
-        "label",
-        { class: "switch" },
-        el("input", {
-          type: "checkbox",
-          role: "switch",
-          checked: !state.numbers,
-          onchange: (event) => update({ numbers: !event.target.checked }),
-        }),
-        "Rows without a number",
-      ),
+      switchOf("Rows without a number", !state.numbers, (checked) => update({ numbers: !checked })),
     ),
     shownCount,
     el("section", { class: "card", "aria-label": "Index table" }, holder),
     el(
       "p",
       { class: "note" },
-      `Bold: the interval of the difference from placebo excludes 0, or of NI where there is no placebo. Adjusted p: ${PLANS[run.multiplicity]} within the primary family, FDR (false discovery rate) over the other scores. ${run.exploratory} exploratory: few patients or a wide interval.`,
+      marksNote(
+        `Adjusted p: ${PLANS[run.multiplicity]} within the primary family, FDR (false discovery rate) over the other scores. `,
+      ),
     ),
   );
   draw();

@@ -625,7 +625,7 @@ function showScore(name, parts) {
     el(
       "p",
       { class: "note" },
-      `Bold: the interval of the difference from placebo excludes 0, or of NI where there is no placebo. ${run.exploratory} exploratory: few patients or a wide interval.`,
+      marksNote(),
     ),
   );
   for (const draw of redraws) draw();
