@@ -32,6 +32,10 @@ include: "workflow/rules/explorer.smk"
 report: "workflow/report/workflow.rst"
 
 
+onstart:
+    tell_what_is_missing()
+
+
 # A cohort that stops fails no job but the last one, so that the others are joined; the list of stopped
 # cohorts stands last, also where the last job was not asked for.
 onsuccess:

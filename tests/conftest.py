@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import pickle
 import subprocess
@@ -26,6 +27,19 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def repository() -> Path:
     """The root of the repository."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache_of_the_user(tmp_path_factory) -> None:
+    """Keep downloads of fixtures out of the cache of who runs the tests."""
+    os.environ["ADNORM_CACHE"] = str(tmp_path_factory.getbasetemp() / "downloads")
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(monkeypatch, tmp_path_factory, request) -> None:
+    """Give each test a download cache: servers of tests have the same addresses now and then."""
+    name = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    monkeypatch.setenv("ADNORM_CACHE", str(tmp_path_factory.getbasetemp() / "downloads" / name))
 
 
 @pytest.fixture(scope="session")

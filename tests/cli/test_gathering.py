@@ -18,7 +18,7 @@ def test_manifests_are_linked_not_copied_and_stay_as_they_are(trial, here, repos
         cohort.view(PublishedCohort), study.config.geo, here / "kept/trial/fetch"
     )
     before = {p.name: p.stat().st_mtime_ns for p in manifest.parent.iterdir()}
-    with gathered(cohort, study.config) as aside:
+    with gathered(cohort, study.config, {}) as aside:
         assert read_json(aside) == read_json(manifest)
         assert aside != manifest
     assert {p.name: p.stat().st_mtime_ns for p in manifest.parent.iterdir()} == before

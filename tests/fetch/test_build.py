@@ -14,10 +14,13 @@ import pytest
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.stops import last_note
-from adnorm.fetch import download, geo
+from adnorm.fetch import geo
 from adnorm.fetch.build import fetch_cohort
+from adnorm.fetch.cache import Cache
+from adnorm.fetch.download import local_path
 from adnorm.fetch.identifiers import fetch_table
 from adnorm.fetch.proof import fetch_again, fingerprint
+from adnorm.study.checksums import Pin
 from adnorm.study.cohort import FetchedSource, PublishedCohort
 from adnorm.study.config import GeoSettings
 
@@ -31,13 +34,15 @@ def cohort(route="geo_series_matrix", accession="GSE80342", platform="GPL570", *
         route=route,
         accession=accession,
         platform=platform,
-        source=FetchedSource(**empty | {"sha256": {}} | source),
+        source=FetchedSource(**empty | source),
         title="A trial",
     )
 
 
 def settings(address):
-    return GeoSettings(address=address, connect_timeout=5, read_timeout=5, attempts=1)
+    return GeoSettings(
+        address=address, connect_timeout=5, read_timeout=5, attempts=1, requests_per_second=1000
+    )
 
 
 def matrix_text(*platforms):
@@ -252,6 +257,11 @@ def test_proven_files_are_kept_and_missing_ones_fetched(web, tmp_path):
     fetch_cohort(plan, settings(web.address), tmp_path / "out")
     assert len(web.asked) == asked
     (tmp_path / "out" / "GPL5.annot.gz").unlink()
+    # What the download cache has is asked for nowhere.
+    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    assert len(web.asked) == asked
+    (tmp_path / "out" / "GPL5.annot.gz").unlink()
+    shutil.rmtree(Cache().folder)
     fetch_cohort(plan, settings(web.address), tmp_path / "out")
     assert web.asked[asked:] == ["/geo/platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"]
     (tmp_path / "out" / "GSE12_series_matrix.txt.gz").write_bytes(b"!Series_ changed")
@@ -272,6 +282,7 @@ def test_what_came_before_a_run_stopped_is_kept(web, mirror, tmp_path):
     manifest = fetch_cohort(plan, settings(web.address), tmp_path / "out")
     assert web.asked[asked:] == ["/geo/platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"]
     manifest.unlink()  # as Snakemake does before it runs the stage again
+    shutil.rmtree(Cache().folder)
     fetch_cohort(plan, settings(web.address), tmp_path / "out")
     assert len(web.asked) == asked + 1
 
@@ -281,11 +292,18 @@ def test_a_file_that_a_pinned_digest_refuses_is_fetched_again(web, mirror, tmp_p
     right = matrix.read_bytes()
     digest = fingerprint(matrix)["sha256"]
     matrix.write_bytes(matrix_text("GPL5"))
-    plan = cohort(accession="GSE12", platform="GPL5", sha256={"series_matrix": digest})
-    with pytest.raises(AdnormError, match=f"pinned is {digest}"):
-        fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    plan = cohort(accession="GSE12", platform="GPL5")
+    pins = {matrix.name: Pin(bytes=len(right), sha256=digest, rows=5, date="2026-11-27")}
+    with pytest.raises(AdnormError) as error:
+        fetch_cohort(plan, settings(web.address), tmp_path / "out", pins)
+    other = fingerprint(matrix)
+    assert f"Pinned on 2026-11-27: {len(right):,} bytes, 5 rows, SHA-256 {digest}" in str(
+        error.value
+    )
+    assert f"Found: {other['bytes']:,} bytes, SHA-256 {other['sha256']}" in str(error.value)
+    assert "`adnorm lock trial --update`" in str(error.value)
     matrix.write_bytes(right)
-    found = manifest_of(fetch_cohort(plan, settings(web.address), tmp_path / "out"))
+    found = manifest_of(fetch_cohort(plan, settings(web.address), tmp_path / "out", pins))
     assert found["series_matrix"]["sha256"] == digest
 
 
@@ -331,6 +349,7 @@ def test_the_file_of_another_series_or_platform_is_never_kept(
             if entry["name"] == name:
                 entry |= found
         (tmp_path / "out" / proof).write_text(json.dumps(content))
+    shutil.rmtree(Cache().folder)
     asked = len(web.asked)
     fetch_cohort(plan, settings(web.address), tmp_path / "out")
     assert web.asked[asked:] == [f"/geo/{path}"]
@@ -414,4 +433,4 @@ def test_the_real_mirror(shared, tmp_path, monkeypatch):
     files = manifest_of(fetch_cohort(plan, settings("file:geo"), tmp_path / "out"))
     assert files["table"]["bytes"] == 1424645
     assert files["series_matrix"]["bytes"] == 1084
-    assert download.local_path("file:geo").as_posix() == "geo"
+    assert local_path("file:geo").as_posix() == "geo"

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from adnorm.base.errors import AdnormError
-from adnorm.fetch import download
-from adnorm.fetch.download import AbsentFileError, fetch_file, name_of, retry_after
+from adnorm.fetch import web
+from adnorm.fetch.download import fetch_file, name_of
+from adnorm.fetch.web import AbsentFileError, retry_after
 from adnorm.study.config import GeoSettings
 from builders.servers import Quiet, serving
 
 PACKED = gzip.compress(b"".join(b"probe%d\t%d\n" % (i, i * 7919 % 1000) for i in range(20000)))
-SETTINGS = GeoSettings(connect_timeout=5, read_timeout=5, attempts=3)
+SETTINGS = GeoSettings(connect_timeout=5, read_timeout=5, attempts=3, requests_per_second=1000)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def server():
 @pytest.fixture
 def pauses(monkeypatch):
     waited = []
-    monkeypatch.setattr(download, "pause", waited.append)
+    monkeypatch.setattr(web, "pause", waited.append)
     return waited
 
 
@@ -104,7 +105,7 @@ def test_retry_after_is_honoured(server, tmp_path, pauses):
 
 def test_pauses_grow_without_retry_after(server, tmp_path, pauses):
     server.answers.append((500, {}, b"", 0))
-    settings = GeoSettings(connect_timeout=5, read_timeout=5, attempts=4)
+    settings = GeoSettings(connect_timeout=5, read_timeout=5, attempts=4, requests_per_second=1000)
     with pytest.raises(
         AdnormError,
         match=r"gave up after 4 attempts.*status 500.*`geo: address:`.*`identifiers: table:`",

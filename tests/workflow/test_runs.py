@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import psutil
@@ -83,11 +85,17 @@ def geo(published):
     A request of the path `geo.held` waits until `geo.go` is set, and `geo.waits` says that it does.
     """
     state = SimpleNamespace(once={}, asked=[], held=None, go=threading.Event())
-    state.waits = threading.Event()
+    state.waits, state.published = threading.Event(), published
+    state.times, state.slow, state.at_once, state.most = [], 0.0, 0, 0
 
     class Handler(Quiet):
         def do_GET(self):
             state.asked.append(self.path)
+            state.times.append(time.monotonic())
+            state.at_once += 1
+            state.most = max(state.most, state.at_once)
+            time.sleep(state.slow)
+            state.at_once -= 1
             if self.path == state.held:
                 state.waits.set()
                 state.go.wait(120)
@@ -102,7 +110,11 @@ def geo(published):
         state.config = {
             "cohorts": ["lab.yaml"],
             "results": "out",
-            "geo": {"address": f"{server.address}/geo", "attempts": 1},
+            "geo": {
+                "address": f"{server.address}/geo",
+                "attempts": 1,
+                "requests_per_second": 100,
+            },
         }
         yield state
         state.go.set()
@@ -301,6 +313,7 @@ def test_the_same_call_goes_on_after_a_kill(lab, geo, snakemake, configure, repo
     configure(lab.with_name("undisturbed"), SERIES, "lab.yaml")
     configure(lab.with_name("undisturbed"), geo.config)
     snakemake(lab.with_name("undisturbed"), *CALL)
+    shutil.rmtree(os.environ["ADNORM_CACHE"])
     asked = len(geo.asked)
     folder = lab.with_name(where)
     configure(folder, SERIES, "lab.yaml")
@@ -392,3 +405,43 @@ def test_a_workflow_that_asks_for_one_result_can_hear_of_what_stopped(lab, geo, 
     second = call()
     assert second.returncode == 0, second.stderr
     assert worked(second) == ["expression", "fetch"]
+
+
+# ---------------------------------------------------------------- servers are not overrun
+
+
+def test_eight_cohorts_ask_politely(lab, geo, snakemake, configure):
+    names = [f"lab{i}" for i in range(8)]
+    polite = geo.config["geo"] | {"downloads": 2, "requests_per_second": 4}
+    # Series of their own; the platform is one.
+    for name in names:
+        path = MATRIX.replace("GSE12", f"GSE{12 + 1 + int(name[3:])}")
+        geo.once[path] = geo.published[MATRIX].replace("GSE12", path.split("/")[4])
+        configure(lab, SERIES | {"id": name, "accession": path.split("/")[4]}, f"{name}.yaml")
+    configure(
+        lab, geo.config | {"cohorts": [f"{n}.yaml" for n in names], "geo": polite}, "run.yaml"
+    )
+    geo.slow = 0.2
+    snakemake(lab, *(f"out/{n}/fetch/manifest.json" for n in names), *FETCH[1:], "--cores", "8")
+    assert geo.asked.count(ANNOTATION) == 1 and len(geo.asked) == 9
+    assert geo.most == 2
+    gaps = [later - earlier for earlier, later in itertools.pairwise(sorted(geo.times))]
+    assert min(gaps) > 0.15 and sum(gaps) >= 8 / 4 - 0.2
+
+
+def test_offline_one_message_tells_what_is_missing(lab, geo, snakemake, configure):
+    snakemake(lab, *FETCH)
+    asked = len(geo.asked)
+    configure(lab, SERIES | {"id": "new", "accession": "GSE13"}, "new.yaml")
+    offline = geo.config["geo"] | {"offline": True}
+    configure(
+        lab, geo.config | {"cohorts": ["lab.yaml", "new.yaml"], "results": "b", "geo": offline}
+    )
+    targets = ("b/lab/expression/samples.tsv", "b/new/fetch/manifest.json", "--configfile")
+    run = snakemake(lab, *targets, "run.yaml", check=False)
+    assert run.returncode == 1 and len(geo.asked) == asked
+    begin, _, _ = run.stderr.partition("1 of ")
+    assert "offline: 1 file not fetched before" in begin
+    assert re.search(r"^  new: http\S+/GSE13_series_matrix\.txt\.gz$", begin, re.MULTILINE)
+    assert read_stop(lab / "b/lab/expression/samples.tsv") is None
+    assert "new stopped at the stage fetch: offline: 1 file" in run.stderr

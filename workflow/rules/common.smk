@@ -65,7 +65,9 @@ def cohort_part(kind):
 def fetch_settings(wildcards):
     """Only what decides which bytes are fetched: mending a mapping must not download again."""
     part = cohort_file(wildcards).view(PublishedCohort).model_dump(by_alias=True)
-    return harmless({"cohort": part, "geo": DECIDING["geo"]})
+    pins = STUDY.pins.get(wildcards.cohort, {})
+    pinned = {name: pin.model_dump() for name, pin in sorted(pins.items())}
+    return harmless({"cohort": part, "geo": DECIDING["geo"], "pinned": pinned})
 
 
 def expression_settings(wildcards):

@@ -1,4 +1,32 @@
 # Bytes in, proven: the files as published, and a manifest that says where they came from.
+# So many cohorts download at once (geo: downloads:); `--resources downloads=N` names another number.
+if "downloads" not in workflow.global_resources:
+    workflow.register_resource("downloads", SETTINGS["geo"]["downloads"])
+
+
+def downloads(wildcards):
+    """Whether a cohort may ask a server; simulated ones never wait for those that do."""
+    return 0 if cohort_file(wildcards).simulation else 1
+
+
+def tell_what_is_missing():
+    """Say in one message what a run without a connection lacks."""
+    if not SETTINGS["geo"]["offline"]:
+        return
+    from adnorm.fetch.build import absent_from_run
+
+    table = SETTINGS["identifiers"]["table"]
+    cohorts = {name: c.view(PublishedCohort) for name, c in STUDY.cohorts.items()}
+    shared = {}
+    if table and "://" in table:
+        shared[table] = Path(RESULTS) / "references" / table.rsplit("/", 1)[-1]
+    missing = absent_from_run(
+        cohorts, STUDY.pins, STUDY.config.geo, Path(RESULTS), shared
+    )
+    if missing:
+        print(missing, file=sys.stderr)
+
+
 rule fetch:
     input:
         left_by("{cohort}/logs/fetch"),
@@ -11,6 +39,8 @@ rule fetch:
     localrule: True
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        downloads=downloads,
     params:
         settings=fetch_settings,
         manner=uncompared(geo=WORKING["geo"]),
@@ -31,6 +61,8 @@ rule fetch_identifiers:
     localrule: True
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        downloads=1,
     params:
         settings=harmless(
             {

@@ -42,16 +42,11 @@ def digest_of(path: Path | str) -> tuple[int, str]:
 def check_digest(path: Path, name: str, expected: str | None, where: str) -> None:
     """Refuse a file, called `name`, that is not the one whose SHA-256 is pinned in `where`."""
     if expected is not None and (found := digest_of(path)[1]) != expected:
-        mend = "write its digest in the configuration"
-        raise AdnormError(f"{where}: {not_pinned(name, found, expected, mend)}")
-
-
-def not_pinned(name: str, found: str, expected: str, mend: str) -> str:
-    """Say that a file has another SHA-256 than the pinned one, and what to do if it is right."""
-    return (
-        f"{name} has the SHA-256 {found}, but pinned is {expected}. Somebody changed the file "
-        f"since it was pinned. Put the pinned version back, or, if the new one is right, {mend}"
-    )
+        raise AdnormError(
+            f"{where}: {name} has the SHA-256 {found}, but pinned is {expected}. Somebody changed "
+            "the file since it was pinned. Put the pinned version back, or, if the new one is "
+            "right, write its digest in the configuration"
+        )
 
 
 _LEFTOVER = re.compile(r"\.(.*)\.[0-9a-f]{16}\.part(\.[^.]*)?")

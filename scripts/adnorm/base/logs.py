@@ -18,7 +18,7 @@ from adnorm.base.text import printable
 UNFORESEEN = "an error that adnorm did not foresee:"
 _LOGGER = logging.getLogger("adnorm")
 #: Between what stands in the file and a warning: what somebody who waits is told.
-_WAITING = 25
+WAITING = 25
 #: A step tells how far it is at most so often, in seconds, and not before.
 _TELL_EVERY = 10.0
 
@@ -38,7 +38,7 @@ def how_far(sentence: str, at_once: bool = False) -> None:
 
     A job that is quickly done tells nothing on the terminal, unless `at_once`.
     """
-    _LOGGER.log(_WAITING, sentence, extra={"patient": not at_once})
+    _LOGGER.log(WAITING, sentence, extra={"patient": not at_once})
 
 
 class _Patience(logging.Filter):
@@ -56,7 +56,7 @@ class _Patience(logging.Filter):
         return True
 
 
-logging.addLevelName(_WAITING, "PROGRESS")
+logging.addLevelName(WAITING, "PROGRESS")
 
 
 class _Printable(logging.Formatter):
@@ -90,7 +90,7 @@ def start_log(
     _LOGGER.setLevel(logging.DEBUG)
     _LOGGER.propagate = False
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setLevel(_WAITING)
+    terminal.setLevel(WAITING)
     terminal.addFilter(_Patience())
     terminal.setFormatter(_Printable(f"[{label}] %(message)s"))
     _LOGGER.addHandler(terminal)

@@ -75,7 +75,9 @@ def run(chosen: argparse.Namespace) -> int:
     tables = Identifiers(studies[0].config) if studies else None
     for number, (study, cohort) in enumerate(to_check, 1):
         tell = partial(_tell_stage, f"{cohort.id} ({number} of {len(to_check)})")
-        inspection = inspect_cohort(cohort, study.config, tables, tell)
+        inspection = inspect_cohort(
+            cohort, study.config, tables, tell, study.pins.get(cohort.id, {})
+        )
         inspection.unconfirmed = _marks(study.files[cohort.id], CONFIRM)
         found.append(inspection)
         if not chosen.json:

@@ -2,62 +2,61 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.files import read_json
-from adnorm.base.logs import get_logger
+from adnorm.base.logs import WAITING, get_logger
 from adnorm.base.shipped import HOME
 from adnorm.base.stops import read_stop
-from adnorm.cli.terminal import warn
 from adnorm.fetch.build import drawn_from, fetch_cohort
 from adnorm.fetch.download import is_remote, name_of
 from adnorm.fetch.identifiers import fetch_table
 from adnorm.fetch.proof import MANIFEST, REFERENCES
+from adnorm.study.checksums import Pin
 from adnorm.study.cohort import Cohort, PublishedCohort
-from adnorm.study.config import GeoSettings, RunConfig
+from adnorm.study.config import RunConfig
 from adnorm.study.reading import locate
-from adnorm.study.vocabulary import Route
 
 
 @contextmanager
-def gathered(cohort: Cohort, config: RunConfig, fresh: bool = False) -> Iterator[Path]:
+def gathered(
+    cohort: Cohort, config: RunConfig, pinned: Mapping[str, Pin], fresh: bool = False
+) -> Iterator[Path]:
     """Bring the files of a cohort together as the stage fetch does, outside of the results.
 
-    Files that the last run fetched are taken from there. What has to be downloaded goes into a
-    folder that stays, so that the next call is quick; the terminal says so.
+    Files that the last run fetched are taken from there, others come through the download cache, so
+    that the next call is quick.
 
     Parameters
     ----------
     cohort, config
         The checked cohort file and configuration.
+    pinned
+        What the files must be, by their names.
     fresh
-        Download again what no run has fetched, even if an earlier call did.
+        Ask the servers whether a file has changed since it was fetched.
 
     Yields
     ------
     Path
         The manifest.
     """
-    results, geo = Path(config.results) / cohort.id / "fetch", config.geo
+    results = Path(config.results) / cohort.id / "fetch"
     published = cohort.view(PublishedCohort)
     if published.simulation:
         published = drawn_from(published, locate(published.simulation.gene_sets, HOME))
     with TemporaryDirectory(prefix="adnorm-") as name:
         folder = Path(name)
-        downloads = not _link_known(results, folder) and _downloads(published, geo)
-        if downloads:
-            folder = folder if fresh else _cache(published, geo)
-            warn(f"{cohort.id}: fetching into {folder}")
-        with _progress_told() if downloads else nullcontext():
-            manifest = fetch_cohort(published, geo, folder)
+        if not fresh:
+            _link_known(results, folder)
+        with _progress_told():
+            manifest = fetch_cohort(published, config.geo, folder, pinned, fresh)
         yield manifest
 
 
@@ -74,13 +73,14 @@ class Identifiers:
         self._config = config
         self._found: Path | AdnormError | None = None
         self._asked = False
+        self._aside = TemporaryDirectory(prefix="adnorm-")
 
     def path(self) -> Path | None:
-        """Find the table, or download it beside the other files of the checks."""
+        """Find the table, or bring it aside; it stays as long as this object does."""
         if not self._asked:
             self._asked = True
             try:
-                self._found = _identifier_table(self._config)
+                self._found = _identifier_table(self._config, Path(self._aside.name))
             except AdnormError as error:
                 self._found = error
         if isinstance(self._found, AdnormError):
@@ -88,20 +88,16 @@ class Identifiers:
         return self._found
 
 
-def _identifier_table(config: RunConfig) -> Path | None:
+def _identifier_table(config: RunConfig, aside: Path) -> Path | None:
     table = config.identifiers.table
     if not table or not is_remote(table):
         return Path(table) if table else None
     known = Path(config.results) / REFERENCES / table.rsplit("/", 1)[-1]
     if known.is_file() and read_stop(known) is None:
         return known
-    target = _cache_folder() / REFERENCES / name_of(table)
-    if not target.is_file():
-        warn(f"fetching the identifier table into {target.parent}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _progress_told():
-            fetch_table(table, config.geo, target, config.identifiers.sha256)
-    return target
+    with _progress_told():
+        fetch_table(table, config.geo, aside / name_of(table), config.identifiers.sha256)
+    return aside / name_of(table)
 
 
 @contextmanager
@@ -111,7 +107,7 @@ def _progress_told() -> Iterator[None]:
     logger = get_logger()
     level = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(WAITING)
     try:
         yield
     finally:
@@ -119,36 +115,15 @@ def _progress_told() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _link_known(results: Path, folder: Path) -> bool:
+def _link_known(results: Path, folder: Path) -> None:
     """Link the files of a finished fetch stage; its folder itself is never written to."""
     manifest = results / MANIFEST
     if not manifest.is_file() or read_stop(manifest):
-        return False
+        return
     try:
         names = [entry["name"] for entry in read_json(manifest)["files"]]
     except (AdnormError, KeyError, TypeError):
-        return False
+        return
     for name in [*names, MANIFEST]:
         if (results / name).is_file():
             (folder / name).symlink_to((results / name).resolve())
-    return True
-
-
-def _downloads(cohort: PublishedCohort, settings: GeoSettings) -> bool:
-    source = cohort.source
-    named = (source.matrix, source.annotation, source.table, source.sheet)
-    of_geo = cohort.route in (Route.GEO_SERIES_MATRIX, Route.GEO_SUPPLEMENTARY, Route.NCBI_COUNTS)
-    return (of_geo and is_remote(settings.address)) or any(
-        is_remote(place or "") for place in named
-    )
-
-
-def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "adnorm"
-
-
-def _cache(cohort: PublishedCohort, settings: GeoSettings) -> Path:
-    """Name the folder of a cohort by what is fetched, so that another address is another folder."""
-    digest = hashlib.sha256(f"{cohort.model_dump_json()} {settings.address}".encode())
-    return _cache_folder() / f"{cohort.id}-{digest.hexdigest()[:12]}"

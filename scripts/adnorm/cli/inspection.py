@@ -9,11 +9,12 @@ cohort are never shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,6 +27,7 @@ from adnorm.base.yaml_text import read_yaml
 from adnorm.cli import configuration
 from adnorm.cli.gathering import Identifiers, gathered
 from adnorm.cli.terminal import in_words, step
+from adnorm.study.checksums import Pin
 from adnorm.study.cohort import (
     NO_TREATMENT,
     OF_PATIENT,
@@ -75,6 +77,7 @@ def inspect_cohort(
     config: RunConfig,
     identifiers: Identifiers | None = None,
     tell: Callable[[str], None] = step,
+    pinned: Mapping[str, Pin] = MappingProxyType({}),
 ) -> Inspection:
     """Check one cohort of a checked configuration by the code that a run would use.
 
@@ -86,12 +89,14 @@ def inspect_cohort(
         The identifier table that the cohorts of a run share.
     tell
         Is told what is done now.
+    pinned
+        What the files must be, by their names.
     """
     found = Inspection(cohort)
     with warnings_collected(found.warnings), TemporaryDirectory(prefix="adnorm-") as folder:
         try:
             tell("files")
-            with gathered(cohort, config) as manifest:
+            with gathered(cohort, config, pinned) as manifest:
                 table = (identifiers or Identifiers(config)).path()
                 _run_aside(found, _Stages(manifest, config, table, Path(folder), tell))
         except Exception as error:  # noqa: BLE001 -- one cohort must not end the check of the others

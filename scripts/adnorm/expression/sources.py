@@ -71,10 +71,14 @@ class Sources:
     without_values: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def values_role(self) -> str:
+        """Role of the file that holds the values."""
+        return "series_matrix" if self.route == Route.GEO_SERIES_MATRIX else "table"
+
+    @property
     def values_name(self) -> str:
         """Cohort and source of the file that holds the values, for messages."""
-        role = "series_matrix" if self.route == Route.GEO_SERIES_MATRIX else "table"
-        name = f"cohort {self.cohort.id}: {self.written[role]}"
+        name = f"cohort {self.cohort.id}: {self.written[self.values_role]}"
         if self.route == Route.H5AD:
             layer = self.cohort.source.layer
             name += f" (layer '{layer}')" if layer else " (X)"
@@ -126,17 +130,22 @@ class Sources:
         with self._reading("annotation") as path:
             return read_annotation(path, self.cohort.source.symbol_column)
 
+    def published_values(self) -> pd.DataFrame:
+        """Read the values of every row and column that was published."""
+        source = self.cohort.source
+        if self.route == Route.GEO_SERIES_MATRIX:
+            return self._matrix_values()
+        with self._reading("table") as path:
+            if self.route == Route.H5AD:
+                return read_values(path, source.layer, source.gene_column)
+            return read_value_table(path, source.gene_column, "annotation" in self.files)
+
     def values(self, samples: pd.DataFrame) -> Measured:
         """Read the values of the samples of a sheet; the cohort file excluded the other ones."""
         wanted, source = list(samples["sample"]), self.cohort.source
-        if self.route == Route.GEO_SERIES_MATRIX:
-            return _chosen(self._matrix_values(), wanted)
-        with self._reading("table") as path:
-            if self.route == Route.H5AD:
-                table = read_values(path, source.layer, source.gene_column)
-                return _chosen(table, wanted)
-            probes = "annotation" in self.files
-            table = read_value_table(path, source.gene_column, probes)
+        table = self.published_values()
+        if self.route in (Route.GEO_SERIES_MATRIX, Route.H5AD):
+            return _chosen(table, wanted)
         if self.route == Route.NCBI_COUNTS:
             return Measured(table[wanted])
         lanes: dict[str, list[str]] = {}

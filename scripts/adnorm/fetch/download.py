@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-import email.utils
 import shutil
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from adnorm.base.errors import AdnormError, nearest
 from adnorm.base.files import atomic
-from adnorm.base.logs import get_logger, how_far
-from adnorm.fetch.content import (
-    ANOTHER_PLACE,
-    ANYTHING,
-    BrokenContentError,
-    Expected,
-    check_content,
-)
+from adnorm.base.logs import progress
+from adnorm.base.text import counted
+from adnorm.fetch.cache import VARIABLE, Cache
+from adnorm.fetch.content import ANYTHING, BrokenContentError, Expected, check_content
 from adnorm.fetch.proof import Fingerprint, fingerprint
+from adnorm.fetch.web import AbsentFileError, download
 from adnorm.study.cohort import FetchedSource
 from adnorm.study.config import GeoSettings
 
-if TYPE_CHECKING:
-    import requests
 
-#: Statuses after which a server may well answer later.
-_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LONGEST_PAUSE = 300.0
-_REPORT_EVERY = 5.0
-_CHUNK = 1 << 20
+class OfflineError(AdnormError):
+    """Files that were not fetched before, where no server may be asked.
 
+    Attributes
+    ----------
+    addresses
+        Where they would come from.
+    """
 
-class AbsentFileError(AdnormError):
-    """The address is well-formed but no such file is there (404, or no such path)."""
-
-
-class _PassingError(Exception):
-    """A failure after which another attempt is worth while."""
-
-    def __init__(self, reason: str, pause: float | None = None) -> None:
-        super().__init__(reason)
-        self.pause = pause
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self.addresses = tuple(addresses)
+        files = counted(len(addresses), "file")
+        super().__init__(
+            f"offline: {files} not fetched before: {', '.join(addresses)}. Run once with a "
+            "connection (geo: offline: false), or with a download cache that has them "
+            f"({VARIABLE}=FOLDER), or name a folder that is laid out like GEO (geo: mirrors: "
+            "[file:FOLDER])"
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,8 @@ class RemoteFile:
     name
         Its name in the cohort's ``fetch/`` folder.
     places
-        Where it may be, best first: pairs of what the manifest says and the address to use.
+        Where it may be, below each base address: pairs of what the manifest says and the address to
+        use, best first.
     expected
         What it must be.
     hint
@@ -67,7 +61,7 @@ class RemoteFile:
 
     role: str
     name: str
-    places: tuple[tuple[str, str], ...]
+    places: tuple[tuple[tuple[str, str], ...], ...]
     expected: Expected = ANYTHING
     hint: str = ""
 
@@ -80,7 +74,7 @@ class RemoteFile:
         """
         name = name_of(source)
         absolute = not is_remote(source) and local_path(source).is_absolute()
-        return cls(role, name, ((name if absolute else source, source),), expected)
+        return cls(role, name, (((name if absolute else source, source),),), expected)
 
 
 #: Brings a file of a cohort; returns where it lies, and what the manifest calls its source.
@@ -159,6 +153,8 @@ def fetch_file(
     target: Path,
     settings: GeoSettings | None = None,
     expected: Expected = ANYTHING,
+    pinned: str | None = None,
+    fresh: bool = False,
 ) -> Fingerprint:
     """Download or copy one file; it appears under its name only after its bytes are checked.
 
@@ -169,9 +165,14 @@ def fetch_file(
     target
         The final name.
     settings
-        Time-outs and number of attempts, for http(s).
+        Time-outs and limits, for http(s).
     expected
         What the file must be.
+    pinned
+        SHA-256 that it should have: such a file is taken from the download cache wherever it came
+        from, and another one that is there is no reason not to ask.
+    fresh
+        Ask the server whether it has another version than the download cache.
 
     Returns
     -------
@@ -182,11 +183,15 @@ def fetch_file(
     ------
     AbsentFileError
         No such file.
+    UnansweredError
+        No server gave it.
+    OfflineError
+        It is not in the download cache, and no server may be asked.
     AdnormError
         Everything else that went wrong, with the reason and the number of attempts.
     """
     if is_remote(source):
-        _download(source, target, settings or GeoSettings(), expected)
+        _download(source, target, settings or GeoSettings(), expected, pinned, fresh)
     elif "://" in source and not source.lower().startswith("file:"):
         scheme = source.split("://")[0]
         raise AdnormError(
@@ -195,6 +200,49 @@ def fetch_file(
     else:
         _copy(source, target, expected)
     return fingerprint(target)
+
+
+def _download(
+    source: str,
+    target: Path,
+    settings: GeoSettings,
+    expected: Expected,
+    pinned: str | None,
+    fresh: bool,
+) -> None:
+    """Take a file from the download cache, into which it is brought first if it must."""
+    cache = Cache()
+    came = cache.find(source)
+    known = came
+    if not settings.offline and fresh:
+        known = None
+    elif pinned and (came is None or came.sha256 != pinned):
+        # Another one that came from there is of use only where nobody can be asked.
+        known = cache.pinned(source, pinned) or (came if settings.offline else None)
+    if known:
+        try:
+            check_content(cache.file(known), target.name, source, expected)
+            if cache.take(known, target):
+                return
+            progress(f"{target.name}: damaged in the download cache")
+        except BrokenContentError as error:
+            # An earlier release took less care, or somebody wrote into the cache.
+            progress(f"{target.name}: not taken from the download cache: {error}")
+            cache.forget(known.sha256)
+    if settings.offline:
+        raise OfflineError([source])
+
+    def check(path: Path) -> None:
+        check_content(path, target.name, source, expected)
+
+    for unless_unchanged in (fresh, False):
+        found = download(source, target.name, settings, cache, check, came, unless_unchanged)
+        if cache.take(found, target):
+            return
+    raise AdnormError(
+        f"{cache.folder}: the download cache loses {target.name} as soon as it comes; see whether "
+        f"its disk is sound, or name another folder ({VARIABLE}=FOLDER before the call)"
+    )
 
 
 def _copy(source: str, target: Path, expected: Expected) -> None:
@@ -210,135 +258,3 @@ def _copy(source: str, target: Path, expected: Expected) -> None:
         except OSError as error:
             raise AdnormError(f"{source}: cannot be copied: {error.strerror or error}") from error
         check_content(temporary, target.name, source, expected, on_disk=True)
-
-
-def pause(seconds: float) -> None:
-    """Wait between two attempts."""
-    time.sleep(seconds)
-
-
-def _download(source: str, target: Path, settings: GeoSettings, expected: Expected) -> None:
-    import tenacity
-
-    grow = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
-
-    def failure(state: tenacity.RetryCallState) -> BaseException | None:
-        return state.outcome.exception() if state.outcome else None
-
-    def wait(state: tenacity.RetryCallState) -> float:
-        retry_after = getattr(failure(state), "pause", None)
-        return grow(state) if retry_after is None else min(retry_after, _LONGEST_PAUSE)
-
-    def report(state: tenacity.RetryCallState) -> None:
-        how_far(
-            f"{target.name}: attempt {state.attempt_number} of {settings.attempts} failed "
-            f"({failure(state)}); next in {state.upcoming_sleep:.0f} s",
-            at_once=True,
-        )
-
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(_PassingError),
-        stop=tenacity.stop_after_attempt(settings.attempts),
-        wait=wait,
-        sleep=pause,
-        before_sleep=report,
-        reraise=True,
-    )
-    try:
-        retrying(_attempt, source, target, settings, expected)
-    except _PassingError as error:
-        # The content check names the source itself; other reasons do not.
-        reason = str(error).removeprefix(f"{source}: ")
-        times = "1 attempt" if settings.attempts == 1 else f"{settings.attempts} attempts"
-        raise AdnormError(
-            f"{source}: gave up after {times}: {reason}. Check the connection, "
-            f"try later, or {ANOTHER_PLACE}"
-        ) from error
-
-
-def _attempt(source: str, target: Path, settings: GeoSettings, expected: Expected) -> None:
-    """Try once; failures that may pass become `_PassingError`."""
-    import requests
-    import urllib3
-
-    timeouts = (settings.connect_timeout, settings.read_timeout)
-    # "identity": a .gz file must arrive as it lies on the server, not inflated on the way.
-    headers = {"Accept-Encoding": "identity", "User-Agent": "adnorm"}
-    try:
-        with requests.get(source, stream=True, timeout=timeouts, headers=headers) as answer:
-            _check_status(answer, source)
-            with atomic(target) as temporary:
-                _store(answer, temporary, target.name)
-                check_content(temporary, target.name, source, expected)
-    except BrokenContentError as error:
-        if error.passing:
-            raise _PassingError(str(error)) from error
-        raise
-    except (requests.exceptions.InvalidURL, requests.exceptions.TooManyRedirects) as error:
-        raise AdnormError(f"{source}: this address does not work: {error}") from error
-    except requests.exceptions.SSLError as error:
-        raise AdnormError(
-            f"{source}: the server's certificate was refused ({_plain(error)}); behind a proxy, "
-            "set REQUESTS_CA_BUNDLE to your institution's certificates"
-        ) from error
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise _PassingError(_plain(error)) from error
-
-
-def _check_status(answer: requests.Response, source: str) -> None:
-    status = answer.status_code
-    if status == 200:
-        return
-    if status in (404, 410):
-        raise AbsentFileError(f"{source}: the server has no such file (status {status})")
-    if status in _PASSING_STATUS:
-        raise _PassingError(
-            f"the server answered with status {status} {answer.reason}",
-            retry_after(answer.headers.get("Retry-After")),
-        )
-    raise AdnormError(f"{source}: the server refused, status {status} {answer.reason}")
-
-
-def retry_after(header: str | None) -> float | None:
-    """Read a ``Retry-After`` header: seconds, or a date.
-
-    Examples
-    --------
-    >>> retry_after("7"), retry_after(None), retry_after("soon")
-    (7.0, None, None)
-    """
-    if header is None:
-        return None
-    if header.strip().isdigit():
-        return float(header)
-    try:
-        then = email.utils.parsedate_to_datetime(header).timestamp()
-    except (TypeError, ValueError):
-        return None
-    return max(0.0, then - time.time())
-
-
-def _store(answer: requests.Response, path: Path, name: str) -> None:
-    """Write the body as it comes, saying how far it is every few seconds."""
-    total = answer.headers.get("Content-Length", "")
-    whole = f" of {int(total) / 1e6:.1f}" if total.isdigit() else ""
-    done, reported = 0, time.monotonic()
-    with open(path, "wb") as file:
-        for block in answer.raw.stream(_CHUNK, decode_content=False):
-            file.write(block)
-            done += len(block)
-            if time.monotonic() - reported > _REPORT_EVERY:
-                reported = time.monotonic()
-                how_far(f"{name}: {done / 1e6:.1f}{whole} MB")
-    get_logger().debug("%s: %d bytes received", name, done)
-
-
-def _plain(error: Exception) -> str:
-    """Say the innermost reason without the names of libraries and their objects."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-    text = str(cause).strip() or type(error).__name__
-    if "timed out" in str(error).lower() or "timeout" in type(error).__name__.lower():
-        return f"no answer in time ({text})"
-    return text

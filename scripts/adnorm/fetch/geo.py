@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,20 +25,20 @@ _HEADER_LINES, _LONGEST_LINE = 100_000, 1 << 20
 _TABLE_BEGIN, _TABLE_END = b"!series_matrix_table_begin", b"!series_matrix_table_end"
 
 
-def series_matrix_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+def series_matrix_route(cohort: PublishedCohort, addresses: Sequence[str], obtain: Obtain) -> None:
     """Bring a series matrix and the annotation of its platform."""
     where = f"cohort {cohort.id}"
-    matrix, source = obtain(_matrix(cohort, address))
+    matrix, source = obtain(_matrix(cohort, addresses))
     # Before the annotation: without values, a search for that leads nowhere.
     refuse_empty_table(matrix, f"{where}: {source}")
     if cohort.source.annotation is None:
         platform = choose_platform(cohort.platform, platforms_in(matrix), where)
-        obtain(_annotation(platform, address))
+        obtain(_annotation(platform, addresses))
     else:
         obtain(RemoteFile.named("annotation", cohort.source.annotation))
 
 
-def supplementary_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+def supplementary_route(cohort: PublishedCohort, addresses: Sequence[str], obtain: Obtain) -> None:
     """Bring a series matrix, a supplementary table and, if named, an annotation."""
     table, accession = cohort.source.table or "", cohort.accession or ""
     if "/" in table or ":" in table:
@@ -48,9 +48,9 @@ def supplementary_route(cohort: PublishedCohort, address: str, obtain: Obtain) -
             f"check the name among the supplementary files on the page of {accession} (a path of "
             f"your own needs a folder, such as ./{table})"
         )
-        values = _below_geo("table", [supplementary_path(accession, table)], address, hint=hint)
+        values = _below_geo("table", [supplementary_path(accession, table)], addresses, hint=hint)
     named = named_files(cohort.source, "annotation")
-    first, values, *rest = distinct([_matrix(cohort, address), values, *named])
+    first, values, *rest = distinct([_matrix(cohort, addresses), values, *named])
     matrix, _ = obtain(first)
     listed = supplementary_files(matrix)
     if values.hint and listed:
@@ -60,7 +60,7 @@ def supplementary_route(cohort: PublishedCohort, address: str, obtain: Obtain) -
         obtain(file)
 
 
-def ncbi_counts_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> None:
+def ncbi_counts_route(cohort: PublishedCohort, addresses: Sequence[str], obtain: Obtain) -> None:
     """Bring a series matrix, the counts that NCBI made, and its table of genes."""
     accession = cohort.accession or ""
     hint = (
@@ -70,21 +70,18 @@ def ncbi_counts_route(cohort: PublishedCohort, address: str, obtain: Obtain) -> 
         "table of the authors with `route: geo_supplementary`"
     )
     expected = Expected(NCBI_TABLE)
-    files = [_matrix(cohort, address)]
-    for role, places in (
-        ("table", ncbi_counts(accession, address)),
-        ("annotation", ncbi_annotation(accession, address)),
-    ):
+    files = [_matrix(cohort, addresses)]
+    for role, places_at in (("table", ncbi_counts), ("annotation", ncbi_annotation)):
         if named := getattr(cohort.source, role):
             files.append(RemoteFile.named(role, named, expected))
         else:
-            name = name_of(places[-1][1])
-            files.append(RemoteFile(role, name, tuple(places), expected, hint))
+            places = tuple(tuple(places_at(accession, address)) for address in addresses)
+            files.append(RemoteFile(role, name_of(places[0][-1][1]), places, expected, hint))
     for file in distinct(files):
         obtain(file)
 
 
-def _matrix(cohort: PublishedCohort, address: str) -> RemoteFile:
+def _matrix(cohort: PublishedCohort, addresses: Sequence[str]) -> RemoteFile:
     expected = Expected(SERIES_MATRIX, cohort.accession or "", series_of)
     if cohort.source.matrix:
         return RemoteFile.named("series_matrix", cohort.source.matrix, expected)
@@ -92,13 +89,16 @@ def _matrix(cohort: PublishedCohort, address: str) -> RemoteFile:
     if not cohort.platform:
         hint += ", and name the platform in the cohort file if the series has several"
     paths = series_matrix_paths(cohort.accession or "", cohort.platform)
-    return _below_geo("series_matrix", paths, address, expected, hint)
+    return _below_geo("series_matrix", paths, addresses, expected, hint)
 
 
-def _annotation(platform: str, address: str) -> RemoteFile:
+def _annotation(platform: str, addresses: Sequence[str]) -> RemoteFile:
     """Name the annotation that GEO keeps of a platform, or else the platform's full table."""
     path = annotation_path(platform)
-    places = [(f"geo:{path}", below(address, path)), *platform_table(platform, address)]
+    places = tuple(
+        ((f"geo:{path}", below(address, path)), *platform_table(platform, address))
+        for address in addresses
+    )
     hint = (
         f"GEO keeps an annotation of some platforms only; download the full table of {platform} "
         "from its page at GEO, or its family file (GPL…_family.soft.gz), and name that file in the "
@@ -106,13 +106,19 @@ def _annotation(platform: str, address: str) -> RemoteFile:
         "(source: symbol_column:)"
     )
     expected = Expected(b"", platform, platform_of)
-    return RemoteFile("annotation", name_of(path), tuple(places), expected, hint)
+    return RemoteFile("annotation", name_of(path), places, expected, hint)
 
 
 def _below_geo(
-    role: str, paths: list[str], address: str, expected: Expected = ANYTHING, hint: str = ""
+    role: str,
+    paths: list[str],
+    addresses: Sequence[str],
+    expected: Expected = ANYTHING,
+    hint: str = "",
 ) -> RemoteFile:
-    places = tuple((f"geo:{path}", below(address, path)) for path in paths)
+    places = tuple(
+        tuple((f"geo:{path}", below(address, path)) for path in paths) for address in addresses
+    )
     return RemoteFile(role, name_of(paths[0]), places, expected, hint)
 
 

@@ -9,6 +9,7 @@ from typing import TypedDict
 from adnorm.base.errors import AdnormError
 from adnorm.base.files import digest_of, read_json, write_json
 from adnorm.base.stops import run_again
+from adnorm.fetch.cache import Cache
 
 MANIFEST = "manifest.json"
 #: Folder of what belongs to all cohorts, beside theirs.
@@ -59,6 +60,8 @@ def fetch_again(files: Iterable[Path], folder: Path, log: Path) -> None:
     shared = folder.parents[1] / REFERENCES
     for path in files:
         if path.parent == shared:
+            if path.is_file():
+                Cache().forget(digest_of(path)[1])
             run_again(shared / "logs" / f"{path.name}.log")
 
 
@@ -80,6 +83,9 @@ def withdraw_proof(folder: Path, files: Iterable[Path]) -> None:
     """Forget that files were fetched whole, so that the next fetch asks for them again."""
     refused = {path.name for path in files}
     proven = _read_proof(folder).items()
+    for _, entry in proven:
+        if entry["name"] in refused:
+            Cache().forget(entry["sha256"])
     write_proof({role: entry for role, entry in proven if entry["name"] not in refused}, folder)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from adnorm.study.simulation import Simulation
-from adnorm.study.validation import Listed, Omittable, Section, Sha256, Sparse
+from adnorm.study.validation import Listed, Omittable, Section, Sparse
 from adnorm.study.vocabulary import Assay, Route, Scale, State
 
 #: Canonical columns of numbers.
@@ -26,7 +26,7 @@ ReferenceState = Literal[State.NONLESIONAL, State.HEALTHY]
 
 
 class SourceFiles(Section):
-    """Files of a cohort, and how they are laid out."""
+    """Where the files are, when it does not follow from the accession; how they are laid out."""
 
     matrix: str | None = Field(
         default=None,
@@ -100,25 +100,15 @@ class SourceFiles(Section):
         examples=["Gene symbol"],
     )
 
-
-class Source(SourceFiles):
-    """Where the files are, when it does not follow from the accession; how they are laid out."""
-
-    sha256: dict[
-        str,
-        Annotated[
-            Sha256,
-            Field(
-                description="a SHA-256 is 64 hexadecimal digits, in lower case",
-                examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
-            ),
-        ],
-    ] = Field(
-        default={},
-        description="Pinned SHA-256 of the fetched files, by role (series_matrix, annotation, "
-        "table, sheet) or file name; `adnorm lock` writes them, and other bytes are refused",
-        examples=[{"table": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}],
-    )
+    @model_validator(mode="before")
+    @classmethod
+    def _pinned_elsewhere(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "sha256" in given:
+            raise ValueError(
+                "`sha256:` is not pinned in a cohort file any more: delete it here and run `adnorm "
+                "lock`, which writes the files of all cohorts of a run into one table (checksums:)"
+            )
+        return given
 
 
 class Treatment(Section):
@@ -371,7 +361,7 @@ class CohortFile(Section):
         description="Caveats that a reader of the report must know",
         examples=["Three baseline-only patients of the series are missing"],
     )
-    source: Source = Source()
+    source: SourceFiles = SourceFiles()
     treatments: dict[str, Treatment] = Field(
         default={},
         description="Every treatment by its canonical name, with its drug class",
@@ -421,7 +411,6 @@ class FetchedSource(Section):
     table: str | None
     sheet: str | None
     unpacked_gigabytes: float | None
-    sha256: dict[str, str]
 
 
 class PublishedCohort(Section):

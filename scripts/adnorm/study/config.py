@@ -14,6 +14,8 @@ from pydantic import ConfigDict, Field, model_validator
 from adnorm.study.validation import Listed, Section, Sha256, Unique
 from adnorm.study.vocabulary import BatchRule, Method, Multiplicity
 
+#: Where `adnorm lock` pins the files of a run, unless the configuration says otherwise.
+CHECKSUMS = "config/checksums.tsv"
 #: Something strictly between 0 and 1.
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -36,7 +38,7 @@ class IdentifierSettings(Section):
 
 
 class GeoSettings(Section):
-    """Where GEO is and how patiently to ask."""
+    """Where GEO is, and how patiently and politely to ask."""
 
     address: str = Field(
         default="https://ftp.ncbi.nlm.nih.gov/geo",
@@ -44,17 +46,64 @@ class GeoSettings(Section):
         "same way",
         examples=["file:mirror/geo"],
     )
+    mirrors: Listed[str] = Field(
+        default=(),
+        description="Base addresses that are asked in this order where the first one has not got a "
+        "file or does not answer",
+        examples=[["https://mirror.example.org/geo", "file:mirror/geo"]],
+    )
+    hosts: Listed[str] = Field(
+        default=("ncbi.nlm.nih.gov",),
+        description="Other hosts that a server may send a request on to; those below them, too",
+        examples=[["ncbi.nlm.nih.gov", "zenodo.org"]],
+    )
+    offline: bool = Field(
+        default=False,
+        description="Ask no server: take what was fetched before, and say in one message what is "
+        "missing",
+        examples=[True],
+    )
     connect_timeout: float = Field(
         default=15, gt=0, description="Seconds to wait for a connection", examples=[15]
     )
     read_timeout: float = Field(
         default=120, gt=0, description="Seconds to wait for the next bytes", examples=[120]
     )
+    deadline: float = Field(
+        default=7200,
+        gt=0,
+        description="Seconds that one file may take in all, with every attempt and pause; the next "
+        "call goes on where the file ended",
+        examples=[3600],
+    )
+    slowest_rate: float = Field(
+        default=2,
+        ge=0,
+        description="Kilobytes a second that must come, over half a minute; a slower connection is "
+        "given up and tried again",
+        examples=[10],
+    )
+    largest_gigabytes: float = Field(
+        default=20, gt=0, description="Size from which a file is refused", examples=[50]
+    )
     attempts: int = Field(
         default=5,
         ge=1,
         description="How often a download is tried, with growing pauses",
         examples=[5],
+    )
+    requests_per_second: float = Field(
+        default=5,
+        gt=0,
+        description="Requests that one server gets in a second, from all jobs of all runs that "
+        "share a download cache; NCBI allows 50 from everybody behind one address",
+        examples=[2],
+    )
+    downloads: int = Field(
+        default=3,
+        ge=1,
+        description="Cohorts that download at the same time",
+        examples=[1],
     )
 
 
@@ -394,6 +443,12 @@ class RunConfig(Section):
         examples=[["config/gene_sets/adnorm.tsv", "my_sets.gmt"]],
     )
     identifiers: IdentifierSettings = IdentifierSettings()
+    checksums: str | None = Field(
+        default=CHECKSUMS,
+        description="Table of the fetched files as they were when `adnorm lock` wrote it; other "
+        "bytes are refused. It may be absent; null looks for none",
+        examples=["config/checksums.tsv"],
+    )
     geo: GeoSettings = GeoSettings()
     expression: ExpressionSettings = ExpressionSettings()
     scores: ScoresSettings = ScoresSettings()
@@ -408,6 +463,7 @@ class RunConfig(Section):
 
 #: Keys that say how a stage works and not what comes out: a change of them reruns nothing.
 MANNER = {
-    "geo": {"connect_timeout", "read_timeout", "attempts"},
+    "checksums": True,
+    "geo": set(GeoSettings.model_fields) - {"address"},
     "scores": {"chunk_size", "threads"},
 }

@@ -213,7 +213,7 @@ def table_lines(path: Path) -> list[tuple[int, list[str]]]:
         The file is absent, empty or no text.
     """
     if not path.is_file():
-        raise AdnormError(f"{path}: this gene-set file does not exist")
+        raise AdnormError(f"{path}: this file does not exist")
     content = path.read_bytes()
     if b"\0" in content or content.startswith(b"PK\x03\x04"):
         raise AdnormError(

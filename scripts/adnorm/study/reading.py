@@ -11,6 +11,7 @@ from typing import Any
 from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.yaml_text import read_yaml
 from adnorm.study.axis_genes import read_axis_genes
+from adnorm.study.checksums import Pins, read_checksums
 from adnorm.study.cohort import (
     NO_TREATMENT,
     NUMBERS,
@@ -21,7 +22,7 @@ from adnorm.study.cohort import (
     ExclusionRule,
     SampleMappings,
 )
-from adnorm.study.config import RunConfig
+from adnorm.study.config import CHECKSUMS, RunConfig
 from adnorm.study.gene_sets import SetSymbols, read_gene_sets
 from adnorm.study.validation import Faults, check, find_faults, with_types
 from adnorm.study.vocabulary import Arm, Assay, Route, Scale
@@ -70,12 +71,15 @@ class Study:
         Where each cohort file lies.
     symbols
         Digest of what the stage expression takes from the gene sets (see `SetSymbols`).
+    pins
+        What the files of the cohorts were when they were pinned.
     """
 
     config: RunConfig
     cohorts: dict[str, Cohort]
     files: dict[str, Path]
     symbols: str
+    pins: Pins
 
 
 def read_cohort(path: Path | str, where: str | None = None) -> Cohort:
@@ -357,8 +361,9 @@ def read_study(
             continue
         cohorts[cohort.id], files[cohort.id] = cohort, path
     symbols = _check_files(found, problems)
+    pins = _read_pins(found, problems)
     problems.stop()
-    return Study(found, cohorts, files, symbols)
+    return Study(found, cohorts, files, symbols, pins)
 
 
 def merged(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -393,6 +398,8 @@ def located(config: RunConfig, home: Path) -> RunConfig:
     found: dict[str, Any] = {
         "gene_sets": tuple(str(locate(path, home)) for path in config.gene_sets)
     }
+    if config.checksums:
+        found["checksums"] = str(locate(config.checksums, home))
     if config.index.axis_genes:
         axis_genes = str(locate(config.index.axis_genes, home))
         found["index"] = config.index.model_copy(update={"axis_genes": axis_genes})
@@ -415,6 +422,24 @@ def _check_files(config: RunConfig, problems: Problems) -> str:
     if table and "://" not in table and not Path(table).is_file():
         problems.add(f"identifiers: table: the file {table} does not exist")
     return symbols
+
+
+def _read_pins(config: RunConfig, problems: Problems) -> Pins:
+    """Read what is pinned; only a table that somebody named must be there."""
+    path = config.checksums
+    if not path:
+        return {}
+    if path != CHECKSUMS and not Path(path).exists():
+        problems.add(
+            f"checksums: the file {path} does not exist; `adnorm lock` writes it, and null asks "
+            "for none"
+        )
+        return {}
+    try:
+        return read_checksums(Path(path))
+    except AdnormError as error:
+        problems.add(f"checksums: {error}")
+        return {}
 
 
 #: What no name of a file or folder of a run may hold: the report shows these names as they are, in
