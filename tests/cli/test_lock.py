@@ -142,7 +142,7 @@ GOOD = dict(zip(COLUMNS, ("lab", "x.csv", "12", "a" * 64, "5", "NA", "2026-01-31
         ({"sha256": "A" * 64}, "is not a SHA-256"),
         ({"rows": ""}, "rows '' is not a number of rows, or NA"),
         ({"samples": "1e3"}, "samples '1e3' is not"),
-        ({"date": "31.1.2026"}, "date '31.1.2026' is not a day"),
+        ({"date": "31.1.2026"}, "date '31.1.2026' is not a day as YYYY-MM-DD, or NA"),
         ({"cohort": ""}, "cohort is empty"),
     ],
 )
@@ -158,7 +158,7 @@ def test_every_wrong_cell_of_the_table_is_named(tmp_path, changed, words):
 
 def test_the_table_is_read_as_it_is_written(tmp_path):
     pin = Pin(bytes=12, sha256="a" * 64, rows=3, date="2026-01-31")
-    pins = {"b": {"y z.csv": pin, "x.csv": pin}, "a": {"é.gz": pin}}
+    pins = {"b": {"y z.csv": pin, "x.csv": pin}, "a": {"é.gz": Pin(bytes=0, sha256="b" * 64)}}
     write_checksums(pins, tmp_path / "t.tsv")
     assert read_checksums(tmp_path / "t.tsv") == pins
     assert [line.split("\t")[1] for line in (tmp_path / "t.tsv").read_text().splitlines()] == [

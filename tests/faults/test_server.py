@@ -1,7 +1,7 @@
 """A server's bad days: whatever it does, a file comes whole or not at all, and a sentence says why.
 
 `FAULTS` is the table: what the server does, and what becomes of it. Each is asked for with three
-attempts. `python tests/faults/test_server.py` prints it.
+attempts. `PYTHONPATH=tests python tests/faults/test_server.py` prints it.
 """
 
 from __future__ import annotations

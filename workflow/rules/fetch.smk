@@ -4,29 +4,6 @@ if "downloads" not in workflow.global_resources:
     workflow.register_resource("downloads", SETTINGS["geo"]["downloads"])
 
 
-def downloads(wildcards):
-    """Whether a cohort may ask a server; simulated ones never wait for those that do."""
-    return 0 if cohort_file(wildcards).simulation else 1
-
-
-def tell_what_is_missing():
-    """Say in one message what a run without a connection lacks."""
-    if not SETTINGS["geo"]["offline"]:
-        return
-    from adnorm.fetch.build import absent_from_run
-
-    table = SETTINGS["identifiers"]["table"]
-    cohorts = {name: c.view(PublishedCohort) for name, c in STUDY.cohorts.items()}
-    shared = {}
-    if table and "://" in table:
-        shared[table] = Path(RESULTS) / "references" / table.rsplit("/", 1)[-1]
-    missing = absent_from_run(
-        cohorts, STUDY.pins, STUDY.config.geo, Path(RESULTS), shared
-    )
-    if missing:
-        print(missing, file=sys.stderr)
-
-
 rule fetch:
     input:
         left_by("{cohort}/logs/fetch"),

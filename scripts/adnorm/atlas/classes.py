@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import stats
 
 from adnorm.atlas.cohort_results import CohortResults, has_number
-from adnorm.base.errors import Problems, listing, nearest
+from adnorm.base.errors import Problems, listing, nearest, shortened
 from adnorm.base.tables import read_table, stack
 from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index.axis import NOT_INDEPENDENT
@@ -194,7 +194,7 @@ def read_published(path: Path) -> pd.DataFrame:
         values = pd.to_numeric(table[column], errors="coerce").astype(float)
         wrong = table[column].notna() & ~np.isfinite(values)
         for line in table.index[wrong]:
-            value = table.loc[line, column]
+            value = shortened(str(table.loc[line, column]))
             problems.add(f"line {line + 2}: {column} '{value}' is no number; write a number or NA")
         table[column] = values
     for column in ("drug", "drug_class", "measure", "source"):

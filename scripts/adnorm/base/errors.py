@@ -60,6 +60,8 @@ class Problems:
 
     def add(self, sentence: str) -> None:
         """Note one problem; the same sentence twice is noted once."""
+        # The problems of a file within those of a run stand in lines, all of which stay.
+        sentence = "\n".join(shortened(line, _LONGEST_SENTENCE) for line in sentence.split("\n"))
         if sentence not in self.sentences:
             self.sentences.append(sentence)
 
@@ -91,6 +93,21 @@ def nearest(name: object, known: Iterable[object]) -> str:
     return f"; did you mean '{names[match[0]]}'?" if match else ""
 
 
+#: Characters of a cell that a message shows, and of a whole sentence.
+_LONGEST, _LONGEST_SENTENCE = 300, 12_000
+
+
+def shortened(text: str, most: int = _LONGEST) -> str:
+    """Cut a text that would fill screens; the cells of honest tables stay whole.
+
+    Examples
+    --------
+    >>> shortened("LS"), len(shortened("x" * 10_000))
+    ('LS', 301)
+    """
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def listing(values: Iterable[object], limit: int = 12) -> str:
     """Join values for a message: quoted, at most `limit` of them, then how many more there are.
 
@@ -99,7 +116,7 @@ def listing(values: Iterable[object], limit: int = 12) -> str:
     >>> listing(["a", "b", "c"], limit=2)
     "'a', 'b' and 1 more"
     """
-    quoted = [f"'{value}'" for value in values]
+    quoted = [f"'{shortened(str(value))}'" for value in values]
     if len(quoted) <= limit:
         return ", ".join(quoted)
     return ", ".join(quoted[:limit]) + f" and {len(quoted) - limit} more"

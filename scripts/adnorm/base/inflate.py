@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 GZIP_MAGIC = b"\x1f\x8b"
+#: What a person does with a file that is cut off or damaged, wherever it came from.
+GET_AGAIN = (
+    "get the whole file again: export or copy your own once more; one that was fetched is fetched "
+    "again at the next call"
+)
+#: What may never end, or never begin.
+_ENDLESS = {
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+    stat.S_ISFIFO: "a pipe",
+    stat.S_ISSOCK: "a socket",
+}
 #: Gigabytes that a file may hold unless its cohort file allows more …
 MOST_GIGABYTES = 8.0
 #: … and how many times its own size. Tables of counts hold 3 to 20 times theirs, those with
@@ -157,14 +170,64 @@ def opened(path: Path | str, name: str = "", lines: bool = True) -> Iterator[Bin
     Raises
     ------
     AdnormError
-        While it is read: more comes out than is allowed, or a line has no end.
+        It is no file that ends (a device, a pipe). While it is read: more comes out than is
+        allowed, or a line has no end.
     EOFError, zlib.error
         While it is read: the gzip stream is cut off or damaged.
     """
+    refuse_endless(path, name)
     with open(path, "rb") as file:
         size = Path(path).stat().st_size
         with io.BufferedReader(_Counted(file, size, name or str(path), lines), _BUFFER) as text:
             yield text
+
+
+def refuse_endless(path: Path | str, name: str = "") -> None:
+    """Stop at devices, pipes and sockets, which may never end; `name` is what messages call it."""
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return  # What opens it says why it cannot.
+    for is_kind, kind in _ENDLESS.items():
+        if is_kind(mode):
+            raise AdnormError(
+                f"{name or path}: this is {kind}, not a file, and may never end; write what it "
+                "gives into a file and name that"
+            )
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, inflating it if it is gzip whatever its name says.
+
+    A file that is absent, cannot be read, is cut off, damaged, or too large is refused where that
+    is noticed.
+    """
+    try:
+        with opened(path) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise AdnormError(f"{path}: this file does not exist") from error
+    except IsADirectoryError as error:
+        raise AdnormError(f"{path}: this is a folder, not a file; name a file in it") from error
+    except PermissionError as error:
+        raise AdnormError(
+            f"{path}: this file cannot be read: permission denied; let its owner allow it "
+            f"(`chmod +r`), or copy it to a place of your own"
+        ) from error
+    except OSError as error:
+        raise AdnormError(
+            f"{path}: this file cannot be read: {error.strerror or error}; copy it to another "
+            "place and name that"
+        ) from error
+    except EOFError as error:
+        raise AdnormError(
+            f"{path}: the gzip file is truncated (it ends in the middle); {GET_AGAIN}"
+        ) from error
+    except zlib.error as error:
+        raise AdnormError(
+            f"{path}: the gzip file is damaged ({damage(error)}); {GET_AGAIN}"
+        ) from error
 
 
 def damage(error: zlib.error) -> str:

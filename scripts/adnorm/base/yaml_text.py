@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from adnorm.base.errors import AdnormError, Problems
+from adnorm.base.inflate import refuse_endless
 
 
 class _Loader(yaml.CSafeLoader):
@@ -33,7 +35,7 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False)
     result: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
-        if isinstance(key, list | dict):
+        if not isinstance(key, Hashable):
             raise yaml.constructor.ConstructorError(
                 None,
                 None,
@@ -53,15 +55,27 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
 
 #: Values of a file when every alias (``*name``) is written out; a cohort file has some hundred.
 _MOST_VALUES = 200_000
+#: Lists and mappings that may stand in one another; a cohort file has five.
+_DEEPEST = 100
+#: Characters of a file; the parser takes a minute for a hundred times as much.
+_MOST_CHARACTERS = 5_000_000
+#: What the constructors of YAML's types raise for a text that is none, such as ``!!bool perhaps``.
+_NO_VALUE = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError)
 
 
 def _load(text: str) -> object:
+    if len(text) > _MOST_CHARACTERS:
+        raise yaml.YAMLError("too long")
+    _check_depth(text)
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
         if node is None:
             return None
-        if _values(node, {}) > _MOST_VALUES:
+        values, height = _size(node, {})
+        if height > _DEEPEST:
+            raise RecursionError
+        if values > _MOST_VALUES:
             raise yaml.constructor.ConstructorError(
                 None, None, "its aliases unfold to millions of values", node.start_mark
             )
@@ -70,16 +84,43 @@ def _load(text: str) -> object:
         loader.dispose()
 
 
-def _values(node: yaml.Node, known: dict[int, int]) -> int:
-    """Count the values below a node as if every alias were written out."""
+def _check_depth(text: str) -> None:
+    """Stop before the parser calls itself so often that the process dies: it is written in C."""
+    depth = values = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        values += isinstance(event, yaml.NodeEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
+        if values > _MOST_VALUES:
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                f"this file holds more than {_MOST_VALUES:,} values; a configuration has hundreds",
+                event.start_mark,
+            )
+
+
+def _size(node: yaml.Node, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
+    """Count the values of a node, and how deep they stand, as if aliases were written out."""
+    if depth > _DEEPEST:
+        raise RecursionError
     if id(node) not in known:
         # A node that holds itself is refused where it is built.
-        known[id(node)] = 1
+        known[id(node)] = (1, 1)
         parts = node.value if isinstance(node, yaml.CollectionNode) else ()
         if isinstance(node, yaml.MappingNode):
             parts = [part for pair in node.value for part in pair]
-        known[id(node)] = 1 + sum(_values(part, known) for part in parts)
+        sizes = [_size(part, known, depth + 1) for part in parts]
+        height = 1 + max((height for _, height in sizes), default=0)
+        known[id(node)] = (1 + sum(count for count, _ in sizes), height)
     return known[id(node)]
+
+
+_SHOWN = 200
 
 
 def read_value(text: str, where: str) -> object:
@@ -99,9 +140,10 @@ def read_value(text: str, where: str) -> object:
     """
     try:
         return _load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, *_NO_VALUE) as error:
         reason = getattr(error, "problem", None) or "it cannot be read"
-        raise AdnormError(f"{where}: '{text}' is not valid YAML: {reason}") from None
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        raise AdnormError(f"{where}: '{shown}' is not valid YAML: {reason}") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -116,7 +158,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     problems = Problems(str(path))
     value: Any = None
     try:
-        value = _load(path.read_text(encoding="utf-8"))
+        refuse_endless(path, "this")
+        with path.open(encoding="utf-8") as file:
+            value = _load(file.read(_MOST_CHARACTERS + 1))
+    except AdnormError as error:
+        problems.add(str(error).removeprefix("this: "))
     except FileNotFoundError:
         problems.add("this file does not exist")
     except UnicodeDecodeError:
@@ -130,7 +176,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         problems.add(f"not valid YAML: {found} at position {error.position}: {error.reason}")
     except RecursionError:
         problems.add("not a configuration: lists or mappings stand in one another hundreds deep")
-    except ValueError as error:
+    except yaml.YAMLError:
+        problems.add(
+            f"this file has more than {_MOST_CHARACTERS / 1e6:.0f} million characters; a "
+            "configuration has some thousands"
+        )
+    except _NO_VALUE as error:
         problems.add(f"a value cannot be read: {str(error).partition('; ')[0]}")
     except OSError as error:
         problems.add(f"this file cannot be read ({error.strerror or error})")

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from adnorm.base.errors import AdnormError
 from adnorm.base.files import read_json
-from adnorm.base.logs import WAITING, get_logger
+from adnorm.base.logs import WAITING, Printable, get_logger
 from adnorm.base.shipped import HOME
 from adnorm.base.stops import read_stop
 from adnorm.fetch.build import drawn_from, fetch_cohort
@@ -104,6 +104,7 @@ def _identifier_table(config: RunConfig, aside: Path) -> Path | None:
 def _progress_told() -> Iterator[None]:
     """Tell on the terminal how far a download is."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Printable())
     logger = get_logger()
     level = logger.level
     logger.addHandler(handler)

@@ -8,7 +8,6 @@ cohort are never shown.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,6 +38,7 @@ from adnorm.study.cohort import (
     Treatment,
 )
 from adnorm.study.config import RunConfig
+from adnorm.study.patterns import fault_of, groups_of
 from adnorm.study.reading import ANY_SHEET, ROUTE_NEEDS, located, sound_part
 from adnorm.study.validation import check, find_faults
 from adnorm.study.vocabulary import Method, Route
@@ -355,8 +355,5 @@ def _readable_part(path: Path, where: str) -> tuple[Cohort, set[str]] | None:
 
 
 def _can_be_applied(mapping: ColumnMapping) -> bool:
-    try:
-        groups = re.compile(mapping.pattern or "(?P<value>)").groupindex
-    except re.error:
-        return False
-    return mapping.has_one_source and bool(groups)
+    pattern = mapping.pattern or "(?P<value>)"
+    return mapping.has_one_source and not fault_of(pattern) and bool(groups_of(pattern))

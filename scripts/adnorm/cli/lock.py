@@ -162,6 +162,10 @@ def _differs(file: _File) -> bool:
     return pinned is not None and (found is None or found["sha256"] != pinned["sha256"])
 
 
+def _day(pin: Pin) -> str:
+    return f" on {pin.date}" if pin.date else ""
+
+
 def _as_text(answer: _Answer, chosen: argparse.Namespace) -> str:
     from adnorm.study.checksums import Pin
 
@@ -172,9 +176,9 @@ def _as_text(answer: _Answer, chosen: argparse.Namespace) -> str:
         if found and pinned is None:
             lines.append(f"  {file['file']}: {'not pinned' if chosen.check else 'pinned'}: {found}")
         elif pinned and not _differs(file):
-            lines.append(f"  {file['file']}: as pinned on {pinned.date}")
+            lines.append(f"  {file['file']}: as pinned{_day(pinned)}")
         elif pinned:
             lines.append(f"  {file['file']}: {'pinned anew' if chosen.update else 'DIFFERS'}")
-            lines.append(f"    {'was' if chosen.update else 'pinned'} {pinned.date}: {pinned}")
+            lines.append(f"    {'was' if chosen.update else 'pinned'}{_day(pinned)}: {pinned}")
             lines.append(f"    now: {found or 'no such file of this cohort'}")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from adnorm.base.errors import AdnormError, Problems, listing, nearest
 from adnorm.base.logs import progress
 from adnorm.base.text import counted
 from adnorm.readers.delimited import no_header
+from adnorm.study.patterns import SlowPatternError, compiled
 
 _IN_R = " as R writes it"
 #: Names of lanes: LIBRARY_L001, LIBRARY.lane2, LIBRARY_whatever, LIBRARY.bam, each behind a folder.
@@ -341,8 +342,12 @@ def sum_lanes(
     """
     lanes: dict[str, list[str]] = {}
     strange = []
+    lane = compiled(pattern, case=True)
     for column in counts.columns:
-        match = re.search(pattern, column)
+        try:
+            match = lane.search(column)
+        except SlowPatternError as error:
+            raise SlowPatternError(f"{where}: source: libraries: {error}") from None
         if match and match["library"]:
             lanes.setdefault(match["library"], []).append(column)
         else:

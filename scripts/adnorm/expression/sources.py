@@ -10,12 +10,17 @@ from pathlib import Path
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, AskedForError, Problems, RefusedFileError, listing
-from adnorm.base.files import digest_of, read_json
+from adnorm.base.files import digest_of, is_entry, read_json
 from adnorm.base.logs import get_logger
 from adnorm.expression.columns import match_samples, sum_lanes
 from adnorm.expression.scale import Hints, hints_of, hints_of_container, scaled_genes
 from adnorm.readers.annotation import IdentifierTable, read_annotation, read_identifier_table
-from adnorm.readers.delimited import find_layout, read_sheet, read_value_table
+from adnorm.readers.delimited import (
+    find_layout,
+    read_sheet,
+    read_value_table,
+    warn_of_formulas,
+)
 from adnorm.readers.h5ad import read_notes, read_obs, read_values, refuse_cells
 from adnorm.readers.ncbi_counts import samples_without_counts
 from adnorm.readers.series_matrix import read_series_matrix
@@ -210,7 +215,11 @@ def open_sources(manifest: Path, cohort: MeasuredCohort) -> Sources:
         problems.add(f"belongs to cohort '{content.get('cohort')}', not '{cohort.id}'")
     files: dict[str, Path] = {}
     written: dict[str, str] = {}
-    for entry in content.get("files", []):
+    listed = content.get("files")
+    if not isinstance(listed, list) or not all(map(is_entry, listed)):
+        problems.add(f"a line of its files is damaged; {FETCH_AGAIN}")
+        listed = [entry for entry in listed if is_entry(entry)] if isinstance(listed, list) else []
+    for entry in listed:
         path = manifest.parent / entry["name"]
         files[entry["role"]] = path
         written[entry["role"]] = _as_written(entry, cohort)
@@ -238,13 +247,13 @@ def open_sources(manifest: Path, cohort: MeasuredCohort) -> Sources:
 
 def _as_written(entry: dict[str, str], cohort: MeasuredCohort) -> str:
     """Name a file as the cohort file does; the manifest shortens paths of one machine."""
-    role, source = entry["role"], entry.get("source", "")
+    role, source = entry["role"], str(entry.get("source") or "")
     if cohort.route == Route.SIMULATED or not source:
         return entry["name"]
     if source.startswith("geo:"):
         return source
     key = "matrix" if role == "series_matrix" else role
-    return getattr(cohort.source, key) or source
+    return getattr(cohort.source, key, None) or source
 
 
 @contextmanager
@@ -288,7 +297,9 @@ def _read_metadata(
         path = files["sheet"]
         with reading(path, written["sheet"]):
             key = cohort.source.sheet_key or next(filter(None, find_layout(path)[0].names))
-            return read_sheet(path, key).rename_axis(index=None)
+            sheet = read_sheet(path, key).rename_axis(index=None)
+        warn_of_formulas(sheet, written["sheet"])
+        return sheet
     if route == Route.H5AD:
         with reading(files["table"], written["table"]):
             return read_obs(files["table"])

@@ -29,6 +29,7 @@ from adnorm.fetch.download import (
 from adnorm.fetch.geo import ncbi_counts_route, series_matrix_route, supplementary_route
 from adnorm.fetch.proof import (
     MANIFEST,
+    REFERENCES,
     Entry,
     fingerprint,
     proven_files,
@@ -36,9 +37,10 @@ from adnorm.fetch.proof import (
     write_proof,
 )
 from adnorm.fetch.web import AbsentFileError, UnansweredError
-from adnorm.study.checksums import Pin, Pins
+from adnorm.study.checksums import Pin
 from adnorm.study.cohort import PublishedCohort
 from adnorm.study.config import GeoSettings
+from adnorm.study.reading import Study
 from adnorm.study.validation import Section
 from adnorm.study.vocabulary import Route
 
@@ -191,34 +193,29 @@ def absent_files(
     return absent
 
 
-def absent_from_run(
-    cohorts: Mapping[str, PublishedCohort],
-    pins: Pins,
-    settings: GeoSettings,
-    results: Path,
-    references: Mapping[str, Path],
-) -> str:
+def absent_from_run(study: Study, results: Path) -> str:
     """Say in one message what a run without a connection lacks; empty when it lacks nothing.
 
     Parameters
     ----------
-    cohorts
-        By their ids.
-    pins
-        What their files must be.
-    settings
-        Where GEO is.
+    study
+        The run.
     results
-        The results folder, which may hold files of an earlier run.
-    references
-        Files that all cohorts share: address and place in the results.
+        Its results folder, which may hold files of an earlier run.
     """
-    absent = {
-        name: absent_files(cohort, settings, results / name / "fetch", pins.get(name, {}))
-        for name, cohort in cohorts.items()
+    lists = {
+        name: absent_files(
+            cohort.view(PublishedCohort),
+            study.config.geo,
+            results / name / "fetch",
+            study.pins.get(name, {}),
+        )
+        for name, cohort in study.cohorts.items()
     }
-    shared = [a for a, place in references.items() if not place.exists() and not Cache().find(a)]
-    lists = {"all cohorts": shared, **absent}
+    table = study.config.identifiers.table
+    if table and is_remote(table) and not Cache().find(table):
+        if not (results / REFERENCES / table.rsplit("/", 1)[-1]).exists():
+            lists["all cohorts"] = [table]
     lines = [f"  {name}: {', '.join(files)}" for name, files in lists.items() if files]
     if not lines:
         return ""
@@ -242,13 +239,14 @@ def _check_pinned(entries: Sequence[Entry], pinned: Mapping[str, Pin], cohort: s
         )
     for entry in entries:
         pin = pinned.get(entry["name"])
-        if not _as_pinned(entry, pin):
-            problems.add(
-                f"checksums: {entry['name']} ({entry['source']}) is not the file that was pinned. "
-                f"Pinned{f' on {pin.date}' if pin else ''}: {pin}. Found: {entry['bytes']:,} "
-                f"bytes, SHA-256 {entry['sha256']}. Somebody changed it since. Put the pinned "
-                f"version back, or, if the new one is right, {mend}"
-            )
+        if pin is None or _as_pinned(entry, pin):
+            continue
+        found = Pin(bytes=entry["bytes"], sha256=entry["sha256"])
+        problems.add(
+            f"checksums: {entry['name']} ({entry['source']}) is not the file that was pinned. "
+            f"Pinned{f' on {pin.date}' if pin.date else ''}: {pin}. Found: {found}. Somebody "
+            f"changed it since. Put the pinned version back, or, if the new one is right, {mend}"
+        )
     problems.stop()
 
 

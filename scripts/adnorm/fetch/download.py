@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from adnorm.base.errors import AdnormError, nearest
 from adnorm.base.files import atomic
+from adnorm.base.inflate import refuse_endless
 from adnorm.base.logs import progress
 from adnorm.base.text import counted
 from adnorm.fetch.cache import VARIABLE, Cache
@@ -249,6 +250,7 @@ def _copy(source: str, target: Path, expected: Expected) -> None:
     path = local_path(source)
     if path.is_dir():
         raise AdnormError(f"{source}: this is a folder, not a file")
+    refuse_endless(path, source)
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise AbsentFileError(f"{source}: this file does not exist{nearest(path.name, beside)}")

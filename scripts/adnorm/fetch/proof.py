@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.files import digest_of, read_json, write_json
+from adnorm.base.files import digest_of, is_entry, read_json, write_json
 from adnorm.base.stops import run_again
 from adnorm.fetch.cache import Cache
 
@@ -93,7 +93,10 @@ def _read_proof(folder: Path) -> dict[str, Entry]:
     """Read what an earlier run fetched, by role, whatever became of the files."""
     found = [folder / name for name in (MANIFEST, PROOF) if (folder / name).is_file()]
     try:
-        lists = [{entry["role"]: entry for entry in read_json(path)["files"]} for path in found]
+        lists = [
+            {entry["role"]: entry for entry in read_json(path)["files"] if is_entry(entry)}
+            for path in found
+        ]
         if not lists:
             return {}
         # A proof may have been withdrawn since the manifest was written.

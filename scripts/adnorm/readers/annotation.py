@@ -10,16 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, AskedForError, listing, nearest
+from adnorm.base.inflate import GET_AGAIN, open_bytes
 from adnorm.base.text import counted
-from adnorm.readers.text import (
-    GET_AGAIN,
-    decode,
-    one_line,
-    open_bytes,
-    opening,
-    records,
-    split_line,
-)
+from adnorm.readers.text import decode, one_line, opening, records, split_line
 
 #: What stands where there is no symbol.
 NO_SYMBOL = frozenset({"", "---", "--", "-", "NA", "N/A", "null", "None", "nan"})
@@ -155,7 +148,8 @@ def read_annotation(path: Path | str, symbol_column: str | None = None) -> pd.Se
     if column_key(names[position]) == "geneassignment":
         series = series.map(_assigned_symbols)
     if not series.map(split_symbols).map(bool).any():
-        raise AdnormError(
+        # The same file would come again: the cohort file must name another column.
+        raise AskedForError(
             f"{path}: annotation without symbols: the column '{names[position]}' names no gene "
             f"for any of {counted(len(series), 'probe')}; columns: {listing(names, 40)}. "
             "Name another one in the cohort file (source: symbol_column:)"
@@ -179,7 +173,7 @@ def _symbol_position(path: Path, names: list[str], wanted: str | None) -> int:
         )
     found = find_column(names, SYMBOL_COLUMNS)
     if found is None:
-        raise AdnormError(
+        raise AskedForError(
             f"{path}: annotation without symbols: no column has a usual name "
             f"({listing(SYMBOL_COLUMNS)}); columns: {listing(names, 40)}. Name the one that holds "
             "gene symbols in the cohort file (source: symbol_column:)"

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, AskedForError, Problems, listing, nearest
-from adnorm.base.inflate import is_gzip
-from adnorm.base.logs import progress
+from adnorm.base.errors import AdnormError, AskedForError, Problems, listing, nearest, shortened
+from adnorm.base.inflate import is_gzip, open_bytes
+from adnorm.base.logs import get_logger, progress
 from adnorm.base.text import counted
 from adnorm.readers.identifiers import (
     count_rows,
@@ -26,8 +26,8 @@ from adnorm.readers.identifiers import (
     named_as_row_numbers,
     refuse_row_numbers,
 )
-from adnorm.readers.text import decode, first_records, one_line, open_bytes, records, split_line
-from adnorm.study.decimals import surely_decimal
+from adnorm.readers.text import decode, first_records, one_line, records, split_line
+from adnorm.study.decimals import says_missing, surely_decimal
 
 if TYPE_CHECKING:
     import polars
@@ -41,6 +41,10 @@ _FEWEST_COLUMNS = 3
 MISSING = ("NA", "N/A", "NaN", "nan", "null", "NULL")
 TEXT, WHOLE, NUMBER = "text", "whole", "number"
 _SHOWN = 8
+#: Characters of what a library says.
+_LONGEST_REASON = 300
+#: A number with a sign, and its unit.
+_SIGNED_NUMBER = re.compile(r"[+-]\s*(?:\d+(?:[.,]\d+)*|[.,]\d+)(?:[eE][+-]?\d+)?[\s\w%°µ/]*")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 
@@ -279,10 +283,15 @@ def _check_short_rows(layout: Layout, frame: polars.DataFrame) -> None:
         _check_field_counts(layout)
 
 
+def _odd_lines(path: Path) -> list[int]:
+    """Number the lines in which a quotation mark has no counterpart."""
+    with open_bytes(path) as file:
+        return [number for number, line in enumerate(file, 1) if line.count(b'"') % 2]
+
+
 def _check_stray_marks(layout: Layout, rows: int) -> None:
     """Stop if a quotation mark that quotes nothing made one row of several."""
-    with open_bytes(layout.path) as file:
-        odd = [number for number, line in enumerate(file, 1) if line.count(b'"') % 2]
+    odd = _odd_lines(layout.path)
     if not odd:
         return
     with open_bytes(layout.path) as file:
@@ -318,8 +327,9 @@ def _check_field_counts(layout: Layout) -> None:
                 continue
             wrong += 1
             if wrong <= _SHOWN:
+                fields_found = counted(found, "field")
                 problems.add(
-                    f"line {first}, row '{name}': {counted(found, 'field')} instead of {count}"
+                    f"line {first}, row '{shortened(name)}': {fields_found} instead of {count}"
                 )
     if wrong > _SHOWN:
         problems.add(
@@ -342,7 +352,14 @@ def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
             content = decode(file.read()).encode()
         frame = _read_csv(layout, schema, content=content)
     except polars.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
+        odd = _odd_lines(layout.path)
+        if odd:
+            raise AdnormError(
+                f"{layout.path}: cannot be read as a table: a quotation mark without its "
+                f"counterpart stands in line {odd[0]}; remove it, or write it twice within a "
+                "quoted cell"
+            ) from error
+        reason = str(error).splitlines()[0][:_LONGEST_REASON]
         raise AdnormError(f"{layout.path}: cannot be read as a table: {reason}") from error
     problems, wrong, columns = Problems(str(layout.path)), 0, []
     for position, kind in enumerate(kinds):
@@ -360,8 +377,8 @@ def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
             columns.append(column)
             continue
         for row in bad[: max(0, _SHOWN - wrong)]:
-            where = f"row '{frame[row, 0]}' (line {layout.skip_lines + row + 1})"
-            cell = text[row]
+            where = f"row '{shortened(str(frame[row, 0]))}' (line {layout.skip_lines + row + 1})"
+            cell = shortened(text[row])
             what = _comma_sentence(cell) if _DECIMAL_COMMA.fullmatch(cell) else "is not a number"
             if layout.decimal_comma and "." in cell:
                 what = "the other numbers have a decimal comma, so this point may mean thousands"
@@ -584,6 +601,43 @@ def read_sheet(path: Path | str, key: str | None = None) -> pd.DataFrame:
     lines = [layout.skip_lines + 1 + int(row) for row in sheet.index]
     sheet = sheet.reset_index(drop=True)
     return sheet if key is None else _by_key(sheet, key, lines, problems)
+
+
+def like_a_formula(cell: str) -> bool:
+    """Whether a spreadsheet that opens a table would compute a cell of text instead of showing it.
+
+    Examples
+    --------
+    >>> [like_a_formula(cell) for cell in ("=cmd()", "@SUM(A1)", "-2+3", "+CD4", "-x")]
+    [True, True, True, True, True]
+    >>> [like_a_formula(cell) for cell in ("-5", "+3", "-0,5 mg", "-", "--", "+/-", "a=b")]
+    [False, False, False, False, False, False, False]
+    """
+    cell = cell.strip()
+    if cell[:1] not in ("=", "+", "-", "@") or not re.search(r"\w", cell) or says_missing(cell):
+        return False
+    return cell[0] in "=@" or not _SIGNED_NUMBER.fullmatch(cell)
+
+
+def warn_of_formulas(sheet: pd.DataFrame, name: str) -> None:
+    """Warn once of the cells of a sheet that would be formulas in a spreadsheet."""
+    found = [
+        f"'{cell}' (column '{column}')"
+        for column in sheet.columns
+        for cell in [str(column), *dict.fromkeys(sheet[column])]
+        if like_a_formula(cell)
+    ]
+    if found:
+        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        get_logger().warning(
+            "%s: a spreadsheet would take %s for formulas: %s%s. They stand in tables of the "
+            "results as they stand here, so write them without the first mark, or open those "
+            "tables as text",
+            name,
+            counted(len(found), "text"),
+            ", ".join(found[:_LISTED]),
+            more,
+        )
 
 
 def _by_key(sheet: pd.DataFrame, key: str, lines: list[int], problems: Problems) -> pd.DataFrame:

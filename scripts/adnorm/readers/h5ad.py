@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 
 from adnorm.base.errors import AdnormError, AskedForError, listing, nearest
-from adnorm.base.inflate import check_size
+from adnorm.base.inflate import GET_AGAIN, check_size, refuse_endless
 from adnorm.base.text import counted
 from adnorm.readers.identifiers import count_rows, may_hold_genes, refuse_row_numbers
-from adnorm.readers.text import GET_AGAIN
 
 if TYPE_CHECKING:
     import h5py
@@ -133,6 +132,7 @@ def read_values(
 def _opened(path: Path) -> Iterator[h5py.File]:
     import h5py
 
+    refuse_endless(path)
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -197,9 +197,15 @@ def _element(file: h5py.File, layer: str | None, path: Path | str) -> h5py.Datas
     if layer is None:
         if _has_values(file):
             return file["X"]
+        if not layers:
+            # In a damaged file things cannot be seen rather than be unreadable.
+            raise AdnormError(
+                f"{path}: X holds nothing, and there is no layer either, so the file is damaged or "
+                f"holds no values; {GET_AGAIN}"
+            )
         raise AskedForError(
             f"{path}: X holds nothing; name the layer that holds the values in the cohort file "
-            f"(source: layer:). Layers: {listing(layers) or 'none'}"
+            f"(source: layer:). Layers: {listing(layers)}"
         )
     if layer == RAW and RAW in layers:
         return file["raw"]["X"]

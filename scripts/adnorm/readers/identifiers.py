@@ -34,7 +34,7 @@ _ENTREZ = re.compile(r"\d+")
 _JOINED_SYMBOL = re.compile(r"((?!ENS[A-Z]*\d)[A-Za-z0-9][A-Za-z0-9._@-]*|\?)\|\d+")
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 # Krt16, Il4ra: first letter upper case, the rest not. Human C9orf72 is the exception.
-_MOUSE_SYMBOL = re.compile(r"[A-Z][a-z][a-z0-9-]*|[A-Z][a-z0-9]*[a-z][a-z0-9-]*")
+_MOUSE_SYMBOL = re.compile(r"[A-Z][0-9]*[a-z][a-z0-9-]*")
 # What names no gene by itself; assemblers join the gene of the reference with |.
 _ASSEMBLED = re.compile(
     r"(?:M?STRG|CUFF)\.\d+(?:\.\d+)?|(?:XLOC|TCONS)_\d+|TRINITY_\w+|[A-Z]+_DN\d+_c\d+_g\d+\w*"

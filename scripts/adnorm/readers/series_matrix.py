@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from adnorm.base.errors import AdnormError, AskedForError, Problems, listing, nearest
+from adnorm.base.errors import AdnormError, AskedForError, Problems, listing, nearest, shortened
+from adnorm.base.inflate import GET_AGAIN, open_bytes
 from adnorm.base.text import counted
 from adnorm.readers.delimited import NUMBER, TEXT, Layout, numbers_of, read_columns
-from adnorm.readers.text import GET_AGAIN, decode, open_bytes, opening
+from adnorm.readers.text import decode, opening
 from adnorm.study.raw_fields import normalised_key, spelt_alike
 
 if TYPE_CHECKING:
@@ -351,6 +352,7 @@ def _check_all_numbers(path: Path, frame: polars.DataFrame, columns: list[str]) 
     if text:
         first = frame[:, columns.index(text[0])].drop_nulls()
         raise AdnormError(
-            f"{path}: the values of {listing(text)} are not numbers (row '{frame[0, 0]}', column "
-            f"'{text[0]}': '{first[0] if len(first) else ''}')"
+            f"{path}: the values of {listing(text)} are not numbers (row "
+            f"'{shortened(str(frame[0, 0]))}', column '{shortened(text[0])}': "
+            f"'{shortened(first[0]) if len(first) else ''}')"
         )

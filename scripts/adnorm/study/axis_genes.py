@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.errors import AdnormError, Problems, listing, nearest, shortened
 from adnorm.study.diseases import ATOPIC_DERMATITIS, disease_name
 from adnorm.study.gene_sets import table_lines
 
@@ -59,7 +59,7 @@ def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
         Everything that is wrong with the file, with line numbers.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise AdnormError(f"{path}: this file does not exist; name a table of genes, or null")
     (_, header), *lines = table_lines(path)
     problems = Problems(str(path))
@@ -93,24 +93,26 @@ def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
         if not gene:
             problems.add(f"line {line}: gene is empty; write its approved symbol")
         elif gene in weights:
-            problems.add(f"line {line}: gene '{gene}' stands in the list twice; keep one row")
+            problems.add(
+                f"line {line}: gene '{shortened(gene)}' stands in the list twice; keep one row"
+            )
         if direction not in SIGNS:
             problems.add(
-                f"line {line}: direction '{direction}' is neither up nor down"
+                f"line {line}: direction '{shortened(direction)}' is neither up nor down"
                 f"{nearest(direction, SIGNS)}; say how the gene moves in lesional skin"
             )
         size = _size(row["weight"]) if "weight" in header else 1.0
         if not (0 < size < math.inf):
             problems.add(
-                f"line {line}: weight '{row['weight']}' is no number above 0; the column direction "
-                "gives the sign, and without the column weight all genes weigh 1"
+                f"line {line}: weight '{shortened(row['weight'])}' is no number above 0; the "
+                "column direction gives the sign, and without the column weight all genes weigh 1"
             )
         weights[gene] = size * SIGNS.get(direction, 1.0)
         for accession in filter(None, re.split(r"[;\s]+", row["trained_on"])):
             if not ACCESSION.fullmatch(accession):
                 problems.add(
-                    f"line {line}: trained_on '{accession}' is no accession; write for example "
-                    "GSE58558, several joined by a semicolon"
+                    f"line {line}: trained_on '{shortened(accession)}' is no accession; write for "
+                    "example GSE58558, several joined by a semicolon"
                 )
             trained.add(accession)
         if row["disease"] and row["disease"] not in diseases:

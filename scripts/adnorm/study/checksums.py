@@ -30,8 +30,8 @@ class Pin(Section):
     #: Rows (probes, genes) and samples that it holds; ``None`` where it holds no such thing.
     rows: int | None = None
     samples: int | None = None
-    #: Day, as YYYY-MM-DD.
-    date: str
+    #: Day, as YYYY-MM-DD; ``None`` in the record of a run, which does not say.
+    date: str | None = None
 
     def __str__(self) -> str:
         held = [
@@ -90,7 +90,8 @@ def read_checksums(path: Path) -> dict[str, dict[str, Pin]]:
             problems.add(f"line {line}: {sentence}")
         if not wrong:
             counts = {k: None if row[k] == _NONE else int(row[k]) for k in ("rows", "samples")}
-            pin = Pin(bytes=int(row["bytes"]), sha256=row["sha256"], date=row["date"], **counts)
+            day = None if row["date"] == _NONE else row["date"]
+            pin = Pin(bytes=int(row["bytes"]), sha256=row["sha256"], date=day, **counts)
             pins.setdefault(row["cohort"], {})[row["file"]] = pin
     problems.stop()
     return pins
@@ -104,9 +105,10 @@ def _problems(row: dict[str, str]) -> list[str]:
         if not re.fullmatch(pattern, row[key], re.ASCII)
     ]
     try:
-        date.fromisoformat(row["date"])
+        if row["date"] != _NONE:
+            date.fromisoformat(row["date"])
     except ValueError:
-        wrong.append(f"date '{row['date']}' is not a day as YYYY-MM-DD")
+        wrong.append(f"date '{row['date']}' is not a day as YYYY-MM-DD, or NA")
     return wrong
 
 

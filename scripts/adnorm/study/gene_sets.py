@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
+import io
 import json
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, overload
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
 
-from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.errors import AdnormError, Problems, listing, nearest, shortened
+from adnorm.base.inflate import open_bytes
 from adnorm.base.logs import get_logger
 from adnorm.base.losses import Loss
 from adnorm.study.validation import Section
@@ -24,6 +27,7 @@ from adnorm.study.vocabulary import DerivedScore, Direction, Family, SetCategory
 ITCH, TH2 = "itch_core_skin_up", "th2"
 #: A score of one gene is that gene, not a programme.
 FEWEST_GENES = 2
+_BLOCK = 1 << 20
 #: Platforms lack some genes of any set; beyond this share a person must know.
 _MANY_GENES = 0.2
 _SHOWN = 6
@@ -61,6 +65,51 @@ class Gene:
     low_in_bulk_skin: bool = False
 
 
+class PlainGenes(Sequence[Gene]):
+    """Genes of which only symbols and one source are known, made when they are asked for.
+
+    A published collection holds millions of members; as objects they would take thirty times the
+    memory of their file.
+
+    Parameters
+    ----------
+    symbols
+        The symbols, each once.
+    source
+        Where the membership comes from.
+    """
+
+    __slots__ = ("_joined", "source")
+
+    def __init__(self, symbols: Iterable[str], source: str) -> None:
+        self._joined = "\t".join(symbols)
+        self.source = source
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols in their order."""
+        return self._joined.split("\t") if self._joined else []
+
+    def __len__(self) -> int:
+        return self._joined.count("\t") + 1 if self._joined else 0
+
+    def __iter__(self) -> Iterator[Gene]:
+        return (Gene(symbol=symbol, source=self.source) for symbol in self.symbols)
+
+    @overload
+    def __getitem__(self, index: int) -> Gene: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Gene, ...]: ...
+    def __getitem__(self, index: int | slice) -> Gene | tuple[Gene, ...]:
+        return tuple(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 @dataclass(frozen=True)
 class GeneSet:
     """A named set of genes.
@@ -86,18 +135,27 @@ class GeneSet:
     label: str
     category: str
     role: str
-    genes: tuple[Gene, ...]
+    genes: Sequence[Gene]
     added: bool = False
     judging: bool = False
 
     @property
+    def symbols(self) -> list[str]:
+        """The symbols of the genes."""
+        if isinstance(self.genes, PlainGenes):
+            return self.genes.symbols
+        return [gene.symbol for gene in self.genes]
+
+    @property
     def signed(self) -> bool:
         """Whether at least half of the genes carry a direction."""
+        if isinstance(self.genes, PlainGenes):
+            return False
         directed = sum(bool(gene.direction) for gene in self.genes)
         return directed > 0 and 2 * directed >= len(self.genes)
 
     @property
-    def scored(self) -> tuple[Gene, ...]:
+    def scored(self) -> Sequence[Gene]:
         """The genes that a score uses: the directed ones of a signed set, else all."""
         if not self.signed:
             return self.genes
@@ -106,12 +164,17 @@ class GeneSet:
     @property
     def up(self) -> tuple[Gene, ...]:
         """The scored genes of a signed set that rise in lesional skin."""
-        return tuple(g for g in self.scored if self.signed and g.direction == Direction.UP)
+        return self._moving(Direction.UP)
 
     @property
     def down(self) -> tuple[Gene, ...]:
         """The scored genes of a signed set that fall in lesional skin."""
-        return tuple(g for g in self.scored if self.signed and g.direction == Direction.DOWN)
+        return self._moving(Direction.DOWN)
+
+    def _moving(self, direction: Direction) -> tuple[Gene, ...]:
+        if not self.signed:
+            return ()
+        return tuple(gene for gene in self.genes if gene.direction == direction)
 
     @property
     def direction(self) -> str:
@@ -135,10 +198,9 @@ class GeneSet:
     @property
     def signs(self) -> dict[str, int]:
         """The sign of every scored gene by symbol; 1 for all genes of an unsigned set."""
-        return {
-            g.symbol: -1 if self.signed and g.direction == Direction.DOWN else 1
-            for g in self.scored
-        }
+        if not self.signed:
+            return dict.fromkeys(self.symbols, 1)
+        return {g.symbol: -1 if g.direction == Direction.DOWN else 1 for g in self.scored}
 
 
 @dataclass(frozen=True)
@@ -212,26 +274,53 @@ def table_lines(path: Path) -> list[tuple[int, list[str]]]:
     AdnormError
         The file is absent, empty or no text.
     """
-    if not path.is_file():
-        raise AdnormError(f"{path}: this file does not exist")
-    content = path.read_bytes()
-    if b"\0" in content or content.startswith(b"PK\x03\x04"):
-        raise AdnormError(
-            f"{path}: not a text file; save it as tab-separated text (UTF-8), not as a workbook"
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    # str.splitlines would also break at characters that stand within a cell.
-    rows = [
-        (number, [field.strip().strip('"').strip() for field in line.split("\t")])
-        for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1)
-        if line.strip() and not line.startswith("#")
-    ]
-    if not rows:
-        raise AdnormError(f"{path}: the file is empty")
-    return rows
+    return [(number, _cells(line)) for number, line in _Lines(path)]
+
+
+class _Lines:
+    """The lines of a file that say something, with their numbers; read anew each time."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise AdnormError(f"{path}: this gene-set file does not exist")
+        self._path = path
+        self._encoding = self._encoded()
+        if next(iter(self), None) is None:
+            raise AdnormError(f"{path}: the file is empty")
+
+    def _encoded(self) -> str:
+        """Look through the whole file: it is UTF-8, or else taken for Latin-1."""
+        decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+        with open_bytes(self._path) as file:
+            block = file.read(_BLOCK)
+            workbook = block.startswith(b"PK\x03\x04")
+            while block:
+                if workbook or b"\0" in block:
+                    raise AdnormError(
+                        f"{self._path}: not a text file; save it as tab-separated text (UTF-8), "
+                        "not as a workbook"
+                    )
+                following = file.read(_BLOCK)
+                try:
+                    if decoder:
+                        decoder.decode(block, not following)
+                except UnicodeDecodeError:
+                    decoder = None
+                block = following
+        return "utf-8-sig" if decoder else "latin-1"
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        with open_bytes(self._path) as file:
+            # The line ends of all systems, and no other: str.splitlines would also break at
+            # characters that stand within a cell.
+            for number, line in enumerate(io.TextIOWrapper(file, self._encoding), 1):
+                if not line.startswith("#") and line.strip():
+                    yield number, line.removesuffix("\n")
+
+
+def _cells(line: str) -> list[str]:
+    """Split a line at its tabs; spaces and quotation marks around a cell are no part of it."""
+    return [cell.strip().strip('"').strip() for cell in line.split("\t")]
 
 
 # ---------------------------------------------------------------- tables of ours
@@ -366,7 +455,7 @@ def read_set_table(path: Path) -> dict[str, GeneSet]:
             row = GeneSetRow.model_validate(cells)
         except ValidationError as error:
             for found in error.errors(include_url=False):
-                problems.add(f"row {number}: {found['ctx']['error']}")
+                problems.add(f"row {number}: {shortened(str(found['ctx']['error']), 1_000)}")
             row = None
         name, symbol = cells["set"], cells["symbol"]
         if not name:
@@ -375,7 +464,8 @@ def read_set_table(path: Path) -> dict[str, GeneSet]:
         first = first_row.setdefault((name, symbol), number)
         if symbol and first != number:
             problems.add(
-                f"row {number}: {symbol} is already in the set '{name}' (row {first}); "
+                f"row {number}: {shortened(symbol)} is already in the set "
+                f"'{shortened(name)}' (row {first}); "
                 "a gene counts once"
             )
             continue
@@ -425,8 +515,8 @@ def _check_set(
     for column, value in given.items():
         if value != first[column]:
             problems.add(
-                f"row {number}: the set '{name}' has two values of {column}: "
-                f"'{first[column]}' and '{value}'; give it one"
+                f"row {number}: the set '{shortened(name)}' has two values of {column}: "
+                f"'{shortened(first[column])}' and '{shortened(value)}'; give it one"
             )
 
 
@@ -434,7 +524,7 @@ def _owners(sets: Iterable[tuple[str, Iterable[Gene]]]) -> list[tuple[str, dict[
     """List retired symbols, sorted, with the genes that had each, and a set that says so."""
     owners: dict[str, dict[str, str]] = {}
     for name, genes in sets:
-        for gene in genes:
+        for gene in () if isinstance(genes, PlainGenes) else genes:
             for old in gene.previous_symbols:
                 owners.setdefault(old, {}).setdefault(gene.symbol, name)
     return sorted(owners.items())
@@ -465,7 +555,9 @@ _LIKE_A_GENE = re.compile(
     r"(?!(?:NA|NONE|NULL|TBD|[A-Z]{1,5}\d{4,}|WP\d+|M\d+)$)"
     r"(?:[A-Z][A-Z0-9]+(?:-[A-Z0-9]+)?|C\d+orf\d+)"
 )
-_LIKE_MOUSE = re.compile(r"[A-Z][a-z0-9]*[a-z][a-z0-9-]*")
+_LIKE_MOUSE = re.compile(r"[A-Z][0-9]*[a-z][a-z0-9-]*")
+#: Symbols that are remembered as such, so that none is looked at twice in a collection.
+_MOST_REMEMBERED = 500_000
 #: Share of the genes that must be written as mouse genes are, or share of the lines that must open
 #: with a gene, before the whole file is taken so.
 _MOST = 0.5
@@ -477,18 +569,22 @@ class _Kinds:
     """Collects what is odd, by kind, so that a file of thousands of genes names each kind once."""
 
     found: dict[str, list[str]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, kind: str, case: str) -> None:
-        self.found.setdefault(kind, []).append(case)
+    def add(self, kind: str, case: str, *details: object) -> None:
+        """Count a case; the first ones are kept, with their details put into the braces."""
+        self.counts[kind] += 1
+        if self.counts[kind] <= _CASES_SHOWN:
+            self.found.setdefault(kind, []).append(
+                case.format(*(shortened(str(detail), 1_000) for detail in details))
+            )
 
     def sentences(self, kinds: dict[str, str]) -> Iterable[str]:
         for kind, sentence in kinds.items():
             if kind in self.found:
-                cases = self.found[kind]
-                more = (
-                    f" and {len(cases) - _CASES_SHOWN:,} more" if len(cases) > _CASES_SHOWN else ""
-                )
-                yield sentence.format(cases=", ".join(cases[:_CASES_SHOWN]) + more)
+                others = self.counts[kind] - _CASES_SHOWN
+                more = f" and {others:,} more" if others > 0 else ""
+                yield sentence.format(cases=", ".join(self.found[kind]) + more)
 
 
 #: What stops: kind → sentence.
@@ -515,14 +611,7 @@ _MENDED = {
 }
 
 
-class GmtLine(NamedTuple):
-    """One set of a GMT file."""
-
-    description: str
-    symbols: tuple[str, ...]
-
-
-def read_gmt(path: Path, known: Collection[str] = ()) -> dict[str, GmtLine]:
+def read_gmt(path: Path, known: Collection[str] = ()) -> dict[str, PlainGenes]:
     """Read a GMT file: set, description, genes, separated by tabs; its sets are unsigned.
 
     ``NAME_UP`` and ``NAME_DN`` stay two sets: a file that means them as one signed set can say so
@@ -530,33 +619,42 @@ def read_gmt(path: Path, known: Collection[str] = ()) -> dict[str, GmtLine]:
     behind a comma, genes and sets that stand twice, empty cells. Published collections also hold
     names of other molecules ("18S rRNA"): no platform has them, so they count as absent genes.
     `known` are symbols that are genes for sure, from the tables of the run.
+
+    Returns
+    -------
+    dict
+        Set → its genes, whose source is its description. The file is read line by line, so that
+        the whole takes about as much memory as the file.
     """
     wrong, mended = _Kinds(), _Kinds()
-    rows = [(number, _without_end(fields)) for number, fields in table_lines(path)]
-    described = not _lacks_description([fields for _, fields in rows], known)
-    sets: dict[str, GmtLine] = {}
+    file = _Lines(path)
+    described = not _lacks_description(file, known)
+    sets: dict[str, PlainGenes] = {}
     lines: dict[str, int] = {}
-    for number, (name, *rest) in rows:
+    plain: set[str] = set()
+    for number, line in file:
+        name, *rest = _without_end(_cells_of_set(line))
         description, cells = (rest[0], rest[1:]) if rest else ("", rest)
         if not described and _like_a_gene(description):
-            mended.add("no description", _case(description, number, name))
+            mended.add("no description", _CASE, description, number, name)
             description, cells = "", rest
         symbols = _members(cells, number, name, mended)
         if not symbols:
-            wrong.add("short", f"line {number} ({listing([name, *rest], 3)})")
+            wrong.add("short", "line {} ({})", number, listing([name, *rest], 3))
             continue
         if not name:
-            wrong.add("nameless", f"line {number} ({listing(symbols, 3)})")
-        _judge(symbols, number, name, wrong)
+            wrong.add("nameless", "line {} ({})", number, listing(symbols, 3))
+        _judge(symbols, plain, number, name, wrong)
         if name in sets:
             same = set(sets[name].symbols) == set(symbols)
-            case = f"'{name}' (lines {lines[name]} and {number})"
-            (mended if same else wrong).add("same" if same else "twice", case)
+            kinds = mended if same else wrong
+            place = (name, lines[name], number)
+            kinds.add("same" if same else "twice", "'{}' (lines {} and {})", *place)
             continue
         lines[name] = number
-        sets[name] = GmtLine(description, tuple(symbols))
-    genes = sum(len(line.symbols) for line in sets.values())
-    if len(wrong.found.get("mouse", ())) <= _MOST * genes:
+        sets[name] = PlainGenes(symbols, description)
+    genes = sum(map(len, sets.values()))
+    if wrong.counts["mouse"] <= _MOST * genes:
         wrong.found.pop("mouse", None)
     problems = Problems(str(path))
     for sentence in wrong.sentences(_WRONG):
@@ -567,31 +665,47 @@ def read_gmt(path: Path, known: Collection[str] = ()) -> dict[str, GmtLine]:
     return sets
 
 
+def _cells_of_set(line: str) -> list[str]:
+    """Split a line as `_cells` does; thousands of plain genes in a hundredth of its time."""
+    *opening, genes = line.split("\t", 2)
+    if len(opening) < 2 or '"' in genes or not genes.replace("\t", "").isprintable():
+        return _cells(line)
+    if " " in genes or not genes.isascii():
+        return _cells(line)
+    return [*_cells("\t".join(opening)), *genes.split("\t")]
+
+
 def _without_end(fields: list[str]) -> list[str]:
     """Leave out the empty cells with which spreadsheets fill lines up."""
-    filled = [i for i, cell in enumerate(fields) if cell]
-    return fields[: filled[-1] + 1] if filled else fields[:1]
+    last = len(fields)
+    while last > 1 and not fields[last - 1]:
+        last -= 1
+    return fields[:last]
 
 
-def _lacks_description(rows: list[list[str]], known: Collection[str]) -> bool:
+def _lacks_description(file: _Lines, known: Collection[str]) -> bool:
     """Whether the second field of the lines is a gene, not a description.
 
     It is if most are genes for sure (members of a set of this file or of the tables of the run), or
     if all are written as genes are and none stands twice.
     """
-    second = [fields[1] for fields in rows if len(fields) > 1 and fields[1]]
-    if not second:
-        return False
+    openings = [_cells("\t".join(line.split("\t", 2)[:2]))[1:] for _, line in file]
+    second = [cells[0] for cells in openings if cells and cells[0]]
     like = [cell for cell in second if _like_a_gene(cell)]
-    members = {cell for fields in rows for cell in fields[2:]}.union(known)
+    if not like:
+        return False
+    kinds = set(like)
+    members = kinds.intersection(known)
+    for _, line in file:
+        members.update(kinds.intersection(_cells_of_set(line)[2:]))
     sure = [cell for cell in like if cell in members]
     if len(sure) > _MOST * len(second):
         return True
-    return len(like) == len(second) == len(set(like)) == len(rows) and len(rows) > 1
+    return len(like) == len(second) == len(kinds) == len(openings) and len(openings) > 1
 
 
-def _case(what: str, number: int, name: str) -> str:
-    return f"'{what}' (line {number}, set '{name}')"
+#: What stands in a cell, its line and its set.
+_CASE = "'{}' (line {}, set '{}')"
 
 
 def _like_a_gene(cell: str) -> bool:
@@ -599,31 +713,41 @@ def _like_a_gene(cell: str) -> bool:
 
 
 def _members(cells: list[str], number: int, name: str, mended: _Kinds) -> list[str]:
-    symbols: list[str] = []
+    symbols = dict.fromkeys(cells)
+    if len(symbols) == len(cells) and "" not in symbols and "," not in "".join(cells):
+        return cells
+    symbols = {}
     for cell in cells:
-        weight = _WEIGHT.fullmatch(cell)
+        weight = _WEIGHT.fullmatch(cell) if "," in cell else None
         symbol = weight["gene"] if weight else cell
         if weight:
-            mended.add("weight", _case(cell, number, name))
+            mended.add("weight", _CASE, cell, number, name)
         if not symbol:
-            mended.add("empty", f"line {number}, set '{name}'")
+            mended.add("empty", "line {}, set '{}'", number, name)
         elif symbol in symbols:
-            mended.add("again", _case(symbol, number, name))
+            mended.add("again", _CASE, symbol, number, name)
         else:
-            symbols.append(symbol)
-    return symbols
+            symbols[symbol] = None
+    return list(symbols)
 
 
-def _judge(symbols: list[str], number: int, name: str, wrong: _Kinds) -> None:
+def _judge(symbols: list[str], plain: set[str], number: int, name: str, wrong: _Kinds) -> None:
+    """Find what is no symbol; `plain` are those that were looked at before and are symbols."""
+    if plain.issuperset(symbols):
+        return
     for symbol in symbols:
+        if symbol in plain:
+            continue
         if symbol.isdigit():
-            wrong.add("number", _case(symbol, number, name))
+            wrong.add("number", _CASE, symbol, number, name)
         elif _ENSEMBL.fullmatch(symbol):
-            wrong.add("ensembl", _case(symbol, number, name))
+            wrong.add("ensembl", _CASE, symbol, number, name)
         elif _DATE.fullmatch(symbol):
-            wrong.add("date", _case(symbol, number, name))
+            wrong.add("date", _CASE, symbol, number, name)
         elif _LIKE_MOUSE.fullmatch(symbol):
-            wrong.add("mouse", _case(symbol, number, name))
+            wrong.add("mouse", _CASE, symbol, number, name)
+        elif len(plain) < _MOST_REMEMBERED:
+            plain.add(symbol)
 
 
 # ---------------------------------------------------------------- all files of a run
@@ -684,11 +808,10 @@ def read_gene_sets(paths: Iterable[Path | str]) -> dict[str, GeneSet]:
 
 def _gmt_sets(path: Path, known: set[str]) -> dict[str, GeneSet]:
     """Read the unsigned sets of a GMT file; the description becomes the source of its genes."""
-    sets = {}
-    for name, line in read_gmt(path, known).items():
-        genes = tuple(Gene(symbol=symbol, source=line.description) for symbol in line.symbols)
-        sets[name] = GeneSet(name, name, _OF_SET["category"], _OF_SET["role"], genes)
-    return sets
+    return {
+        name: GeneSet(name, name, _OF_SET["category"], _OF_SET["role"], genes)
+        for name, genes in read_gmt(path, known).items()
+    }
 
 
 def previous_symbols(sets: Mapping[str, GeneSet]) -> dict[str, str]:
@@ -728,6 +851,9 @@ def _bring_up_to_date(
     current: dict[str, GeneSet] = {}
     touched = 0
     for name, gene_set in sets.items():
+        if renames.keys().isdisjoint(gene_set.symbols):
+            current[name] = gene_set
+            continue
         genes: dict[str, Gene] = {}
         renamed = []
         for gene in gene_set.genes:
@@ -779,21 +905,40 @@ class SetSymbols:
     @classmethod
     def of(cls, sets: Mapping[str, GeneSet]) -> SetSymbols:
         """Take them from the sets of a run."""
-        approved = frozenset(gene.symbol for s in sets.values() for gene in s.genes)
-        judging = {name: s for name, s in sets.items() if s.judging}
-        return cls(approved, previous_symbols(sets), scored_symbols(judging))
+        # One text for each symbol, however many sets name it.
+        known: dict[str, str] = {}
+        for gene_set in sets.values():
+            for symbol in gene_set.symbols:
+                known.setdefault(symbol, symbol)
+        judging = {
+            name: frozenset(known[symbol] for symbol in _scored(s))
+            for name, s in sets.items()
+            if s.judging
+        }
+        return cls(frozenset(known), previous_symbols(sets), judging)
 
     @property
     def digest(self) -> str:
         """Another one wherever any part is another one."""
-        judging = {name: sorted(genes) for name, genes in self.judging.items()}
-        parts = [sorted(self.approved), sorted(self.previous.items()), list(judging.items())]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        # The text of [approved, previous, [[set, genes], …]] as JSON, which is never held whole.
+        digest = hashlib.sha256()
+        opening = [sorted(self.approved), sorted(self.previous.items())]
+        digest.update(json.dumps(opening).encode()[:-1] + b", [")
+        comma = b""
+        for name, genes in self.judging.items():
+            digest.update(comma + json.dumps([name, sorted(genes)]).encode())
+            comma = b", "
+        digest.update(b"]]")
+        return digest.hexdigest()
 
 
 def scored_symbols(sets: Mapping[str, GeneSet]) -> dict[str, frozenset[str]]:
     """Return the symbols that the score of each set uses."""
-    return {name: frozenset(gene.symbol for gene in s.scored) for name, s in sets.items()}
+    return {name: frozenset(_scored(s)) for name, s in sets.items()}
+
+
+def _scored(gene_set: GeneSet) -> Iterable[str]:
+    return gene_set.signs if gene_set.signed else gene_set.symbols
 
 
 def set_losses(

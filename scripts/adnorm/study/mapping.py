@@ -11,6 +11,7 @@ from adnorm.base.errors import Problems, listing, nearest
 from adnorm.base.logs import get_logger
 from adnorm.study.cohort import NUMBERS, ColumnMapping, SampleMappings
 from adnorm.study.decimals import cut_numbers, is_number, plain_minus, says_missing, with_points
+from adnorm.study.patterns import SlowPatternError, compiled
 from adnorm.study.people import NOBODY, own_person, without_nobody
 from adnorm.study.raw_fields import (
     ambiguity,
@@ -87,7 +88,11 @@ class Rule:
             problems.add(self._absent_message(raw, problems))
             return pd.Series([None] * len(raw), index=raw.index, dtype=object)
         values, key = found
-        one = {value: self._one(value, key) for value in set(values)}
+        try:
+            one = {value: self._one(value, key) for value in sorted(set(values))}
+        except SlowPatternError as error:
+            problems.add(f"samples: {self.column}: pattern (key '{key}'): {error}")
+            return pd.Series([None] * len(raw), index=raw.index, dtype=object)
         mapped = values.map(lambda value: one[value]).astype(object)
         missing = values[mapped.isna() & values.map(self._says_missing)]
         if len(missing):
@@ -160,7 +165,7 @@ class Rule:
 
     def _span(self, value: str) -> tuple[int, int] | None:
         """Say where in a raw value the pattern finds something."""
-        match = re.search(self.spec.pattern or "", value, flags=re.IGNORECASE)
+        match = compiled(self.spec.pattern or "").search(value)
         if match is None:
             return None
         return next((match.span(n) for n, g in match.groupdict().items() if g is not None), (0, 0))
@@ -178,7 +183,10 @@ class Rule:
 
     def _fit(self, value: str) -> float:
         """How well a raw value fits; what `values:` names fits better than what a pattern finds."""
-        if value == "" or self._one(value) is _UNCOVERED:
+        try:
+            if value == "" or self._one(value) is _UNCOVERED:
+                return 0.0
+        except SlowPatternError:
             return 0.0
         values = self.spec.translation
         found = self.extract(value) if self.spec.pattern is not None else None

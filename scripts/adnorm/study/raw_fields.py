@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 import pandas as pd
 import yaml
 
-from adnorm.base.errors import listing
+from adnorm.base.errors import listing, shortened
 from adnorm.study.cohort import ColumnMapping
 from adnorm.study.decimals import MINUS, NUMBER_PATTERN, is_number, whole_number
 
@@ -117,7 +117,7 @@ def ambiguity(raw: pd.DataFrame, keys: Iterable[str], word: str = "from") -> str
 def counted(values: pd.Series) -> str:
     """List the raw values of a key with how many samples have each."""
     counts = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
-    shown = [f"'{v}' ({n})" if v else f"empty ({n})" for v, n in counts[:40]]
+    shown = [f"'{shortened(v)}' ({n})" if v else f"empty ({n})" for v, n in counts[:40]]
     more = f" and {len(counts) - 40} more" if len(counts) > 40 else ""
     return ", ".join(shown) + more
 
@@ -261,7 +261,7 @@ def line_with(column: str, spec: ColumnMapping, source: Mapping[str, object]) ->
 
 def missing_values(column: str, raw_values: Iterable[str]) -> str:
     """Write what has to be added under `values:`, and what may stand on the right."""
-    entries = ", ".join(f"{flow(value)}: …" for value in raw_values)
+    entries = ", ".join(f"{flow(shortened(value))}: …" for value in raw_values)
     choice = _CHOICES.get(column, "the canonical value, null when it is not available")
     return f"`{{{entries}}}` (for each …: {choice})"
 

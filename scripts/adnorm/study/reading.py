@@ -24,9 +24,12 @@ from adnorm.study.cohort import (
 )
 from adnorm.study.config import CHECKSUMS, RunConfig
 from adnorm.study.gene_sets import SetSymbols, read_gene_sets
+from adnorm.study.patterns import fault_of, groups_of
 from adnorm.study.validation import Faults, check, find_faults, with_types
 from adnorm.study.vocabulary import Arm, Assay, Route, Scale
 
+#: Characters of a wrong pattern that a message shows.
+_SHOWN = 200
 #: Folders of the results that belong to no cohort.
 RESERVED = ("axis", "atlas", "references")
 #: What each route needs to know, as keys of `source:` (or of the cohort file itself).
@@ -256,21 +259,24 @@ def _check_excludes(rules: Sequence[ExclusionRule], problems: Problems) -> None:
 def _check_pattern(
     pattern: str, where: str, problems: Problems, named_group: bool = False, only_group: str = ""
 ) -> None:
-    try:
-        groups = re.compile(pattern).groupindex
-    except re.error as error:
-        problems.add(f"{where}: '{pattern}' is not a regular expression: {error}")
+    if fault := fault_of(pattern):
+        problems.add(f"{where}: '{_short(pattern)}' {fault}")
         return
+    groups = groups_of(pattern)
     if named_group and not groups:
         problems.add(
             f"{where}: '{pattern}' has no named group; put `(?P<value>…)` around the part that is "
             f"the value"
         )
-    if only_group and set(groups) != {only_group}:
+    if only_group and groups != {only_group}:
         problems.add(
             f"{where}: '{pattern}' must have one named group, called `{only_group}`; put "
             f"`(?P<{only_group}>…)` around the part that names it"
         )
+
+
+def _short(pattern: str) -> str:
+    return pattern if len(pattern) <= _SHOWN else f"{pattern[:_SHOWN]}…"
 
 
 def _check_treatments(cohort: Cohort, problems: Problems) -> None:
@@ -339,7 +345,7 @@ def read_study(
     given = check(RunConfig, with_types(RunConfig, config, typed or {}), where)
     found = located(given, home)
     problems = Problems(where)
-    _check_names(given, problems)
+    _check_names(found, problems)
     cohorts: dict[str, Cohort] = {}
     files: dict[str, Path] = {}
     for name in given.cohorts:
@@ -359,6 +365,8 @@ def read_study(
                 f"{path}; results would overwrite each other"
             )
             continue
+        for local in cohort.local_files:
+            _check_name(f"{named}: source", local, problems)
         cohorts[cohort.id], files[cohort.id] = cohort, path
     symbols = _check_files(found, problems)
     pins = _read_pins(found, problems)
@@ -420,7 +428,9 @@ def _check_files(config: RunConfig, problems: Problems) -> str:
             problems.add(f"index: axis_genes: {error}")
     table = config.identifiers.table
     if table and "://" not in table and not Path(table).is_file():
-        problems.add(f"identifiers: table: the file {table} does not exist")
+        found = f"{table} is a folder, a device or a pipe, not a file"
+        absent = f"the file {table} does not exist"
+        problems.add(f"identifiers: table: {found if Path(table).exists() else absent}")
     return symbols
 
 
@@ -453,13 +463,17 @@ def _check_names(config: RunConfig, problems: Problems) -> None:
     named += [("gene_sets", path) for path in config.gene_sets]
     named.append(("identifiers: table", config.identifiers.table))
     for key, path in named:
-        marks = sorted(set(_NO_NAME.findall(path or "")))
-        if marks:
-            problems.add(
-                f"{key}: the name {path!r} holds {', '.join(map(repr, marks))}; angle brackets, "
-                "braces and control characters are not allowed in names of files and folders: "
-                "rename it"
-            )
+        _check_name(key, path or "", problems)
+
+
+def _check_name(key: str, path: str, problems: Problems) -> None:
+    marks = sorted(set(_NO_NAME.findall(path)))
+    if marks:
+        problems.add(
+            f"{key}: the name {path!r} holds {', '.join(map(repr, marks))}; angle brackets, "
+            "braces and control characters are not allowed in names of files and folders: "
+            "rename it"
+        )
 
 
 def _absent_cohort(name: str, path: Path, folder: str, home: Path) -> str:

@@ -19,6 +19,7 @@ from adnorm.study.cohort import (
 )
 from adnorm.study.comparisons import BASELINE, lesion_names, number
 from adnorm.study.mapping import REQUIRED, Rule
+from adnorm.study.patterns import SlowPatternError, compiled
 from adnorm.study.people import own_person, refuse_shared_words
 from adnorm.study.raw_fields import (
     MOST_VALUES,
@@ -356,7 +357,12 @@ def _excluded_samples(
     """Apply the `exclude:` rules of a cohort file: sample → the reason why it is left out."""
     reasons: dict[str, str] = {}
     for position, rule in enumerate(rules, 1):
-        hit = _exclude_hits(raw, rule, f"exclude: rule {position}", problems)
+        where = f"exclude: rule {position}"
+        try:
+            hit = _exclude_hits(raw, rule, where, problems)
+        except SlowPatternError as error:
+            problems.add(f"{where}: pattern (key '{rule.from_}'): {error}")
+            continue
         for sample in raw.index[hit] if hit is not None else []:
             reasons.setdefault(sample, rule.reason)
     return pd.Series(reasons, dtype=object)
@@ -402,7 +408,7 @@ def _exclude_hits(
 
 def _excludes(rule: ExclusionRule, value: str) -> bool:
     if rule.pattern is not None:
-        return re.search(rule.pattern, value, flags=re.IGNORECASE) is not None
+        return compiled(rule.pattern).search(value) is not None
     return find_value(value, rule.values or ()) is not None
 
 
