@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import re
@@ -159,3 +160,82 @@ def test_colour_stands_on_a_terminal_only(stream, coloured, monkeypatch):
 def test_every_rule_has_its_usual_time(repository):
     text = "".join(path.read_text() for path in (repository / "workflow/rules").glob("*.smk"))
     assert set(re.findall(r"^rule (\w+):", text, re.MULTILINE)) == set(USUAL_SECONDS)
+
+
+# ---------------------------------------------------------------- jobs whose process ended badly
+
+
+def ended(run, how, entry="scores", stage="scores"):
+    """Tell as Snakemake does that the process of a job ended."""
+    command = f"set -euo pipefail;  /bin/python /x/.snakemake/scripts/tmp0a1b2c3d.{entry}.py"
+    text = (
+        f"RuleException:\nCalledProcessError in file \"x.smk\", line 2:\nCommand '{command}' {how}."
+    )
+    run.tell(text, LogEvent.ERROR, logging.ERROR, exception="RuleException")
+    run.fail(1, stage)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("died with <Signals.SIGKILL: 9>", "was killed (SIGKILL), most likely because the memory"),
+        # As a shell tells it that waited for the job.
+        ("returned non-zero exit status 137", "was killed (SIGKILL), most likely because the mem"),
+        ("died with <Signals.SIGTERM: 15>", "was killed (SIGTERM), because somebody, a scheduler"),
+        (
+            "died with <Signals.SIGBUS: 7>",
+            "was killed (SIGBUS), in which a library crashed: a full",
+        ),
+        ("died with <Signals.SIGSEGV: 11>", "crashed (SIGSEGV), because a library crashed. The n"),
+    ],
+)
+def test_a_signal_is_told_in_one_paragraph(how, words):
+    run = Run()
+    run.plan(scores=1)
+    run.start(1, "scores", cohort="lab")
+    ended(run, how)
+    [_, line] = run.lines
+    assert line.startswith(f"[lab · scores] {words}")
+    assert line.endswith("log: logs/x.log.") and "next call" in line.replace(
+        "Then call", "next call"
+    )
+
+
+def test_a_job_that_told_itself_why_it_failed_is_only_named():
+    run = Run()
+    run.plan(scores=1)
+    run.start(1, "scores", cohort="lab")
+    ended(run, "returned non-zero exit status 1")
+    assert run.lines[1:] == ["Error in [lab · scores]: log: logs/x.log"]
+
+
+def test_two_jobs_that_end_at_once_are_told_apart():
+    run = Run()
+    run.plan(scores=1, index=1)
+    run.start(1, "scores", cohort="lab")
+    run.start(2, "index", cohort="lab")
+    for entry, number in (("scores", 9), ("index", 11)):
+        name = {9: "SIGKILL", 11: "SIGSEGV"}[number]
+        run.tell(
+            f"Command 'x /tmp0a1b2c3d.{entry}.py' died with <Signals.{name}: {number}>.",
+            LogEvent.ERROR, logging.ERROR, exception="RuleException",
+        )  # fmt: skip
+    run.fail(2, "index")
+    run.fail(1, "scores")
+    assert [line.split(",")[0] for line in run.lines[1:]] == [
+        "[lab · index] crashed (SIGSEGV)",
+        "[lab · scores] was killed (SIGKILL)",
+    ]
+
+
+def test_what_the_disk_refuses_to_snakemake_itself_is_told_in_a_sentence():
+    run = Run()
+    try:
+        raise OSError(errno.ENOSPC, "No space left on device", "/x/.snakemake/metadata/y")
+    except OSError as error:
+        run.tell(f"OSError: {error}", LogEvent.ERROR, logging.ERROR, exception="OSError")
+    [line] = run.lines
+    assert line.startswith("/x/.snakemake/metadata/y: the disk is full (now ")
+    # Any other error stays in Snakemake's words.
+    run.tell("WorkflowError:\nx", LogEvent.ERROR, logging.ERROR, exception="WorkflowError")
+    assert run.lines[1:] == ["WorkflowError:", "x"]

@@ -13,7 +13,7 @@ import pytest
 
 from adnorm.base import run_lock
 from adnorm.base.errors import AdnormError
-from adnorm.base.run_lock import NAME, Holder, hold, release
+from adnorm.base.run_lock import NAME, Holder, hold, is_held, release
 
 HOLD = """
 import sys, time
@@ -131,3 +131,32 @@ def test_a_folder_that_cannot_be_written_says_so(results, monkeypatch):
         AdnormError, match=r"out: this folder cannot be written \(Permission denied"
     ):
         hold(results)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_full_disk_is_told_and_what_a_killed_run_left_is_not_lost(results, monkeypatch, killed):
+    left = Holder.here().written() if killed else None
+    if left:
+        results.mkdir()
+        (results / NAME).write_text(left)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_lock.os, "pwrite", full)
+        with pytest.raises(AdnormError, match=r"the disk is full \(now "):
+            hold(results)
+    assert results.exists() == killed
+    if left:
+        assert (results / NAME).read_text() == left
+    assert (hold(results) is not None) == killed
+    release(results)
+
+
+def test_who_holds_a_folder_is_seen_without_touching_it(results):
+    assert not is_held(results)
+    hold(results)
+    assert is_held(results)
+    release(results)
+    assert not is_held(results)

@@ -28,6 +28,33 @@ def mapping_of(value: dict[str, Any]) -> ColumnMapping:
     return check(ColumnMapping, value, "cohort.yaml")
 
 
+#: The smallest simulated series that every stage runs on.
+TINY: dict[str, Any] = {
+    "id": "lab",
+    "title": "Tiny array",
+    "disease": "atopic dermatitis",
+    "tissue": "skin biopsy",
+    "assay": "microarray",
+    "platform": "SIMULATED-ARRAY",
+    "route": "simulated",
+    "scale": "log2",
+    "reference": "nonlesional",
+    "placebo_arm": None,
+    "treatments": {},
+    "samples": {
+        "patient": {"from": "subject id"},
+        "state": {"from": "tissue", "values": {"LS": "lesional", "NL": "nonlesional"}},
+        "treatment": {"constant": "none"},
+        "week": {"from": "time point", "pattern": "^Week (?P<value>[0-9]+)$"},
+    },
+    "simulation": {
+        "writes": "geo_series_matrix",
+        "weeks": [0],
+        "genes": {"total": 1700},
+        "arms": [{"treatment": "none", "patients": 5}],
+    },
+}
+
 #: Cohort file of a lab with a table and a sheet, but for its `samples:`.
 LAB: dict[str, Any] = {
     "id": "lab",

@@ -8,9 +8,17 @@ from snakemake.exceptions import WorkflowError
 HOME = Path(workflow.current_basedir).parents[1]
 sys.path.insert(0, str(HOME / "scripts"))
 
+from adnorm.base.leftovers import mark
+
+# Snakemake's own folders of this run, first of all: if it is killed, the next one must know them.
+_CACHE = workflow.sourcecache.runtime_cache
+TEMPORARY = [str(workflow.snakemake_tmp_dir), *([_CACHE.name] if _CACHE else [])]
+mark(TEMPORARY)
+
 from adnorm.base.digest import code_digest
 from adnorm.base.errors import AdnormError
 from adnorm.base.stage import harmless
+from adnorm.base.text import printable
 from adnorm.study.cohort import MeasuredCohort, PublishedCohort
 from adnorm.study.config import MANNER
 from adnorm.study.reading import locate, read_study
@@ -19,7 +27,9 @@ try:
     STUDY = read_study(config, HOME, typed=workflow.config_settings.config)
 except AdnormError as error:
     # Snakemake prints a WorkflowError without a traceback.
-    raise WorkflowError(f"the configuration cannot be run.\n{error}") from None
+    raise WorkflowError(
+        f"the configuration cannot be run.\n{printable(str(error))}"
+    ) from None
 
 # As plain values: rules write what their stage uses into its parameters.
 SETTINGS = STUDY.config.model_dump()
@@ -95,3 +105,8 @@ def simulation_gene_sets(wildcards):
     """The gene sets that a simulated cohort draws its genes from; nothing for real cohorts."""
     simulation = cohort_file(wildcards).simulation
     return [str(locate(simulation.gene_sets, HOME))] if simulation else []
+
+
+def downloads(wildcards):
+    """Whether a cohort may ask a server; simulated ones never wait for those that do."""
+    return 0 if cohort_file(wildcards).simulation else 1

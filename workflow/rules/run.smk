@@ -1,10 +1,13 @@
 # One run: it holds its results folder, tries again what stopped, and ends as failed if something did.
+import atexit
+import functools
 import itertools
 import logging
 import os
 
 from snakemake.io import strip_wildcard_constraints
 
+from adnorm.base.leftovers import remove_folders, remove_scripts
 from adnorm.base.run_lines import RunLines
 from adnorm.base.run_lock import hold
 from adnorm.base.stops import last_note, stopped_stages
@@ -28,6 +31,9 @@ def tell_in_lines():
         return
     if "RULES" not in quiet or quiet & {"ALL", "PROGRESS"}:
         return
+    # On a full disk every line for Snakemake's own log would fail with a trace; what fails of the run
+    # is told in a sentence.
+    logging.raiseExceptions = False
     for handler in logging.getLogger("snakemake.logging").handlers:
         if handler.name == "DefaultStreamHandler":
             lines = RunLines(handler.formatter, handler.filters)
@@ -76,6 +82,7 @@ def missing_results(wildcards):
     return [local(file) for file in missing]
 
 
+@functools.cache
 def take_results():
     """Hold the results folder until the run ends; dry runs and reports hold nothing."""
     runs = workflow.is_main_process and workflow.execution_settings is not None
@@ -93,6 +100,16 @@ def take_results():
             file=sys.stderr,
         )
         unlock(workflow.persistence.path / "locks")
+    clear_up()
+    # Jobs that outlived their run have ended by then; before the folder is given back.
+    atexit.register(clear_up)
+
+
+def clear_up():
+    """Remove what killed runs left outside their results, but nothing of a run that may live."""
+    remove_folders(TEMPORARY)
+    entries = [path.name for path in (HOME / "scripts").glob("*.py")]
+    remove_scripts(workflow.persistence.path / "scripts", entries, RESULTS)
 
 
 def unlock(locks):
@@ -118,3 +135,12 @@ def tell_what_stopped():
             words = f"{stop.cohort} stopped at the stage {stop.stage}: {stop.message}"
             print(f"\n{words}", file=sys.stderr)
         sys.exit(1)
+
+
+def tell_what_is_missing():
+    """Say in one message what a run without a connection lacks."""
+    if SETTINGS["geo"]["offline"]:
+        from adnorm.fetch.build import absent_from_run
+
+        if missing := absent_from_run(STUDY, Path(RESULTS)):
+            print(missing, file=sys.stderr)

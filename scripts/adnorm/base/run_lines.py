@@ -9,13 +9,18 @@ is not known here – stays as Snakemake says it, and its log file keeps everyth
 from __future__ import annotations
 
 import logging
+import re
+import signal
+import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from textwrap import wrap
 from typing import Any
 
-from adnorm.base.stops import read_stop
+from adnorm.base.stops import MORE_MEMORY, read_stop
+from adnorm.base.storage import refusal
 from adnorm.base.text import counted, printable
 
 #: How long a job of a stage takes beside the others, in seconds on the demo: what the time that is
@@ -34,6 +39,7 @@ USUAL_SECONDS = {
     "atlas_figures": 15,
     "explorer": 10,
     "cohorts": 4,
+    "provenance": 5,
     "finished": 1,
 }
 #: For a stage that is not listed.
@@ -49,6 +55,28 @@ _CHATTER = (
     "Using shell: ",
     "Conda environments: ignored",
     "Singularity containers: ignored",
+)
+#: How Snakemake says that the process of a job ended badly; a shell adds 128 to a signal.
+_ENDED = re.compile(
+    r"/tmp[a-z0-9_]{8}\.(?P<entry>\w+)\.py' "
+    r"(?:died with <Signals\.(?P<signal>\w+): \d+>|returned non-zero exit status (?P<status>\d+))"
+)
+_AGAIN = "The next call goes on from here and repeats only what is lacking"
+#: What it means that a signal ended a job.
+_SIGNALS = {
+    "SIGKILL": f"most likely because the memory did not suffice. {MORE_MEMORY}",
+    "SIGBUS": (
+        "in which a library crashed: a full disk does that, or one that failed. Look whether "
+        f"there is room in the results folder and in the one for temporary files. {_AGAIN}"
+    ),
+    "SIGXCPU": f"because it took more time than its limit (ulimit -t). Raise it. {_AGAIN}",
+} | dict.fromkeys(
+    ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"),
+    f"because somebody, a scheduler or the computer ended the run or this job. {_AGAIN}",
+)
+_CRASH = (
+    "because a library crashed. The next call tries it again; if that ends in the same way, report "
+    "it with the log"
 )
 _WIDTH = 100
 
@@ -87,6 +115,8 @@ class RunLines(logging.Formatter):
         self.done: Counter[str] = Counter()
         self.took: dict[str, list[float]] = {}
         self.begin: float | None = None
+        #: How processes of jobs ended, by the entry script; Snakemake names the job only later.
+        self.ended: dict[str, list[str]] = defaultdict(list)
 
     # ------------------------------------------------------------ which records are told
 
@@ -95,6 +125,8 @@ class RunLines(logging.Formatter):
         event = str(getattr(record, "event", None) or "")
         if event == "job_info":
             self._note(record)
+        if event == "error" and self._process_ended(record):
+            return False  # Its job tells of it.
         if record.levelno >= logging.WARNING:
             return event != "group_error"  # Each of its jobs tells of itself.
         if not all(old.filter(record) for old in self.filters):
@@ -105,6 +137,18 @@ class RunLines(logging.Formatter):
         return event not in _SILENT and not (
             not event and str(record.msg or "").startswith(_CHATTER)
         )
+
+    def _process_ended(self, record: logging.LogRecord) -> bool:
+        """Keep how the process of a job ended, if that is what an error says."""
+        found = _ENDED.search(str(record.msg or ""))
+        if not found or getattr(self.usual, "show_failed_logs", False):
+            return False
+        number = int(found["status"] or 0) - 128
+        name = found["signal"] or ""
+        with suppress(ValueError):
+            name = name or signal.Signals(number).name
+        self.ended[found["entry"]].append(name)
+        return True
 
     def _note(self, record: logging.LogRecord) -> None:
         now = self.clock()
@@ -126,6 +170,8 @@ class RunLines(logging.Formatter):
                 return self._finished(record)
             if event == "job_error" and not getattr(self.usual, "show_failed_logs", False):
                 return self._failed(record.__dict__)
+            if event == "error" and (error := sys.exc_info()[1]):
+                return refusal(error) or self.usual.format(record)
         except (KeyError, AttributeError, TypeError, ValueError):
             # A later Snakemake may tell other facts: its own words are better than none.
             pass
@@ -184,6 +230,12 @@ class RunLines(logging.Formatter):
         job.running = False
         known = {"log": ", ".join(facts["log"]), **facts["aux"]}
         details = "; ".join(f"{key}: {value}" for key, value in known.items() if value)
+        ended = self.ended[job.rule]
+        if name := ended.pop(0) if ended else "":
+            why = _SIGNALS.get(name, _CRASH)
+            verb = "crashed" if why is _CRASH else "was killed"
+            log = f" What it did until then is in its log: {known['log']}." if known["log"] else ""
+            return printable(f"{job.label} {verb} ({name}), {why}.{log}")
         message = f" {facts['rule_msg']}" if facts["rule_msg"] else ""
         return printable(f"Error in {job.label}:{message}{f' {details}' if details else ''}")
 

@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.storage import refusal
 
 #: The file in the results folder; it is there while a run goes on.
 NAME = ".running"
@@ -83,21 +84,42 @@ def hold(results: Path | str) -> Holder | None:
     path = folder / NAME
     if path in _HELD:
         return None
-    made_folder = not folder.exists()
+    made_folder, file, killed = not folder.exists(), None, None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = _locked(path, results)
+        killed = _holder(file)
+        text = Holder.here().written().encode()
+        # In this order a full disk does not lose who was killed here.
+        os.pwrite(file, text, 0)
+        os.ftruncate(file, len(text))
     except OSError as error:
-        raise AdnormError(
+        # While the folder is there that it names.
+        words = refusal(error, folder) or (
             f"{results}: this folder cannot be written ({error.strerror}); choose another one "
             "(results: in the configuration) or mend its permissions"
-        ) from error
-    killed = _holder(file)
-    os.ftruncate(file, 0)
-    os.write(file, Holder.here().written().encode())
+        )
+        if file is not None:
+            if not killed:
+                _remove(path, made_folder)
+            os.close(file)
+        raise AdnormError(words) from error
     _HELD[path] = _Lock(file, os.getpid(), made_folder)
     atexit.register(release, folder)
     return killed
+
+
+def is_held(results: Path | str) -> bool:
+    """Whether a run that may live holds a results folder; this one counts, too.
+
+    Nothing is locked for the answer: that could turn away a run that begins just then.
+    """
+    try:
+        holder = Holder.read((Path(results) / NAME).read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return False
+    # Who cannot be looked at from here is believed.
+    return holder is not None and (holder.host != socket.gethostname() or _lives(holder))
 
 
 def release(results: Path | str) -> None:
@@ -107,12 +129,15 @@ def release(results: Path | str) -> None:
     if lock is None or os.getpid() != lock.owner:
         return
     del _HELD[path]
+    _remove(path, lock.made_folder)
+    os.close(lock.file)
+
+
+def _remove(path: Path, made_folder: bool) -> None:
+    """Remove the lock file, and the folder if it was made for it and nothing was written."""
     with suppress(OSError):
         path.unlink()
-    os.close(lock.file)
-    if lock.made_folder:
-        # Only if the run wrote nothing into it.
-        with suppress(OSError):
+        if made_folder:
             path.parent.rmdir()
 
 

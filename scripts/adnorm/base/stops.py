@@ -13,16 +13,23 @@ import os
 import textwrap
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from adnorm.base.errors import AdnormError
-from adnorm.base.files import atomic, read_json, remove_leftovers, write_json
-from adnorm.base.logs import UNFORESEEN, progress, report_error, start_log
+from adnorm.base.files import atomic, read_json, remove_leftovers, write_json, written_as
+from adnorm.base.logs import UNFORESEEN, end_log, progress, report_error, start_log
+from adnorm.base.storage import refusal
 from adnorm.base.text import printable
 
 #: Opens every file that holds a reason instead of a result.
 MARK = "#adnorm-stopped "
+#: What helps against too little memory.
+MORE_MEMORY = (
+    "Run one job at a time (--cores 1), close other programs or take a computer with more memory; "
+    "on a cluster ask for more (--default-resources mem_mb=8000). Then call again: the run goes on "
+    "and repeats only what is lacking"
+)
 #: What stands before it in a page.
 COMMENT = b"<!-- "
 PAGE = """<!-- {line} -->
@@ -64,7 +71,26 @@ def read_stop(path: Path | str) -> Stop | None:
             return None
         file.seek(0)
         first = file.readline().removeprefix(COMMENT)[len(mark) :]
-    return Stop(**json.loads(first.decode().removesuffix(" -->\n")))
+    try:
+        return _stop_of(json.loads(first.decode().removesuffix(" -->\n")))
+    except (ValueError, RecursionError):
+        return _DAMAGED
+
+
+#: Stands for a reason that cannot be read any more.
+_DAMAGED = Stop(
+    "a cohort",
+    "unknown",
+    "why it stopped cannot be read, because the file that says so is damaged; the next call tries "
+    "again",
+)
+
+
+def _stop_of(value: object) -> Stop:
+    known = {field.name for field in fields(Stop)}
+    if not isinstance(value, dict) or value.keys() != known:
+        return _DAMAGED
+    return Stop(**{key: printable(str(text)) for key, text in value.items()})
 
 
 def write_stop(path: Path | str, stop: Stop) -> None:
@@ -99,8 +125,8 @@ def _draw(path: Path, stop: Stop) -> None:
     # Neither the date nor random identifiers: the same reason gives the same bytes.
     nothing = {"svg": ["Date"], "png": ["Software"], "pdf": ["Creator", "Producer", "CreationDate"]}
     metadata = dict.fromkeys(nothing[path.suffix[1:]])
-    with matplotlib.rc_context({"svg.hashsalt": "adnorm"}):
-        figure.savefig(path, metadata=metadata)
+    with atomic(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "adnorm"}):
+        figure.savefig(temporary, metadata=metadata)
 
 
 def finished(paths: Iterable[str]) -> list[str]:
@@ -140,6 +166,16 @@ def require_finished(paths: Iterable[str], cohorts: Iterable[str]) -> str:
     return f"{len(names)} of {len(names)} cohorts finished: {', '.join(names)}\n"
 
 
+def write_finished(paths: Iterable[str], cohorts: Iterable[str], output: Path | str) -> None:
+    """Write the line of `require_finished`, or end as it does."""
+    line = require_finished(paths, cohorts)
+    try:
+        with atomic(output) as temporary:
+            temporary.write_text(line, encoding="utf-8")
+    except OSError as error:
+        raise SystemExit(refusal(error, Path(output).parent) or str(error)) from error
+
+
 #: Between the name of a stage and the number of its note.
 _NOTE = ".stop-"
 #: How far ahead of its time a note is dated, in seconds: a year.
@@ -149,7 +185,8 @@ _FUTURE = 365 * 86400
 def _notes_in(logs: Path) -> dict[str, dict[int, Path]]:
     """Notes in a folder of logs, by stage and number."""
     found: dict[str, dict[int, Path]] = {}
-    for path in logs.glob(f"*{_NOTE}*"):
+    # No hidden ones: what a writer left that was killed is no note.
+    for path in logs.glob(f"[!.]*{_NOTE}*"):
         name, _, number = path.name.rpartition(_NOTE)
         if number.isdecimal():
             found.setdefault(name, {})[int(number)] = path
@@ -196,8 +233,22 @@ def run_again(log: Path | str, stop: Stop | None = None) -> None:
 def stopped_stages(folder: Path) -> list[Stop]:
     """List the stages that stopped at their last run, in the results of one cohort."""
     stages = sorted(_notes_in(folder / "logs").items())
-    notes = [read_json(numbered[max(numbered)]) for _, numbered in stages]
-    return [Stop(**note) for note in notes if note]
+    stops = []
+    for stage, numbered in stages:
+        try:
+            note = read_json(numbered[max(numbered)])
+        except AdnormError:
+            stops.append(replace(_DAMAGED, cohort=folder.name, stage=stage))
+            continue
+        if note:
+            stops.append(_stop_of(note))
+    return stops
+
+
+def _remove_half_notes(log: Path) -> None:
+    """Remove the temporary files of notes of a stage whose writer was killed."""
+    written = {written_as(path).name for path in log.parent.iterdir()}
+    remove_leftovers(log.parent, {n for n in written if n.startswith(f"{log.stem}{_NOTE}")})
 
 
 def _settle(log: Path | str) -> None:
@@ -231,11 +282,37 @@ def run_stage(
         Files of the job. If an input holds a reason instead of a result, all outputs get it.
     packages
         Distribution names whose versions open the log file.
+
+    Raises
+    ------
+    SystemExit
+        Nothing can be written, not even why: the job fails with the reason on the terminal.
     """
-    start_log(log, stage, cohort, packages)
     results = [Path(path) for path in outputs]
+    try:
+        start_log(log, stage, cohort, packages)
+        _run_stage(work, stage, cohort, log, inputs, results)
+    except OSError as error:
+        refused = refusal(error, results[0].parent if results else Path(log).parent)
+        if refused is None:
+            raise
+        # The log may be what cannot be written; whatever it lacks is said here.
+        raise SystemExit(printable(f"[{cohort} · {stage}] STOPPED: {refused}")) from None
+    finally:
+        end_log()
+
+
+def _run_stage(
+    work: Callable[[], object],
+    stage: str,
+    cohort: str,
+    log: str,
+    inputs: Iterable[str],
+    results: list[Path],
+) -> None:
     for folder in {path.parent for path in results}:
         remove_leftovers(folder, [path.name for path in results])
+    _remove_half_notes(Path(log))
     stop, own = next(filter(None, map(read_stop, inputs)), None), None
     if stop:
         progress(f"skipped: {stop.cohort} stopped at the stage {stop.stage}")
@@ -243,15 +320,34 @@ def run_stage(
         try:
             work()
         except Exception as error:  # noqa: BLE001 -- an unforeseen error stops one cohort alone, too
-            report_error(type(error), error, error.__traceback__)
-            words = (
-                "" if isinstance(error, AdnormError) else f"{UNFORESEEN} {type(error).__name__}: "
-            )
-            stop = own = Stop(cohort, stage, printable(f"{words}{error}"))
-    if stop:
-        for path in results:
-            write_stop(path, stop)
-    if own:
-        run_again(log, own)
-    else:
-        _settle(log)
+            told = _told(error, results[0].parent if results else Path(log).parent)
+            report_error(type(told), told, told.__traceback__)
+            words = "" if isinstance(told, AdnormError) else f"{UNFORESEEN} {type(told).__name__}: "
+            stop = own = Stop(cohort, stage, printable(f"{words}{told}"))
+    try:
+        if own:
+            # First: whoever finds only some of the reasons, from wherever, runs the stage again.
+            run_again(log, own)
+        if stop:
+            for path in results:
+                write_stop(path, stop)
+        if not own:
+            _settle(log)
+    except OSError as error:
+        if own and refusal(error):
+            # It was told already why; a job that fails leaves no results, and is run again.
+            raise SystemExit(1) from None
+        raise
+
+
+def _told(error: Exception, folder: Path) -> Exception:
+    """Give the error as it is told: in a paragraph, where its cause is the computer."""
+    words = refusal(error, folder)
+    if isinstance(error, MemoryError):
+        said = f" ({error})" if str(error) else ""
+        words = f"the memory did not suffice{said}. {MORE_MEMORY}"
+    if words is None:
+        return error
+    told = AdnormError(words).with_traceback(error.__traceback__)
+    told.__cause__ = error
+    return told
