@@ -28,7 +28,7 @@ if [ -f $(1)/atlas/cohorts.html ]; then \
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo real test coverage lint docs format lock clean
+.PHONY: help demo real verify test coverage lint docs format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ demo: $(VENV)/run ## environment, then the whole workflow on the simulated demo,
 
 real: $(VENV)/run ## the three real series; GEO=folder reads a mirror instead of GEO itself
 	$(call RUN,results/real,--configfile config/real.yaml --config $(REAL_CONFIG))
+
+verify: $(VENV)/run ## the demo once more, into results/verify: does this machine give the numbers of this version?
+	@rm -rf results/verify
+	$(SNAKEMAKE) --config results=results/verify
+	$(BIN)/adnorm verify results/verify
+	$(BIN)/python tests/golden/pin_results.py compare demo results/verify
 
 test: $(VENV)/development ## everything that tests need, then the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope

@@ -27,6 +27,8 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/index.smk"
 include: "workflow/rules/atlas.smk"
 include: "workflow/rules/explorer.smk"
+include: "workflow/rules/recording.smk"
+include: "workflow/rules/provenance.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -36,8 +38,7 @@ onstart:
     tell_what_is_missing()
 
 
-# A cohort that stops fails no job but the last one, so that the others are joined; the list of stopped
-# cohorts stands last, also where the last job was not asked for.
+# A cohort that stops fails no job but the last one; what stopped stands last, whatever was asked for.
 onsuccess:
     tell_what_stopped()
 
@@ -54,5 +55,6 @@ rule all:
         "<results>/index.html",
         "<results>/atlas/figures/forest.svg",
         "<results>/explorer.html",
+        f"{CRATE_FOLDER}/{portable.METADATA}",
         "<results>/atlas/finished.txt",
         missing_results,

@@ -27,7 +27,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = (".tsv", ".gmt", ".json")
-SKIPPED = {"logs", ".running", ".snakemake"}
+SKIPPED = {"logs", "provenance", ".running", ".snakemake"}
 PATIENTS, WEEKS, OTHER_GENES = 12, (0, 4), 800
 
 

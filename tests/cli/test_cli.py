@@ -52,6 +52,7 @@ def test_help_loads_no_library():
         ["check", "absent"],
         ["lock", "--configfile", "absent.yaml"],
         ["summary", "absent"],
+        ["verify", "absent"],
     ],
     ids=" ".join,
 )
@@ -72,7 +73,9 @@ def test_every_command_tells_in_a_paragraph_what_nobody_foresaw(command, capsys,
 
     module = importlib.import_module(f"adnorm.cli.{command.replace('-', '_')}")
     monkeypatch.setattr(module, "run", broken)
-    needed = {"new-cohort": ["GSE1"], "summary": ["results"]}.get(command, [])
+    needed = {"new-cohort": ["GSE1"], "summary": ["results"], "verify": ["results"]}.get(
+        command, []
+    )
     assert main([command, *needed]) == 3
     told = capsys.readouterr().err
     assert told.startswith("STOPPED: an error that adnorm did not foresee: ZeroDivisionError")

@@ -133,11 +133,12 @@ def test_alone_it_links_to_files_and_in_the_report_to_results(picture):
         "trial/figures/trajectories.svg", "trial/figures/concordance.svg",
         "trial/figures/tables.html", "reference/figures/overview.html", "explorer.html",
         "atlas/cohorts.html", "atlas/figures/forest.svg", "atlas/figures/dose_response.svg",
-        "atlas/figures/normalization_atlas.svg", "report.html",
+        "atlas/figures/normalization_atlas.svg", "report.html", "provenance/README.md",
     }  # fmt: skip
     assert set(checked(page).links) == files
     inside = checked(fragment).links
-    assert len(inside) == len(checked(page).links) - 1  # a report has no link to itself
+    # A report has no link to itself, nor to what lies beside it and is no page.
+    assert len(inside) == len(checked(page).links) - 2
     assert "explorer.html" in inside and "beside this report" in fragment
     for link in inside:
         if link == "explorer.html":

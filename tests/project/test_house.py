@@ -36,7 +36,12 @@ RIVER = {
     "figures": {"base", "study"},
     # A first cohort file is proposed from what the readers of the stages find.
     "onboarding": {"base", "study", "fetch", "readers", "expression"},
-    "cli": {"base", "study", "fetch", "readers", "expression", "scores", "effects", "onboarding"},
+    # The words of the methods are those of the pages.
+    "provenance": {"base", "study", "figures"},
+    "cli": {
+        *("base", "study", "fetch", "readers", "expression", "scores", "effects", "onboarding"),
+        "provenance",
+    },
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

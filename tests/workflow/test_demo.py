@@ -12,9 +12,12 @@ import yaml
 
 from adnorm.base.files import read_json
 from adnorm.base.tables import read_table
+from adnorm.cli import main as verify
 from adnorm.cli.summary import summarize
 from adnorm.figures.answer import read_answer
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
+from builders.validator import issues
+from golden.pin_results import sentence
 
 COHORTS = ["demo_biologic", "demo_jak1", "demo_reference_array", "demo_reference_rnaseq"]
 
@@ -245,6 +248,24 @@ def test_results_name_no_machine(demo):
             text = path.read_text()
             assert str(demo.parent.parent) not in text, path
             assert not re.search(r"<dc:date>", text), path
+
+
+def test_the_numbers_are_those_that_the_version_pins(demo):
+    """What changed is meant, or a mistake: see tests/golden/pin_results.py."""
+    changed = sentence("demo", demo)
+    assert not changed, changed
+
+
+def test_the_record_is_valid_whole_and_silent_about_the_machine(demo, monkeypatch, capsys):
+    monkeypatch.chdir(demo.parent.parent)
+    crate = demo / "provenance"
+    assert issues(crate, "workflow-run-crate") == []
+    assert verify(["verify", "results/demo"]) == 0
+    assert "is as recorded: all" in " ".join(capsys.readouterr().out.split())
+    files = [path for path in crate.rglob("*") if path.is_file()]
+    assert len(files) > 30 and sum(path.stat().st_size for path in files) < 2_000_000
+    for path in files:
+        assert str(demo.parent.parent) not in path.read_text("utf-8"), path
 
 
 def test_nothing_to_do_the_second_time(demo, snakemake):

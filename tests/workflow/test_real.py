@@ -8,6 +8,7 @@ import yaml
 from adnorm.base.files import read_json
 from adnorm.base.tables import read_table
 from adnorm.study.gene_sets import read_gene_sets
+from golden.pin_results import sentence
 
 DISEASE = "lesional-nonlesional@0"
 CHANGE = "change:ruxolitinib@12"
@@ -37,6 +38,22 @@ def sets(real, cohort, contrast, method="zscore"):
 
 def coverage(real, cohort):
     return read_table(real / cohort / "scores" / "coverage.tsv").set_index("set")
+
+
+def test_the_numbers_are_those_that_the_version_pins(real):
+    """What changed is meant, or a mistake: see tests/golden/pin_results.py."""
+    changed = sentence("real", real)
+    assert not changed, changed
+
+
+def test_the_record_names_public_places_alone(real, shared):
+    crate = real / "provenance"
+    for path in (path for path in crate.rglob("*") if path.is_file()):
+        assert str(shared) not in path.read_text("utf-8"), path
+    config = yaml.safe_load((crate / "config.yaml").read_text("utf-8"))
+    assert config["geo"]["address"] == "https://ftp.ncbi.nlm.nih.gov/geo"
+    methods = (crate / "methods.md").read_text("utf-8")
+    assert "GSE80342" in methods and "Hu T et al. 2023, J Invest Dermatol" in methods
 
 
 # ---------------------------------------------------------------- GSE80342: ruxolitinib

@@ -17,9 +17,9 @@ from builders.fetched import fetch_cohort
 
 SMALL = "demo_reference_array"
 #: What writes the pages of a cohort, and what lists all of them.
-SHOWN = {"index_figures", "cohorts", "finished"}
+SHOWN = {"index_figures", "cohorts", "provenance", "finished"}
 #: Folders of results that hold no table of a stage between the files and the index.
-NO_STAGE = {"fetch", "figures", "atlas", "logs"}
+NO_STAGE = {"fetch", "figures", "atlas", "provenance", "logs"}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_what_only_readers_see_reruns_only_what_shows_it(planned, cohort, rules)
 
 def test_what_the_explorer_shows_of_patients_reruns_the_explorer(planned):
     rules = planned(figures={"explorer": {"patients": "none"}})
-    assert rules == {"explorer", "finished"}
+    assert rules == {"explorer", "provenance", "finished"}
 
 
 def test_how_a_stage_works_reruns_nothing(planned):

@@ -6,6 +6,7 @@ import base64
 import copy
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ import yaml
 
 from adnorm.base.stops import read_stop
 from adnorm.base.tables import read_table
+from adnorm.cli import main
 from builders.explorer import core_of
 
 SMALL = "demo_reference_array"
@@ -28,11 +30,15 @@ def small(repository, tmp_path, configure):
     return tmp_path
 
 
+#: Of two runs: what holds the time of a run, and what holds how its stages work.
+OF_A_RUN = {"ro-crate-metadata.json", "config.yaml"}
+
+
 def digests(folder):
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "logs" not in path.parts
+        if path.is_file() and "logs" not in path.parts and path.name not in OF_A_RUN
     }
 
 
@@ -43,11 +49,13 @@ def test_same_bytes_with_other_threads_and_a_mended_mapping_does_not_fetch_again
     first = digests(small / "out")
     assert len(first) > 40
     fetched = (small / "out" / SMALL / "fetch" / "manifest.json").stat().st_mtime_ns
-    config = {"cohorts": [f"{SMALL}.yaml"], "results": "again", "scores": {"threads": 2}}
-    configure(small, config, "again.yaml")
-    snakemake(small, "--configfile", "again.yaml")
-    second = digests(small / "again")
+    # From the record alone, in a folder that holds nothing else.
+    crate = small / "crate"
+    shutil.copytree(small / "out" / "provenance", crate)
+    snakemake(crate, "--configfile", "config.yaml", "--config", "scores={threads: 2}")
+    second = digests(crate / "results")
     assert [name for name in first if first[name] != second.get(name)] == []
+    assert main(["verify", str(crate), str(crate / "results")]) == 0
 
     path = small / f"{SMALL}.yaml"
     cohort = yaml.safe_load(path.read_text())
@@ -152,10 +160,19 @@ def test_plan_has_one_job_a_cohort_and_stage(tmp_path, snakemake, configure):
     of_cohorts = ["fetch", "expression", "scores", "effects", "figures"]
     of_cohorts += ["index", "index_figures"]
     expected = dict.fromkeys(of_cohorts, "2") | dict.fromkeys(
-        ["lesional_effects", "atlas", "atlas_figures", "explorer", "cohorts", "finished", "all"],
+        [
+            "lesional_effects",
+            "atlas",
+            "atlas_figures",
+            "explorer",
+            "cohorts",
+            "provenance",
+            "finished",
+            "all",
+        ],
         "1",
     )
-    assert jobs == expected | {"total": "21"}
+    assert jobs == expected | {"total": "22"}
 
 
 def test_the_workflow_can_be_a_module_of_another_one(tmp_path, repository):

@@ -97,6 +97,8 @@ rule finished:
         cohorts="<results>/atlas/cohorts.tsv",
         figures="<results>/atlas/figures/forest.tsv",
         explorer="<results>/explorer.html",
+        # A run that fails here has its record all the same.
+        record="<results>/provenance/ro-crate-metadata.json",
     output:
         "<results>/atlas/finished.txt",
     log:

@@ -1,4 +1,4 @@
-"""adnorm at a terminal: bring a cohort in, check it, pin its files, and read what a run says."""
+"""adnorm at a terminal: bring a cohort in, check and pin it, read what a run says, verify it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "validate cohorts without running the workflow",
     "lock": "pin the checksums of the fetched files in the cohort files",
     "discover": "find new GEO series of JAK inhibitors in atopic dermatitis",
+    "verify": "compare results with the record of a run, and say what differs",
     "summary": "where the report of a finished run is, and the main numbers",
 }
 EXIT_CODES = (

@@ -1,0 +1,57 @@
+# What a reviewer gets: the record of a run, made of everything that it has made. A cohort that stopped
+# is named in it, and stops nothing here.
+# One result of every job of a cohort; the code and the configuration of all of them are parameters.
+rule provenance:
+    input:
+        left_by("atlas/logs/provenance"),
+        manifests=collect(
+            "<results>/{cohort}/fetch/manifest.json", cohort=sorted(STUDY.cohorts)
+        ),
+        drawn=collect(
+            "<results>/{cohort}/figures/quality.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+        answers=collect(
+            "<results>/{cohort}/figures/answer.json", cohort=sorted(STUDY.cohorts)
+        ),
+        patients=collect(
+            "<results>/{cohort}/index/trajectories.tsv", cohort=sorted(STUDY.cohorts)
+        ),
+        front="<results>/index.html",
+        forest="<results>/atlas/figures/forest.tsv",
+        explorer="<results>/explorer.html",
+        identifiers=IDENTIFIERS,
+        # As they are: no prefix of a module comes before them.
+        cohorts=[local(str(STUDY.files[name])) for name in CRATE.cohorts],
+        copied=[local(file) for file in CRATE.files.values()],
+    output:
+        metadata=f"{CRATE_FOLDER}/{portable.METADATA}",
+        config=f"{CRATE_FOLDER}/{portable.CONFIG}",
+        checksums=f"{CRATE_FOLDER}/{portable.CHECKSUMS}",
+        digests=f"{CRATE_FOLDER}/{portable.DIGESTS}",
+        inputs=f"{CRATE_FOLDER}/{portable.INPUTS}",
+        software=f"{CRATE_FOLDER}/{portable.SOFTWARE}",
+        requirements=f"{CRATE_FOLDER}/{portable.REQUIREMENTS}",
+        methods=f"{CRATE_FOLDER}/{portable.METHODS}",
+        readme=f"{CRATE_FOLDER}/{portable.README}",
+        snakefile=f"{CRATE_FOLDER}/{portable.SNAKEFILE}",
+        cohorts=[f"{CRATE_FOLDER}/{name}" for name in CRATE.cohorts.values()],
+        copied=[f"{CRATE_FOLDER}/{name}" for name in CRATE.files],
+        tables=[
+            f"{CRATE_FOLDER}/{portable.TABLES}/{name}"
+            for name in portable.copied_tables(STUDY.cohorts)
+        ],
+    log:
+        "<results>/atlas/logs/provenance.log",
+    localrule: True
+    conda:
+        "../../envs/adnorm.yaml"
+    params:
+        settings=provenance_settings,
+        manner=uncompared(**WORKING),
+        code=[
+            code_digest(path.stem) for path in sorted((HOME / "scripts").glob("*.py"))
+        ],
+    message:
+        "the record of the run: inputs, software, digests, methods"
+    script:
+        "../../scripts/provenance.py"
