@@ -82,7 +82,7 @@ class Fault:
     def outcome(self):
         if isinstance(self.wanted, str):
             return f"refused: … {self.wanted} …"
-        if self.ranges and self.ranges[-1]:
+        if self.answers[-1].status == 206:
             return "whole, gone on with"
         return "whole" if self.requests == 1 else "whole, at another attempt"
 
@@ -90,7 +90,7 @@ class Fault:
 RANGE = f"bytes={CUT}-"
 STATUSES = [500, 502, 503, 504, 408, 425, 429]
 FAULTS = [
-    Fault("nothing", [Answer()], FILE),
+    Fault("nothing wrong", [Answer()], FILE),
     # ------------------------------------------------ a connection that breaks off
     Fault("breaks off, strong ETag", [broken(ETAG), rest()], FILE, 2, (None, RANGE)),
     Fault("breaks off, Last-Modified", [broken(OLD), rest(OLD)], FILE, 2, (None, RANGE)),
@@ -501,8 +501,19 @@ def test_a_full_disk_is_not_the_fault_of_the_server(tmp_path, monkeypatch, pause
     assert len(server.asked) == 1 and stored() == []
 
 
-if __name__ == "__main__":
-    print("| what the server does | what becomes of it | requests |")
-    print("|---|---|---|")
+def table():
+    """Write the faults and their outcomes as a table of Markdown."""
+    lines = ["| what the server does | what becomes of it | requests |", "| --- | --- | --- |"]
     for one in FAULTS:
-        print(f"| {one.name} | {one.outcome} | {one.requests} |")
+        outcome = one.outcome.replace("\\", "").replace(".*", "… ")
+        lines.append(f"| {one.name} | {outcome} | {one.requests} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_table_that_people_read_is_the_one_that_is_tested(repository):
+    page = (repository / "tests" / "faults" / "README.md").read_text(encoding="utf-8")
+    assert page.endswith("\n\n" + table())
+
+
+if __name__ == "__main__":
+    print(table(), end="")
