@@ -95,6 +95,11 @@ def write_results(
             write_stop(path, Stop(name.split("/")[0], "expression", "no mapping covers 'x'"))
         elif name.endswith("manifest.json"):
             write_json(manifest(path.parent), path)
+        elif name.endswith("index/index.tsv"):
+            columns = "name\treason_code\testimator\tni\tp_value\tadjusted_p_value\tlost"
+            path.write_text(
+                f"{columns}\n{name}\t\tMMRM\t0.5\t0.01\t0.02\t1\nother\t\t\t0.25\tNA\tNA\t0\n"
+            )
         elif name.endswith(".tsv"):
             path.write_text(f"name\tni\tp_value\n{name}\t0.5\t0.01\nother\t0.25\tNA\n")
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -99,7 +100,8 @@ def test_a_zip_is_compared_too_and_alone_says_what_to_install(here, capsys, monk
     assert "The crate is whole. No results were compared" in told
     rows = [row for row in comparison.software() if row[1] != "numpy"]
     monkeypatch.setattr(comparison, "software", lambda: rows)
-    assert main(["verify", "paper.zip"]) == 1
+    # Other versions are told, and are no difference by themselves.
+    assert main(["verify", "paper.zip"]) == 0
     told = capsys.readouterr().out
     assert "To install what was recorded: python -m pip install numpy==" in told
     # Results that are the same on other software are the same.
@@ -143,3 +145,20 @@ def test_long_lists_are_cut_and_json_has_all(here, capsys):
     told = capsys.readouterr().out
     assert "extra19.tsv" in told and "extra20.tsv" not in told and "and 10 more" in told
     assert len(verified(capsys, "out")[1]["additional"]) == 30
+
+
+def test_cohorts_that_were_not_run_do_not_bury_those_that_were(here, capsys):
+    shutil.copytree("out", "some")
+    shutil.rmtree("some/far")
+    lacking = []
+    for _ in range(2):
+        assert main(["verify", "out/provenance", "some"]) == 1
+        told = " ".join(capsys.readouterr().out.split())
+        assert "Not run here: far; what joins cohorts differs for that reason" in told
+        same, of = map(int, re.search(r"that were run, (\d+) of (\d+) results", told).groups())
+        assert "far/" not in told and of > 5
+        lacking.append(of - same)
+        Path("some/near/index/index.tsv").write_text("other\n")
+    assert lacking == [0, 1]
+    assert main(["verify", "out/provenance", "some", "--json"]) == 1
+    assert set(json.loads(capsys.readouterr().out)["not_run"]) == {"far"}

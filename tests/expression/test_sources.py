@@ -665,19 +665,6 @@ def test_a_sheet_that_says_human_in_another_way_passes(lab):
     assert anndata.read_h5ad(lab.run(cohort)["expression"]).n_obs == 10
 
 
-def test_pinned_files(lab):
-    cohort = place_series(lab)
-    lab.fetch(cohort)
-    _, table = digest_of(lab.folder / "fetch" / COUNTS)
-    wrong = "0" * 64
-    cohort["source"]["sha256"] = {"table": table, COUNTS: table}
-    lab.fetch(cohort)
-    (lab.folder / "fetch/manifest.json").unlink()
-    cohort["source"]["sha256"] = {"table": wrong, "tabel": table}
-    lab.stops(cohort, "2 problems", wrong, table, "`adnorm lock`", "did you mean 'table'?")
-    assert not (lab.folder / "fetch/manifest.json").exists()
-
-
 def test_the_pinned_identifier_table(lab):
     cohort, _ = h5ad(lab)
     lab.identifiers = Path(lab.place("genes.tsv", "gene_id\tgene_name\nENSG00000000001\tFLG\n"))

@@ -37,7 +37,7 @@ RIVER = {
     # A first cohort file is proposed from what the readers of the stages find.
     "onboarding": {"base", "study", "fetch", "readers", "expression"},
     # The words of the methods are those of the pages.
-    "provenance": {"base", "study", "figures"},
+    "provenance": {"base", "study", "expression", "index", "figures"},
     "cli": {
         *("base", "study", "fetch", "readers", "expression", "scores", "effects", "onboarding"),
         "provenance",

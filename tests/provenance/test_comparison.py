@@ -42,9 +42,9 @@ def test_every_column_that_differs_is_told_with_its_cells():
 def test_what_is_no_number_is_told_as_such(after):
     found = laid(BEFORE.replace(b"0.25", after))
     assert found.columns[0].texts == 1 and found.largest is None
-    assert "texts, no numbers" in str(found)
+    assert "1 cell with a word or NA on one side or both" in str(found)
     both = laid(BEFORE.replace(b"0.25", after).replace(b"0.5", b"0.6"))
-    assert "1 cell with something else than numbers" in str(both)
+    assert "and 1 cell with a word or NA on one side" in str(both)
 
 
 def test_a_change_from_and_to_nothing_is_a_whole_one():

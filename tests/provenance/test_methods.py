@@ -9,7 +9,7 @@ import pytest
 
 from adnorm.base.stops import Stop
 from adnorm.figures.page.answers import estimand
-from adnorm.provenance.methods import REFERENCES, methods_text, plain
+from adnorm.provenance.methods import REFERENCES, Found, methods_text, plain
 from adnorm.study.cohort import Cohort
 from adnorm.study.config import RunConfig
 from adnorm.study.validation import check
@@ -143,3 +143,47 @@ def test_texts_of_the_outside_mean_nothing_in_markdown():
 )
 def test_plain_text_stays_readable(given, written):
     assert plain(given) == written
+
+
+HEADER = "name\treason_code\testimator\tni\tadjusted_p_value\tlost\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "found", "words"),
+    [
+        ("global\t\tMMRM\t0.5\t0.01\t2", Found(), ()),
+        (
+            "global\tNOT_SCORED\t\tNA\tNA\t17",
+            Found(*[False] * 5),
+            ("No cohort had a disease axis", "none of its scores has a p value", "was."),
+        ),
+        (
+            "th2\t\tobserved pairs\t0.5\tNA\t0",
+            Found(False, False, True, False, False),
+            ("No cohort had a disease axis", "two one-sided tests"),
+        ),
+    ],
+)
+def test_nothing_is_told_as_done_that_came_to_nothing(tmp_path, row, found, words):
+    (tmp_path / "index.tsv").write_text(f"{HEADER}{row}\n")
+    assert Found.of([tmp_path / "index.tsv"]) == found
+    assert Found.of([]) == Found(*[False] * 5)
+    told = methods_text(config(), {"trial": trial()}, {}, {}, found)
+    for sentence, done in {
+        "mixed model for repeated measures [": found.model,
+        "cross-fitted": found.axis,
+        "p values are adjusted": found.tested,
+        "two one-sided tests": found.estimated,
+        "of the index worse": found.lost,
+    }.items():
+        assert (sentence in told) == done
+    for sentence in words:
+        assert sentence in told
+
+
+def test_the_packages_of_another_model_are_not_named():
+    versions = {"pylimma": "0.2.0", "pydeseq2": "0.5.4"}
+    for model, named, other in (("voom", "pylimma", "pydeseq2"), ("deseq2", "pydeseq2", "pylimma")):
+        settings = config(effects={"count_model": model})
+        told = methods_text(settings, {"trial": trial()}, {}, versions)
+        assert f"{named} " in told and f"{other} " not in told

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from adnorm.cli import main
 from adnorm.provenance.record import read_record
+from adnorm.study.checksums import read_checksums
 from builders.hostile import RAN
 from builders.validator import issues
 
@@ -31,6 +33,14 @@ def test_a_run_in_which_a_cohort_stopped_has_a_valid_record_that_says_so(run):
         "series/fetch/manifest.json"
     ]
     assert len([name for name in record.results if name.startswith("lab/")]) > 60
+
+
+def test_the_configuration_of_the_record_is_the_one_that_runs_in_it(run):
+    written = yaml.safe_load((run / "out/provenance/config.yaml").read_text("utf-8"))
+    assert written["checksums"] == "checksums.tsv" and written["results"] == "results"
+    assert written["geo"]["offline"] is False
+    pins = read_checksums(run / "out/provenance/checksums.tsv")
+    assert pins["lab"]
 
 
 def test_the_folder_is_what_was_recorded_but_for_what_stopped(run, capsys):

@@ -49,7 +49,7 @@ def test_undescribed_treatment_is_told_before_any_work(tmp_path):
         (LANES | {"route": "geo_series_matrix"}, "not with `route: geo_series_matrix`"),
         (LANES | {"source": {"table": "x", "libraries": "(.+)_"}}, "called `library`"),
         (LANES | {"source": {"table": "x", "libraries": "("}}, "is not a regular expression"),
-        ({"source": {"sha256": {"table": "abc"}}}, "64 hexadecimal digits"),
+        ({"source": {"sha256": {"table": "abc"}}}, "delete it here and run `adnorm lock`"),
         ({"placebo_arm": None}, "write `placebo_arm: placebo`"),
         (
             {"treatments": TRIAL["treatments"] | {"healthy": {"drug_class": "x"}}},
@@ -142,8 +142,16 @@ def test_mending_a_mapping_does_not_fetch_again(tmp_path):
         write_cohort(tmp_path, {**TRIAL, "source": {"symbol_column": "gene"}})
     )
     assert first == read_otherwise.view(PublishedCohort)
-    pinned = {**TRIAL, "source": {"sha256": {"series_matrix": "0" * 64}}}
-    assert first != read_cohort(write_cohort(tmp_path, pinned)).view(PublishedCohort)
+    other = {**TRIAL, "source": {"matrix": "https://example.org/m.txt.gz"}}
+    assert first != read_cohort(write_cohort(tmp_path, other)).view(PublishedCohort)
+
+
+def test_an_expression_with_several_named_groups_has_no_one_value(tmp_path):
+    week = {"from": "visit", "pattern": "(?P<word>week) (?P<value>[0-9]+)"}
+    with pytest.raises(AdnormError, match="has the named groups 'value', 'word'; one of them"):
+        read_cohort(
+            write_cohort(tmp_path, {**TRIAL, "samples": {**TRIAL["samples"], "week": week}})
+        )
 
 
 @pytest.mark.parametrize("name", ["gse80342", "gse193309", "gse199046"])

@@ -47,7 +47,7 @@ rule provenance:
         "../../envs/adnorm.yaml"
     params:
         settings=provenance_settings,
-        manner=uncompared(**WORKING),
+        manner=uncompared(**provenance_manner()),
         code=[
             code_digest(path.stem) for path in sorted((HOME / "scripts").glob("*.py"))
         ],

@@ -33,3 +33,12 @@ def provenance_settings(wildcards):
         "results": results_of_rules(wildcards),
     }
     return harmless(decided | {"crate": crate})
+
+
+def provenance_manner():
+    """The rest of the configuration, as the record has it: paths of this machine are not in it."""
+    return {
+        key: part if keys is True else {k: part[k] for k in sorted(keys)}
+        for key, keys in MANNER.items()
+        for part in [CRATE.config[key]]
+    }

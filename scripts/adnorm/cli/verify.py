@@ -58,10 +58,7 @@ def run(chosen: argparse.Namespace) -> int:
         # Named as the user named it, not by where it is.
         folder = chosen.crate if chosen.crate.resolve() == above else chosen.crate / ".."
     found = compare(record, folder, beside if beside != folder else None)
-    if folder is None:
-        differ = found.inputs_differ or bool(found.software)
-    else:
-        differ = found.results_differ or found.inputs_differ
+    differ = found.results_differ or found.inputs_differ
     if chosen.json:
         say_json({"fine": not differ, "problems": []} | _as_json(record, folder, found))
     else:
@@ -92,6 +89,7 @@ def _as_json(record: Record, folder: Path | None, found: Comparison) -> dict[str
         "missing": found.missing,
         "additional": found.additional,
         "stopped": found.stopped,
+        "not_run": found.not_run,
         "inputs": {
             "same": found.inputs_same,
             "changed": found.inputs_changed,
@@ -153,10 +151,15 @@ def _results_words(record: Record, folder: Path | None, found: Comparison) -> st
         )
         if names
     ]
-    return (
-        f"{folder} is not as recorded: {found.same} of {total} results have the same bytes; "
-        f"{', '.join(parts)}."
-    )
+    words = f"{folder} is not as recorded: {found.same} of {total} results have the same bytes"
+    words += f"; {', '.join(parts)}." if parts else "."
+    if found.not_run and found.ran[1]:
+        same, of = found.ran
+        words += (
+            f" Not run here: {', '.join(found.not_run)}; what joins cohorts differs for that "
+            f"reason. Of the cohorts that were run, {same} of {of} results have the same bytes."
+        )
+    return words
 
 
 def _ordered(found: Comparison) -> list[tuple[str, object]]:

@@ -339,7 +339,8 @@ class _Fetching:
                     page = isinstance(error, BrokenContentError) and file.hint and label == address
                     failed.append(AdnormError(f"{error}. {file.hint}") if page else error)
                     if places is not file.places[-1]:
-                        how_far(f"{name}: {error}; asking the next mirror", at_once=True)
+                        how_far(f"{name}: not from {address}; asking a mirror", at_once=True)
+                        progress(f"{name}: {error}")
                     break
                 progress(f"{name}: {found['bytes'] / 1e6:.1f} MB")
                 return {"role": file.role, "name": name, "source": label, **found}

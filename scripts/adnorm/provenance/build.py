@@ -17,7 +17,7 @@ from adnorm.base.stage import Files
 from adnorm.base.stops import Stop, read_stop
 from adnorm.provenance import portable as names
 from adnorm.provenance.crate import Run, write_metadata
-from adnorm.provenance.methods import methods_text
+from adnorm.provenance.methods import Found, methods_text
 from adnorm.provenance.record import (
     INPUT_COLUMNS,
     RESULT_COLUMNS,
@@ -36,6 +36,8 @@ from adnorm.study.reading import locate, read_cohort
 from adnorm.study.validation import Listed, Section
 from adnorm.study.vocabulary import Route
 
+#: Source of what a crate holds a copy of.
+IN_CRATE = "in the crate"
 README = """# The record of a run of adnorm
 
 {about}
@@ -93,7 +95,10 @@ def build(inputs: Files, outputs: Files, settings: ProvenanceSettings, seed: int
     """Write the crate of a run beside its results."""
     folder = outputs["metadata"].parent
     results = folder.parent
-    config = RunConfig.model_validate(settings.model_dump(exclude={"crate"}))
+    config = _with_digest(
+        RunConfig.model_validate(settings.model_dump(exclude={"crate"})),
+        [path for path in inputs.get("identifiers", []) if read_stop(path) is None],
+    )
     remove_leftovers(folder)
     private = names.private_paths(results, HOME)
     cohorts = _copy_cohorts(inputs, outputs, settings.crate, private)
@@ -108,7 +113,8 @@ def build(inputs: Files, outputs: Files, settings: ProvenanceSettings, seed: int
     ran_on = software()
     titles = {name: cohort.title for name, cohort in cohorts.items()}
     run = Run(titles, stopped, read, made, min(times), max(times), ran_on)
-    write_text(outputs["config"], _config_text(config))
+    own = [file for file in read if file.local and file.source != IN_CRATE]
+    write_text(outputs["config"], _config_text(config, own))
     write_checksums(_pins(read, cohorts), outputs["checksums"])
     write_text(
         outputs["digests"],
@@ -117,15 +123,15 @@ def build(inputs: Files, outputs: Files, settings: ProvenanceSettings, seed: int
     write_text(outputs["inputs"], table_text(INPUT_COLUMNS, map(_input_row, read)))
     write_text(outputs["software"], table_text(SOFTWARE_COLUMNS, ran_on))
     packages = {name: version for kind, name, version in ran_on if kind == "package"}
-    listed = "".join(f"{name}=={version}\n" for name, version in packages.items())
-    write_text(outputs["requirements"], listed)
+    needed = "".join(f"{name}=={version}\n" for name, version in packages.items())
+    write_text(outputs["requirements"], needed)
     python = {"python": next(version for kind, _, version in ran_on if kind == PYTHON)}
-    write_text(outputs["methods"], methods_text(config, cohorts, stopped, packages | python))
-    own = [file for file in read if file.local and file.cohort and file.fetched]
+    found = Found.of(results / name / "index/index.tsv" for name in cohorts if name not in stopped)
+    words = methods_text(config, cohorts, stopped, packages | python, found)
+    write_text(outputs["methods"], words)
+    listed = "".join(f"- `{file.local}` (SHA-256 `{file.known.sha256}`)\n" for file in own)
     local = (
-        "\nThe files of the lab are not in it: put them where `inputs.tsv` (column `local`) says.\n"
-        if own
-        else ""
+        f"\nThese files are not in it; put them there before the run:\n\n{listed}" if own else ""
     )
     words = README.format(about=run.description, version=__version__, local=local)
     write_text(outputs["readme"], "\n".join(line.rstrip() for line in words.splitlines()) + "\n")
@@ -143,12 +149,22 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-def _config_text(config: RunConfig) -> str:
+def _with_digest(config: RunConfig, tables: Iterable[Path]) -> RunConfig:
+    """Pin the identifier table that the run read."""
+    for path in tables:
+        pinned = config.identifiers.model_copy(update={"sha256": digest_of(path)[1]})
+        return config.model_copy(update={"identifiers": pinned})
+    return config
+
+
+def _config_text(config: RunConfig, own: Iterable[Input]) -> str:
     head = (
         "# The configuration of the run that this crate records, with every default written out.\n"
         "# In a copy of the crate: snakemake -s CLONE/Snakefile --cores all --configfile "
         "config.yaml\n"
+        "# It is part of the record: to change the run, add --config KEY=VALUE to the call.\n"
     )
+    head += "".join(f"# Not in the crate, to be put there before: {file.local}\n" for file in own)
     plain = config.model_dump(mode="json")
     return head + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
 
@@ -246,7 +262,7 @@ def _copied(cohort: str, role: str, name: str, source: Path) -> Input:
         cohort=cohort,
         role=role,
         name=Path(name).name,
-        source="in the crate",
+        source=IN_CRATE,
         known=Known(*digest_of(source)),
         fetched="",
         local=name if same else "",

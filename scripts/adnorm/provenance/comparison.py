@@ -105,10 +105,10 @@ def relative_words(largest: float | None, texts: int) -> str:
     'largest relative difference 2e-06: the last printed digit'
     """
     if largest is None:
-        return "texts, no numbers"
+        return f"{counted(texts, 'cell')} with a word or NA on one side or both"
     words = f"largest relative difference {largest:.2g}"
     if texts:
-        return f"{words}, and {counted(texts, 'cell')} with something else than numbers"
+        return f"{words}, and {counted(texts, 'cell')} with a word or NA on one side or both"
     return words + (": the last printed digit" if largest <= LAST_DIGIT else "")
 
 
@@ -126,6 +126,10 @@ class Comparison:
         Results that only the record has, and only the folder.
     stopped
         Result → why the folder has none.
+    not_run
+        Cohort of which the folder holds nothing → how many results of it are recorded.
+    ran
+        Where some cohorts were not run: results of the others that are the same, and all of them.
     inputs_same, inputs_changed, inputs_missing, inputs_unseen
         Inputs, likewise; unseen are files of the lab that are not here.
     software
@@ -137,6 +141,8 @@ class Comparison:
     missing: list[str] = field(default_factory=list)
     additional: list[str] = field(default_factory=list)
     stopped: dict[str, str] = field(default_factory=dict)
+    not_run: dict[str, int] = field(default_factory=dict)
+    ran: tuple[int, int] = (0, 0)
     inputs_same: int = 0
     inputs_changed: list[str] = field(default_factory=list)
     inputs_missing: list[str] = field(default_factory=list)
@@ -147,7 +153,7 @@ class Comparison:
     @property
     def results_differ(self) -> bool:
         """Whether the folder has other results than the record."""
-        return bool(self.changed or self.missing or self.additional or self.stopped)
+        return bool(self.changed or self.missing or self.additional or self.stopped or self.not_run)
 
     @property
     def inputs_differ(self) -> bool:
@@ -180,9 +186,13 @@ def compare_results(
     record: Record, folder: Path, found: Comparison, beside: Path | None = None
 ) -> None:
     """Compare the results of a folder with the recorded ones."""
+    cohorts = {used.cohort for used in record.inputs if used.cohort}
+    absent = {cohort for cohort in cohorts if not (folder / cohort).is_dir()}
     for name, known in record.results.items():
-        path = folder / name
-        if not path.is_file():
+        path, cohort = folder / name, name.split("/")[0]
+        if cohort in absent:
+            found.not_run[cohort] = found.not_run.get(cohort, 0) + 1
+        elif not path.is_file():
             found.missing.append(name)
         elif (stop := stop_in(path)) is not None:
             found.stopped[name] = f"{stop.cohort} stopped at the stage {stop.stage}"
@@ -190,6 +200,10 @@ def compare_results(
             found.changed[name] = _how(record, name, known, path, beside)
         else:
             found.same += 1
+            if cohort in cohorts:
+                found.ran = (found.ran[0] + 1, 0)
+    there = [name for name in record.results if name.split("/")[0] in cohorts - absent]
+    found.ran = (found.ran[0], len(there))
     more = sorted(set(results_of(folder)) - set(record.results))
     # A cohort that stopped leaves its reason in the place of each result.
     found.additional += [name for name in more if stop_in(folder / name) is None]
@@ -288,7 +302,8 @@ def _compare_inputs(record: Record, folder: Path | None, found: Comparison) -> N
     for used in record.inputs:
         copy = record.files.get(used.local)
         right = {used.known.sha256} | ({hashlib.sha256(copy).hexdigest()} if copy else set())
-        places = [folder / used.fetched] if folder is not None and used.fetched else []
+        ran = folder is not None and used.cohort not in found.not_run
+        places = [folder / used.fetched] if folder is not None and ran and used.fetched else []
         here = locate(used.local, HOME) if used.local else None
         places += [here] if here and here.is_file() else []
         if not places:

@@ -7,8 +7,11 @@ software. What is the same for every run stands in the words of the pages (`meth
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from adnorm import __version__
 from adnorm.base.stops import Stop
@@ -18,7 +21,16 @@ from adnorm.figures.page.answers import estimand
 from adnorm.figures.page.overview import REFERENCES as OF_PAGES
 from adnorm.study.cohort import Cohort
 from adnorm.study.config import RunConfig
-from adnorm.study.vocabulary import Assay, BatchRule, Method, Route, Scale
+from adnorm.study.vocabulary import (
+    Assay,
+    BatchRule,
+    DerivedScore,
+    Estimator,
+    Method,
+    ReasonCode,
+    Route,
+    Scale,
+)
 
 #: Those that the pages do not cite: the index has a page of its own in the documentation.
 REFERENCES = {
@@ -49,6 +61,47 @@ COUNTS_MADE_COMPARABLE = {
 _MARKS = re.compile(r"([\\`*\[\]|#]|(?<![^\W_])_|_(?![^\W_]))")
 
 
+@dataclass(frozen=True)
+class Found:
+    """What the tables of the index hold: nothing is told as done that came to nothing.
+
+    Attributes
+    ----------
+    axis
+        A disease axis.
+    model
+        An estimate of the mixed model.
+    estimated
+        An index.
+    tested
+        A p value of the primary family.
+    lost
+        A patient who missed a visit at which there is an index.
+    """
+
+    axis: bool = True
+    model: bool = True
+    estimated: bool = True
+    tested: bool = True
+    lost: bool = True
+
+    @classmethod
+    def of(cls, tables: Iterable[Path]) -> Found:
+        """Look through ``index.tsv`` of the cohorts that finished."""
+        rows = []
+        for path in tables:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows += list(csv.DictReader(file, delimiter="\t"))
+        scored = [row for row in rows if row["reason_code"] != ReasonCode.NOT_SCORED]
+        return cls(
+            axis=any(row["name"] == DerivedScore.GLOBAL for row in scored),
+            model=any(row["estimator"] == Estimator.MMRM for row in scored),
+            estimated=any(row["ni"] != "NA" for row in scored),
+            tested=any(row["adjusted_p_value"] != "NA" for row in scored),
+            lost=any(row["lost"] not in ("", "NA", "0") for row in scored if row["ni"] != "NA"),
+        )
+
+
 class Citations:
     """Numbers what a text cites, in the order of the first citation."""
 
@@ -70,6 +123,7 @@ def methods_text(
     cohorts: Mapping[str, Cohort],
     stopped: Mapping[str, Stop],
     versions: Mapping[str, str],
+    found: Found = Found(),
 ) -> str:
     """Write the methods of a run.
 
@@ -83,6 +137,8 @@ def methods_text(
         Why cohorts gave no result.
     versions
         Package → version; Python among them, as ``python``.
+    found
+        What the run gave.
 
     Returns
     -------
@@ -91,7 +147,7 @@ def methods_text(
     """
     cite = Citations()
     used = {name: cohort for name, cohort in cohorts.items() if name not in stopped}
-    paragraph = " ".join(_sentences(config, list(used.values()), cite, versions))
+    paragraph = " ".join(_sentences(config, list(used.values()), cite, versions, found))
     lines = ["# Methods", "", f"Written by adnorm {__version__} from `config.yaml` and the cohort "]
     lines[-1] += "files beside it. Check it against what you did besides."
     lines += ["", "## Cohorts", "", *[f"- {_described(cohort)}" for cohort in used.values()]]
@@ -160,28 +216,38 @@ def _estimands(cohorts: Iterable[Cohort]) -> list[tuple[str, dict[str, str]]]:
 
 
 def _sentences(
-    config: RunConfig, cohorts: list[Cohort], cite: Citations, versions: Mapping[str, str]
+    config: RunConfig,
+    cohorts: list[Cohort],
+    cite: Citations,
+    versions: Mapping[str, str],
+    found: Found,
 ) -> list[str]:
     return [
         *_expression(config, cohorts, cite),
         *_scores(config, cite),
         *_effects(config, cohorts, cite),
-        *_index(config, cohorts, cite),
+        *_index(config, cohorts, cite, found),
         *_software(config, cite, versions),
     ]
 
 
 def _expression(config: RunConfig, cohorts: list[Cohort], cite: Citations) -> list[str]:
+    from adnorm.expression.library_sizes import FEWEST_SAMPLES, MOST_SAMPLES
+
     rules = config.expression
     counts = [c for c in cohorts if c.scale in (Scale.COUNTS, *_LOG_COUNTS)]
     arrays = [c for c in cohorts if c.assay == Assay.MICROARRAY]
     said = ["Published values were brought to approved gene symbols on a log2 scale."]
+    if config.identifiers.table:
+        name = plain(PurePosixPath(config.identifiers.table).name)
+        said.append(f"Identifiers of genes were read with the table {name}.")
     if counts:
         words, key = COUNTS_MADE_COMPARABLE[rules.count_normalization]
         fewest = (
             f"{rules.minimum_samples} samples"
             if rules.minimum_samples
-            else "as many samples as the smallest group of the design"
+            else "as many samples as the smallest group of the design (at least "
+            f"{FEWEST_SAMPLES}, at most {MOST_SAMPLES})"
         )
         said.append(
             "Counts of one gene were summed, genes with fewer than "
@@ -228,7 +294,9 @@ _LOG_COUNTS = tuple(scale for scale in Scale if str(scale).endswith("_counts"))
 
 
 def _scores(config: RunConfig, cite: Citations) -> list[str]:
-    methods, said = config.scores.methods, []
+    methods = config.scores.methods
+    files = ", ".join(plain(PurePosixPath(path).name) for path in config.gene_sets)
+    said = [f"Gene sets are those of {files}."]
     if Method.ZSCORE in methods:
         said.append(
             "The signed z score of a gene set is the mean over its genes of their z value, "
@@ -298,36 +366,62 @@ def _effects(config: RunConfig, cohorts: list[Cohort], cite: Citations) -> list[
     return said
 
 
-def _index(config: RunConfig, cohorts: list[Cohort], cite: Citations) -> list[str]:
+def _index(config: RunConfig, cohorts: list[Cohort], cite: Citations, found: Found) -> list[str]:
+    from adnorm.index.means import LEAST_SIGNAL
+
     rules = config.index
     if not any(_followed(cohort) for cohort in cohorts):
         return ["No cohort of this run was treated, so that there is no normalization index."]
     family = ", ".join(plain(name) for name in rules.primary)
-    plan = PLANS[rules.multiplicity] + cite("holm" if rules.multiplicity == "holm" else "")
+    plan = PLANS[rules.multiplicity]
+    if found.tested:
+        plan += cite("holm" if rules.multiplicity == "holm" else "")
     said = [
         "The normalization index (NI) is the mean decrease of a score of lesional skin from "
         "baseline to a visit, divided by the mean difference between lesional and reference skin "
-        "before treatment: 0 is no change, 1 the level of the reference."
+        "before treatment: 0 is no change, 1 the level of the reference. It is given only where "
+        f"lesional skin is at least {LEAST_SIGNAL:g} standard errors away from that reference."
     ]
     if any(_controlled(cohort) for cohort in cohorts):
         said.append(
             "The difference from placebo (dNI) is an analysis of covariance given the score at "
             f"baseline{cite('ancova')}."
         )
-    said += [
-        "Where visits are missing, means come from a mixed model for repeated measures"
-        f"{cite('mmrm')}. Intervals ({per_cent(rules.confidence)}) are Fieller's{cite('fieller')}.",
+    if not found.estimated:
+        said.append("No score of this run was.")
+    if found.model:
+        said.append(
+            "Where visits are missing, means come from a mixed model for repeated measures"
+            f"{cite('mmrm')}."
+        )
+    said.append(f"Intervals ({per_cent(rules.confidence)}) are Fieller's{cite('fieller')}.")
+    axis = (
         "The disease axis was trained on the other cohorts of the disease by random-effects "
         f"meta-analysis{cite('meta', 'hartung')}, or cross-fitted over {rules.folds} patient folds "
         "where there were fewer than two; its genes differ between lesional and nonlesional skin "
-        f"by at least {rules.minimum_effect:g} log2 at an FDR below {rules.fdr:g}.",
-        f"The primary family ({family}) is that of the configuration; its p values are adjusted "
-        f"over doses, visits and scores ({plan}).",
-        f"A score counts as at the level of the reference when two one-sided tests{cite('tost')} "
-        f"find NI within {rules.equivalence_margin:g} of 1. As a sensitivity analysis, patients of "
-        f"drug arms who missed a visit were taken to be {rules.delta:g} of the index worse than "
-        "the model says.",
+        f"by at least {rules.minimum_effect:g} log2 at an FDR below {rules.fdr:g}."
+        if found.axis
+        else "No cohort had a disease axis: other cohorts and patients were too few to train one."
+    )
+    said += [
+        axis,
+        f"The primary family ({family}) is that of the configuration; "
+        + (
+            f"its p values are adjusted over doses, visits and scores ({plan})."
+            if found.tested
+            else "none of its scores has a p value."
+        ),
     ]
+    if found.estimated:
+        said.append(
+            "A score counts as at the level of the reference when two one-sided tests"
+            f"{cite('tost')} find NI within {rules.equivalence_margin:g} of 1."
+        )
+    if found.lost:
+        said.append(
+            "As a sensitivity analysis, patients of drug arms who missed a visit were taken to be "
+            f"{rules.delta:g} of the index worse than the model says."
+        )
     if rules.axis_genes:
         said.append(f"The index was also computed on a published list ({plain(rules.axis_genes)}).")
     return said
@@ -342,7 +436,8 @@ def _controlled(cohort: Cohort) -> bool:
 
 
 def _software(config: RunConfig, cite: Citations, versions: Mapping[str, str]) -> list[str]:
-    named = [f"{name} {versions[name]}" for name in NAMED if name in versions]
+    other = "pylimma" if config.effects.count_model == "deseq2" else "pydeseq2"
+    named = [f"{n} {versions[n]}" for n in NAMED if n in versions and n != other]
     python = f" on Python {versions['python']}" if "python" in versions else ""
     return [
         f"Everything was run with adnorm {__version__} under Snakemake{cite('snakemake')}{python} "

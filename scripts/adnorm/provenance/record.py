@@ -176,7 +176,10 @@ def read_record(path: Path) -> Record:
         if name not in files:
             problems.add(f"{name} is missing")
         elif hashlib.sha256(files[name]).hexdigest() != known:
-            problems.add(f"{name} is not the file that {METADATA} records; take a fresh copy")
+            problems.add(
+                f"{name} is not the file that {METADATA} records: somebody changed it. Take a "
+                "fresh copy, and change a run by --config KEY=VALUE"
+            )
     for name in (DIGESTS, INPUTS, SOFTWARE):
         if name not in wanted:
             problems.add(f"{METADATA} has no digest of {name}")

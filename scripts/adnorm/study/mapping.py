@@ -244,6 +244,8 @@ class Rule:
         advice = advice or ["give these samples an id in the sheet"]
         names = [k for k in self.spec.translation if find_value(str(k), set(values)) is None]
         unused = f"; no sample has {listing(names, 4)} of `values:`" if names else ""
+        if self.spec.pattern is not None and filled:
+            unused += f"; `pattern: {self.spec.pattern}` finds nothing that is covered in them"
         message = (
             f"samples: {self.column}: no mapping covers {what} of the key '{key}' "
             f"({len(uncovered)} samples, first {uncovered.index[0]}){unused}. All raw values of "

@@ -268,6 +268,11 @@ def _check_pattern(
             f"{where}: '{pattern}' has no named group; put `(?P<value>…)` around the part that is "
             f"the value"
         )
+    if named_group and len(groups) > 1:
+        problems.add(
+            f"{where}: '{pattern}' has the named groups {listing(sorted(groups))}; one of them is "
+            "the value: make the others plain, `(?:…)`"
+        )
     if only_group and groups != {only_group}:
         problems.add(
             f"{where}: '{pattern}' must have one named group, called `{only_group}`; put "
@@ -429,7 +434,9 @@ def _check_files(config: RunConfig, problems: Problems) -> str:
     table = config.identifiers.table
     if table and "://" not in table and not Path(table).is_file():
         found = f"{table} is a folder, a device or a pipe, not a file"
-        absent = f"the file {table} does not exist"
+        record = Path("inputs.tsv").is_file()
+        told = "; inputs.tsv beside this configuration says which file it is" if record else ""
+        absent = f"the file {table} does not exist{told}"
         problems.add(f"identifiers: table: {found if Path(table).exists() else absent}")
     return symbols
 
