@@ -102,6 +102,18 @@ def test_cohorts_and_runs_share_what_came(geo, tmp_path):
     assert stat.S_IMODE((tmp_path / "three/GPL5.annot.gz").stat().st_mode) & 0o200
 
 
+def test_a_cache_of_a_group_stays_one(geo, tmp_path, monkeypatch):
+    monkeypatch.setenv("ADNORM_CACHE", str(tmp_path / "shared"))
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o2775)
+    fetch_cohort(cohort(), settings(geo.address), tmp_path / "out")
+    folders = [path for path in (tmp_path / "shared").rglob("*") if path.is_dir()]
+    assert len(folders) >= 5
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o2775}
+    locks = list((tmp_path / "shared").rglob("*.lock"))
+    assert locks and {stat.S_IMODE(path.stat().st_mode) for path in locks} == {0o666}
+
+
 def test_a_damaged_file_is_never_taken_from_the_cache(geo, tmp_path):
     address = f"{geo.address[:-4]}{ANNOTATION}"
     fetch_file(address, tmp_path / "a.gz", settings(geo.address))

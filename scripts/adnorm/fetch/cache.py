@@ -23,6 +23,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,8 +37,8 @@ from adnorm.base.logs import how_far
 
 #: The environment variable that names the folder.
 VARIABLE = "ADNORM_CACHE"
-#: Folders that several users share are written by all of them, if the folder above lets them.
-_FOLDER_MODE, _LOCK_MODE = 0o777, 0o666
+#: Whoever may write into the folder may lock an address.
+_LOCK_MODE = 0o666
 _TELL_AFTER = 2.0
 #: A turn that lies further ahead was written by a clock that was wrong.
 _LONGEST_TURN = 60.0
@@ -212,11 +213,11 @@ class Cache:
     def _made(self, folder: Path) -> None:
         if not folder.is_dir():
             self.folder.mkdir(parents=True, exist_ok=True)
-            mode = self.folder.stat().st_mode & _FOLDER_MODE
+            mode = stat.S_IMODE(self.folder.stat().st_mode)
             for path in (folder.parent, folder):
                 if path.is_relative_to(self.folder) and not path.is_dir():
                     path.mkdir(exist_ok=True)
-                    # Who may write into the cache may write into its folders.
+                    # Who may write into the cache may write into its folders, its group too.
                     path.chmod(mode)
 
     @contextmanager

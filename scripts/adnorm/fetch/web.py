@@ -11,6 +11,7 @@ bounds its time and size, or keeps an answer out of the cache until its content 
 from __future__ import annotations
 
 import email.utils
+import os
 import re
 import threading
 import time
@@ -187,7 +188,10 @@ class _Asking:
         import requests
         import urllib3
 
-        if self.part.exists() and not note_of(self.part).exists():
+        if self.part.exists() and not (
+            note_of(self.part).exists() and os.access(self.part, os.W_OK)
+        ):
+            # Nobody knows of which version it is, or it is another user's.
             self._start_over()
         try:
             with requests.Session() as session:
