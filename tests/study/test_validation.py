@@ -145,12 +145,6 @@ def test_a_stage_sees_only_what_it_uses(kind, shown):
     assert cohort_of(COHORT).view(kind) == cohort_of(COHORT | shown).view(kind)
 
 
-def test_a_pinned_digest_concerns_the_fetch_alone():
-    pinned = COHORT | {"source": COHORT["source"] | {"sha256": {"table": "0" * 64}}}
-    assert cohort_of(COHORT).view(MeasuredCohort) == cohort_of(pinned).view(MeasuredCohort)
-    assert cohort_of(COHORT).view(PublishedCohort) != cohort_of(pinned).view(PublishedCohort)
-
-
 def test_a_view_survives_being_a_parameter():
     """What the file leaves out stays left out: `missing: null` is not the same as no `missing:`."""
     view = cohort_of(COHORT).view(MeasuredCohort)

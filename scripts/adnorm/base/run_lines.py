@@ -189,7 +189,8 @@ class RunLines(logging.Formatter):
     def _finished(self, record: logging.LogRecord) -> str:
         job = self.jobs[record.__dict__["job_id"]]
         seconds = self.clock() - job.start
-        stop = next(filter(None, map(read_stop, job.output)), None)
+        # A stage that stops says so in each output; the record of a run copies what others said.
+        stop = next(map(read_stop, job.output), None)
         job.running = False
         self.done[job.rule] += 1
         if stop:
