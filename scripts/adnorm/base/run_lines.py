@@ -42,6 +42,7 @@ USUAL_SECONDS = {
     "provenance": 5,
     "finished": 1,
 }
+_RECORD = "provenance"
 #: For a stage that is not listed.
 _SOME_SECONDS = 15
 #: How many jobs have to finish before anything is said of the time.
@@ -189,8 +190,9 @@ class RunLines(logging.Formatter):
     def _finished(self, record: logging.LogRecord) -> str:
         job = self.jobs[record.__dict__["job_id"]]
         seconds = self.clock() - job.start
-        # A stage that stops says so in each output; the record of a run copies what others said.
-        stop = next(map(read_stop, job.output), None)
+        # The record of a run copies what others said in the place of results.
+        told = job.output[:1] if job.rule == _RECORD else job.output
+        stop = next(filter(None, map(read_stop, told)), None)
         job.running = False
         self.done[job.rule] += 1
         if stop:
