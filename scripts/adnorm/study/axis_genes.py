@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adnorm.base.errors import AdnormError, Problems, listing, nearest, shortened
 from adnorm.study.diseases import ATOPIC_DERMATITIS, disease_name
-from adnorm.study.gene_sets import table_lines
+from adnorm.study.gene_sets import check_columns, table_lines
 
 SIGNS = {"up": 1.0, "down": -1.0}
 REQUIRED, OPTIONAL = ("gene", "direction"), ("weight", "trained_on", "disease")
@@ -64,17 +64,7 @@ def read_axis_genes(path: Path | str, taken: Iterable[str] = ()) -> AxisGenes:
     (_, header), *lines = table_lines(path)
     problems = Problems(str(path))
     known = [*REQUIRED, *OPTIONAL]
-    for column in REQUIRED:
-        if column not in header:
-            problems.add(
-                f"column '{column}' is missing{nearest(column, header)}; found {listing(header)}"
-            )
-    for column in sorted(set(header) - set(known)):
-        problems.add(
-            f"column '{column}' is unknown{nearest(column, known)}; columns are {listing(known)}"
-        )
-    for column in sorted({column for column in header if header.count(column) > 1}):
-        problems.add(f"column '{column}' stands {header.count(column)} times; keep one")
+    check_columns(header, REQUIRED, known, problems)
     if path.stem in set(taken):
         problems.add(f"the name '{path.stem}' belongs to another score; rename the file")
     problems.stop()

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from adnorm.base.errors import AdnormError, Problems, listing, nearest
+from adnorm.base.errors import AdnormError, Problems
 from adnorm.base.files import atomic
-from adnorm.study.gene_sets import table_lines
+from adnorm.study.gene_sets import check_columns, table_lines
 from adnorm.study.validation import Section, Sha256
 
 COLUMNS = ("cohort", "file", "bytes", "sha256", "rows", "samples", "date")
@@ -66,14 +66,7 @@ def read_checksums(path: Path) -> dict[str, dict[str, Pin]]:
         return {}
     (_, header), *lines = table_lines(path)
     problems = Problems(str(path))
-    for column in sorted(set(COLUMNS) - set(header)):
-        problems.add(
-            f"column '{column}' is missing{nearest(column, header)}; found {listing(header)}"
-        )
-    for column in sorted(set(header) - set(COLUMNS)):
-        problems.add(f"column '{column}' is unknown{nearest(column, COLUMNS)}")
-    if len(set(header)) < len(header):
-        problems.add("a column stands twice")
+    check_columns(header, COLUMNS, COLUMNS, problems)
     problems.stop()
     pins: dict[str, dict[str, Pin]] = {}
     for line, fields in lines:

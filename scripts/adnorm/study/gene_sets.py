@@ -318,6 +318,23 @@ class _Lines:
                     yield number, line.removesuffix("\n")
 
 
+def check_columns(
+    header: Sequence[str], required: Iterable[str], known: Sequence[str], problems: Problems
+) -> None:
+    """Note columns of a table of ours that are missing, unknown, or there several times."""
+    for column in required:
+        if column not in header:
+            problems.add(
+                f"column '{column}' is missing{nearest(column, header)}; found {listing(header)}"
+            )
+    for column in sorted(set(header) - set(known)):
+        problems.add(
+            f"column '{column}' is unknown{nearest(column, known)}; columns are {listing(known)}"
+        )
+    for column in sorted({column for column in header if header.count(column) > 1}):
+        problems.add(f"column '{column}' stands {header.count(column)} times; keep one")
+
+
 def _cells(line: str) -> list[str]:
     """Split a line at its tabs; spaces and quotation marks around a cell are no part of it."""
     return [cell.strip().strip('"').strip() for cell in line.split("\t")]
