@@ -12,6 +12,7 @@ import pytest
 from adnorm.base import storage
 from adnorm.base.errors import AdnormError
 from adnorm.base.storage import refusal
+from adnorm.fetch.cache import Cache
 
 FULL = "Unable to synchronously create dataset (file write failed: errno = 28, error message = 'x')"
 
@@ -107,3 +108,15 @@ def test_a_full_folder_for_temporary_files_is_named(tmp_path, monkeypatch):
     assert refusal(error, tmp_path / "out").startswith(f"{tmp_path / 'tmp'}: the disk is full")
     rooms["tmp"] = 900
     assert refusal(error, tmp_path / "out").startswith(f"{tmp_path / 'out'}: the disk is full")
+
+
+def test_who_knows_the_folder_of_a_full_disk_is_believed(tmp_path):
+    """The download cache is another disk than the results, and is named otherwise."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    told = Cache(tmp_path / "cache").unwritable(full)
+    told.__cause__ = full
+    assert refusal(told, tmp_path / "results") is None
+    assert str(tmp_path / "cache") in str(told) and "ADNORM_CACHE=FOLDER" in str(told)
+    other = AdnormError("no file could be written")
+    other.__cause__ = full
+    assert "the disk is full" in refusal(other, tmp_path / "results")

@@ -15,6 +15,10 @@ class AdnormError(Exception):
     """
 
 
+class DiskError(AdnormError):
+    """What a disk refused, told by who knows which folder it is and how to name another one."""
+
+
 class AskedForError(AdnormError):
     """The file is as it should be, but what the cohort file asks of it is not in it."""
 

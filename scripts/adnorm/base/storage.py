@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from adnorm.base.errors import AdnormError
+from adnorm.base.errors import AdnormError, DiskError
 from adnorm.base.files import written_as
 
 #: Kinds that concern all that is written there, whatever a stage says of the file it was at.
@@ -65,7 +65,7 @@ _WORDS = {os.strerror(number): number for number in _KINDS}
 
 
 def refusal(error: BaseException, folder: Path | str = ".") -> str | None:
-    """Say in one paragraph what a disk refused; ``None`` when the error is of another kind.
+    """Say in one paragraph what a disk refused; ``None`` for an error of another kind, or told.
 
     Parameters
     ----------
@@ -74,6 +74,8 @@ def refusal(error: BaseException, folder: Path | str = ".") -> str | None:
     folder
         Where the job writes, for an error that names no file.
     """
+    if isinstance(error, DiskError):
+        return None
     for link in _chain(error):
         number = _number(link)
         # A sentence that somebody wrote for this file says more, unless nothing can be written.

@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from adnorm.base.errors import AdnormError
+from adnorm.base.errors import AdnormError, DiskError
 from adnorm.base.files import atomic, digest_of, read_json, write_json
 from adnorm.base.logs import how_far
 
@@ -227,9 +227,9 @@ class Cache:
         except OSError as error:
             raise self.unwritable(error) from error
 
-    def unwritable(self, error: OSError) -> AdnormError:
+    def unwritable(self, error: OSError) -> DiskError:
         """Say that the folder is full or closed."""
-        return AdnormError(
+        return DiskError(
             f"{self.folder}: the download cache cannot be written ({error.strerror or error}). "
             f"Make room or mend its permissions, or name another folder: {VARIABLE}=FOLDER before "
             "the call"
