@@ -45,6 +45,29 @@ def test_yaml_that_is_damaged_or_made_to_harm_is_told_in_a_sentence(tmp_path, te
     assert len(str(told.value)) < 600
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("id: x\n\ttitle: a\n", "line 2, column 1: this line is indented with a tab"),
+        ("id: @a\n", "line 1, column 5: no value begins with this character"),
+        ("title: a: b\n", "line 1, column 9: a ':' stands where none can"),
+        ('id: x\ntitle: "a\nweek: 1\n', "a quoted text that begins at line 2 does not end"),
+        ("id: x\na: [b\nc: d\n", "a list in brackets that begins at line 2 does not end"),
+        ("id: x\na: {b: 1\nc: d\n", "a mapping in braces that begins at line 2 does not end"),
+        ("- a\nb: c\n", "a list that begins at line 1 has a line without '-'"),
+        ("a:\n  b: 1\n c: 2\n", "no `key: value` of the mapping that begins at line 1"),
+        ("a: *b\n", "texts that begin with '\\*' in quotes"),
+        ('a: "\\d"\n', "use single quotes"),
+        ("a\nb\n: c\n", "no `key: value` but a whole value"),
+    ],
+)
+def test_what_people_mistype_is_told_in_words_that_help(tmp_path, text, words):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(AdnormError, match=words) as told:
+        read_yaml(tmp_path / "x.yaml")
+    assert "did not find" not in str(told.value) and "token" not in str(told.value)
+
+
 def test_aliases_of_a_cohort_file_may_be_used(tmp_path):
     lines = ["a: &a {LS: lesional}", "b: *a", "c:", "  <<: *a", "  NL: nonlesional"]
     (tmp_path / "x.yaml").write_text("\n".join(lines))

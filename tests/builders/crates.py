@@ -22,8 +22,22 @@ PATTERNS = [
     *("axis/lesional_effects.tsv", "atlas/figures/forest.svg"),
     *(f"{{cohort}}/{table}" for table in names.COHORT_TABLES),
     *("{cohort}/fetch/manifest.json", "{cohort}/expression/expression.h5ad"),
-    *("{cohort}/effects/effects.tsv", "{cohort}/figures/forest.tsv", "{cohort}/figures/forest.svg"),
+    *("{cohort}/scores/coverage.tsv", "{cohort}/effects/effects.tsv"),
+    *("{cohort}/figures/forest.tsv", "{cohort}/figures/forest.svg"),
 ]
+#: Those that methods.md counts in, with their first rows.
+TABLES = {
+    "index/index.tsv": (
+        "name\treason_code\testimator\tni\tp_value\tadjusted_p_value\tlost\n"
+        "{name}\t\tMMRM\t0.5\t0.01\t0.02\t1\nother\t\t\t0.25\tNA\tNA\t0\n"
+    ),
+    "index/denominators.tsv": (
+        "name\treference\tpeople\tdenominator\n"
+        "{name}\tnonlesional\t9 patients with both\t0.5\nother\thealthy\t\tNA\n"
+    ),
+    "scores/coverage.tsv": "set\tstatus\n{name}\tok\nother\tnot_scored\n",
+    "axis/lesional_effects.tsv": "cohort\tgene\tshares\nnear\tIL13\t\nfar\tIL13\t\n",
+}
 #: 2026-01-02 03:04:05 UTC.
 BEGIN = 1767323045
 SECRET = "pa55word"
@@ -95,11 +109,8 @@ def write_results(
             write_stop(path, Stop(name.split("/")[0], "expression", "no mapping covers 'x'"))
         elif name.endswith("manifest.json"):
             write_json(manifest(path.parent), path)
-        elif name.endswith("index/index.tsv"):
-            columns = "name\treason_code\testimator\tni\tp_value\tadjusted_p_value\tlost"
-            path.write_text(
-                f"{columns}\n{name}\t\tMMRM\t0.5\t0.01\t0.02\t1\nother\t\t\t0.25\tNA\tNA\t0\n"
-            )
+        elif table := next((text for end, text in TABLES.items() if name.endswith(end)), ""):
+            path.write_text(table.format(name=name))
         elif name.endswith(".tsv"):
             path.write_text(f"name\tni\tp_value\n{name}\t0.5\t0.01\nother\t0.25\tNA\n")
         else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adnorm.base.stops import Stop
+from adnorm.base.stops import Stop, write_stop
 from adnorm.figures.page.answers import estimand
 from adnorm.provenance.methods import REFERENCES, Found, methods_text, plain
 from adnorm.study.cohort import Cohort
@@ -145,7 +147,22 @@ def test_plain_text_stays_readable(given, written):
     assert plain(given) == written
 
 
-HEADER = "name\treason_code\testimator\tni\tadjusted_p_value\tlost\n"
+HEADS = {
+    "index/index.tsv": ("name", "reason_code", "estimator", "ni", "adjusted_p_value", "lost"),
+    "scores/coverage.tsv": ("set", "status"),
+    "index/denominators.tsv": ("reference", "people"),
+}
+
+
+def finished(folder: Path, cohort: str, *tables: tuple[str, ...]) -> None:
+    """Write the tables of a cohort that finished: rows with tabs between their cells."""
+    for (name, head), rows in zip_longest(HEADS.items(), tables, fillvalue=()):
+        path = folder / cohort / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{row}\n" for row in ("\t".join(head), *rows)))
+
+
+NOTHING = Found(*[False] * 5)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +171,7 @@ HEADER = "name\treason_code\testimator\tni\tadjusted_p_value\tlost\n"
         ("global\t\tMMRM\t0.5\t0.01\t2", Found(), ()),
         (
             "global\tNOT_SCORED\t\tNA\tNA\t17",
-            Found(*[False] * 5),
+            NOTHING,
             ("No cohort had a disease axis", "none of its scores has a p value", "was."),
         ),
         (
@@ -165,9 +182,9 @@ HEADER = "name\treason_code\testimator\tni\tadjusted_p_value\tlost\n"
     ],
 )
 def test_nothing_is_told_as_done_that_came_to_nothing(tmp_path, row, found, words):
-    (tmp_path / "index.tsv").write_text(f"{HEADER}{row}\n")
-    assert Found.of([tmp_path / "index.tsv"]) == found
-    assert Found.of([]) == Found(*[False] * 5)
+    finished(tmp_path, "trial", (row,))
+    assert Found.of(tmp_path, {"trial": trial()}) == found
+    assert Found.of(tmp_path, {}) == NOTHING
     told = methods_text(config(), {"trial": trial()}, {}, {}, found)
     for sentence, done in {
         "mixed model for repeated measures [": found.model,
@@ -175,10 +192,33 @@ def test_nothing_is_told_as_done_that_came_to_nothing(tmp_path, row, found, word
         "p values are adjusted": found.tested,
         "two one-sided tests": found.estimated,
         "of the index worse": found.lost,
+        "in common": False,
     }.items():
         assert (sentence in told) == done
     for sentence in words:
         assert sentence in told
+
+
+def test_sets_people_and_what_cohorts_share_are_counted(tmp_path):
+    people = ("nonlesional\t8 patients with both", "nonlesional\t9 patients with both")
+    other = ("healthy\t9 patients, 3 healthy people",) * 3
+    for name, sets in (("trial", ("a\tok", "b\tlow_coverage", "c\tnot_scored")), ("x", ("a\tok",))):
+        finished(tmp_path, name, (), sets, (*other, *people, people[0], "nonlesional\tNA"))
+    (tmp_path / "axis").mkdir()
+    table = tmp_path / "axis/lesional_effects.tsv"
+    shares = "trial: 5 patient ids | gone: the series GSE1"
+    table.write_text(f"cohort\tgene\tshares\nx\tIL13\t{shares}\nx\tIL4\t{shares}\n")
+    cohorts = {name: trial(name) for name in ("trial", "x")}
+    found = Found.of(tmp_path, cohorts)
+    assert (found.sets, found.scored) == (3, (1, 2))
+    assert found.reference == dict.fromkeys(cohorts, "8 patients with both")
+    assert found.shared == {("trial", "x"): "5 patient ids"}
+    told = methods_text(config(), cohorts, {}, {}, found)
+    assert "the 3 of adnorm.tsv" in told and "scores of 1 to 2 of them" in told
+    assert told.count("nonlesional skin at baseline (8 patients with both)") == 2
+    assert "trial and x (5 patient ids)" in told
+    write_stop(table, Stop("x", "effects", "no comparison"))
+    assert Found.of(tmp_path, cohorts).shared == {}
 
 
 def test_the_packages_of_another_model_are_not_named():

@@ -121,6 +121,37 @@ def _size(node: yaml.Node, known: dict[int, tuple[int, int]], depth: int = 0) ->
 
 
 _SHOWN = 200
+#: A part of what the parser says → what people can do about it; ``{begun}`` is where it began.
+_ADVICE = {
+    "violates indentation": "this line is indented with a tab; use spaces",
+    "cannot start any token": "no value begins with this character; write such a text in quotes, "
+    "and indent with spaces, not with tabs",
+    "mapping values are not allowed": "a ':' stands where none can; write a text with ': ' in it "
+    "in quotes, and indent keys of one level alike",
+    "unexpected end of stream": "a quoted text{begun} does not end; a quote is missing",
+    "expected ',' or ']'": "a list in brackets{begun} does not end; a ',' or a ']' is missing",
+    "expected ',' or '}'": "a mapping in braces{begun} does not end; a ',' or a '}' is missing",
+    "expected '-' indicator": "a list{begun} has a line without '-' among its own; indent all of "
+    "its '-' alike, and keys otherwise",
+    "expected <document start>": "what stands before is no `key: value` but a whole value",
+    "expected key": "this is no `key: value` of the mapping{begun}; indent the keys of one level "
+    "alike, and put quotes around whole values",
+    "could not find expected ':'": "a ':' is missing after a key, or a quoted text{begun} has no "
+    "end",
+    "undefined alias": "'*' stands for a value that was named before with '&', and none has this "
+    "name; write texts that begin with '*' in quotes",
+    "unknown escape character": "no character is written like this in double quotes; where '\\' is "
+    "a letter of the text, use single quotes",
+}
+
+
+def _in_words(error: yaml.MarkedYAMLError) -> str:
+    """Say what is wrong with a text; in the parser's own words where it is rare."""
+    said = error.problem or "it cannot be read"
+    words = next((advice for part, advice in _ADVICE.items() if part in said), said)
+    begun, found = error.context_mark, error.problem_mark
+    further = begun and found and begun.line != found.line
+    return words.replace("{begun}", f" that begins at line {begun.line + 1}" if further else "")
 
 
 def read_value(text: str, where: str) -> object:
@@ -141,7 +172,8 @@ def read_value(text: str, where: str) -> object:
     try:
         return _load(text)
     except (yaml.YAMLError, RecursionError, *_NO_VALUE) as error:
-        reason = getattr(error, "problem", None) or "it cannot be read"
+        marked = isinstance(error, yaml.MarkedYAMLError)
+        reason = _in_words(error) if marked else "it cannot be read"
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
         raise AdnormError(f"{where}: '{shown}' is not valid YAML: {reason}") from None
 
@@ -170,7 +202,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problems.add(f"not valid YAML{place}: {error.problem}")
+        problems.add(f"not valid YAML{place}: {_in_words(error)}")
     except yaml.reader.ReaderError as error:
         found = f"character {error.character:#x}" if isinstance(error.character, int) else "bytes"
         problems.add(f"not valid YAML: {found} at position {error.position}: {error.reason}")

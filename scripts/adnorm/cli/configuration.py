@@ -61,7 +61,8 @@ def read_configuration(chosen: argparse.Namespace) -> tuple[dict[str, Any], str]
     config = merged(read_yaml(path), _typed(chosen.config))
     if chosen.cohorts:
         config["cohorts"] = list(dict.fromkeys(chosen.cohorts))
-    return config, str(chosen.configfile or SHIPPED)
+    here = Path(SHIPPED).is_file()
+    return config, str(chosen.configfile or (SHIPPED if here else "configuration of adnorm"))
 
 
 def _typed(items: list[str]) -> dict[str, Any]:

@@ -126,7 +126,8 @@ def build(inputs: Files, outputs: Files, settings: ProvenanceSettings, seed: int
     needed = "".join(f"{name}=={version}\n" for name, version in packages.items())
     write_text(outputs["requirements"], needed)
     python = {"python": next(version for kind, _, version in ran_on if kind == PYTHON)}
-    found = Found.of(results / name / "index/index.tsv" for name in cohorts if name not in stopped)
+    finished = {name: cohort for name, cohort in cohorts.items() if name not in stopped}
+    found = Found.of(results, finished)
     words = methods_text(config, cohorts, stopped, packages | python, found)
     write_text(outputs["methods"], words)
     listed = "".join(f"- `{file.local}` (SHA-256 `{file.known.sha256}`)\n" for file in own)

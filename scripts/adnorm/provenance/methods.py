@@ -10,11 +10,11 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from adnorm import __version__
-from adnorm.base.stops import Stop
+from adnorm.base.stops import Stop, read_stop
 from adnorm.base.text import counted, per_cent, printable
 from adnorm.figures.labels import PLANS
 from adnorm.figures.page.answers import estimand
@@ -30,6 +30,7 @@ from adnorm.study.vocabulary import (
     ReasonCode,
     Route,
     Scale,
+    SetStatus,
 )
 
 #: Those that the pages do not cite: the index has a page of its own in the documentation.
@@ -57,13 +58,15 @@ COUNTS_MADE_COMPARABLE = {
     "median_of_ratios": ("the median of ratios", "median of ratios"),
     "library_size": ("their library sizes alone", ""),
 }
+#: What cohorts have in common stands in it, below the results folder.
+LESIONAL_EFFECTS = "axis/lesional_effects.tsv"
 #: What means something in Markdown; an underscore does so at the ends of words alone.
 _MARKS = re.compile(r"([\\`*\[\]|#]|(?<![^\W_])_|_(?![^\W_]))")
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the tables of the index hold: nothing is told as done that came to nothing.
+    """What the results of a run hold: nothing is told as done that came to nothing.
 
     Attributes
     ----------
@@ -77,6 +80,14 @@ class Found:
         A p value of the primary family.
     lost
         A patient who missed a visit at which there is an index.
+    sets
+        The number of gene sets.
+    scored
+        How many of them were scored: the fewest and the most of all cohorts.
+    reference
+        Cohort → whose biopsies before treatment its reference rests on.
+    shared
+        Two cohorts that do not teach one another → what they have in common.
     """
 
     axis: bool = True
@@ -84,22 +95,73 @@ class Found:
     estimated: bool = True
     tested: bool = True
     lost: bool = True
+    sets: int = 0
+    scored: tuple[int, int] = (0, 0)
+    reference: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, tables: Iterable[Path]) -> Found:
-        """Look through ``index.tsv`` of the cohorts that finished."""
-        rows = []
-        for path in tables:
-            with path.open(encoding="utf-8", newline="") as file:
-                rows += list(csv.DictReader(file, delimiter="\t"))
-        scored = [row for row in rows if row["reason_code"] != ReasonCode.NOT_SCORED]
+    def of(cls, results: Path, cohorts: Mapping[str, Cohort]) -> Found:
+        """Look through the tables of the cohorts that finished, and through the one of all of them.
+
+        Parameters
+        ----------
+        results
+            The results folder.
+        cohorts
+            The cohorts that finished, by id.
+        """
+        index = [row for name in cohorts for row in _rows(results / name / "index/index.tsv")]
+        given = [row for row in index if row["reason_code"] != ReasonCode.NOT_SCORED]
+        coverage = [_rows(results / name / "scores/coverage.tsv") for name in cohorts]
+        scored = [sum(row["status"] != SetStatus.NOT_SCORED for row in rows) for rows in coverage]
+        people = {
+            name: _people(_rows(results / name / "index/denominators.tsv"), cohort.reference)
+            for name, cohort in cohorts.items()
+        }
         return cls(
-            axis=any(row["name"] == DerivedScore.GLOBAL for row in scored),
-            model=any(row["estimator"] == Estimator.MMRM for row in scored),
-            estimated=any(row["ni"] != "NA" for row in scored),
-            tested=any(row["adjusted_p_value"] != "NA" for row in scored),
-            lost=any(row["lost"] not in ("", "NA", "0") for row in scored if row["ni"] != "NA"),
+            axis=any(row["name"] == DerivedScore.GLOBAL for row in given),
+            model=any(row["estimator"] == Estimator.MMRM for row in given),
+            estimated=any(row["ni"] != "NA" for row in given),
+            tested=any(row["adjusted_p_value"] != "NA" for row in given),
+            lost=any(row["lost"] not in ("", "NA", "0") for row in given if row["ni"] != "NA"),
+            sets=len({row["set"] for rows in coverage for row in rows}),
+            scored=(min(scored, default=0), max(scored, default=0)),
+            reference={name: told for name, told in people.items() if told},
+            shared=_shared(results / LESIONAL_EFFECTS, cohorts),
         )
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    with table.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _people(denominators: Iterable[Mapping[str, str]], reference: str | None) -> str:
+    """Say on whom the reference of a cohort rests; scores differ in it where genes are missing."""
+    told = [
+        row["people"]
+        for row in denominators
+        if row["reference"] == reference and row["people"] not in ("", "NA")
+    ]
+    return max(set(told), key=lambda people: (told.count(people), people), default="")
+
+
+def _shared(table: Path, cohorts: Iterable[str]) -> dict[tuple[str, str], str]:
+    import pandas as pd
+
+    from adnorm.index.training_cohorts import read_shares
+
+    if not table.is_file() or read_stop(table) is not None:
+        return {}
+    names = set(cohorts)
+    shares = read_shares(pd.read_csv(table, sep="\t", usecols=["cohort", "shares"], dtype=str))
+    pairs = {
+        (min(first, second), max(first, second)): what
+        for first, others in shares.items()
+        for second, what in others.items()
+    }
+    return {pair: pairs[pair] for pair in sorted(pairs) if names.issuperset(pair)}
 
 
 class Citations:
@@ -150,7 +212,7 @@ def methods_text(
     paragraph = " ".join(_sentences(config, list(used.values()), cite, versions, found))
     lines = ["# Methods", "", f"Written by adnorm {__version__} from `config.yaml` and the cohort "]
     lines[-1] += "files beside it. Check it against what you did besides."
-    lines += ["", "## Cohorts", "", *[f"- {_described(cohort)}" for cohort in used.values()]]
+    lines += ["", "## Cohorts", "", *[f"- {_described(cohort, found)}" for cohort in used.values()]]
     lines += [
         f"- {plain(stop.cohort)}: not analysed; it stopped at the stage {plain(stop.stage)}"
         for name, stop in stopped.items()
@@ -177,7 +239,7 @@ def plain(text: object) -> str:
     return _MARKS.sub(r"\\\1", words)
 
 
-def _described(cohort: Cohort) -> str:
+def _described(cohort: Cohort, found: Found) -> str:
     """One line of a cohort: what it is, where it comes from, how it was taken."""
     simulated = cohort.route == Route.SIMULATED
     facts = [
@@ -188,7 +250,10 @@ def _described(cohort: Cohort) -> str:
         cohort.assay,
         None if simulated else cohort.platform,
         f"declared scale: {cohort.scale}",
-        f"reference: {cohort.reference} skin at baseline" if cohort.reference else None,
+        f"reference: {cohort.reference} skin at baseline"
+        + (f" ({found.reference[cohort.id]})" if cohort.id in found.reference else "")
+        if cohort.reference
+        else None,
         f"control arm: {cohort.placebo_arm}" if cohort.placebo_arm else "no control arm",
         "lesions compared within the patient" if cohort.within_patient else None,
         "cohort file not checked against the series" if cohort.status == "unverified" else None,
@@ -224,7 +289,7 @@ def _sentences(
 ) -> list[str]:
     return [
         *_expression(config, cohorts, cite),
-        *_scores(config, cite),
+        *_scores(config, cite, found),
         *_effects(config, cohorts, cite),
         *_index(config, cohorts, cite, found),
         *_software(config, cite, versions),
@@ -293,10 +358,16 @@ def _expression(config: RunConfig, cohorts: list[Cohort], cite: Citations) -> li
 _LOG_COUNTS = tuple(scale for scale in Scale if str(scale).endswith("_counts"))
 
 
-def _scores(config: RunConfig, cite: Citations) -> list[str]:
+def _scores(config: RunConfig, cite: Citations, found: Found) -> list[str]:
     methods = config.scores.methods
     files = ", ".join(plain(PurePosixPath(path).name) for path in config.gene_sets)
-    said = [f"Gene sets are those of {files}."]
+    fewest, most = found.scored
+    scored = f"{most}" if fewest == most else f"{fewest} to {most}"
+    said = [
+        f"Gene sets are the {found.sets} of {files}; a cohort has scores of {scored} of them."
+        if found.sets
+        else f"Gene sets are those of {files}."
+    ]
     if Method.ZSCORE in methods:
         said.append(
             "The signed z score of a gene set is the mean over its genes of their z value, "
@@ -403,6 +474,13 @@ def _index(config: RunConfig, cohorts: list[Cohort], cite: Citations, found: Fou
         if found.axis
         else "No cohort had a disease axis: other cohorts and patients were too few to train one."
     )
+    if found.shared:
+        pairs = (
+            f"{plain(a)} and {plain(b)} ({plain(what)})" for (a, b), what in found.shared.items()
+        )
+        axis += (
+            f" Cohorts with something in common did not train one another's: {'; '.join(pairs)}."
+        )
     said += [
         axis,
         f"The primary family ({family}) is that of the configuration; "
