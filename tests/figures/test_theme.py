@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import zlib
+from contextlib import suppress
+from io import BytesIO
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from fontTools import subset
+from fontTools.ttLib import TTFont
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -140,3 +145,15 @@ def test_a_pdf_holds_its_fonts_as_truetype_and_no_date(healthy, tmp_path):
     pdf = (tmp_path / "pca.pdf").read_bytes()
     assert b"/FontFile2" in pdf and b"/Type3" not in pdf
     assert b"CreationDate" not in pdf and b"Matplotlib" not in pdf
+    # Shapes and widths of the glyphs, but nothing that sets text: it is set already.
+    fonts = [TTFont(BytesIO(data)) for data in _streams(pdf) if data[:4] == b"\0\1\0\0"]
+    assert fonts and all({"glyf", "hmtx"} <= set(font.keys()) for font in fonts)
+    assert not any({"GSUB", "GPOS", "GDEF", "kern", "MATH"} & set(font.keys()) for font in fonts)
+    assert subset.load_font.__module__ == "fontTools.subset"
+
+
+def _streams(pdf):
+    """Unpack what a PDF holds."""
+    for packed in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        with suppress(zlib.error):
+            yield zlib.decompress(packed)

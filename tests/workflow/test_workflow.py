@@ -103,14 +103,12 @@ def test_one_broken_cohort_stops_alone_and_the_others_are_joined(small, snakemak
     assert again.returncode == 1
     output = again.stdout + again.stderr
     assert "[broken · expression] STOPPED:" in output
-    lines = dict(re.findall(r"^ *\d+ of \d+  \[(.+)\]  ([^;\n]+)", run.stderr, re.MULTILINE))
-    assert lines.pop("broken · fetch")[-2:] == " s"
+    lines = dict(re.findall(r"^ *\d+ of \d+  \[(.+)\]  ([^;\n]+)", again.stderr, re.MULTILINE))
     stopped = {label for label, end in lines.items() if end == "stopped at the stage expression"}
     assert stopped == {label for label in lines if label.startswith("broken · ")}
     assert "all cohorts · atlas" in lines and len(stopped) == 6
-    assert f"[{SMALL} · " not in output.replace(f"[{SMALL} · index]", "").replace(
-        f"[{SMALL} · index_figures]", ""
-    )
+    again_made = {label for label in lines if label.startswith(f"{SMALL} · ")}
+    assert again_made <= {f"{SMALL} · index", f"{SMALL} · index_figures"}
     assert "· fetch]" not in output
 
     report = ["--configfile", "run.yaml", "--quiet", "all", "--report", "report.html"]
