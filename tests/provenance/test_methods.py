@@ -214,7 +214,9 @@ def test_sets_people_and_what_cohorts_share_are_counted(tmp_path):
     assert found.reference == dict.fromkeys(cohorts, "8 patients with both")
     assert found.shared == {("trial", "x"): "5 patient ids"}
     told = methods_text(config(), cohorts, {}, {}, found)
-    assert "the 3 of adnorm.tsv" in told and "scores of 1 to 2 of them" in told
+    assert "the 3 of adnorm.tsv; a cohort has scores of 1 to 2 of them." in told
+    all_of_them = methods_text(config(), cohorts, {}, {}, Found(sets=3, scored=(3, 3)))
+    assert "the 3 of adnorm.tsv; all were scored in every cohort." in all_of_them
     assert told.count("nonlesional skin at baseline (8 patients with both)") == 2
     assert "trial and x (5 patient ids)" in told
     write_stop(table, Stop("x", "effects", "no comparison"))

@@ -362,9 +362,13 @@ def _scores(config: RunConfig, cite: Citations, found: Found) -> list[str]:
     methods = config.scores.methods
     files = ", ".join(plain(PurePosixPath(path).name) for path in config.gene_sets)
     fewest, most = found.scored
-    scored = f"{most}" if fewest == most else f"{fewest} to {most}"
+    scored = "all were scored in every cohort"
+    if fewest < found.sets:
+        scored = (
+            f"a cohort has scores of {most if fewest == most else f'{fewest} to {most}'} of them"
+        )
     said = [
-        f"Gene sets are the {found.sets} of {files}; a cohort has scores of {scored} of them."
+        f"Gene sets are the {found.sets} of {files}; {scored}."
         if found.sets
         else f"Gene sets are those of {files}."
     ]
