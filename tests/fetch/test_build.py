@@ -21,28 +21,9 @@ from adnorm.fetch.download import local_path
 from adnorm.fetch.identifiers import fetch_table
 from adnorm.fetch.proof import fetch_again, fingerprint
 from adnorm.study.checksums import Pin
-from adnorm.study.cohort import FetchedSource, PublishedCohort
-from adnorm.study.config import GeoSettings
+from builders.fetched import once_asked, published
 
 TABLE_END = "!series_matrix_table_end\n"
-
-
-def cohort(route="geo_series_matrix", accession="GSE80342", platform="GPL570", **source):
-    empty = dict.fromkeys(("matrix", "annotation", "table", "sheet", "unpacked_gigabytes"))
-    return PublishedCohort(
-        id="trial",
-        route=route,
-        accession=accession,
-        platform=platform,
-        source=FetchedSource(**empty | source),
-        title="A trial",
-    )
-
-
-def settings(address):
-    return GeoSettings(
-        address=address, connect_timeout=5, read_timeout=5, attempts=1, requests_per_second=1000
-    )
 
 
 def matrix_text(*platforms):
@@ -120,9 +101,7 @@ def test_the_address_must_say_that_it_is_a_folder():
 
 
 def test_series_matrix_from_a_folder(mirror, tmp_path):
-    path = fetch_cohort(
-        cohort(accession="GSE12", platform="GPL5"), settings(f"file:{mirror}"), tmp_path / "out"
-    )
+    path = fetch_cohort(published(), once_asked(f"file:{mirror}"), tmp_path / "out")
     assert path == tmp_path / "out" / "manifest.json"
     content = json.loads(path.read_text())
     assert (content["cohort"], content["route"]) == ("trial", "geo_series_matrix")
@@ -136,17 +115,13 @@ def test_series_matrix_from_a_folder(mirror, tmp_path):
 
 
 def test_the_platform_may_come_from_the_series_matrix(mirror, tmp_path):
-    path = fetch_cohort(
-        cohort(accession="GSE12", platform=None), settings(f"file:{mirror}"), tmp_path / "out"
-    )
+    path = fetch_cohort(published(platform=None), once_asked(f"file:{mirror}"), tmp_path / "out")
     assert manifest_of(path)["annotation"]["name"] == "GPL5.annot.gz"
 
 
 def test_an_unknown_platform_lists_the_known(mirror, tmp_path):
     with pytest.raises(AdnormError, match=r"no sample was measured on 'GPL6'.*'GPL5'"):
-        fetch_cohort(
-            cohort(accession="GSE12", platform="GPL6"), settings(f"file:{mirror}"), tmp_path / "out"
-        )
+        fetch_cohort(published(platform="GPL6"), once_asked(f"file:{mirror}"), tmp_path / "out")
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
@@ -154,14 +129,12 @@ def test_a_matrix_on_two_platforms_needs_a_choice(mirror, tmp_path):
     path = mirror / "series/GSEnnn/GSE12/matrix/GSE12_series_matrix.txt.gz"
     path.write_bytes(matrix_text("GPL5", "GPL96"))
     with pytest.raises(AdnormError, match=r"samples on 'GPL5', 'GPL96'; name one"):
-        fetch_cohort(
-            cohort(accession="GSE12", platform=None), settings(f"file:{mirror}"), tmp_path / "out"
-        )
+        fetch_cohort(published(platform=None), once_asked(f"file:{mirror}"), tmp_path / "out")
 
 
 def test_the_variant_with_the_platform_is_found(mirror, tmp_path):
     path = fetch_cohort(
-        cohort(accession="GSE1000", platform="GPL5"), settings(f"file:{mirror}"), tmp_path / "out"
+        published(accession="GSE1000"), once_asked(f"file:{mirror}"), tmp_path / "out"
     )
     assert manifest_of(path)["series_matrix"]["name"] == "GSE1000-GPL5_series_matrix.txt.gz"
 
@@ -171,16 +144,18 @@ def test_a_missing_series_says_where_it_was_sought(mirror, tmp_path):
         AdnormError, match=r"series_matrix: not found at .*GSE77.*name the platform"
     ):
         fetch_cohort(
-            cohort(accession="GSE77", platform=None), settings(f"file:{mirror}"), tmp_path / "out"
+            published(accession="GSE77", platform=None),
+            once_asked(f"file:{mirror}"),
+            tmp_path / "out",
         )
 
 
 def test_a_platform_without_annotation_says_where_it_was_sought(mirror, tmp_path):
     address = f"file:{mirror}/platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"
     (mirror / "platforms/GPLnnn/GPL5/annot/GPL5.annot.gz").unlink()
-    plan = cohort(accession="GSE12", platform="GPL5")
+    plan = published()
     with pytest.raises(AdnormError) as error:
-        fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out")
+        fetch_cohort(plan, once_asked(f"file:{mirror}"), tmp_path / "out")
     assert f"annotation: not found at '{address}'" in str(error.value)
     assert "download the full table of GPL5" in str(error.value)
     assert "(source: annotation:)" in str(error.value)
@@ -194,26 +169,26 @@ def test_a_series_without_values_stops_before_its_annotation(mirror, tmp_path, h
     text = gzip.decompress(matrix_text("GPL5", "GPL5")).decode()
     listed = '!Series_supplementary_file\t"ftp://example.org/suppl/GSE12_counts.csv.gz"\n'
     path.write_bytes(gzip.compress((listed + text + header + TABLE_END).encode()))
-    plan = cohort(accession="GSE12", platform="GPL5", annotation=named)
+    plan = published(annotation=named)
     with pytest.raises(AdnormError) as error:
-        fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out")
+        fetch_cohort(plan, once_asked(f"file:{mirror}"), tmp_path / "out")
     assert "Use `route: geo_supplementary`" in str(error.value)
     assert "The series lists: 'GSE12_counts.csv.gz'" in str(error.value)
     assert "annotation" not in str(error.value) and "GPL5" not in str(error.value)
-    plan = cohort("geo_supplementary", "GSE12", None, table="GSE12_counts.csv.gz")
-    assert fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out").is_file()
+    plan = published("geo_supplementary", "GSE12", None, table="GSE12_counts.csv.gz")
+    assert fetch_cohort(plan, once_asked(f"file:{mirror}"), tmp_path / "out").is_file()
 
 
 def test_supplementary_and_named_files(mirror, tmp_path):
     table = tmp_path / "own" / "t.tsv"
     table.parent.mkdir()
     table.write_text("gene\ta\nFLG\t1\n")
-    plan = cohort("geo_supplementary", "GSE12", None, table="GSE12_counts.csv.gz")
-    files = manifest_of(fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "a"))
+    plan = published("geo_supplementary", "GSE12", None, table="GSE12_counts.csv.gz")
+    files = manifest_of(fetch_cohort(plan, once_asked(f"file:{mirror}"), tmp_path / "a"))
     assert set(files) == {"series_matrix", "table"}
     assert files["table"]["source"] == "geo:series/GSEnnn/GSE12/suppl/GSE12_counts.csv.gz"
-    plan = cohort("geo_supplementary", "GSE12", None, table=str(table))
-    files = manifest_of(fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "b"))
+    plan = published("geo_supplementary", "GSE12", None, table=str(table))
+    files = manifest_of(fetch_cohort(plan, once_asked(f"file:{mirror}"), tmp_path / "b"))
     assert (files["table"]["name"], files["table"]["source"]) == ("t.tsv", "t.tsv")
 
 
@@ -226,8 +201,8 @@ def test_the_manifest_keeps_relative_paths_and_no_folder_of_this_machine(tmp_pat
         (tmp_path / "data", f"file://{tmp_path}/data/s.tsv", ("t.tsv", "s.tsv")),
         ("data", "file:data/s.tsv", ("data/t.tsv", "file:data/s.tsv")),
     ):
-        plan = cohort("local", None, None, table=f"{folder}/t.tsv", sheet=address)
-        path = fetch_cohort(plan, settings("file:x"), tmp_path / "out")
+        plan = published("local", None, None, table=f"{folder}/t.tsv", sheet=address)
+        path = fetch_cohort(plan, once_asked("file:x"), tmp_path / "out")
         files = manifest_of(path)
         assert (files["table"]["source"], files["sheet"]["source"]) == written
         assert str(tmp_path) not in path.read_text()
@@ -237,53 +212,53 @@ def test_local_files_with_one_name_are_kept_apart(tmp_path):
     for folder, text in (("values", "gene\ta\nFLG\t1\n"), ("sheets", "sample\na\n")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "data.tsv").write_text(text)
-    plan = cohort(
+    plan = published(
         "local",
         None,
         None,
         table=str(tmp_path / "values/data.tsv"),
         sheet=str(tmp_path / "sheets/data.tsv"),
     )
-    path = fetch_cohort(plan, settings("file:nowhere"), tmp_path / "out")
+    path = fetch_cohort(plan, once_asked("file:nowhere"), tmp_path / "out")
     files = manifest_of(path)
     assert files["table"]["name"] == "table_data.tsv"
     assert (path.parent / files["sheet"]["name"]).read_text() == "sample\na\n"
 
 
 def test_proven_files_are_kept_and_missing_ones_fetched(web, tmp_path):
-    plan = cohort(accession="GSE12", platform="GPL5")
-    path = fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    plan = published()
+    path = fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     before, asked = path.read_bytes(), len(web.asked)
-    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     assert len(web.asked) == asked
     (tmp_path / "out" / "GPL5.annot.gz").unlink()
     # What the download cache has is asked for nowhere.
-    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     assert len(web.asked) == asked
     (tmp_path / "out" / "GPL5.annot.gz").unlink()
     shutil.rmtree(Cache().folder)
-    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     assert web.asked[asked:] == ["/geo/platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"]
     (tmp_path / "out" / "GSE12_series_matrix.txt.gz").write_bytes(b"!Series_ changed")
-    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     assert len(web.asked) == asked + 2
     assert path.read_bytes() == before
 
 
 def test_what_came_before_a_run_stopped_is_kept(web, mirror, tmp_path):
-    plan = cohort(accession="GSE12", platform="GPL5")
+    plan = published()
     annotation = mirror / "platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"
     whole = annotation.read_bytes()
     annotation.unlink()
     with pytest.raises(AdnormError, match="annotation: not found"):
-        fetch_cohort(plan, settings(web.address), tmp_path / "out")
+        fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     annotation.write_bytes(whole)
     asked = len(web.asked)
-    manifest = fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    manifest = fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     assert web.asked[asked:] == ["/geo/platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"]
     manifest.unlink()  # as Snakemake does before it runs the stage again
     shutil.rmtree(Cache().folder)
-    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     assert len(web.asked) == asked + 1
 
 
@@ -292,10 +267,10 @@ def test_a_file_that_a_pinned_digest_refuses_is_fetched_again(web, mirror, tmp_p
     right = matrix.read_bytes()
     digest = fingerprint(matrix)["sha256"]
     matrix.write_bytes(matrix_text("GPL5"))
-    plan = cohort(accession="GSE12", platform="GPL5")
+    plan = published()
     pins = {matrix.name: Pin(bytes=len(right), sha256=digest, rows=5, date="2026-11-27")}
     with pytest.raises(AdnormError) as error:
-        fetch_cohort(plan, settings(web.address), tmp_path / "out", pins)
+        fetch_cohort(plan, once_asked(web.address), tmp_path / "out", pins)
     other = fingerprint(matrix)
     assert f"Pinned on 2026-11-27: {len(right):,} bytes, 5 rows, SHA-256 {digest}" in str(
         error.value
@@ -303,7 +278,7 @@ def test_a_file_that_a_pinned_digest_refuses_is_fetched_again(web, mirror, tmp_p
     assert f"Found: {other['bytes']:,} bytes, SHA-256 {other['sha256']}" in str(error.value)
     assert "`adnorm lock trial --update`" in str(error.value)
     matrix.write_bytes(right)
-    found = manifest_of(fetch_cohort(plan, settings(web.address), tmp_path / "out", pins))
+    found = manifest_of(fetch_cohort(plan, once_asked(web.address), tmp_path / "out", pins))
     assert found["series_matrix"]["sha256"] == digest
 
 
@@ -331,15 +306,15 @@ ANNOTATION = "platforms/GPLnnn/GPL5/annot/GPL5.annot.gz"
 def test_the_file_of_another_series_or_platform_is_never_kept(
     web, mirror, tmp_path, path, wrong, right
 ):
-    plan = cohort(accession="GSE12", platform="GPL5")
+    plan = published()
     name = path.rpartition("/")[2]
     (mirror / path).write_bytes(stating(wrong, "GPL5"))
     for address, advice in ((web.address, "asks again"), (f"file:{mirror}", "in its place")):
         with pytest.raises(AdnormError, match=f"says that it is of G..[0-9]+, but .*{advice}"):
-            fetch_cohort(plan, settings(address), tmp_path / "out")
+            fetch_cohort(plan, once_asked(address), tmp_path / "out")
         assert not (tmp_path / "out" / name).exists()
     (mirror / path).write_bytes(stating(right, "GPL5"))
-    assert fetch_cohort(plan, settings(web.address), tmp_path / "out").is_file()
+    assert fetch_cohort(plan, once_asked(web.address), tmp_path / "out").is_file()
     # One that an earlier release kept is not kept any more.
     (tmp_path / "out" / name).write_bytes(stating(wrong, "GPL5"))
     found = fingerprint(tmp_path / "out" / name)
@@ -351,7 +326,7 @@ def test_the_file_of_another_series_or_platform_is_never_kept(
         (tmp_path / "out" / proof).write_text(json.dumps(content))
     shutil.rmtree(Cache().folder)
     asked = len(web.asked)
-    fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     assert web.asked[asked:] == [f"/geo/{path}"]
     assert (tmp_path / "out" / name).read_bytes() == stating(right, "GPL5")
 
@@ -361,25 +336,25 @@ def test_a_named_matrix_of_another_series_is_refused_and_a_named_annotation_is_b
 ):
     """Arrays of one design have several numbers at GEO; only a person can know that."""
     (tmp_path / "m.gz").write_bytes(stating('!Series_geo_accession\t"GSE13"', "GPL5"))
-    plan = cohort(accession="GSE12", platform="GPL5", matrix=str(tmp_path / "m.gz"))
+    plan = published(matrix=str(tmp_path / "m.gz"))
     with pytest.raises(AdnormError, match="of GSE13, but GSE12 .* mend the cohort file"):
-        fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out")
+        fetch_cohort(plan, once_asked(f"file:{mirror}"), tmp_path / "out")
     (tmp_path / "a.gz").write_bytes(stating("!Annotation_platform = GPL6"))
-    plan = cohort(accession="GSE12", platform="GPL5", annotation=str(tmp_path / "a.gz"))
-    assert fetch_cohort(plan, settings(f"file:{mirror}"), tmp_path / "out").is_file()
+    plan = published(annotation=str(tmp_path / "a.gz"))
+    assert fetch_cohort(plan, once_asked(f"file:{mirror}"), tmp_path / "out").is_file()
 
 
 def test_a_file_that_a_reader_refuses_is_fetched_again_and_the_others_are_kept(web, tmp_path):
-    plan, out = cohort(accession="GSE12", platform="GPL5"), tmp_path / "out"
-    manifest = fetch_cohort(plan, settings(web.address), out)
+    plan, out = published(), tmp_path / "out"
+    manifest = fetch_cohort(plan, once_asked(web.address), out)
     before, log = manifest.read_bytes(), tmp_path / "logs" / "fetch.log"
     fetch_again([out / "GPL5.annot.gz"], out, log)
     assert last_note(log).stat().st_mtime > time.time()
     assert (out / "GPL5.annot.gz").is_file()
     asked = len(web.asked)
-    assert fetch_cohort(plan, settings(web.address), out).read_bytes() == before
+    assert fetch_cohort(plan, once_asked(web.address), out).read_bytes() == before
     assert web.asked[asked:] == [f"/geo/{ANNOTATION}"]
-    fetch_cohort(plan, settings(web.address), out)
+    fetch_cohort(plan, once_asked(web.address), out)
     assert len(web.asked) == asked + 1
 
 
@@ -392,25 +367,23 @@ def test_an_identifier_table_of_the_lab_is_not_fetched_again(tmp_path):
 
 
 def test_a_broken_manifest_proves_nothing(web, tmp_path):
-    plan = cohort(accession="GSE12", platform="GPL5")
-    path = fetch_cohort(plan, settings(web.address), tmp_path / "out")
+    plan = published()
+    path = fetch_cohort(plan, once_asked(web.address), tmp_path / "out")
     before = path.read_bytes()
     path.write_text("{")
-    assert fetch_cohort(plan, settings(web.address), tmp_path / "out").read_bytes() == before
+    assert fetch_cohort(plan, once_asked(web.address), tmp_path / "out").read_bytes() == before
 
 
 def test_a_series_matrix_must_look_like_one(mirror, tmp_path):
     path = mirror / "series/GSEnnn/GSE12/matrix/GSE12_series_matrix.txt.gz"
     path.write_bytes(gzip.compress(b"GeneID\tGSM1\n1\t2\n"))
     with pytest.raises(AdnormError, match="this is not a series matrix"):
-        fetch_cohort(
-            cohort(accession="GSE12", platform="GPL5"), settings(f"file:{mirror}"), tmp_path / "out"
-        )
+        fetch_cohort(published(), once_asked(f"file:{mirror}"), tmp_path / "out")
 
 
 def test_one_file_outside_cohorts(web, tmp_path):
     source = web.address + "series/GSEnnn/GSE12/suppl/GSE12_counts.csv.gz"
-    fetch_table(source, settings(""), tmp_path / "t.gz", None)
+    fetch_table(source, once_asked(""), tmp_path / "t.gz", None)
     assert gzip.decompress((tmp_path / "t.gz").read_bytes()) == b"gene,a\nFLG,1\n"
 
 
@@ -420,17 +393,17 @@ def test_simulated_files_are_listed(tmp_path, monkeypatch):
         return [("truth", "t.csv")]
 
     monkeypatch.setattr("adnorm.simulation.cohort.simulate_cohort", simulate)
-    files = manifest_of(fetch_cohort(cohort("simulated"), settings(""), tmp_path / "out"))
+    files = manifest_of(fetch_cohort(published("simulated"), once_asked(""), tmp_path / "out"))
     assert (files["truth"]["source"], files["truth"]["bytes"]) == ("simulated", 1)
 
 
 def test_the_real_mirror(shared, tmp_path, monkeypatch):
     shutil.copytree(shared / "geo/series/GSE193nnn", tmp_path / "geo/series/GSE193nnn")
     monkeypatch.chdir(tmp_path)
-    plan = cohort(
+    plan = published(
         "geo_supplementary", "GSE193309", "GPL24676", table="GSE193309_count_matrix.csv.gz"
     )
-    files = manifest_of(fetch_cohort(plan, settings("file:geo"), tmp_path / "out"))
+    files = manifest_of(fetch_cohort(plan, once_asked("file:geo"), tmp_path / "out"))
     assert files["table"]["bytes"] == 1424645
     assert files["series_matrix"]["bytes"] == 1084
     assert local_path("file:geo").as_posix() == "geo"
