@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import stats
 
 from adnorm.atlas.cohort_results import CohortResults, has_number
-from adnorm.base.errors import Problems, listing, nearest, shortened
+from adnorm.base.errors import Problems, listing, shortened
 from adnorm.base.tables import read_table, stack
 from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index.axis import NOT_INDEPENDENT
@@ -27,6 +27,7 @@ from adnorm.index.meta import contrast_groups
 from adnorm.study.comparisons import number
 from adnorm.study.config import IndexSettings
 from adnorm.study.diseases import ATOPIC_DERMATITIS, lookalikes, same_disease
+from adnorm.study.gene_sets import check_columns
 from adnorm.study.vocabulary import (
     DrugFamily,
     Family,
@@ -181,10 +182,7 @@ def read_published(path: Path) -> pd.DataFrame:
     """
     table = read_table(path).reset_index(drop=True)
     problems = Problems(str(path))
-    for column in sorted(set(PUBLISHED) - set(table.columns)):
-        problems.add(f"column '{column}' is missing; the columns are {listing(PUBLISHED)}")
-    for column in table.columns.difference(PUBLISHED):
-        problems.add(f"column '{column}' is unknown{nearest(column, PUBLISHED)}")
+    check_columns(list(table.columns), PUBLISHED, PUBLISHED, problems)
     problems.stop()
     numbers = ["week", "value"]
     words = [column for column in PUBLISHED if column not in numbers]
