@@ -218,7 +218,7 @@ def test_sets_people_and_what_cohorts_share_are_counted(tmp_path):
     all_of_them = methods_text(config(), cohorts, {}, {}, Found(sets=3, scored=(3, 3)))
     assert "the 3 of adnorm.tsv; all were scored in every cohort." in all_of_them
     assert told.count("nonlesional skin at baseline (8 patients with both)") == 2
-    assert "trial and x (5 patient ids)" in told
+    assert "no axis of one another: trial and x share 5 patient ids." in told
     write_stop(table, Stop("x", "effects", "no comparison"))
     assert Found.of(tmp_path, cohorts).shared == {}
 

@@ -479,12 +479,8 @@ def _index(config: RunConfig, cohorts: list[Cohort], cite: Citations, found: Fou
         else "No cohort had a disease axis: other cohorts and patients were too few to train one."
     )
     if found.shared:
-        pairs = (
-            f"{plain(a)} and {plain(b)} ({plain(what)})" for (a, b), what in found.shared.items()
-        )
-        axis += (
-            f" Cohorts with something in common did not train one another's: {'; '.join(pairs)}."
-        )
+        pairs = "; ".join(f"{a} and {b} share {what}" for (a, b), what in found.shared.items())
+        axis += f" Cohorts with something in common train no axis of one another: {plain(pairs)}."
     said += [
         axis,
         f"The primary family ({family}) is that of the configuration; "
