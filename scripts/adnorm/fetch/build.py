@@ -231,7 +231,10 @@ def _check_pinned(entries: Sequence[Entry], pinned: Mapping[str, Pin], cohort: s
     """Compare files with what they were when they were pinned."""
     problems = Problems(f"cohort {cohort}")
     names = [entry["name"] for entry in entries]
-    mend = f"`adnorm lock {cohort} --update` shows what differs and pins what is there now"
+    mend = (
+        f"`adnorm lock {cohort} --update` (with --configfile, if the run has one) shows what "
+        "differs and pins what is there now"
+    )
     for name in sorted(set(pinned) - set(names)):
         problems.add(
             f"checksums: pinned is a file '{name}', which this cohort does not have"
