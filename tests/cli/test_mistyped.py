@@ -55,8 +55,7 @@ def problems_of(value, capsys):
     return json.loads(capsys.readouterr().out)["problems"]
 
 
-#: A key takes a second: one that an earlier cohort has, too, is tried there.
-ORDER = ("lab", "demo_reference_array", "demo_jak1")
+SHIPPED = ("demo_reference_array", "demo_jak1")
 
 
 @pytest.fixture
@@ -64,15 +63,16 @@ def cohorts(trial, repository):
     """Name → cohort, all called typo; the working directory is the lab's."""
     path, _ = trial
     values = {"lab": yaml.safe_load(path.read_text())}
-    values |= {name: shipped(repository, name) for name in ORDER[1:]}
+    values |= {name: shipped(repository, name) for name in SHIPPED}
     return {name: value | {"id": "typo"} for name, value in values.items()}
 
 
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", ["lab", *SHIPPED])
 def test_each_key_mistyped_is_the_one_fault(cohorts, capsys, name):
     cohort = cohorts[name]
     assert problems_of(cohort, capsys) == []
-    earlier = {path for other in ORDER[: ORDER.index(name)] for path in keys_of(cohorts[other])}
+    # A key takes a second: those that the smaller of the two shipped cohorts has, too, stand there.
+    earlier = set(keys_of(cohorts[SHIPPED[0]])) if name == SHIPPED[1] else set()
     wrong, tried = [], 0
     for path in keys_of(cohort):
         if path in earlier:
@@ -85,7 +85,7 @@ def test_each_key_mistyped_is_the_one_fault(cohorts, capsys, name):
         if not (told and f"'{new}'" in problems[0] and f"'{path[-1]}'" in problems[0]):
             wrong.append((path, problems))
     assert wrong == []
-    assert tried > 15
+    assert tried > 35
 
 
 def test_a_key_that_is_like_none_is_the_one_fault_too(cohorts, capsys):

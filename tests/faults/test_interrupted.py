@@ -190,7 +190,7 @@ def ask(snakemake, folder, target=SHEET):
     return snakemake(folder, target, "--configfile", "run.yaml", check=False)
 
 
-@pytest.mark.parametrize("leave", [24 << 10])
+@pytest.mark.parametrize("leave", [0, 24 << 10, 200 << 10])
 def test_a_full_disk_is_told_in_a_sentence_and_mended_by_the_next_call(
     disk, snakemake, configure, undisturbed, leave
 ):

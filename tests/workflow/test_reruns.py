@@ -129,12 +129,11 @@ def test_an_added_set_reruns_scores_and_what_follows(planned, finished, content,
     assert "fetch" not in rules and ("expression" in rules) == expressed
 
 
+@pytest.mark.parametrize("kind", ["names that our sets call retired", "another spelling"])
 def test_a_set_added_later_gives_what_it_gives_from_the_start(
-    finished, snakemake, configure, tmp_path
+    finished, snakemake, configure, tmp_path, kind
 ):
     """Figures draw these tables and compute nothing."""
-    # Of the others expression runs again, and all that follows.
-    content, _ = ADDED["names that our sets call retired"]
     first = yaml.safe_load((finished / "run.yaml").read_text())
     targets = [f"out/{SMALL}/{name}.tsv" for name in ("index/index", "effects/enrichment")]
     made = {}
@@ -144,7 +143,7 @@ def test_a_set_added_later_gives_what_it_gives_from_the_start(
         if order == "at once":
             shutil.rmtree(folder / "out")
             shutil.rmtree(folder / ".snakemake")
-        (folder / "more.gmt").write_text(content)
+        (folder / "more.gmt").write_text(ADDED[kind][0])
         configure(folder, first | {"gene_sets": ["sets.tsv", "more.gmt"]})
         snakemake(folder, *targets, "--configfile", "run.yaml")
         files = (path for path in (folder / "out").rglob("*") if path.is_file())
