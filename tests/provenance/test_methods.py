@@ -160,6 +160,8 @@ def finished(folder: Path, cohort: str, *tables: tuple[str, ...]) -> None:
         path = folder / cohort / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{row}\n" for row in ("\t".join(head), *rows)))
+    (folder / "axis").mkdir(exist_ok=True)
+    (folder / "axis/lesional_effects.tsv").write_text("cohort\tgene\tshares\n")
 
 
 NOTHING = Found(*[False] * 5)
@@ -204,7 +206,6 @@ def test_sets_people_and_what_cohorts_share_are_counted(tmp_path):
     other = ("healthy\t9 patients, 3 healthy people",) * 3
     for name, sets in (("trial", ("a\tok", "b\tlow_coverage", "c\tnot_scored")), ("x", ("a\tok",))):
         finished(tmp_path, name, (), sets, (*other, *people, people[0], "nonlesional\tNA"))
-    (tmp_path / "axis").mkdir()
     table = tmp_path / "axis/lesional_effects.tsv"
     shares = "trial: 5 patient ids | gone: the series GSE1"
     table.write_text(f"cohort\tgene\tshares\nx\tIL13\t{shares}\nx\tIL4\t{shares}\n")

@@ -147,8 +147,8 @@ _ADVICE = {
 
 def _in_words(error: yaml.MarkedYAMLError) -> str:
     """Say what is wrong with a text; in the parser's own words where it is rare."""
-    said = error.problem or "it cannot be read"
-    words = next((advice for part, advice in _ADVICE.items() if part in said), said)
+    problem = error.problem or "it cannot be read"
+    words = next((advice for part, advice in _ADVICE.items() if part in problem), problem)
     begun, found = error.context_mark, error.problem_mark
     further = begun and found and begun.line != found.line
     return words.replace("{begun}", f" that begins at line {begun.line + 1}" if further else "")

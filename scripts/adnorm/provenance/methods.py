@@ -7,18 +7,21 @@ software. What is the same for every run stands in the words of the pages (`meth
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import pandas as pd
+
 from adnorm import __version__
 from adnorm.base.stops import Stop, read_stop
+from adnorm.base.tables import read_table, stack
 from adnorm.base.text import counted, per_cent, printable
 from adnorm.figures.labels import PLANS
 from adnorm.figures.page.answers import estimand
 from adnorm.figures.page.overview import REFERENCES as OF_PAGES
+from adnorm.index.training_cohorts import read_shares
 from adnorm.study.cohort import Cohort
 from adnorm.study.config import RunConfig
 from adnorm.study.vocabulary import (
@@ -111,54 +114,45 @@ class Found:
         cohorts
             The cohorts that finished, by id.
         """
-        index = [row for name in cohorts for row in _rows(results / name / "index/index.tsv")]
-        given = [row for row in index if row["reason_code"] != ReasonCode.NOT_SCORED]
-        coverage = [_rows(results / name / "scores/coverage.tsv") for name in cohorts]
-        scored = [sum(row["status"] != SetStatus.NOT_SCORED for row in rows) for rows in coverage]
+        if not cohorts:
+            return cls(axis=False, model=False, estimated=False, tested=False, lost=False)
+        index = stack([read_table(results / name / "index/index.tsv") for name in cohorts])
+        index = index[index["reason_code"] != ReasonCode.NOT_SCORED]
+        coverage = [read_table(results / name / "scores/coverage.tsv") for name in cohorts]
+        scored = [int((table["status"] != SetStatus.NOT_SCORED).sum()) for table in coverage]
         people = {
-            name: _people(_rows(results / name / "index/denominators.tsv"), cohort.reference)
+            name: _people(read_table(results / name / "index/denominators.tsv"), cohort.reference)
             for name, cohort in cohorts.items()
         }
+        lost = pd.to_numeric(index["lost"], errors="coerce") > 0
         return cls(
-            axis=any(row["name"] == DerivedScore.GLOBAL for row in given),
-            model=any(row["estimator"] == Estimator.MMRM for row in given),
-            estimated=any(row["ni"] != "NA" for row in given),
-            tested=any(row["adjusted_p_value"] != "NA" for row in given),
-            lost=any(row["lost"] not in ("", "NA", "0") for row in given if row["ni"] != "NA"),
-            sets=len({row["set"] for rows in coverage for row in rows}),
-            scored=(min(scored, default=0), max(scored, default=0)),
-            reference={name: told for name, told in people.items() if told},
+            axis=bool((index["name"] == DerivedScore.GLOBAL).any()),
+            model=bool((index["estimator"] == Estimator.MMRM).any()),
+            estimated=bool(index["ni"].notna().any()),
+            tested=bool(index["adjusted_p_value"].notna().any()),
+            lost=bool((lost & index["ni"].notna()).any()),
+            sets=len(set().union(*(table["set"] for table in coverage))),
+            scored=(min(scored), max(scored)),
+            reference={name: group for name, group in people.items() if group},
             shared=_shared(results / LESIONAL_EFFECTS, cohorts),
         )
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    with table.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def _people(denominators: Iterable[Mapping[str, str]], reference: str | None) -> str:
+def _people(denominators: pd.DataFrame, reference: str | None) -> str:
     """Say on whom the reference of a cohort rests; scores differ in it where genes are missing."""
-    told = [
-        row["people"]
-        for row in denominators
-        if row["reference"] == reference and row["people"] not in ("", "NA")
-    ]
-    return max(set(told), key=lambda people: (told.count(people), people), default="")
+    groups = denominators.loc[denominators["reference"] == reference, "people"].dropna()
+    usual = groups[groups != ""].mode()
+    return "" if usual.empty else str(usual.iloc[-1])
 
 
 def _shared(table: Path, cohorts: Iterable[str]) -> dict[tuple[str, str], str]:
-    import pandas as pd
-
-    from adnorm.index.training_cohorts import read_shares
-
-    if not table.is_file() or read_stop(table) is not None:
+    """Two cohorts → what they have in common; one of them alone may have the comparison."""
+    if read_stop(table) is not None:
         return {}
     names = set(cohorts)
-    shares = read_shares(pd.read_csv(table, sep="\t", usecols=["cohort", "shares"], dtype=str))
     pairs = {
         (min(first, second), max(first, second)): what
-        for first, others in shares.items()
+        for first, others in read_shares(read_table(table)).items()
         for second, what in others.items()
     }
     return {pair: pairs[pair] for pair in sorted(pairs) if names.issuperset(pair)}
@@ -242,6 +236,7 @@ def plain(text: object) -> str:
 def _described(cohort: Cohort, found: Found) -> str:
     """One line of a cohort: what it is, where it comes from, how it was taken."""
     simulated = cohort.route == Route.SIMULATED
+    people = f" ({found.reference[cohort.id]})" if cohort.id in found.reference else ""
     facts = [
         "simulated data" if simulated else cohort.accession,
         None if simulated else cohort.citation,
@@ -250,10 +245,7 @@ def _described(cohort: Cohort, found: Found) -> str:
         cohort.assay,
         None if simulated else cohort.platform,
         f"declared scale: {cohort.scale}",
-        f"reference: {cohort.reference} skin at baseline"
-        + (f" ({found.reference[cohort.id]})" if cohort.id in found.reference else "")
-        if cohort.reference
-        else None,
+        f"reference: {cohort.reference} skin at baseline{people}" if cohort.reference else None,
         f"control arm: {cohort.placebo_arm}" if cohort.placebo_arm else "no control arm",
         "lesions compared within the patient" if cohort.within_patient else None,
         "cohort file not checked against the series" if cohort.status == "unverified" else None,
@@ -362,11 +354,12 @@ def _scores(config: RunConfig, cite: Citations, found: Found) -> list[str]:
     methods = config.scores.methods
     files = ", ".join(plain(PurePosixPath(path).name) for path in config.gene_sets)
     fewest, most = found.scored
-    scored = "all were scored in every cohort"
-    if fewest < found.sets:
-        scored = (
-            f"a cohort has scores of {most if fewest == most else f'{fewest} to {most}'} of them"
-        )
+    some = f"{most}" if fewest == most else f"{fewest} to {most}"
+    scored = (
+        "all were scored in every cohort"
+        if fewest == found.sets
+        else f"a cohort has scores of {some} of them"
+    )
     said = [
         f"Gene sets are the {found.sets} of {files}; {scored}."
         if found.sets
