@@ -3,7 +3,7 @@
 # of all; one rule file a stage, one entry script a rule.
 from snakemake.utils import min_version
 
-min_version("9.25")
+min_version("9.26.1")
 
 
 # Another configuration stands alone: nothing of the demo's leaks into it.
@@ -17,6 +17,7 @@ pathvars:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/drawing.smk"
 include: "workflow/rules/run.smk"
 include: "workflow/rules/fetch.smk"

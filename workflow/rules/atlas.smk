@@ -25,6 +25,8 @@ rule atlas:
         "<results>/atlas/logs/atlas.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("atlas"),
     params:
         settings=harmless(SETTINGS["index"]),
         seed=SETTINGS["seed"],
@@ -63,6 +65,8 @@ rule atlas_figures:
         "<results>/atlas/logs/atlas_figures.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("atlas_figures"),
     params:
         settings=harmless(
             drawn_by(names.INDEX_SETTINGS)

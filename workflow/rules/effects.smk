@@ -15,6 +15,8 @@ rule effects:
         "<results>/{cohort}/logs/effects.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("effects"),
     params:
         settings=harmless(SETTINGS["effects"] | SETTINGS["enrichment"]),
         seed=SETTINGS["seed"],

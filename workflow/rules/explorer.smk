@@ -25,6 +25,8 @@ rule explorer:
         "<results>/atlas/logs/explorer.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("explorer"),
     params:
         settings=harmless(
             drawn_by(names.EXPLORER_SETTINGS)

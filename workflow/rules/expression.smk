@@ -18,6 +18,8 @@ rule expression:
         "<results>/{cohort}/logs/expression.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("expression"),
     params:
         settings=expression_settings,
         # What is taken from them stands in the settings as a digest.

@@ -44,6 +44,8 @@ rule figures:
         "<results>/{cohort}/logs/figures.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("figures"),
     params:
         settings=drawing_parameter(names.COHORT_SETTINGS, DrawnCohort),
         code=code_digest("figures"),
@@ -84,6 +86,8 @@ rule index_figures:
         "<results>/{cohort}/logs/index_figures.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("index_figures"),
     params:
         settings=drawing_parameter(
             names.COHORT_SETTINGS | names.INDEX_SETTINGS, DescribedCohort
@@ -130,6 +134,8 @@ rule cohorts:
         "<results>/atlas/logs/cohorts.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("cohorts"),
     params:
         settings=harmless(
             {

@@ -18,6 +18,8 @@ rule lesional_effects:
         "<results>/axis/logs/lesional_effects.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("lesional_effects"),
     params:
         code=code_digest("lesional_effects"),
     message:
@@ -55,6 +57,8 @@ rule index:
         "<results>/{cohort}/logs/index.log",
     conda:
         "../../envs/adnorm.yaml"
+    resources:
+        **asks("index"),
     params:
         settings=harmless(
             SETTINGS["index"] | {key: SETTINGS["scores"][key] for key in SET_COVERAGE}

@@ -13,6 +13,8 @@ rule scores:
     conda:
         "../../envs/adnorm.yaml"
     threads: SETTINGS["scores"]["threads"]
+    resources:
+        **asks("scores"),
     params:
         settings=harmless(DECIDING["scores"]),
         manner=uncompared(**WORKING["scores"]),

@@ -1,0 +1,175 @@
+"""What a job asks a scheduler for: memory and minutes, by the size of what it works on.
+
+A scheduler kills what takes more than it asked for, and lets wait what asks for too much. Both
+follow the number of values, samples × genes, which the published files tell as soon as they are
+fetched: jobs of a cohort that run as one submission are asked for before any of their own files
+exists. The first kilobytes of a file tell how many values come in a byte of it; to read it whole
+would take longer than some of the jobs.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from adnorm.base.errors import AdnormError
+from adnorm.base.files import is_entry, read_json
+from adnorm.base.inflate import GZIP_MAGIC
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one stage needs; measured with `benchmarks/large.py`, see `benchmarks/README.md`.
+
+    Attributes
+    ----------
+    base
+        MiB without any values: Python and what the stage imports.
+    each
+        Bytes per value.
+    start
+        Seconds without any values.
+    seconds
+        Seconds per million values.
+    """
+
+    base: float
+    each: float
+    start: float
+    seconds: float
+
+
+#: Peak of the largest cohorts measured, and the time on one core of a slow machine.
+NEEDS: Mapping[str, Need] = {
+    "expression": Need(base=400, each=40, start=10, seconds=1.5),
+    "scores": Need(base=400, each=32, start=10, seconds=2.0),
+    "effects": Need(base=400, each=40, start=20, seconds=2.0),
+    "index": Need(base=400, each=32, start=20, seconds=1.5),
+    "figures": Need(base=400, each=16, start=30, seconds=0.5),
+    "index_figures": Need(base=400, each=16, start=30, seconds=0.5),
+    "lesional_effects": Need(base=400, each=2, start=10, seconds=0.2),
+    "atlas": Need(base=400, each=2, start=15, seconds=0.2),
+    "atlas_figures": Need(base=400, each=0, start=30, seconds=0.02),
+    "explorer": Need(base=400, each=8, start=15, seconds=0.3),
+    "cohorts": Need(base=300, each=0, start=10, seconds=0.01),
+}
+#: Asked for beyond what was measured: machines, libraries and cohorts differ.
+MARGIN_MEMORY, MARGIN_TIME = 1.5, 4.0
+#: No job asks for less: a scheduler's clock counts minutes, and file systems of clusters are slow.
+FEWEST_MINUTES = 10
+#: Taken for a cohort whose files cannot be counted: an array series of 80 samples.
+UNKNOWN_VALUES = 4_000_000
+#: Roles of files in a manifest that hold values.
+_VALUES = ("series_matrix", "table")
+_COMMENTS = (b"!", b"#")
+#: How much of a file is looked at, and how far into it its table may begin.
+_SAMPLE, _FURTHEST, _BLOCK = 1 << 20, 1 << 24, 1 << 16
+#: Values in a byte of a file that is no text: compressed numbers of four bytes.
+_VALUES_PER_BYTE = 0.5
+_MIB = 1 << 20
+
+
+def mem_mb(stage: str, values: float, attempt: int) -> int:
+    """Megabytes that a job asks for, in steps of 100; each further attempt asks for twice as many.
+
+    >>> mem_mb("expression", 12_000_000, 1), mem_mb("expression", 12_000_000, 2)
+    (1300, 2600)
+    """
+    need = NEEDS[stage]
+    wanted = MARGIN_MEMORY * (need.base + need.each * values / _MIB)
+    return 2 ** (attempt - 1) * 100 * -int(-wanted // 100)
+
+
+def runtime(stage: str, values: float, attempt: int) -> int:
+    """Minutes that a job asks for; each further attempt asks for twice as many.
+
+    >>> runtime("expression", 12_000_000, 1), runtime("expression", 118_000_000, 2)
+    (10, 26)
+    """
+    need = NEEDS[stage]
+    wanted = MARGIN_TIME * (need.start + need.seconds * values / 1e6) / 60
+    return 2 ** (attempt - 1) * max(FEWEST_MINUTES, -int(-wanted // 1))
+
+
+def values_of(manifests: Iterable[Path]) -> int:
+    """Count the values that cohorts have, by the manifests of their files.
+
+    Parameters
+    ----------
+    manifests
+        ``fetch/manifest.json`` of each cohort. One that is not there or cannot be read counts as a
+        cohort of `UNKNOWN_VALUES`: the stage that needs it will say what is wrong with it.
+    """
+    return sum(map(_values_of, manifests))
+
+
+def _values_of(manifest: Path) -> int:
+    try:
+        stamp = os.stat(manifest).st_mtime_ns
+    except OSError:
+        return UNKNOWN_VALUES
+    return _count(manifest, stamp)
+
+
+@functools.cache
+def _count(manifest: Path, stamp: int) -> int:
+    try:
+        entries = [entry for entry in read_json(manifest)["files"] if is_entry(entry)]
+        # A series that comes with counts has its matrix without values.
+        sizes = [
+            values_in(manifest.parent / entry["name"])
+            for entry in entries
+            if entry["role"] in _VALUES
+        ]
+    except (AdnormError, OSError, KeyError, TypeError):
+        return UNKNOWN_VALUES
+    return round(max(sizes, default=0)) or UNKNOWN_VALUES
+
+
+def values_in(path: Path) -> float:
+    """Estimate how many values a file of values holds, from its beginning and its size.
+
+    Text, packed by gzip or not: tabs, or the commas or semicolons of a table without tabs, in the
+    lines that are no comment (``!``, ``#``). Anything else: two bytes a value.
+    """
+    size = path.stat().st_size
+    table, rest = b"", b""
+    before, end = 0, 0
+    with path.open("rb") as file:
+        for end, text in _beginning(file):
+            *lines, rest = (rest + text).split(b"\n")
+            table += b"\n".join(line for line in lines if not line.startswith(_COMMENTS))
+            if len(table) >= _SAMPLE:
+                break
+            if not table and (not rest or rest.startswith(_COMMENTS)):
+                before = end
+    # A small file may be a single line.
+    table += rest
+    separators = max(table.count(mark) for mark in (b"\t", b",", b";"))
+    if b"\0" in table or not separators or end == before:
+        return size * _VALUES_PER_BYTE
+    return separators / (end - before) * (size - before)
+
+
+def _beginning(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Give the first blocks of a file, unpacked, each with the bytes of the file up to its end."""
+    unpack = None
+    while (at := file.tell()) < _FURTHEST and (block := file.read(_BLOCK)):
+        if at == 0 and block.startswith(GZIP_MAGIC):
+            unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        if not unpack:
+            yield file.tell(), block
+            continue
+        try:
+            text = unpack.decompress(block)
+        except zlib.error:
+            return
+        # Files packed in pieces (bgzip, several packed files in a row): the first piece will do.
+        yield file.tell() - len(unpack.unused_data), text
+        if unpack.eof:
+            return
