@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 import re
+from types import SimpleNamespace
 
 import pytest
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
@@ -47,8 +48,9 @@ class Run:
         self.tell("Execute 1 jobs...", LogEvent.JOB_STARTED, jobs=[number])
         self.tell(
             None, LogEvent.JOB_INFO, jobid=number, rule_name=rule, wildcards=wildcards,
-            output=list(output), input=[], log=[], benchmark=None, reason="", resources={},
-            priority=0, threads=1, indent=False, is_checkpoint=False, shellcmd=None, local=True,
+            output=list(output), input=[], log=["logs/x.log"], benchmark=None, reason="",
+            resources={}, priority=0, threads=1, indent=False, is_checkpoint=False,
+            shellcmd=None, local=True,
             rule_msg="demo: scoring", printshellcmd=True, is_handover=False,
         )  # fmt: skip
 
@@ -57,10 +59,10 @@ class Run:
         self.tell(f"Finished jobid: {number} (Rule: x)", LogEvent.JOB_FINISHED, job_id=number)
         self.tell(None, LogEvent.PROGRESS, done=1, total=9)
 
-    def fail(self, number, rule, **aux):
+    def fail(self, number, rule, log="logs/x.log", **aux):
         self.tell(
             "Error in rule", LogEvent.JOB_ERROR, logging.ERROR, jobid=number, rule_name=rule,
-            rule_msg=None, input=["a"] * 500, output=["b"], log=["logs/x.log"], conda_env=None,
+            rule_msg=None, input=["a"] * 500, output=["b"], log=[log], conda_env=None,
             container_img=None, aux=aux, indent=False, shellcmd=None,
         )  # fmt: skip
 
@@ -239,3 +241,114 @@ def test_what_the_disk_refuses_to_snakemake_itself_is_told_in_a_sentence():
     # Any other error stays in Snakemake's words.
     run.tell("WorkflowError:\nx", LogEvent.ERROR, logging.ERROR, exception="WorkflowError")
     assert run.lines[1:] == ["WorkflowError:", "x"]
+
+
+# ---------------------------------------------------------------- submissions to a scheduler
+
+
+class Submitted(Run):
+    """A run of a scheduler: jobs 1 and 2 are one submission, called by the second."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+        self.plan(expression=1, scores=1, figures=1)
+        jobs = [SimpleNamespace(jobid=n, uuid=lambda n=n: f"id-{n}") for n in (1, 2)]
+        self.tell("Group job values", LogEvent.GROUP_INFO, group_id="values", jobs=jobs)
+        for number, rule in ((2, "scores"), (1, "expression"), (3, "figures")):
+            self.start(number, rule, cohort="lab")
+            asked = {"mem_mb": 100 * number, "runtime": 10, "tmpdir": "/tmp"}
+            self.tell(
+                None, LogEvent.JOB_INFO, jobid=number, rule_name=rule, output=[],
+                wildcards={"cohort": "lab"}, log=["logs/x.log"], resources=asked,
+            )  # fmt: skip
+
+    def log(self, text):
+        path = self.folder / "41.log"
+        path.write_text("x" * 100_000 + text)
+        return str(path)
+
+    def lose(self, log):
+        """Tell as Snakemake does that the first submission failed."""
+        infos = [{"jobid": number} for number in (2, 1)]
+        self.tell(
+            "Error in group", LogEvent.GROUP_ERROR, logging.ERROR, groupid="values",
+            aux_logs=[log], job_error_info=infos, external_jobid="41",
+        )  # fmt: skip
+        self.fail(1, "expression")
+        self.fail(2, "scores")
+
+
+def test_a_submission_is_named_by_its_jobs_with_what_it_asks_for(tmp_path):
+    run = Submitted(tmp_path)
+    for job, number in (("id-2", 41), ("3", 42)):
+        run.tell(f"Job {job} has been submitted with SLURM jobid {number} (log: /x/{number}.log).")
+    run.tell("Trying to restart job id-2.")
+    run.tell("Trying to restart job id-9.")
+    assert run.lines[1:] == [
+        "[lab · expression, scores] submitted as 41: 200 MB, 20 minutes",
+        "[lab · figures] submitted as 42: 300 MB, 10 minutes",
+        "[lab · expression, scores] is tried again",
+        # A submission that nobody told of.
+        "Trying to restart job id-9.",
+    ]
+
+
+MORE = "To ask for more at once, add: --set-resources"
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (
+            "slurmstepd: error: StepId=41.batch exceeded memory limit (9 > 8), being killed\n"
+            "slurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-11-27T23:21:38 ***",
+            "it took more memory than it had asked for, 200 MB. "
+            f"{MORE} expression:mem_mb=200 scores:mem_mb=400",
+        ),
+        (
+            "slurmstepd: error: Detected 1 oom_kill event in StepId=41.batch. Some of the step",
+            "it took more memory than it had asked for, 200 MB. "
+            f"{MORE} expression:mem_mb=200 scores:mem_mb=400",
+        ),
+        (
+            "slurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-11-27T2 DUE TO TIME LIMIT ***",
+            "it took more time than it had asked for, 20 minutes. "
+            f"{MORE} expression:runtime=20 scores:runtime=20",
+        ),
+        (
+            "slurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-1 DUE TO NODE FAILURE, SEE ***",
+            "its node failed",
+        ),
+        (
+            "slurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-11-2 DUE TO PREEMPTION ***",
+            "other jobs came first (preemption)",
+        ),
+        (
+            "slurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-11-27T23:21:38 ***",
+            "somebody, or the scheduler, cancelled it (scancel)",
+        ),
+    ],
+)
+def test_what_a_scheduler_ended_is_one_paragraph_for_all_jobs_of_a_submission(tmp_path, end, words):
+    run = Submitted(tmp_path)
+    log = run.log(end)
+    run.lose(log)
+    assert run.lines[1:] == [
+        f"[lab · expression, scores] (submission 41) was ended because {words}. "
+        f"What it did until then: {log}"
+    ]
+    # The same of a job that is a submission of its own.
+    run.fail(3, "figures", external_jobid="41", log=log)
+    assert run.lines[-1].startswith("[lab · figures] (submission 41) was ended because ")
+
+
+def test_what_never_began_and_what_failed_by_itself_are_told_apart(tmp_path):
+    run = Submitted(tmp_path)
+    run.lose(str(tmp_path / "absent.log"))
+    log = run.log("RuleException: something else")
+    run.lose(log)
+    assert run.lines[1:] == [
+        "[lab · expression, scores] (submission 41) was ended before it began",
+        f"[lab · expression, scores] failed: What it did until then: {log}",
+    ]

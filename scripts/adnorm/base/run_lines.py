@@ -9,12 +9,13 @@ is not known here – stays as Snakemake says it, and its log file keeps everyth
 from __future__ import annotations
 
 import logging
+import os
 import re
 import signal
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from textwrap import wrap
 from typing import Any
@@ -80,6 +81,28 @@ _CRASH = (
     "it with the log"
 )
 _WIDTH = 100
+#: What Slurm writes at the end of the log of a job that it ended, what that means, and the resource
+#: that was too small.
+_LOST = (
+    (
+        re.compile(r"exceeded (?:job )?memory limit|oom[ _-]?kill", re.IGNORECASE),
+        "it took more memory than it had asked for",
+        "mem_mb",
+    ),
+    (re.compile("DUE TO TIME LIMIT"), "it took more time than it had asked for", "runtime"),
+    (re.compile("DUE TO NODE FAILURE|NODE_FAIL"), "its node failed", ""),
+    (re.compile("DUE TO PREEMPTION"), "other jobs came first (preemption)", ""),
+    (re.compile("CANCELLED AT"), "somebody, or the scheduler, cancelled it (scancel)", ""),
+)
+#: Resources that are told, how those of the jobs of a submission add up, and their unit.
+_UNITS: dict[str, tuple[Callable[[Sequence[int]], int], str]] = {
+    "mem_mb": (max, "MB"),
+    "runtime": (sum, "minutes"),
+}
+#: How much of the log of a submission is looked at.
+_TAIL = 1 << 16
+_SUBMITTED = re.compile(r"Job (?P<job>\S+) has been submitted with SLURM jobid (?P<id>\d+)")
+_RESTARTED = re.compile(r"Trying to restart job (?P<job>\S+)\.$")
 
 
 class RunLines(logging.Formatter):
@@ -118,6 +141,10 @@ class RunLines(logging.Formatter):
         self.begin: float | None = None
         #: How processes of jobs ended, by the entry script; Snakemake names the job only later.
         self.ended: dict[str, list[str]] = defaultdict(list)
+        #: Jobs of each submission of several, by the name that Snakemake gives it.
+        self.submissions: dict[str, list[int]] = {}
+        #: Jobs of a submission that failed: it has told of them.
+        self.told: set[int] = set()
 
     # ------------------------------------------------------------ which records are told
 
@@ -126,10 +153,15 @@ class RunLines(logging.Formatter):
         event = str(getattr(record, "event", None) or "")
         if event == "job_info":
             self._note(record)
+        if event == "group_info":
+            self._note_group(record)
         if event == "error" and self._process_ended(record):
             return False  # Its job tells of it.
+        if event == "job_error" and record.__dict__.get("jobid") in self.told:
+            self.told.discard(record.__dict__["jobid"])
+            return False  # Its submission told of it.
         if record.levelno >= logging.WARNING:
-            return event != "group_error"  # Each of its jobs tells of itself.
+            return True
         if not all(old.filter(record) for old in self.filters):
             return False
         if event == "job_finished":
@@ -156,8 +188,20 @@ class RunLines(logging.Formatter):
         self.begin = now if self.begin is None else self.begin
         values: dict[str, Any] = record.__dict__
         self.jobs[values["jobid"]] = _Job(
-            str(values["rule_name"]), dict(values["wildcards"]), list(values["output"]), now
+            str(values["rule_name"]),
+            dict(values["wildcards"]),
+            list(values["output"]),
+            now,
+            list(values["log"] or []),
+            dict(values["resources"] or {}),
         )
+
+    def _note_group(self, record: logging.LogRecord) -> None:
+        """Keep which jobs are one submission. Snakemake calls it by the last of them."""
+        with suppress(AttributeError, KeyError, TypeError):
+            jobs = list(record.__dict__["jobs"])
+            numbers = [job.jobid for job in jobs]
+            self.submissions |= {str(job.uuid()): numbers for job in jobs}
 
     # ------------------------------------------------------------ their words
 
@@ -171,6 +215,10 @@ class RunLines(logging.Formatter):
                 return self._finished(record)
             if event == "job_error" and not getattr(self.usual, "show_failed_logs", False):
                 return self._failed(record.__dict__)
+            if event == "group_error" and not getattr(self.usual, "show_failed_logs", False):
+                return self._group_failed(record.__dict__)
+            if not event and (words := self._of_submission(str(record.msg or ""))):
+                return words
             if event == "error" and (error := sys.exc_info()[1]):
                 return refusal(error) or self.usual.format(record)
         except (KeyError, AttributeError, TypeError, ValueError):
@@ -229,8 +277,12 @@ class RunLines(logging.Formatter):
         return f"about {_time(left, rough=True)} left" if left >= 5 else ""
 
     def _failed(self, facts: dict[str, Any]) -> str:
-        job = self.jobs.get(facts["jobid"]) or _Job(facts["rule_name"], {}, [], 0.0)
+        job = self.jobs.get(facts["jobid"]) or _Job(facts["rule_name"], {}, [], 0.0, [], {})
         job.running = False
+        submitted = facts["aux"].get("external_jobid")
+        logs = [log for log in facts["log"] if log not in job.log]
+        if submitted and (words := self._lost([facts["jobid"]], submitted, logs)):
+            return words
         known = {"log": ", ".join(facts["log"]), **facts["aux"]}
         details = "; ".join(f"{key}: {value}" for key, value in known.items() if value)
         ended = self.ended[job.rule]
@@ -242,18 +294,99 @@ class RunLines(logging.Formatter):
         message = f" {facts['rule_msg']}" if facts["rule_msg"] else ""
         return printable(f"Error in {job.label}:{message}{f' {details}' if details else ''}")
 
+    # ------------------------------------------------------------ submissions to a scheduler
+
+    def _jobs_of(self, numbers: Sequence[int]) -> list[_Job]:
+        """The jobs of a submission, in the order in which they run."""
+        order = {rule: place for place, rule in enumerate(USUAL_SECONDS)}
+        jobs = (self.jobs[number] for number in numbers)
+        return sorted(jobs, key=lambda job: order.get(job.rule, len(order)))
+
+    def _label(self, numbers: Sequence[int]) -> str:
+        """Name the jobs of a submission: those of one cohort as one."""
+        jobs = self._jobs_of(numbers)
+        whose = ", ".join(dict.fromkeys(job.whose for job in jobs))
+        return f"[{whose} · {', '.join(dict.fromkeys(job.rule for job in jobs))}]"
+
+    def _of_submission(self, text: str) -> str:
+        """Say which jobs were submitted or are tried again; empty for any other message."""
+        found = _SUBMITTED.match(text) or _RESTARTED.match(text)
+        if not found:
+            return ""
+        number = found["job"]
+        numbers = [int(number)] if number.isdigit() else self.submissions[number]
+        if found.re is _RESTARTED:
+            return printable(f"{self._label(numbers)} is tried again")
+        asked = filter(None, (self._asked(numbers, resource) for resource in _UNITS))
+        words = f"{self._label(numbers)} submitted as {found['id']}"
+        return printable(": ".join(filter(None, [words, ", ".join(asked)])))
+
+    def _asked(self, numbers: Sequence[int], resource: str) -> str:
+        """Say how much a submission asks for; its jobs share memory and follow each other."""
+        jobs = (self.jobs[number] for number in numbers)
+        amounts = [int(job.resources[resource]) for job in jobs if resource in job.resources]
+        join, unit = _UNITS[resource]
+        return f"{join(amounts):,} {unit}" if amounts else ""
+
+    def _group_failed(self, facts: dict[str, Any]) -> str:
+        numbers = [info["jobid"] for info in facts["job_error_info"]]
+        words = self._lost(numbers, facts.get("external_jobid"), facts["aux_logs"])
+        self.told.update(numbers)
+        for number in numbers:
+            self.jobs[number].running = False
+        return words or printable(f"{self._label(numbers)} failed: {_where(facts['aux_logs'])}")
+
+    def _lost(self, numbers: Sequence[int], submitted: object, logs: Iterable[str]) -> str:
+        """Say why a scheduler ended a submission; empty if the logs that it keeps do not say."""
+        logs = list(logs)
+        if logs and not any(map(os.path.exists, logs)):
+            label = self._label(numbers)
+            return printable(f"{label} (submission {submitted}) was ended before it began")
+        end = "".join(map(_end_of, logs))
+        found = [(why, resource) for words, why, resource in _LOST if words.search(end)]
+        if not found:
+            return ""
+        why, resource = found[0]
+        text = f"{self._label(numbers)} (submission {submitted}) was ended because {why}"
+        if resource and (asked := self._asked(numbers, resource)):
+            more = " ".join(
+                f"{job.rule}:{resource}={2 * int(job.resources[resource])}"
+                for job in self._jobs_of(numbers)
+                if resource in job.resources
+            )
+            text += f", {asked}. To ask for more at once, add: --set-resources {more}"
+        return printable(f"{text}. {_where(logs)}")
+
+
+def _where(logs: Iterable[str]) -> str:
+    return f"What it did until then: {', '.join(logs)}"
+
+
+def _end_of(log: str) -> str:
+    with suppress(OSError), open(log, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+        return file.read().decode("utf-8", "replace")
+    return ""
+
 
 class _Job:
     """A job that began."""
 
     def __init__(
-        self, rule: str, wildcards: dict[str, str], output: list[str], start: float
+        self,
+        rule: str,
+        wildcards: dict[str, str],
+        output: list[str],
+        start: float,
+        log: list[str],
+        resources: dict[str, Any],
     ) -> None:
         self.rule, self.output, self.start = rule, output, start
+        self.log, self.resources = log, resources
         self.running = True
-        whose = wildcards.get("cohort") or ", ".join(wildcards.values()) or "all cohorts"
+        self.whose = wildcards.get("cohort") or ", ".join(wildcards.values()) or "all cohorts"
         #: As every other line names a job.
-        self.label = f"[{whose} · {rule}]"
+        self.label = f"[{self.whose} · {rule}]"
 
 
 def _usual(rule: str) -> float:
