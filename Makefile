@@ -28,7 +28,7 @@ if [ -f $(1)/atlas/cohorts.html ]; then \
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo real verify test coverage lint docs format lock clean
+.PHONY: help demo real slurm verify test coverage lint docs format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,8 @@ demo: $(VENV)/run ## environment, then the whole workflow on the simulated demo,
 
 real: $(VENV)/run ## the three real series; GEO=folder reads a mirror instead of GEO itself
 	$(call RUN,results/real,--configfile config/real.yaml --config $(REAL_CONFIG))
+
+slurm: $(VENV)/slurm ## environment for a cluster with Slurm; then snakemake --profile profiles/slurm …
 
 verify: $(VENV)/run ## the demo once more, into results/verify: does this machine give the numbers of this version?
 	@rm -rf results/verify
@@ -74,6 +76,7 @@ LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy f
 lock: $(VENV)/development ## lock the dependencies again (needs the package index)
 	cd envs && ../$(LOCK) --upgrade requirements.in -o requirements.txt
 	cd envs && ../$(LOCK) --upgrade requirements-dev.in -o requirements-dev.txt
+	cd envs && ../$(LOCK) --upgrade requirements-slurm.in -o requirements-slurm.txt
 	$(BIN)/python envs/conda_from_lock.py
 
 clean: ## remove results and the environment
@@ -97,3 +100,7 @@ $(VENV)/run: envs/requirements.txt pyproject.toml | $(VENV)/bin/python
 $(VENV)/development: envs/requirements-dev.txt pyproject.toml | $(VENV)/bin/python
 	$(call INSTALL,envs/requirements-dev.txt)
 	@touch $@ $(VENV)/run
+
+$(VENV)/slurm: envs/requirements-slurm.txt | $(VENV)/run
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r envs/requirements-slurm.txt
+	@touch $@

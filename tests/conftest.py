@@ -118,6 +118,20 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Any]:
 
 
 @pytest.fixture(scope="session")
+def demo_run(repository, once, snakemake, configure) -> Path:
+    """The folder of a run of the demo; its report is results/demo/report.html."""
+
+    def make(folder: Path) -> Path:
+        configure(folder, yaml.safe_load((repository / "config" / "config.yaml").read_text()))
+        snakemake(folder, "--configfile", "run.yaml")
+        report = ["--report", "results/demo/report.html"]
+        snakemake(folder, "--configfile", "run.yaml", *report)
+        return folder
+
+    return once("demo", make)
+
+
+@pytest.fixture(scope="session")
 def hostile_run(repository, once, snakemake, configure) -> Path:
     """The folder of a run over a hostile cohort and one that stops; its report is report.html."""
     return once("hostile", lambda folder: run_hostile(folder, repository, snakemake, configure))

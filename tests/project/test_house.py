@@ -174,7 +174,7 @@ def normalized(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-slurm"])
 def test_every_direct_dependency_is_locked_with_hashes(name):
     lock = (ROOT / "envs" / f"{name}.txt").read_text()
     assert "://" not in lock
@@ -185,11 +185,16 @@ def test_every_direct_dependency_is_locked_with_hashes(name):
     assert {normalized(name) for name in direct} <= locked
 
 
-def test_development_lock_has_the_same_versions():
+def test_the_other_locks_have_the_same_versions():
     def pins(name):
-        return set(re.findall(r"^([\w.-]+==[^\s;]+)", (ROOT / "envs" / name).read_text(), re.M))
+        text = (ROOT / "envs" / name).read_text()
+        return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.M))
 
-    assert pins("requirements.txt") <= pins("requirements-dev.txt")
+    usual = pins("requirements.txt")
+    assert usual.items() <= pins("requirements-dev.txt").items()
+    slurm = pins("requirements-slurm.txt")
+    assert {name: slurm[name] for name in slurm if name in usual}.items() <= usual.items()
+    assert "snakemake-executor-plugin-slurm" in slurm and "snakemake" in usual
 
 
 def test_versions_agree():

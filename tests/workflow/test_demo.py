@@ -8,7 +8,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from adnorm.base.files import read_json
 from adnorm.base.tables import read_table
@@ -23,14 +22,9 @@ COHORTS = ["demo_biologic", "demo_jak1", "demo_reference_array", "demo_reference
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory, snakemake, configure, repository):
+def demo(demo_run):
     """Results of the demo configuration, with its report."""
-    folder = tmp_path_factory.mktemp("demo")
-    config = yaml.safe_load((repository / "config" / "config.yaml").read_text())
-    configure(folder, config)
-    snakemake(folder, "--configfile", "run.yaml")
-    snakemake(folder, "--configfile", "run.yaml", "--report", "results/demo/report.html")
-    return folder / "results" / "demo"
+    return demo_run / "results" / "demo"
 
 
 def truth(demo, cohort):
