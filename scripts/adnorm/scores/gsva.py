@@ -84,13 +84,13 @@ def gsva_scores(
     if linear is None:
         linear = samples >= FEWEST_LINEAR
     kernel, table = (_linear, _derivatives()) if linear else (_exact, _table())
-    order, columns = np.asarray(rows), np.asarray(columns)
+    order, sequence = np.asarray(rows), np.asarray(columns)
     sets_of, sizes = _sets_of(members, genes), np.array([len(of_set) for of_set in members])
     positions = np.empty((samples, genes))
     scores = np.empty((samples, len(members)))
 
     def place(block: slice) -> None:
-        chosen = np.take(values, columns[block], axis=1)
+        chosen = np.take(values, sequence[block], axis=1)
         found = np.empty(chosen.T.shape)
         kernel(np.ascontiguousarray(chosen[order].T), table, found)
         positions[:, block] = found.T

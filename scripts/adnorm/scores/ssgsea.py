@@ -49,7 +49,7 @@ def ssgsea_scores(
     Barbie D A et al. (2009). Nature 462:108.
     """
     samples, genes = values.shape
-    columns = np.asarray(columns)
+    sequence = np.asarray(columns)
     sizes = np.array([len(of_set) for of_set in members])
     starts = np.concatenate([[0], np.cumsum(sizes)])
     # Sorted, so that the order of a set in its file does not reach the last digit.
@@ -60,7 +60,7 @@ def ssgsea_scores(
     def score(block: slice) -> None:
         ranks, weights = np.empty((2, genes, block.stop - block.start))
         for j, row in enumerate(range(block.start, block.stop)):
-            ranks[:, j], mean = _ranks(values[row, columns])
+            ranks[:, j], mean = _ranks(values[row, sequence])
             # Twice the square root, which every machine rounds in the same way.
             weights[:, j] = np.sqrt(np.sqrt(mean))
         given = indicator @ ranks
