@@ -16,7 +16,13 @@ class Bar:
     @property
     def sentence(self) -> str:
         """The bar in words."""
-        name = {"stage_seconds": "stage", "seconds": "process", "peak": "peak"}[self.measure]
+        name = {
+            "stage_seconds": "stage",
+            "stage_cpu": "stage CPU",
+            "seconds": "process",
+            "cpu": "process CPU",
+            "peak": "peak",
+        }[self.measure]
         unit = "MiB" if self.measure == "peak" else "s"
         return f"{name} ≤ " + (f"{self.ratio:g} ×" if self.ratio else f"{self.amount:g} {unit}")
 
@@ -48,14 +54,14 @@ def _read(name: str, title: str) -> Stage:
     return Stage(title, f"task:{name}", peers, (Bar("stage_seconds", ratio=1.2),))
 
 
-def _score(method: str, sets: int, samples: int) -> Stage:
+def _score(method: str, sets: int, samples: int, *bars: Bar) -> Stage:
     name = {"ssgsea": "ssGSEA", "gsva": "GSVA"}[method]
-    bars = (Bar("stage_seconds", ratio=1.0),)
+    bars = (Bar("stage_seconds", ratio=1.0), *bars)
     if sets > 1000:
         bars += (Bar("peak", ratio=0.8),)
     ours = f"task:{method}_{sets}_{samples}"
     title = f"{name}, {sets:,} sets × 20,000 genes × {samples} samples"
-    return Stage(title, ours, {"gseapy": f"{ours}_gseapy"}, bars)
+    return Stage(title, ours, {peer: f"{ours}_{peer}" for peer in ("gseapy", "pygsva")}, bars)
 
 
 def _start(folder: str, peer: str) -> Stage:
@@ -72,10 +78,16 @@ STAGES = {
     "gsva": _score("gsva", 50, 60),
     "ssgsea_2000": _score("ssgsea", 2000, 60),
     "gsva_2000": _score("gsva", 2000, 60),
-    "ssgsea_300": _score("ssgsea", 50, 300),
-    "gsva_300": _score("gsva", 50, 300),
-    "ssgsea_2000_300": _score("ssgsea", 2000, 300),
-    "gsva_2000_300": _score("gsva", 2000, 300),
+    "ssgsea_300": _score("ssgsea", 50, 300, Bar("stage_cpu", amount=2.1)),
+    "gsva_300": _score("gsva", 50, 300, Bar("stage_cpu", amount=4)),
+    "ssgsea_2000_300": _score("ssgsea", 2000, 300, Bar("cpu", amount=3)),
+    "gsva_2000_300": _score("gsva", 2000, 300, Bar("cpu", amount=10)),
+    "gsva_2400": Stage(
+        "GSVA, 20 sets × 10,000 genes × 2,400 samples",
+        "task:gsva_2400",
+        {"pygsva": "task:gsva_2400_pygsva"},
+        (Bar("stage_cpu", amount=9),),
+    ),
     "effects_log2": Stage(
         "paired effects, log2, 22,661 genes × 60 samples, 31 coefficients",
         "task:effects_log2",

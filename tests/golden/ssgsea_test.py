@@ -10,14 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from adnorm.scores import single_sample
 from adnorm.scores.single_sample import enrichment_scores
 from adnorm.study.gene_sets import read_gene_sets
 
 HERE = Path(__file__).parent
 
 
-def test_ssgsea_agrees_with_r_gsva():
+@pytest.mark.parametrize("most_work", [single_sample.MOST_WORK, 0], ids=["gseapy", "large"])
+def test_ssgsea_agrees_with_r_gsva(most_work, monkeypatch):
+    monkeypatch.setattr(single_sample, "MOST_WORK", most_work)
     expression = pd.read_csv(HERE / "gsva_expression.tsv", sep="\t", index_col="gene")
     golden = pd.read_csv(HERE / "ssgsea_scores.tsv", sep="\t", index_col="set")
     sets = read_gene_sets([HERE / "gsva_sets.gmt"])

@@ -1,4 +1,4 @@
-"""Scores of gene sets: closed forms, invariances, and gseapy asked in chunks."""
+"""Scores of gene sets: closed forms, invariances, gseapy asked in chunks and large cohorts."""
 
 from __future__ import annotations
 
@@ -35,10 +35,18 @@ def signed(name, up=(), down=(), plain=()):
     return GeneSet(name, name, "own", "context", (*genes, *(Gene(g) for g in plain)))
 
 
+@pytest.fixture(params=["gseapy", "large"])
+def either(request, monkeypatch):
+    """Small tables are scored by gseapy, unless any work is too much for it."""
+    if request.param == "large":
+        monkeypatch.setattr(single_sample, "MOST_WORK", 0)
+    return request.param
+
+
 # ---------------------------------------------------------------- ssGSEA and GSVA
 
 
-def test_ssgsea_of_a_tiny_ranking_by_hand():
+def test_ssgsea_of_a_tiny_ranking_by_hand(either):
     """Five genes, set {A, C} on places 1 and 3: sum over places of P(set) − P(others)."""
     genes = list("ABCDE")
     expression = np.array([[5.0, 4.0, 3.0, 2.0, 1.0]])
@@ -50,7 +58,7 @@ def test_ssgsea_of_a_tiny_ranking_by_hand():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_scores_equal_those_of_gseapy_called_bare(method):
+def test_scores_equal_those_of_gseapy_called_bare(method, either):
     table = pd.DataFrame(X.T, index=GENES, columns=[f"s{i}" for i in range(len(X))])
     common = {"outdir": None, "min_size": 1, "max_size": 1000, "threads": 1}
     if method == "ssgsea":
@@ -67,14 +75,14 @@ def test_scores_equal_those_of_gseapy_called_bare(method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("chunk_size", "threads"), [(1, 1), (4, 2), (1000, 8)])
-def test_chunks_and_threads_change_no_digit(method, chunk_size, threads):
+def test_chunks_and_threads_change_no_digit(method, chunk_size, threads, either):
     one = enrichment_scores(method, X, GENES, SETS)
     other = enrichment_scores(method, X, GENES, SETS, chunk_size, threads)
     pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_order_of_genes_and_samples_changes_no_digit_even_with_ties(method):
+def test_order_of_genes_and_samples_changes_no_digit_even_with_ties(method, either):
     tied = np.round(X)
     genes, samples = RNG.permutation(len(GENES)), RNG.permutation(len(X))
     one = enrichment_scores(method, tied, GENES, SETS).to_numpy()
@@ -84,13 +92,13 @@ def test_order_of_genes_and_samples_changes_no_digit_even_with_ties(method):
     np.testing.assert_array_equal(other, one[samples])
 
 
-def test_ssgsea_does_not_depend_on_the_other_samples():
+def test_ssgsea_does_not_depend_on_the_other_samples(either):
     whole = enrichment_scores("ssgsea", X, GENES, SETS).to_numpy()
     part = enrichment_scores("ssgsea", X[:4], GENES, SETS).to_numpy()
     np.testing.assert_array_equal(part, whole[:4])
 
 
-def test_symbols_in_mixed_case_are_told_apart():
+def test_symbols_in_mixed_case_are_told_apart(either):
     genes = ["C1orf1", "C1ORF1", *GENES[2:]]
     names = {"a": ["C1orf1", GENES[5]], "b": ["C1ORF1", GENES[5]]}
     scores = enrichment_scores("ssgsea", X, genes, names)
@@ -124,10 +132,43 @@ def test_gsva_of_one_sample_is_refused():
         enrichment_scores("gsva", X[:1], GENES, SETS)
 
 
-def test_a_set_that_gseapy_drops_is_an_error():
+@pytest.mark.parametrize("method", METHODS)
+def test_a_set_of_all_genes_is_an_error(method, either):
     everything = {"small": GENES[:5], "everything": GENES}
-    with pytest.raises(AdnormError, match="'everything'"):
-        enrichment_scores("ssgsea", X, GENES, everything)
+    with pytest.raises(AdnormError, match="'everything' has every gene"):
+        enrichment_scores(method, X, GENES, everything)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_work_decides_who_scores(method, monkeypatch):
+    """genes × samples × (sets + samples): gseapy up to the limit, our own above it."""
+    asked = []
+    by_gseapy = single_sample._by_gseapy
+    monkeypatch.setattr(single_sample, "_by_gseapy", lambda *a: asked.append(1) or by_gseapy(*a))
+    for least, calls in ((0, 1), (-1, 1)):
+        monkeypatch.setattr(single_sample, "MOST_WORK", 200 * 9 * (11 + 9) + least)
+        enrichment_scores(method, X, GENES, SETS)
+        assert len(asked) == calls
+
+
+def test_samples_are_ordered_by_all_their_values():
+    order = list(RNG.permutation(200))
+    values = np.repeat(RNG.normal(7, 2, (3, 200)), 4, axis=0)
+    values[5, order[150]] += 1
+    values[6, order[70]] -= 1
+    expected = sorted(range(12), key=lambda i: values[i, order].tobytes())
+    assert single_sample._by_values(values, order) == expected
+    assert single_sample._by_values(values.astype(np.float32).astype(float), order) == sorted(
+        range(12), key=lambda i: values[i, order].astype(np.float32).astype(float).tobytes()
+    )
+
+
+def test_progress_of_a_large_cohort_is_one_line(monkeypatch):
+    lines = []
+    monkeypatch.setattr(single_sample, "progress", lines.append)
+    monkeypatch.setattr(single_sample, "MOST_WORK", 0)
+    enrichment_scores("gsva", X, GENES, SETS, noun="things")
+    assert lines == ["GSVA: 11 of 11 things"]
 
 
 def test_progress_counts_sets(monkeypatch):
@@ -144,7 +185,7 @@ def test_progress_counts_sets(monkeypatch):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_signed_score_is_up_minus_down(method):
+def test_signed_score_is_up_minus_down(method, either):
     up, down = GENES[:8], GENES[8:20]
     parts = enrichment_scores(method, X, GENES, {"up": up, "down": down})
     sets = {

@@ -1,15 +1,17 @@
-"""ssGSEA and GSVA by gseapy, sets in chunks; signed sets by any method; do the methods agree?
+"""ssGSEA and GSVA; signed sets by any method; do the methods agree?
 
-gseapy keeps the running sum of every set in every sample, which takes gigabytes at thousands of
-sets. A set's score does not depend on which other sets are scored with it, so chunks bound the
-memory and change nothing. All samples of a cohort go through one run, because GSVA compares them.
+Up to `MOST_WORK` gseapy scores, above it `ssgsea` and `gsva` do, which give the same scores in a
+small part of the time (but see there for cohorts of many hundred samples). gseapy keeps the running
+sum of every set in every sample, which takes gigabytes at thousands of sets. A set's score does not
+depend on which other sets are scored with it, so chunks bound the memory and change nothing. All
+samples of a cohort go through one run, because GSVA compares them.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, groupby
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from scipy.stats import rankdata
 
 from adnorm.base.errors import AdnormError, Problems, listing
 from adnorm.base.logs import how_far, progress
+from adnorm.scores.ssgsea import ssgsea_scores
 from adnorm.scores.zscore import Reference, z_scores
 from adnorm.study.gene_sets import GeneSet
 from adnorm.study.vocabulary import Method
@@ -30,6 +33,12 @@ TITLES = {Method.SSGSEA: "ssGSEA", Method.GSVA: "GSVA"}
 #: Chunks of each method, in units of `chunk_size`. GSVA repeats its kernel at every call, which
 #: costs as much as some hundred sets, and it keeps little of a set.
 CHUNKS = {Method.SSGSEA: 1, Method.GSVA: 8}
+
+#: genes × samples × (sets + samples) up to which gseapy scores; GSVA compares samples in pairs. It
+#: takes about two seconds for as much, as long as loading and compiling kernels takes.
+MOST_WORK = 2e8
+#: Genes by whose values samples are put in order; the others are asked if these are all equal.
+FIRST_GENES = 64
 
 
 def check_expression(
@@ -129,9 +138,9 @@ def enrichment_scores(
 
     ssGSEA gives the enrichment score (not the NES, which depends on the other samples) on ranks,
     weight 0.25; GSVA a Gaussian kernel over the samples given and the difference of the largest
-    deviations. Each set has at least one gene of the matrix and misses at least one. ssGSEA scores
-    `chunk_size` sets in one call, GSVA eight times as many; neither that nor `threads` changes a
-    score. `noun` is what the progress lines count.
+    deviations. Each set has at least one gene of the matrix and misses at least one. In one call of
+    gseapy ssGSEA scores `chunk_size` sets, GSVA eight times as many; neither that nor `threads`
+    changes a score. `noun` is what the progress lines count.
 
     References
     ----------
@@ -144,28 +153,72 @@ def enrichment_scores(
             "GSVA compares the samples of a cohort with each other and this cohort has only one; "
             "take gsva out of scores: methods"
         )
-    # gseapy breaks ties by row order. By name, gene families would be neighbours in every tie; the
+    whole = [name for name, symbols in sets.items() if len(symbols) == len(genes)]
+    if whole:
+        raise AdnormError(
+            f"a score compares the genes of a set with all others, and {listing(whole)} has every "
+            "gene of the matrix; leave it out, or score a matrix with more genes"
+        )
+    # Ties are broken by row order. By name, gene families would be neighbours in every tie; the
     # digest of the name is an order that neither the file nor the family decides.
     order = sorted(range(len(genes)), key=lambda i: hashlib.sha256(genes[i].encode()).digest())
-    # Tokens, because gseapy changes the case of symbols when most of them are upper case.
-    tokens = [f"G{rank}" for rank in range(len(genes))]
-    values = np.ascontiguousarray(expression[:, order], dtype=float)
     # GSVA's kernel adds up samples, and the last digit of a sum decides ties between genes. An
     # order of the samples that only their values decide keeps the file's order out of the scores.
-    rows = sorted(range(samples), key=lambda i: values[i].tobytes())
-    table = pd.DataFrame(values[rows].T, index=tokens, columns=[f"S{i}" for i in range(samples)])
-    token = {genes[i]: tokens[rank] for rank, i in enumerate(order)}
+    rows = _by_values(expression, order)
+    place = {genes[i]: rank for rank, i in enumerate(order)}
+    members = [np.array([place[gene] for gene in symbols]) for symbols in sets.values()]
     names = list(sets)
-    scores = np.full((samples, len(names)), np.nan)
+    if len(genes) * samples * (len(sets) + samples) <= MOST_WORK:
+        values = np.ascontiguousarray(expression[np.ix_(rows, order)], dtype=float)
+        scores = np.empty((samples, len(sets)))
+        scores[rows] = _by_gseapy(which, values, members, names, chunk_size, threads, noun)
+        return pd.DataFrame(scores, columns=names)
+    if which == Method.SSGSEA:
+        scores = ssgsea_scores(expression, order, members, threads)
+    else:
+        # It loads numba, which takes as long as scoring a small cohort.
+        from adnorm.scores.gsva import gsva_scores
+
+        scores = gsva_scores(expression, rows, order, members, threads)
+    progress(f"{TITLES[which]}: {len(names):,} of {len(names):,} {noun}")
+    return pd.DataFrame(scores, columns=names)
+
+
+def _by_values(expression: np.ndarray, order: list[int]) -> list[int]:
+    """Put samples in the order of their bytes, genes in the order given."""
+    first = [row.tobytes() for row in np.asarray(expression[:, order[:FIRST_GENES]], dtype=float)]
+    rows = []
+    for _, tied in groupby(sorted(range(len(first)), key=first.__getitem__), first.__getitem__):
+        same = list(tied)
+        if len(same) > 1:
+            same.sort(key=lambda i: np.asarray(expression[i, order], dtype=float).tobytes())
+        rows += same
+    return rows
+
+
+def _by_gseapy(
+    which: Method,
+    values: np.ndarray,
+    members: Sequence[np.ndarray],
+    names: Sequence[str],
+    chunk_size: int,
+    threads: int,
+    noun: str,
+) -> np.ndarray:
+    """Score sets, given by columns of `values`, in chunks: samples × sets."""
+    # Tokens, because gseapy changes the case of symbols when most of them are upper case.
+    tokens = [f"G{rank}" for rank in range(values.shape[1])]
+    table = pd.DataFrame(values.T, index=tokens, columns=[f"S{i}" for i in range(len(values))])
+    scores = np.full((len(values), len(names)), np.nan)
     step = CHUNKS[which] * chunk_size
     for start in range(0, len(names), step):
-        chunk = names[start : start + step]
-        members = {f"T{start + j}": [token[g] for g in sets[n]] for j, n in enumerate(chunk)}
-        _fill(scores, _run(which, table, members, threads), members, names)
+        chunk = members[start : start + step]
+        asked = {f"T{start + j}": [tokens[i] for i in of_set] for j, of_set in enumerate(chunk)}
+        _fill(scores, _run(which, table, asked, threads), asked, names)
         done = start + len(chunk)
         tell = how_far if done < len(names) else progress
         tell(f"{TITLES[which]}: {done:,} of {len(names):,} {noun}")
-    return pd.DataFrame(scores[np.argsort(rows)], columns=names)
+    return scores
 
 
 def _run(

@@ -214,7 +214,8 @@ class ScoresSettings(Section):
     chunk_size: int = Field(
         default=250,
         ge=1,
-        description="Sets scored in one call; bounds memory and does not change a score",
+        description="Sets that gseapy scores in one call, for cohorts that are not large; bounds "
+        "memory and does not change a score",
         examples=[250],
     )
     threads: int = Field(
