@@ -8,7 +8,15 @@ import os
 
 import pytest
 
-from adnorm.base.resources import NEEDS, UNKNOWN_VALUES, mem_mb, runtime, values_in, values_of
+from adnorm.base.resources import (
+    NEEDS,
+    UNKNOWN_VALUES,
+    cores,
+    mem_mb,
+    runtime,
+    values_in,
+    values_of,
+)
 
 
 def table(rows, columns, separator="\t"):
@@ -110,3 +118,7 @@ def test_more_values_and_more_attempts_never_ask_for_less(stage):
             2 * ask(stage, 1e7, 1),
             4 * ask(stage, 1e7, 1),
         ]
+
+
+def test_small_cohorts_are_scored_on_one_core():
+    assert [cores(values, 3) for values in (999_999, 1_000_000)] == [1, 3]

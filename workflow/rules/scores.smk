@@ -12,7 +12,7 @@ rule scores:
         "<results>/{cohort}/logs/scores.log",
     conda:
         "../../envs/adnorm.yaml"
-    threads: SETTINGS["scores"]["threads"]
+    threads: scoring_threads
     resources:
         **asks("scores"),
     params:

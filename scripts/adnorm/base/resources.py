@@ -62,6 +62,8 @@ NEEDS: Mapping[str, Need] = {
 MARGIN_MEMORY, MARGIN_TIME = 1.5, 4.0
 #: No job asks for less: a scheduler's clock counts minutes, and file systems of clusters are slow.
 FEWEST_MINUTES = 10
+#: Values from which on scoring has work for several cores.
+FEWEST_PARALLEL = 1_000_000
 #: Taken for a cohort whose files cannot be counted: an array series of 80 samples.
 UNKNOWN_VALUES = 4_000_000
 #: Roles of files in a manifest that hold values.
@@ -94,6 +96,11 @@ def runtime(stage: str, values: float, attempt: int) -> int:
     need = NEEDS[stage]
     wanted = MARGIN_TIME * (need.start + need.seconds * values / 1e6) / 60
     return 2 ** (attempt - 1) * max(FEWEST_MINUTES, -int(-wanted // 1))
+
+
+def cores(values: float, most: int) -> int:
+    """Cores that a scoring job asks for: small cohorts are scored on one (`adnorm.scores`)."""
+    return most if values >= FEWEST_PARALLEL else 1
 
 
 def values_of(manifests: Iterable[Path]) -> int:

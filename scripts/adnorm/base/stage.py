@@ -59,7 +59,7 @@ def run(
         Snakemake's object of the job: ``input``, ``output``, ``params`` (``settings``; ``manner``,
         which is settings that change no result; ``files``, which are inputs too, but those of which
         a setting says what the result depends on; and, where the stage draws random numbers,
-        ``seed``), ``log``, ``wildcards``. Only named inputs are handed to the stage.
+        ``seed``), ``log``, ``wildcards``, ``threads``. Only named inputs are handed to the stage.
     stage
         Name of the stage, for messages.
     build
@@ -86,6 +86,9 @@ def run(
         values = original(job.params.get("settings", {}))
         for key, value in original(job.params.get("manner", {})).items():
             values[key] = values[key] | value if isinstance(value, dict) else value
+        if "threads" in values:
+            # What the job was given: fewer than it may have where there are no more cores.
+            values["threads"] = job.threads
         build(
             inputs,
             outputs,

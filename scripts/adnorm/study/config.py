@@ -219,10 +219,11 @@ class ScoresSettings(Section):
         examples=[250],
     )
     threads: int = Field(
-        default=1,
+        default=2,
         ge=1,
-        description="Threads of one scoring job; does not change a score",
-        examples=[2],
+        description="Cores that the scores of one cohort take at most, if it has a million values "
+        "or more; does not change a score",
+        examples=[4],
     )
 
 
