@@ -8,7 +8,8 @@ from adnorm.atlas.dose import dose_table
 from adnorm.atlas.time import time_table
 from adnorm.base.logs import progress
 from adnorm.base.stage import Files
-from adnorm.base.tables import read_table, stack, write_table
+from adnorm.base.tables import stack, write_table
+from adnorm.index.teaching import Teaching
 from adnorm.index.training_cohorts import read_shares
 from adnorm.study.config import IndexSettings
 
@@ -20,8 +21,8 @@ def build(inputs: Files, outputs: Files, settings: IndexSettings, seed: int) -> 
     ----------
     inputs
         ``index`` (index.tsv of each cohort, in its results, where index/patients.tsv,
-        expression/samples.tsv and expression/expression.h5ad are too), ``lesional_effects`` (whose
-        column shares says which cohorts have patients in common) and ``published`` (table of
+        expression/samples.tsv and expression/expression.h5ad are too), ``teaching`` (which
+        says which cohorts have patients in common) and ``published`` (table of
         published group results).
     outputs
         Where to write ``dose``, ``time`` and ``classes`` (tables).
@@ -36,7 +37,7 @@ def build(inputs: Files, outputs: Files, settings: IndexSettings, seed: int) -> 
         A file is missing, or the table of published results is not right.
     """
     published = read_published(inputs["published"])
-    shares = read_shares(read_table(inputs["lesional_effects"]))
+    shares = read_shares(Teaching.read(inputs["teaching"]).facts)
     folders = sorted({path.parent.parent for path in inputs["index"]}, key=lambda f: f.name)
     cohorts = [read_cohort(folder) for folder in folders]
     tables = {

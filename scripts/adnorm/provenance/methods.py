@@ -21,6 +21,7 @@ from adnorm.base.text import counted, per_cent, printable
 from adnorm.figures.labels import PLANS
 from adnorm.figures.page.answers import estimand
 from adnorm.figures.page.overview import REFERENCES as OF_PAGES
+from adnorm.index.teaching import Teaching
 from adnorm.index.training_cohorts import read_shares
 from adnorm.study.cohort import Cohort
 from adnorm.study.config import RunConfig
@@ -62,7 +63,7 @@ COUNTS_MADE_COMPARABLE = {
     "library_size": ("their library sizes alone", ""),
 }
 #: What cohorts have in common stands in it, below the results folder.
-LESIONAL_EFFECTS = "axis/lesional_effects.tsv"
+TEACHING = "axis/teaching.h5"
 #: What means something in Markdown; an underscore does so at the ends of words alone.
 _MARKS = re.compile(r"([\\`*\[\]|#]|(?<![^\W_])_|_(?![^\W_]))")
 
@@ -134,7 +135,7 @@ class Found:
             sets=len(set().union(*(table["set"] for table in coverage))),
             scored=(min(scored), max(scored)),
             reference={name: group for name, group in people.items() if group},
-            shared=_shared(results / LESIONAL_EFFECTS, cohorts),
+            shared=_shared(results / TEACHING, cohorts),
         )
 
 
@@ -145,14 +146,14 @@ def _people(denominators: pd.DataFrame, reference: str | None) -> str:
     return "" if usual.empty else str(usual.iloc[-1])
 
 
-def _shared(table: Path, cohorts: Iterable[str]) -> dict[tuple[str, str], str]:
+def _shared(file: Path, cohorts: Iterable[str]) -> dict[tuple[str, str], str]:
     """Two cohorts → what they have in common; one of them alone may have the comparison."""
-    if read_stop(table) is not None:
+    if read_stop(file) is not None:
         return {}
     names = set(cohorts)
     pairs = {
         (min(first, second), max(first, second)): what
-        for first, others in read_shares(read_table(table)).items()
+        for first, others in read_shares(Teaching.read(file).facts).items()
         for second, what in others.items()
     }
     return {pair: pairs[pair] for pair in sorted(pairs) if names.issuperset(pair)}
