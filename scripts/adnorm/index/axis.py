@@ -164,7 +164,7 @@ def _combined(block: Block, confidence: float) -> pd.DataFrame:
     for column in _OF_GENE:
         table[column] = getattr(combined, column)
     table = table.assign(agree=same.sum(axis=1), variance=variance)
-    return table[block.there.any(axis=1)]
+    return table.iloc[np.flatnonzero(block.there.any(axis=1))]
 
 
 def _counts(column: pd.Series) -> np.ndarray:

@@ -406,8 +406,8 @@ def may_have_same_samples(first: Fingerprint, second: Fingerprint) -> bool:
     It looks at the ranks of a few genes, and for less agreement than `same_samples` asks for. Equal
     values are ranked in the order of the genes, which is the same in both.
     """
-    parts = (cohort.keys[0][: 2 * _SKETCH] for cohort in (first, second))
-    genes, *columns = np.intersect1d(*parts, assume_unique=True, return_indices=True)
+    keys = [cohort.keys[0][: 2 * _SKETCH] for cohort in (first, second)]
+    genes, *columns = np.intersect1d(keys[0], keys[1], assume_unique=True, return_indices=True)
     if len(genes) < _SKETCH:
         return True
     ranks = [
