@@ -227,7 +227,7 @@ def test_sets_people_and_what_cohorts_share_are_counted(tmp_path):
     assert "the 3 of adnorm.tsv; all were scored in every cohort." in all_of_them
     assert told.count("nonlesional skin at baseline (8 patients with both)") == 2
     assert "no axis of one another: trial and x share 5 patient ids." in told
-    write_stop(table, Stop("x", "effects", "no comparison"))
+    write_stop(tmp_path / "axis/teaching.h5", Stop("x", "effects", "no comparison"))
     assert Found.of(tmp_path, cohorts).shared == {}
 
 

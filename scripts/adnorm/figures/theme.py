@@ -235,7 +235,7 @@ def limit_of(
 # ---------------------------------------------------------------- files
 
 
-#: Pages of a picture of dots: each takes 20 MB of memory, and no viewer shows more than 65,535 lines.
+#: Pages of a PNG: each takes 20 MB of memory, and viewers show 65,535 lines of dots at most.
 #: The head of each says how many there are; all of them are in the SVG and the PDF.
 MOST_IN_PNG = 12
 
