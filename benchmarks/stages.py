@@ -103,7 +103,10 @@ STAGES = {
     "planning": Stage(
         "`snakemake -n`, 500 cohorts",
         "workflow:planning",
-        {"snakemake, empty workflow": "workflow:planning_nothing"},
+        {
+            "snakemake, empty workflow": "workflow:planning_nothing",
+            "snakemake, as many jobs and files": "workflow:planning_shape",
+        },
         (Bar("seconds", amount=15),),
     ),
     "startup_fetch": _start("fetch", "json"),

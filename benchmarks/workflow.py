@@ -37,6 +37,31 @@ def planning_nothing(folder: Path, cohorts: int) -> Commands:
     return [[*SNAKEMAKE, "--snakefile", "empty.smk", "-n"]]
 
 
+def planning_shape(folder: Path, cohorts: int) -> Commands:
+    """Plan as many jobs with as many files, but nothing of adnorm: what Snakemake takes for them.
+
+    A cohort has 7 jobs of 15 results; each but the first asks for 12 files. Nothing joins cohorts,
+    and no input and no parameter is a function.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "empty.py").write_text("\n")
+    lines = [
+        f"C = [f'cohort_{{i:04d}}' for i in range({cohorts})]",
+        "rule all:\n    input: expand('results/{cohort}/7/file_0', cohort=C)",
+    ]
+    for job in range(1, 8):
+        made = ", ".join(f"'results/{{cohort}}/{job}/file_{i}'" for i in range(15))
+        asked = ", ".join(f"'results/{{cohort}}/{job - 1}/file_{i}'" for i in range(12))
+        given = f"    input: {asked}\n" if job > 1 else ""
+        lines.append(
+            f"rule stage_{job}:\n{given}    output: {made}\n"
+            f"    log: 'results/{{cohort}}/logs/{job}.log'\n    params: code='digest'\n"
+            "    message: '{wildcards.cohort}: a stage'\n    script: 'empty.py'"
+        )
+    (folder / "shape.smk").write_text("\n\n".join(lines) + "\n")
+    return [[*SNAKEMAKE, "--snakefile", "shape.smk", "-n", "--quiet", "rules", "host"]]
+
+
 def demo(folder: Path, cohorts: int) -> Commands:
     """Do what `make demo` does after set-up: run, report, summary."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,4 +77,9 @@ def demo(folder: Path, cohorts: int) -> Commands:
 
 
 #: What `bench.py` calls by name.
-PREPARE = {"planning": planning, "planning_nothing": planning_nothing, "demo": demo}
+PREPARE = {
+    "planning": planning,
+    "planning_nothing": planning_nothing,
+    "planning_shape": planning_shape,
+    "demo": demo,
+}

@@ -15,6 +15,7 @@ from adnorm.index.axis import DiseaseAxis, disease_axis
 from adnorm.index.genes import gene_index
 from adnorm.index.normalization import normalization_index
 from adnorm.index.sensitivities import percent_improvement
+from adnorm.index.teaching import Teaching
 from adnorm.index.training_cohorts import COLUMNS, CONTRAST
 from adnorm.study.comparisons import derive_design
 from adnorm.study.config import EffectsSettings
@@ -115,8 +116,8 @@ def global_indices(
         if trial % BLOCK == 0:
             disease = draw_disease(rng, GENES, share)
             lesional = {
-                AxisSource.CROSS_FIT: pd.DataFrame(columns=COLUMNS),
-                AxisSource.OTHER_COHORTS: teach(rng, disease),
+                AxisSource.CROSS_FIT: Teaching.of(pd.DataFrame(columns=COLUMNS)),
+                AxisSource.OTHER_COHORTS: Teaching.of(teach(rng, disease)),
             }
         data = observed("judged", *gene_trial(rng, here * disease, patients, true))
         for source in sources:

@@ -24,6 +24,7 @@ from adnorm.base.tables import read_table, write_table
 from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index.meta import combine_studies, contrast_groups
 from adnorm.index.normalization import COLUMNS as INDEX_COLUMNS
+from adnorm.index.teaching import writing
 from adnorm.study.config import IndexSettings
 from adnorm.study.vocabulary import drug_family
 
@@ -511,12 +512,12 @@ def test_stage_writes_headers_for_cohorts_that_answer_nothing(repository, tmp_pa
     write_cohort(tmp_path / "a", "a", pd.DataFrame(columns=INDEX_COLUMNS), patients, samples)
     outputs = {name: tmp_path / f"{name}.tsv" for name in ("dose", "time", "classes")}
     published = repository / "config" / "published.tsv"
-    lesional = tmp_path / "lesional_effects.tsv"
-    lesional.write_text("cohort\tshares\n", encoding="utf-8")
+    with writing(tmp_path / "teaching.h5"):
+        pass
     inputs = {
         "index": [tmp_path / "a" / "index" / "index.tsv"],
         "published": published,
-        "lesional_effects": lesional,
+        "teaching": tmp_path / "teaching.h5",
     }
     build(inputs, outputs, IndexSettings(), 1)
     assert read_table(outputs["dose"]).empty and read_table(outputs["time"]).empty

@@ -11,6 +11,7 @@ from scipy import stats
 from adnorm.effects.fit import benjamini_hochberg
 from adnorm.index import training_cohorts
 from adnorm.index.axis import AxisWeights, fit_crossfit_axis, train_axis
+from adnorm.index.teaching import Teaching
 from adnorm.scores.zscore import moderate_variances
 from adnorm.study.config import IndexSettings
 
@@ -77,12 +78,15 @@ def compile_lesional_effects(folders, output):
         "manifests": "fetch/manifest.json",
     }
     inputs = {key: [Path(f) / place for f in folders] for key, place in places.items()}
-    training_cohorts.build(inputs, {"lesional_effects": output}, {}, 0)
+    training_cohorts.build(
+        inputs, {"lesional_effects": output, "teaching": output.with_name("teaching.h5")}, {}, 0
+    )
 
 
 def train(lesional, genes, excluded=None, **changes) -> AxisWeights:
     """The axis that the other simulated cohorts teach the cohort `judged`."""
-    cohorts = training_cohorts.find_training_cohorts(lesional, "judged", True).cohorts
+    lesional = Teaching.of(lesional)
+    cohorts = training_cohorts.find_training_cohorts(lesional.facts, "judged", True).cohorts
     settings = SETTINGS.model_copy(update=changes)
     return train_axis(lesional, cohorts, genes, excluded or {}, settings)
 

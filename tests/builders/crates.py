@@ -12,14 +12,16 @@ import yaml
 from adnorm.base.files import write_json
 from adnorm.base.shipped import HOME
 from adnorm.base.stops import Stop, write_stop
+from adnorm.index.teaching import writing
 from adnorm.provenance import portable as names
 from adnorm.provenance.build import ProvenanceSettings, build
 from adnorm.study.reading import read_study
+from builders.axis_trials import lesional_rows
 
 #: What the rules of a workflow write, a little of everything.
 PATTERNS = [
     *("index.html", "explorer.html", "atlas/cohorts.tsv", "atlas/dose.tsv", "atlas/classes.tsv"),
-    *("axis/lesional_effects.tsv", "atlas/figures/forest.svg"),
+    *("axis/teaching.h5", "atlas/figures/forest.svg"),
     *(f"{{cohort}}/{table}" for table in names.COHORT_TABLES),
     *("{cohort}/fetch/manifest.json", "{cohort}/expression/expression.h5ad"),
     *("{cohort}/scores/coverage.tsv", "{cohort}/effects/effects.tsv"),
@@ -36,7 +38,6 @@ TABLES = {
         "{name}\tnonlesional\t9 patients with both\t0.5\nother\thealthy\t\tNA\n"
     ),
     "scores/coverage.tsv": "set\tstatus\n{name}\tok\nother\tnot_scored\n",
-    "axis/lesional_effects.tsv": "cohort\tgene\tshares\nnear\tIL13\t\nfar\tIL13\t\n",
 }
 #: 2026-01-02 03:04:05 UTC.
 BEGIN = 1767323045
@@ -109,6 +110,10 @@ def write_results(
             write_stop(path, Stop(name.split("/")[0], "expression", "no mapping covers 'x'"))
         elif name.endswith("manifest.json"):
             write_json(manifest(path.parent), path)
+        elif name.endswith("teaching.h5"):
+            with writing(path) as add:
+                for taught in ("far", "near"):
+                    add(lesional_rows(taught, {"IL13": 1.0}).assign(shares=""))
         elif table := next((text for end, text in TABLES.items() if name.endswith(end)), ""):
             path.write_text(table.format(name=name))
         elif name.endswith(".tsv"):

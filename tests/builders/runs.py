@@ -37,7 +37,7 @@ def index_of(
 ) -> None:
     """Run the index stage of a cohort."""
     inputs = {
-        "lesional_effects": folder.parent / "lesional_effects.tsv",
+        "teaching": folder.parent / "teaching.h5",
         "samples": folder / "expression" / "samples.tsv",
         "expression": folder / "expression" / "expression.h5ad",
         "scores": folder / "scores" / "scores.h5ad",

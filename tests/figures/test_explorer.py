@@ -394,6 +394,15 @@ def test_the_same_tables_give_the_same_bytes(cohorts, repository, tmp_path, page
     assert again.read_bytes() == page.read_bytes()
 
 
+def test_a_page_that_browsers_open_slowly_is_told(
+    cohorts, repository, tmp_path, page, monkeypatch, caplog
+):
+    monkeypatch.setattr("adnorm.figures.explorer.build.LARGE", 1000)
+    assert make_page(tmp_path, repository, cohorts).read_bytes() == page.read_bytes()
+    assert "explorer.html holds 2 cohorts and has" in caplog.text
+    assert "`figures: explorer: sample_genes: 0` (now 1,000)" in caplog.text
+
+
 def test_the_page_asks_for_nothing_and_says_so_to_the_browser(page):
     text = re.sub(r'<script type="text/plain".*?</script>', "", page.read_text())
     assert "default-src 'none'" in text

@@ -25,6 +25,7 @@ from adnorm.index.axis import (
 )
 from adnorm.index.normalization import normalization_index
 from adnorm.index.sensitivities import percent_improvement
+from adnorm.index.teaching import Teaching
 from adnorm.study.axis_genes import AxisGenes
 from adnorm.study.config import IndexSettings
 from adnorm.study.gene_sets import Gene, GeneSet
@@ -608,7 +609,7 @@ def test_only_an_axis_of_its_own_hangs_on_the_labels_of_a_cohort(
     facts = {"cohort": "judged", "disease": "atopic dermatitis", "simulated": True}
     data = Observations(observations, observations, genes, log2, None, None, facts)
     effects = dict(zip(genes, np.repeat([2.0, -2.0, 0.0], [20, 20, 260]), strict=True))
-    rows = pd.concat([lesional_rows(name, effects) for name in teachers])
+    rows = Teaching.of(pd.concat([lesional_rows(name, effects) for name in teachers]))
     axis = disease_axis(data, rows, {}, SETTINGS, 1, swap)
     assert axis.reason_code.startswith(code) and bool(axis.reason_code) == bool(code)
     assert np.isfinite(axis.scores).all() == (code == "")

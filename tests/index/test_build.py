@@ -356,7 +356,7 @@ def test_same_bytes_again(demo, sets, tmp_path):
 def copied(demo, tmp_path):
     place = tmp_path / "demo_biologic"
     shutil.copytree(demo / "demo_biologic", place)
-    shutil.copy(demo / "lesional_effects.tsv", tmp_path)
+    shutil.copy(demo / "teaching.h5", tmp_path)
     return place
 
 
@@ -419,9 +419,8 @@ def test_swapped_labels_give_no_number(copied, sets, alone):
         start = data.obs["week"] == 0
         data.obs["state"] = pd.Categorical(state.where(~start, state.map(other)))
         data.write_h5ad(path)
-    lesional = copied.parent / "lesional_effects.tsv"
     if alone:
-        write_table(read_table(lesional).query("cohort == @copied.name"), lesional)
+        compile_lesional_effects([copied], copied.parent / "lesional_effects.tsv")
     index_of(copied, sets)
     table = index_table(copied.parent, copied.name)
     exploratory = ["composition_adjusted", "with_composition_genes"]

@@ -8,6 +8,9 @@ import subprocess
 import sys
 
 import pytest
+import yaml
+
+from adnorm.study.reading import read_study
 
 MEASURES = {"stage_seconds", "stage_cpu", "seconds", "cpu", "peak"}
 
@@ -92,3 +95,14 @@ def test_the_size_of_the_explorer_is_measured(repository):
     assert done.returncode == 0, done.stderr
     found = dict(line.split()[:2] for line in done.stdout.splitlines() if line.startswith("MB"))
     assert 0.05 < float(found["MB"]) < 2
+
+
+def test_the_trials_of_an_atlas_can_be_run(repository, tmp_path):
+    script = repository / "benchmarks" / "atlas.py"
+    subprocess.run([sys.executable, script, "--write", tmp_path, "--cohorts", "7"], check=True)
+    config = yaml.safe_load((tmp_path / "run.yaml").read_text())
+    study = read_study(config, repository)
+    assert len(study.cohorts) == 7
+    assert {cohort.route for cohort in study.cohorts.values()} == {"simulated"}
+    drugs = {drug for cohort in study.cohorts.values() for drug in cohort.treatments}
+    assert drugs == {"placebo", *(f"drug {letter}" for letter in "ABCDEF")}

@@ -11,10 +11,12 @@ import pytest
 
 from adnorm.base.stops import Stop, write_stop
 from adnorm.figures.page.answers import estimand
+from adnorm.index.teaching import writing
 from adnorm.provenance.methods import REFERENCES, Found, methods_text, plain
 from adnorm.study.cohort import Cohort
 from adnorm.study.config import RunConfig
 from adnorm.study.validation import check
+from builders.axis_trials import lesional_rows
 from builders.crates import cohort
 from builders.hostile import hostile
 
@@ -161,7 +163,14 @@ def finished(folder: Path, cohort: str, *tables: tuple[str, ...]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{row}\n" for row in ("\t".join(head), *rows)))
     (folder / "axis").mkdir(exist_ok=True)
-    (folder / "axis/lesional_effects.tsv").write_text("cohort\tgene\tshares\n")
+    share(folder, {})
+
+
+def share(folder: Path, shares: dict[str, str]) -> None:
+    """Write what cohorts teach, and what they have in common with others."""
+    with writing(folder / "axis/teaching.h5") as add:
+        for cohort, text in shares.items():
+            add(lesional_rows(cohort, {"IL13": 1.0, "IL4": 1.0}).assign(shares=text))
 
 
 NOTHING = Found(*[False] * 5)
@@ -206,9 +215,7 @@ def test_sets_people_and_what_cohorts_share_are_counted(tmp_path):
     other = ("healthy\t9 patients, 3 healthy people",) * 3
     for name, sets in (("trial", ("a\tok", "b\tlow_coverage", "c\tnot_scored")), ("x", ("a\tok",))):
         finished(tmp_path, name, (), sets, (*other, *people, people[0], "nonlesional\tNA"))
-    table = tmp_path / "axis/lesional_effects.tsv"
-    shares = "trial: 5 patient ids | gone: the series GSE1"
-    table.write_text(f"cohort\tgene\tshares\nx\tIL13\t{shares}\nx\tIL4\t{shares}\n")
+    share(tmp_path, {"x": "trial: 5 patient ids | gone: the series GSE1"})
     cohorts = {name: trial(name) for name in ("trial", "x")}
     found = Found.of(tmp_path, cohorts)
     assert (found.sets, found.scored) == (3, (1, 2))
@@ -220,7 +227,7 @@ def test_sets_people_and_what_cohorts_share_are_counted(tmp_path):
     assert "the 3 of adnorm.tsv; all were scored in every cohort." in all_of_them
     assert told.count("nonlesional skin at baseline (8 patients with both)") == 2
     assert "no axis of one another: trial and x share 5 patient ids." in told
-    write_stop(table, Stop("x", "effects", "no comparison"))
+    write_stop(tmp_path / "axis/teaching.h5", Stop("x", "effects", "no comparison"))
     assert Found.of(tmp_path, cohorts).shared == {}
 
 

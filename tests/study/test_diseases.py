@@ -10,6 +10,7 @@ from adnorm.base.errors import AdnormError
 from adnorm.effects.observations import Observations
 from adnorm.index.axis import disease_axis, published_axis
 from adnorm.index.build import set_basis
+from adnorm.index.teaching import Teaching
 from adnorm.index.training_cohorts import find_training_cohorts
 from adnorm.study.axis_genes import AxisGenes, read_axis_genes
 from adnorm.study.diseases import disease_name, lookalikes, same_disease
@@ -111,7 +112,7 @@ def test_a_psoriasis_trial_is_judged_on_psoriasis(others):
             for i in range(others)
         ]
         log2, observations = trial(rng, psoriasis, 12, effect=0.5, noise=0.5)
-        lesional = pd.concat(teachers, ignore_index=True)
+        lesional = Teaching.of(pd.concat(teachers, ignore_index=True))
         axis = disease_axis(observed(log2, observations, "psoriasis"), lesional, {}, SETTINGS, 1)
         assert axis.reason == ""
         used = set(axis.table.loc[axis.table["weight"] != 0, "gene"])
@@ -138,7 +139,7 @@ def test_without_an_axis_of_its_own_disease_there_is_none_and_a_reason():
     people = observations.assign(state=healthy)
     people.loc[~keep, "patient"] = "h" + people.loc[~keep, "patient"]
     data = observed(log2, people, "alopecia areata")
-    axis = disease_axis(data, pd.concat(teachers), {}, SETTINGS, 1)
+    axis = disease_axis(data, Teaching.of(pd.concat(teachers)), {}, SETTINGS, 1)
     assert np.isnan(axis.scores).all() and axis.reason_code == "NOT_SCORED"
     assert "none teaches an axis of alopecia areata" in axis.reason
     assert "0 patients have lesional and nonlesional skin" in axis.reason

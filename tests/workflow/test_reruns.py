@@ -156,6 +156,23 @@ def test_a_set_added_later_gives_what_it_gives_from_the_start(
     assert [n for n, content in made["later"].items() if made["at once"][n] != content] == []
 
 
+def test_an_added_cohort_leaves_alone_what_does_not_depend_on_it(
+    repository, finished, snakemake, configure
+):
+    """Of the others only the index runs again, which the new one may teach, and what shows it."""
+    added = "demo_reference_rnaseq"
+    shutil.copy(repository / f"config/cohorts/{added}.yaml", finished)
+    run = yaml.safe_load((finished / "run.yaml").read_text())
+    configure(finished, run | {"cohorts": [f"{SMALL}.yaml", f"{added}.yaml"]}, "changed.yaml")
+    plan = snakemake(finished, "--configfile", "changed.yaml", "-n").stdout
+    jobs = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE)}
+    assert {rule for rule, n in jobs.items() if n == 2} == {"index", "index_figures"}
+    of_new = {"fetch", "expression", "scores", "effects", "figures"}
+    joins = {"lesional_effects", "atlas", "atlas_figures", "explorer", "cohorts"}
+    joins |= {"provenance", "finished", "all"}
+    assert {rule for rule, n in jobs.items() if n == 1} == of_new | joins
+
+
 def test_values_of_the_command_line_have_the_type_of_their_key(planned):
     typed = ["geo={attempts: 5}", "index={delta: 0.25}", "identifiers={table: null}"]
     assert planned(None, "--config", *typed) == set()

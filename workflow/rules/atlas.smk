@@ -15,7 +15,7 @@ rule atlas:
             "<results>/{cohort}/expression/expression.h5ad",
             cohort=sorted(STUDY.cohorts),
         ),
-        lesional_effects="<results>/axis/lesional_effects.tsv",
+        teaching="<results>/axis/teaching.h5",
         published=str(locate("config/published.tsv", HOME)),
     output:
         dose="<results>/atlas/dose.tsv",

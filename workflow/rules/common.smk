@@ -1,8 +1,14 @@
 # What all rules share: the checked configuration, the cohorts, and where their files are.
+import gc
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+
+# Of the objects of a plan hardly one becomes garbage before the end. Looking for it again and again
+# took a seventh of the time for 500 cohorts.
+gc.freeze()
+gc.set_threshold(50_000, 20, 50)
 
 # Also right when another workflow uses this one through `module:`.
 HOME = Path(workflow.current_basedir).parents[1]

@@ -14,6 +14,8 @@ rule lesional_effects:
         ),
     output:
         lesional_effects="<results>/axis/lesional_effects.tsv",
+        # The same for jobs: none reads the table.
+        teaching="<results>/axis/teaching.h5",
     log:
         "<results>/axis/logs/lesional_effects.log",
     conda:
@@ -35,7 +37,7 @@ SET_COVERAGE = ("minimum_genes", "minimum_fraction")
 rule index:
     input:
         left_by("{cohort}/logs/index"),
-        lesional_effects="<results>/axis/lesional_effects.tsv",
+        teaching="<results>/axis/teaching.h5",
         samples="<results>/{cohort}/expression/samples.tsv",
         expression="<results>/{cohort}/expression/expression.h5ad",
         scores="<results>/{cohort}/scores/scores.h5ad",

@@ -8,7 +8,7 @@ groups only is shown beside the computed rows, never mixed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
@@ -205,7 +205,7 @@ def read_published(path: Path) -> pd.DataFrame:
 
 
 def class_table(
-    cohorts: list[CohortResults],
+    cohorts: Iterable[CohortResults],
     published: pd.DataFrame,
     settings: IndexSettings,
     shares: Mapping[str, Mapping[str, str]] = MappingProxyType({}),

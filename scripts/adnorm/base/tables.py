@@ -42,15 +42,25 @@ def write_table(frame: pd.DataFrame, path: Path | str) -> None:
 
     The rows stay in their order, the index is not written, parent folders are made.
     """
-    with atomic(path) as temporary:
-        frame.to_csv(
-            temporary,
-            sep="\t",
-            index=False,
-            na_rep="NA",
-            float_format=_DIGITS,
-            lineterminator="\n",
-        )
+    write_tables([frame], path)
+
+
+def write_tables(frames: Iterable[pd.DataFrame], path: Path | str) -> None:
+    """Write tables of the same columns below each other, holding one at a time (`write_table`)."""
+    with (
+        atomic(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        for number, frame in enumerate(frames):
+            frame.to_csv(
+                file,
+                sep="\t",
+                index=False,
+                header=not number,
+                na_rep="NA",
+                float_format=_DIGITS,
+                lineterminator="\n",
+            )
 
 
 def read_table(path: Path | str) -> pd.DataFrame:

@@ -6,13 +6,14 @@ panels are drawn by matplotlib.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from adnorm.base.errors import listing
 from adnorm.base.text import counted
 from adnorm.figures.data import TOPICS, AtlasData, IndexData, known_reference, rows_of, sorted_by
 from adnorm.figures.labels import (
@@ -260,6 +261,10 @@ def _time_notes(
 # ---------------------------------------------------------------- dose
 
 
+#: Drugs without a trend that are told one by one.
+MOST_REFUSALS = 8
+
+
 def draw_dose_response(data: AtlasData) -> tuple[Figure | list[Figure], pd.DataFrame]:
     """Draw index and difference from placebo by dose, one block per drug, one line per visit.
 
@@ -275,7 +280,7 @@ def draw_dose_response(data: AtlasData) -> tuple[Figure | list[Figure], pd.DataF
         _dose_table(data, dose[(dose["cohort"] == c) & (dose["drug"] == d)], c, d) for c, d in drugs
     ]
     several = [table for table in tables if (table["drawn"] == "arm").any()]
-    single = [_refusal(table) for table in tables if not (table["drawn"] == "arm").any()]
+    single = _refusals([table for table in tables if not (table["drawn"] == "arm").any()])
     if not several:
         reason = "; ".join(single) or "no drug of this run has visits after baseline"
         refused = pd.concat(tables) if tables else None
@@ -364,6 +369,17 @@ def _refusal(table: pd.DataFrame) -> str:
     """Why a drug has no trend, in the words of the table."""
     reason = next((r for r in table["reason"] if r), "no index")
     return f"{table['cohort'].iloc[0]}: {reason}"
+
+
+def _refusals(tables: Sequence[pd.DataFrame]) -> list[str]:
+    """Why drugs have no trend: one by one, or where they are many, the reasons that they share."""
+    if len(tables) <= MOST_REFUSALS:
+        return [_refusal(table) for table in tables]
+    found: dict[str, list[str]] = {}
+    for table in tables:
+        cohort, reason = _refusal(table).split(": ", 1)
+        found.setdefault(reason.replace(str(table["drug"].iloc[0]), "the drug"), []).append(cohort)
+    return [f"{reason} ({listing(cohorts, 5)})" for reason, cohorts in found.items()]
 
 
 def _drug_parts(data: AtlasData, probe: Sheet, table: pd.DataFrame, looks: Looks) -> list[Part]:

@@ -163,6 +163,11 @@ def slanted(exploratory: bool) -> Style:
     return {"style": "italic"} if exploratory else {}
 
 
+#: What combined trials say that agree too well; more than so many are told by their range.
+_CLOSE = re.compile(r"by these alone the interval would be ± (\d\S*)")
+MOST_CLOSE = 5
+
+
 def exploratory_note(reasons: Iterable[str]) -> list[str]:
     """Say what the mark means and why results of a figure carry it, from their reasons.
 
@@ -185,6 +190,10 @@ def exploratory_note(reasons: Iterable[str]) -> list[str]:
     if faint:
         parts.append("a disease effect that is hardly large enough to divide by (wide interval)")
     others = texts - set(small) - set(faint) - {t for t in texts if "smallest group has" in t}
+    close = sorted(float(found[1]) for t in others if (found := _CLOSE.fullmatch(t)))
+    if len(close) > MOST_CLOSE:
+        others = {text for text in others if not _CLOSE.fullmatch(text)}
+        others.add(f"by these alone the interval would be ± {close[0]:.2g} to {close[-1]:.2g}")
     return [f"{EXPLORATORY} exploratory: {'; '.join([*parts, *sorted(others)])}."]
 
 

@@ -235,6 +235,11 @@ def limit_of(
 # ---------------------------------------------------------------- files
 
 
+#: Pages of a PNG: each takes 20 MB of memory, and viewers show 65,535 lines of dots at most.
+#: The head of each says how many there are; all of them are in the SVG and the PDF.
+MOST_IN_PNG = 12
+
+
 def savefig(pages: Figure | Sequence[Figure], folder: Path, name: str, table: pd.DataFrame) -> None:
     """Write a figure for screens and for print, and its table; the same bytes always.
 
@@ -243,8 +248,8 @@ def savefig(pages: Figure | Sequence[Figure], folder: Path, name: str, table: pd
     pages
         The figure, or its pages in order.
     folder, name
-        Where to: NAME.svg (text stays text) and NAME.png hold the pages one below the other,
-        NAME.pdf (fonts embedded) a page for each, NAME.tsv the table.
+        Where to: NAME.svg (text stays text) and NAME.png hold the pages one below the other (the
+        PNG `MOST_IN_PNG` of them), NAME.pdf (fonts embedded) a page for each, NAME.tsv the table.
     table
         What is drawn.
     """
@@ -293,7 +298,7 @@ def _write_png(path: Path, pages: list[tuple[Figure, Any]]) -> None:
     from PIL import Image
 
     pictures = []
-    for page, box in pages:
+    for page, box in pages[:MOST_IN_PNG]:
         drawn = BytesIO()
         # Only the whole picture is packed.
         canvas = FigureCanvasAgg(page)

@@ -19,10 +19,12 @@ from scipy import stats
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import progress
+from adnorm.base.tables import stack
 from adnorm.effects.fit import benjamini_hochberg
 from adnorm.effects.observations import Observations
 from adnorm.index.means import PatientTable
 from adnorm.index.meta import combine_studies
+from adnorm.index.teaching import Block, Teaching
 from adnorm.index.training_cohorts import FEWEST_COHORTS, find_training_cohorts
 from adnorm.scores.zscore import moderate_variances
 from adnorm.study.axis_genes import AxisGenes
@@ -145,8 +147,33 @@ def _effect_rules(
 # ---------------------------------------------------------------- other cohorts
 
 
+#: What is combined of a gene, and all that is kept of it.
+_OF_GENE = ("effect", "lower", "upper", "p_value", "tau2", "i2")
+_COMBINED = ["gene", "cohorts", *_OF_GENE, "agree", "variance"]
+
+
+def _combined(block: Block, confidence: float) -> pd.DataFrame:
+    """Combine some genes over the cohorts that teach; those that none of them has are left out."""
+    combined = combine_studies(block.effects, block.errors**2, confidence)
+    same = np.sign(block.effects) == np.sign(combined.effect)[:, None]
+    variances = block.errors**2 * block.pairs
+    variance = np.full(len(variances), np.nan)
+    some = np.isfinite(variances).any(axis=1)
+    variance[some] = np.nanmean(variances[some], axis=1)
+    table = pd.DataFrame({"gene": block.genes, "cohorts": combined.studies}, columns=_COMBINED)
+    for column in _OF_GENE:
+        table[column] = getattr(combined, column)
+    table = table.assign(agree=same.sum(axis=1), variance=variance)
+    return table.iloc[np.flatnonzero(block.there.any(axis=1))]
+
+
+def _counts(column: pd.Series) -> np.ndarray:
+    """Whole numbers; 0 for genes that no cohort has."""
+    return np.nan_to_num(column.to_numpy(dtype=float)).astype(int)
+
+
 def train_axis(
-    lesional: pd.DataFrame,
+    lesional: Teaching,
     cohorts: Sequence[str],
     genes: np.ndarray,
     excluded: Mapping[str, str],
@@ -165,31 +192,21 @@ def train_axis(
     costs precision but no bias, because the judged cohort had no say in the choice. The interval
     is Hartung and Knapp's.
 
-    `lesional` is lesional_effects.tsv, `cohorts` those that teach (`find_training_cohorts`), and
-    `genes` are those of the judged cohort.
+    `lesional` is what all cohorts teach, `cohorts` those that teach this one
+    (`find_training_cohorts`), and `genes` are those of the judged cohort.
     """
-    rows = lesional[lesional["cohort"].isin(cohorts)]
-    twice = rows.duplicated(["cohort", "gene"])
-    if twice.any():
-        raise AdnormError(
-            f"lesional effects: genes {listing(sorted(set(rows.loc[twice, 'gene'])))} stand twice "
-            "in one cohort; every gene must have one row per cohort: run the effects stage again"
-        )
     platform = set(genes)
-    known = sorted(platform | set(rows["gene"]))
-    effects, errors, pairs = (
-        rows.pivot(index="gene", columns="cohort", values=column)
-        .reindex(index=known, columns=list(cohorts))
-        .to_numpy(dtype=float)
-        for column in ("log2_fold_change", "standard_error", "pairs")
-    )
-    combined = combine_studies(effects, errors**2, settings.confidence)
-    studies = combined.studies
+    parts = [_combined(block, settings.confidence) for block in lesional.blocks(cohorts)]
+    taught = stack([pd.DataFrame(columns=_COMBINED), *parts])
+    known = sorted(platform | set(taught["gene"]))
+    found = taught.set_index("gene").reindex(known)
+    studies = _counts(found["cohorts"])
     table = pd.DataFrame({"gene": known, "weight": 0.0, "cohorts": studies}, columns=COLUMNS)
-    for column in ("effect", "lower", "upper", "p_value", "tau2", "i2"):
-        table[column] = getattr(combined, column)
-    table["fdr"] = benjamini_hochberg(combined.p_value)
-    agree = (np.sign(effects) == np.sign(combined.effect)[:, None]).sum(axis=1)
+    for column in _OF_GENE:
+        table[column] = found[column].to_numpy(dtype=float)
+    effect, p_value = (table[column].to_numpy(dtype=float) for column in ("effect", "p_value"))
+    table["fdr"] = benjamini_hochberg(p_value)
+    agree = _counts(found["agree"])
     agreement = [f"sign agrees in {a} of {n} cohorts" for a, n in zip(agree, studies, strict=True)]
     rules = [
         Rule(
@@ -207,7 +224,7 @@ def train_axis(
             f"measured in fewer than {FEWEST_COHORTS} other cohorts",
             f"are measured in at least {FEWEST_COHORTS} other cohorts",
         ),
-        *_effect_rules(table["fdr"].to_numpy(dtype=float), np.abs(combined.effect), settings),
+        *_effect_rules(table["fdr"].to_numpy(dtype=float), np.abs(effect), settings),
         Rule(
             agree < SAME_SIGN * studies - 1e-9,
             agreement,
@@ -217,8 +234,8 @@ def train_axis(
     refused, reasons = [rule.refused for rule in rules], [rule.reason for rule in rules]
     table["reason"] = np.select(refused, reasons, default="")
     used = (table["reason"] == "").to_numpy()
-    variance = np.nanmean((errors**2 * pairs)[used], axis=1)
-    table.loc[used, "weight"] = winsorised(combined.effect[used] / variance)
+    variance = found["variance"].to_numpy(dtype=float)[used]
+    table.loc[used, "weight"] = winsorised(effect[used] / variance)
     progress(f"disease axis: {int(used.sum())} genes from {len(cohorts)} other cohorts")
     weights = table.set_index("gene")["weight"].reindex(genes, fill_value=0.0).to_numpy()
     if weights.any():
@@ -436,7 +453,7 @@ def _zero(observations: pd.DataFrame) -> np.ndarray:
 
 def disease_axis(
     data: Observations,
-    lesional: pd.DataFrame,
+    lesional: Teaching,
     excluded: Mapping[str, str],
     settings: IndexSettings,
     seed: int,
@@ -445,11 +462,11 @@ def disease_axis(
     """Train the axis on the other cohorts of the disease, or inside this one if they are too few.
 
     An axis that a cohort trains itself takes its direction from its labels: it is refused where
-    they look exchanged (`label_swap` says why). `lesional` is lesional_effects.tsv of all cohorts.
+    they look exchanged (`label_swap` says why). `lesional` is what all cohorts teach.
     """
     disease, observations = str(data.facts["disease"]), data.combined
     training = find_training_cohorts(
-        lesional, str(data.facts["cohort"]), bool(data.facts["simulated"]), disease
+        lesional.facts, str(data.facts["cohort"]), bool(data.facts["simulated"]), disease
     )
     basis = f"axis of {disease}"
     if training.enough:

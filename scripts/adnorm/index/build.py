@@ -33,6 +33,7 @@ from adnorm.index.sensitivities import (
     percent_improvement_rows,
     with_composition_genes,
 )
+from adnorm.index.teaching import Teaching
 from adnorm.index.training_cohorts import CONTRAST
 from adnorm.scores.coverage import Platform, assess_coverage
 from adnorm.study.axis_genes import AxisGenes, read_axis_genes
@@ -67,7 +68,7 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
     Parameters
     ----------
     inputs
-        ``lesional_effects`` of all cohorts; ``samples``, ``expression``, ``scores``, ``effects`` of
+        ``teaching`` of all cohorts; ``samples``, ``expression``, ``scores``, ``effects`` of
         the cohort; ``gene_sets`` (a list of files). The published list is named by the settings.
     outputs
         Where to write the tables ``axis``, ``index``, ``sensitivities``, ``denominators``,
@@ -95,7 +96,7 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
     for warning in filter(None, swaps.values()):
         get_logger().warning("%s", warning)
 
-    lesional = read_table(inputs["lesional_effects"])
+    lesional = Teaching.read(inputs["teaching"])
     excluded, renames = excluded_genes(sets), previous_symbols(sets)
     listed = None
     if settings.axis_genes:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from itertools import combinations, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +28,9 @@ from adnorm.base.errors import listing
 from adnorm.base.files import read_json
 from adnorm.base.logs import progress
 from adnorm.base.stage import Files
-from adnorm.base.tables import read_table, write_table
+from adnorm.base.tables import read_table, write_tables
 from adnorm.base.text import counted
+from adnorm.index.teaching import writing
 from adnorm.study.comparisons import BASELINE, average_rows, number
 from adnorm.study.diseases import ATOPIC_DERMATITIS, disease_name, lookalikes, same_disease
 from adnorm.study.vocabulary import ComparisonKind
@@ -48,7 +51,7 @@ _NEXT, _NAMED = " | ", ": "
 
 
 def build(inputs: Files, outputs: Files, settings: Mapping[str, Any], seed: int) -> None:
-    """Gather the paired lesional − nonlesional effects of all cohorts in one table.
+    """Gather the paired lesional − nonlesional effects of all cohorts, one cohort at a time.
 
     Parameters
     ----------
@@ -57,8 +60,9 @@ def build(inputs: Files, outputs: Files, settings: Mapping[str, Any], seed: int)
         (manifest.json) of all cohorts, each below the folder of its cohort. A cohort without the
         comparison adds no rows.
     outputs
-        ``lesional_effects``; its column ``shares`` says with which cohorts a cohort has a series, a
-        file, samples or patients in common.
+        ``lesional_effects``, a table; its column ``shares`` says with which cohorts a cohort has a
+        series, a file, samples or patients in common. ``teaching``: the same for jobs
+        (`Teaching`).
     settings, seed
         Not used.
 
@@ -71,30 +75,44 @@ def build(inputs: Files, outputs: Files, settings: Mapping[str, Any], seed: int)
         {path.parents[1]: path for path in map(Path, inputs[name])}
         for name in ("effects", "expression", "manifests")
     )
-    parts, prints = [], []
+    prints, names = [], {}
     for folder in sorted(effects, key=lambda path: path.name):
-        rows = read_table(effects[folder])
+        if not effects[folder].is_file():
+            read_table(effects[folder])  # Says so, before the work.
         data = read_container(expression[folder])
         prints.append(fingerprint(data, manifests[folder]))
-        facts = data.uns["adnorm"]
-        rows = rows[rows["contrast"] == CONTRAST].assign(
-            cohort=str(facts["cohort"]),
-            disease=str(facts["disease"]),
-            simulated="yes" if facts["simulated"] else "no",
-        )
-        if len(rows):
-            parts.append(rows)
-        else:
-            progress(f"{facts['cohort']} has no lesional − nonlesional comparison at baseline")
+        names[folder] = prints[-1].cohort
     shared = shared_by(prints)
+    known = {cohort.cohort: (cohort.disease, cohort.simulated) for cohort in prints}
+    del prints
     for first, others in shared.items():
         for second, what in others.items():
             if first < second:
                 progress(f"{first} and {second} do not teach each other; in common: {what}")
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
-    table["shares"] = table["cohort"].map(lambda cohort: tell_shares(shared.get(cohort, {})))
-    table = table[COLUMNS].sort_values(["cohort", "gene"], kind="stable")
-    write_table(table, outputs["lesional_effects"])
+    order = sorted(effects, key=names.__getitem__)
+
+    with writing(outputs["teaching"]) as teach:
+
+        def taught() -> Iterator[pd.DataFrame]:
+            yield pd.DataFrame(columns=COLUMNS)
+            for folder in order:
+                name = names[folder]
+                disease, simulated = known[name]
+                rows = read_table(effects[folder])
+                rows = rows[rows["contrast"] == CONTRAST].assign(
+                    cohort=name,
+                    disease=disease,
+                    simulated="yes" if simulated else "no",
+                    shares=tell_shares(shared.get(name, {})),
+                )
+                if len(rows):
+                    rows = rows[COLUMNS].sort_values("gene", kind="stable")
+                    teach(rows)
+                    yield rows
+                else:
+                    progress(f"{name} has no lesional − nonlesional comparison at baseline")
+
+        write_tables(taught(), outputs["lesional_effects"])
 
 
 def tell_shares(others: Mapping[str, str]) -> str:
@@ -210,6 +228,8 @@ _GENES, _FEWEST_GENES = 2000, 50
 #: share of the genes). Samples of different people agree in a tenth, technical replicates in a
 #: third of the genes; whatever keeps the order of values (scale, library size) keeps all of them.
 _SAME_RANK, _RANK_DISTANCE = 0.5, 0.005
+#: So many genes, and this share of them at the same rank, are enough to look more closely.
+_SKETCH, _MAY_BE_SAME = 256, 0.25
 #: Patients of the same id are one if what their sheets say alike is as unlikely as this …
 _CHANCE = 1e-4
 #: … or if their expression is more alike than that of different ids, by this many deviations: in
@@ -246,6 +266,28 @@ class Fingerprint:
     #: Patient of each sample, and the code of its state and visit.
     of_patient: np.ndarray = field(repr=False)
     layout: np.ndarray = field(repr=False)
+
+    @cached_property
+    def keys(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers that stand for the genes, sorted, and the column of each."""
+        keys = [int.from_bytes(blake2b(g.encode(), digest_size=8).digest()) for g in self.genes]
+        columns = np.argsort(np.array(keys, dtype=np.uint64))
+        return np.array(keys, dtype=np.uint64)[columns], columns
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Of the genes whose keys come first: the place of each in its sample."""
+        first = self.log2[:, self.keys[1][: 2 * _SKETCH]]
+        return stats.rankdata(first, axis=1, method="dense").astype(np.uint16)
+
+    @cached_property
+    def own(self) -> tuple[dict[str, int], np.ndarray]:
+        """What is the patients' own in their expression: row of each, and patients × genes."""
+        # What lesions and visits have in common belongs to no patient.
+        values = self.log2 - average_rows(self.log2, self.layout)[self.layout]
+        names, codes = np.unique(self.of_patient, return_inverse=True)
+        rows = {str(name): row for row, name in enumerate(names)}
+        return rows, average_rows(values, codes).astype(np.float32)
 
 
 def fingerprint(data: AnnData, manifest: Path) -> Fingerprint:
@@ -327,7 +369,7 @@ def what_is_shared(first: Fingerprint, second: Fingerprint) -> str:
     numbers = sorted(first.samples & second.samples)
     if numbers:
         return f"{counted(len(numbers), 'accession number')} of samples ({listing(numbers, 3)})"
-    same = same_samples(first, second)
+    same = same_samples(first, second) if may_have_same_samples(first, second) else []
     if same:
         named = [a if a == b else f"{a} = {b}" for a, b in same]
         return f"{counted(len(same), 'sample')} with the same values ({listing(named, 3)})"
@@ -336,31 +378,57 @@ def what_is_shared(first: Fingerprint, second: Fingerprint) -> str:
 
 def same_samples(first: Fingerprint, second: Fingerprint) -> list[tuple[str, str]]:
     """Find samples (their names in either cohort) whose genes stand in the same order."""
-    log2 = _common_genes(first, second)
-    if log2 is None:
+    genes = _common_genes(first, second)
+    if genes is None:
         return []
+    log2 = [cohort.log2[:, own] for cohort, own in zip((first, second), genes, strict=True)]
     ranks = [stats.rankdata(values, axis=1) for values in log2]
     scaled = [r - r.mean(axis=1, keepdims=True) for r in ranks]
     scaled = [s / np.maximum(np.linalg.norm(s, axis=1, keepdims=True), 1e-9) for s in scaled]
     nearest = (scaled[0] @ scaled[1].T).argmax(axis=1)
     distance = max(_RANK_DISTANCE * ranks[0].shape[1], 0.5)
+    # Genes that are not seen at all stand at one rank in everybody.
+    above = [values > values.min(axis=1, keepdims=True) for values in log2]
+    seen = above[0] & above[1][nearest]
+    close = (np.abs(ranks[0] - ranks[1][nearest]) <= distance) & seen
     found = []
-    for row, other in enumerate(nearest):
-        # Genes that are not seen at all stand at one rank in everybody.
-        seen = (log2[0][row] > log2[0][row].min()) & (log2[1][other] > log2[1][other].min())
-        if min(len(np.unique(v[seen])) for v in (log2[0][row], log2[1][other])) < _FEWEST_GENES:
-            continue
-        apart = np.abs(ranks[0][row] - ranks[1][other])[seen]
-        if (apart <= distance).mean() >= _SAME_RANK:
+    for row in np.flatnonzero(close.sum(axis=1) >= _SAME_RANK * seen.sum(axis=1)):
+        other = nearest[row]
+        own, others = log2[0][row][seen[row]], log2[1][other][seen[row]]
+        if min(len(np.unique(own)), len(np.unique(others))) >= _FEWEST_GENES:
             found.append((str(first.names[row]), str(second.names[other])))
     return found
 
 
+def may_have_same_samples(first: Fingerprint, second: Fingerprint) -> bool:
+    """Say whether it is worth asking for `same_samples`, at a fiftieth of the cost.
+
+    It looks at the ranks of a few genes, and for less agreement than `same_samples` asks for. Equal
+    values are ranked in the order of the genes, which is the same in both.
+    """
+    keys = [cohort.keys[0][: 2 * _SKETCH] for cohort in (first, second)]
+    genes, *columns = np.intersect1d(keys[0], keys[1], assume_unique=True, return_indices=True)
+    if len(genes) < _SKETCH:
+        return True
+    ranks = [
+        cohort.order[:, own[:_SKETCH]].argsort(axis=1, kind="stable").argsort(axis=1)
+        for cohort, own in zip((first, second), columns, strict=True)
+    ]
+    # The ranks of all samples have the same mean and spread.
+    centred = [(r - (_SKETCH - 1) / 2).astype(np.float32) for r in ranks]
+    nearest = (centred[0] @ centred[1].T).argmax(axis=1)
+    close = np.abs(ranks[0] - ranks[1][nearest]) <= _RANK_DISTANCE * _SKETCH
+    return bool((close.mean(axis=1) >= _MAY_BE_SAME).any())
+
+
 def _common_genes(first: Fingerprint, second: Fingerprint) -> tuple[np.ndarray, np.ndarray] | None:
-    genes, *columns = np.intersect1d(first.genes, second.genes, return_indices=True)
+    """Columns of the genes that both have; ``None`` if they are too few."""
+    genes, *places = np.intersect1d(
+        first.keys[0], second.keys[0], assume_unique=True, return_indices=True
+    )
     if len(genes) < _FEWEST_GENES:
         return None
-    return first.log2[:, columns[0]], second.log2[:, columns[1]]
+    return first.keys[1][places[0]], second.keys[1][places[1]]
 
 
 def _shared_patients(first: Fingerprint, second: Fingerprint) -> str:
@@ -393,14 +461,13 @@ def alike(first: Fingerprint, second: Fingerprint, ids: list[str]) -> float:
     The mean correlation of what is the patient's own, in standard deviations of what it is when ids
     are permuted; 0 with fewer than seven ids or too few genes.
     """
-    log2 = _common_genes(first, second)
-    if log2 is None or len(ids) < _FEWEST_ALIKE:
+    genes = _common_genes(first, second)
+    if genes is None or len(ids) < _FEWEST_ALIKE:
         return 0.0
     own = []
-    for values, cohort in zip(log2, (first, second), strict=True):
-        # What lesions and visits have in common belongs to no patient.
-        values = values - average_rows(values, cohort.layout)[cohort.layout]
-        means = np.stack([values[cohort.of_patient == name].mean(axis=0) for name in ids])
+    for cohort, columns in zip((first, second), genes, strict=True):
+        rows, values = cohort.own
+        means = values[[rows[name] for name in ids]][:, columns].astype(float)
         means = means - means.mean(axis=0)
         own.append(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9))
     table = own[0] @ own[1].T
@@ -488,12 +555,17 @@ def agreeing_facts(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, li
     The probability that as much agrees among different people (1 if nothing does), and what agrees
     in nine of ten patients.
     """
-    compared = []
-    kinds = set()
+    both = []
     for name in first.columns.intersection(second.columns, sort=False):
         a, b = first[name].to_numpy(), second[name].to_numpy()
         known = (a != "") & (b != "")
-        a, b = a[known], b[known]
+        if known.any():
+            both.append((name, known, a[known], b[known]))
+    if not any((a == b).mean() >= _AGREE for _, _, a, b in both):
+        return 1.0, []  # As of most pairs of cohorts; what follows takes ten times as long.
+    compared = []
+    kinds = set()
+    for name, known, a, b in both:
         # Two columns that tell people apart alike are one fact.
         kind = (*np.flatnonzero(known), *pd.factorize(a)[0])
         if kind in kinds or not (_scattered(a) and _scattered(b)):
@@ -502,11 +574,14 @@ def agreeing_facts(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, li
         same = a[:, None] == b[None, :]
         pairs, hits = same.size - len(same), int(np.trace(same))
         often = np.clip((same.sum() - hits) / pairs, 1 / (pairs + 1), 1 - 1e-9)
-        compared.append((name, hits / len(same), stats.binom.sf(hits - 1, len(same), often)))
-    agreed = [(name, chance) for name, share, chance in compared if share >= _AGREE]
+        compared.append((name, hits, len(same), often))
+    agreed = [fact for fact in compared if fact[1] / fact[2] >= _AGREE]
     # Each fact pays for all that were looked at.
-    chances = [min(chance * len(compared), 1.0) for _, chance in agreed]
-    return float(np.prod(chances)), [str(name) for name, _ in agreed]
+    chances = [
+        min(stats.binom.sf(hits - 1, patients, often) * len(compared), 1.0)
+        for _, hits, patients, often in agreed
+    ]
+    return float(np.prod(chances)), [str(name) for name, *_ in agreed]
 
 
 def _scattered(values: np.ndarray) -> bool:

@@ -16,11 +16,12 @@ import pandas as pd
 
 from adnorm import __version__
 from adnorm.base.stops import Stop, read_stop
-from adnorm.base.tables import read_table, stack
+from adnorm.base.tables import read_table
 from adnorm.base.text import counted, per_cent, printable
 from adnorm.figures.labels import PLANS
 from adnorm.figures.page.answers import estimand
 from adnorm.figures.page.overview import REFERENCES as OF_PAGES
+from adnorm.index.teaching import Teaching
 from adnorm.index.training_cohorts import read_shares
 from adnorm.study.cohort import Cohort
 from adnorm.study.config import RunConfig
@@ -62,7 +63,7 @@ COUNTS_MADE_COMPARABLE = {
     "library_size": ("their library sizes alone", ""),
 }
 #: What cohorts have in common stands in it, below the results folder.
-LESIONAL_EFFECTS = "axis/lesional_effects.tsv"
+TEACHING = "axis/teaching.h5"
 #: What means something in Markdown; an underscore does so at the ends of words alone.
 _MARKS = re.compile(r"([\\`*\[\]|#]|(?<![^\W_])_|_(?![^\W_]))")
 
@@ -116,25 +117,36 @@ class Found:
         """
         if not cohorts:
             return cls(axis=False, model=False, estimated=False, tested=False, lost=False)
-        index = stack([read_table(results / name / "index/index.tsv") for name in cohorts])
-        index = index[index["reason_code"] != ReasonCode.NOT_SCORED]
-        coverage = [read_table(results / name / "scores/coverage.tsv") for name in cohorts]
-        scored = [int((table["status"] != SetStatus.NOT_SCORED).sum()) for table in coverage]
-        people = {
-            name: _people(read_table(results / name / "index/denominators.tsv"), cohort.reference)
-            for name, cohort in cohorts.items()
-        }
-        lost = pd.to_numeric(index["lost"], errors="coerce") > 0
+        done: set[str] = set()
+        sets: set[str] = set()
+        scored, people = [], {}
+        for name, cohort in cohorts.items():
+            index = read_table(results / name / "index/index.tsv")
+            index = index[index["reason_code"] != ReasonCode.NOT_SCORED]
+            lost = pd.to_numeric(index["lost"], errors="coerce") > 0
+            here = {
+                "axis": index["name"] == DerivedScore.GLOBAL,
+                "model": index["estimator"] == Estimator.MMRM,
+                "estimated": index["ni"].notna(),
+                "tested": index["adjusted_p_value"].notna(),
+                "lost": lost & index["ni"].notna(),
+            }
+            done |= {what for what, rows in here.items() if rows.any()}
+            coverage = read_table(results / name / "scores/coverage.tsv")
+            sets |= set(coverage["set"])
+            scored.append(int((coverage["status"] != SetStatus.NOT_SCORED).sum()))
+            denominators = read_table(results / name / "index/denominators.tsv")
+            people[name] = _people(denominators, cohort.reference)
         return cls(
-            axis=bool((index["name"] == DerivedScore.GLOBAL).any()),
-            model=bool((index["estimator"] == Estimator.MMRM).any()),
-            estimated=bool(index["ni"].notna().any()),
-            tested=bool(index["adjusted_p_value"].notna().any()),
-            lost=bool((lost & index["ni"].notna()).any()),
-            sets=len(set().union(*(table["set"] for table in coverage))),
+            axis="axis" in done,
+            model="model" in done,
+            estimated="estimated" in done,
+            tested="tested" in done,
+            lost="lost" in done,
+            sets=len(sets),
             scored=(min(scored), max(scored)),
             reference={name: group for name, group in people.items() if group},
-            shared=_shared(results / LESIONAL_EFFECTS, cohorts),
+            shared=_shared(results / TEACHING, cohorts),
         )
 
 
@@ -145,14 +157,14 @@ def _people(denominators: pd.DataFrame, reference: str | None) -> str:
     return "" if usual.empty else str(usual.iloc[-1])
 
 
-def _shared(table: Path, cohorts: Iterable[str]) -> dict[tuple[str, str], str]:
+def _shared(file: Path, cohorts: Iterable[str]) -> dict[tuple[str, str], str]:
     """Two cohorts → what they have in common; one of them alone may have the comparison."""
-    if read_stop(table) is not None:
+    if read_stop(file) is not None:
         return {}
     names = set(cohorts)
     pairs = {
         (min(first, second), max(first, second)): what
-        for first, others in read_shares(read_table(table)).items()
+        for first, others in read_shares(Teaching.read(file).facts).items()
         for second, what in others.items()
     }
     return {pair: pairs[pair] for pair in sorted(pairs) if names.issuperset(pair)}

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from adnorm.base.files import atomic
+from adnorm.base.logs import get_logger
 from adnorm.base.stops import Stop, read_stop
 from adnorm.base.tables import read_table
-from adnorm.base.text import printable
+from adnorm.base.text import counted, printable
 from adnorm.figures.data import CATEGORIES
 from adnorm.figures.explorer.cohort import (
     TABLES,
@@ -53,6 +54,8 @@ USUAL_NAMES = {
 }
 #: Files of each cohort that the page is made of.
 FILES = (*TABLES, "axis", "expression")
+#: Characters from which on a page is told to be large.
+LARGE = 60_000_000
 TEMPLATES = Path(__file__).parent / "templates"
 #: Parts of the script, in this order in one function.
 SCRIPTS = ("tables", "drawing", "gene", "score", "index", "page")
@@ -101,6 +104,22 @@ def build(
     text = page_of(cohorts, read_gene_sets(inputs["gene_sets"]), axis, settings, stops)
     with atomic(outputs["page"]) as temporary:
         temporary.write_text(text, encoding="utf-8")
+    if len(text) > LARGE:
+        get_logger().warning("%s", _too_large(len(text), len(files), settings))
+
+
+def _too_large(size: int, cohorts: int, settings: PageSettings) -> str:
+    """Say how a page becomes smaller that browsers open slowly or not at all."""
+    explorer = settings.figures.explorer
+    fewer = "in several runs with fewer cohorts each"
+    if explorer.patients != "none" and explorer.sample_genes:
+        fewer = (
+            f"with `figures: explorer: sample_genes: 0` (now {explorer.sample_genes:,}), or {fewer}"
+        )
+    return (
+        f"explorer.html holds {counted(cohorts, 'cohort')} and has {size / 1e6:.0f} MB: above "
+        f"{LARGE / 1e6:.0f} MB browsers open it slowly, or not at all. Make it {fewer}"
+    )
 
 
 def page_of(
