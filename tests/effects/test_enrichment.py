@@ -14,6 +14,7 @@ from scipy import stats
 from adnorm.base.errors import AdnormError
 from adnorm.effects.design import plan_fits
 from adnorm.effects.enrichment import (
+    ModelOfSets,
     ROWS,
     SMALLEST_P_VALUE,
     arbitrary_order,
@@ -61,14 +62,28 @@ def run(study, seed=1, **changed):
     y, plan, t = study
     ranking = rank_genes(GENES, t, "c")
     table = enrich(
-        ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS.model_copy(update=changed), seed
+        ranking,
+        ModelOfSets(plan, GENES, y.__getitem__),
+        0,
+        PARTS,
+        FAMILIES,
+        SETTINGS.model_copy(update=changed),
+        seed,
     )
     return table.set_index(["set", "part"])
 
 
 def test_columns_and_one_row_for_each_part(study):
     y, plan, t = study
-    table = enrich(rank_genes(GENES, t, "c"), y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    table = enrich(
+        rank_genes(GENES, t, "c"),
+        ModelOfSets(plan, GENES, y.__getitem__),
+        0,
+        PARTS,
+        FAMILIES,
+        SETTINGS,
+        1,
+    )
     assert list(table.columns) == ROWS
     assert list(zip(table["set"], table["part"], strict=True)) == sorted(PARTS)
     assert set(table["contrast"]) == {"lesional-nonlesional@0"}
@@ -126,7 +141,9 @@ def test_p_values_are_never_zero(study):
     extreme = t.copy()
     extreme[:15] = 40 + np.arange(15)
     ranking = rank_genes(GENES, extreme, "c")
-    table = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    table = enrich(
+        ranking, ModelOfSets(plan, GENES, y.__getitem__), 0, PARTS, FAMILIES, SETTINGS, 1
+    )
     assert table["p_value"].min() == SMALLEST_P_VALUE
     assert (table["fdr"].dropna() > 0).all()
 
@@ -136,9 +153,7 @@ def test_order_of_genes_does_not_matter(study):
     order = np.random.default_rng(0).permutation(len(GENES))
     shuffled = enrich(
         rank_genes(GENES[order], t[order], "c"),
-        y[order],
-        GENES[order],
-        plan,
+        ModelOfSets(plan, GENES[order], y[order].__getitem__),
         0,
         PARTS,
         FAMILIES,
@@ -269,7 +284,15 @@ def test_the_limits_of_the_size_of_a_set_are_within(study, changed, reasons):
 def test_families_are_adjusted_apart(study):
     y, plan, t = study
     families = FAMILIES | {"up_set": "primary", "null": "primary"}
-    table = enrich(rank_genes(GENES, t, "c"), y, GENES, plan, 0, PARTS, families, SETTINGS, 1)
+    table = enrich(
+        rank_genes(GENES, t, "c"),
+        ModelOfSets(plan, GENES, y.__getitem__),
+        0,
+        PARTS,
+        families,
+        SETTINGS,
+        1,
+    )
     tested = table[table["reason"] == ""]
     assert tested["family"].value_counts().to_dict() == {"primary": 2, "curated": 2}
     for _, rows in tested.groupby("family"):
@@ -281,7 +304,9 @@ def test_families_are_adjusted_apart(study):
 def test_a_ranking_full_of_ties_leaves_camera(study):
     y, plan, t = study
     ranking = rank_genes(GENES, np.round(t), "c")
-    table = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    table = enrich(
+        ranking, ModelOfSets(plan, GENES, y.__getitem__), 0, PARTS, FAMILIES, SETTINGS, 1
+    )
     tested = table[table["camera_p_value"].notna()]
     assert len(tested) == 4 and tested["p_value"].isna().all() and tested["nes"].isna().all()
     assert tested["reason"].str.contains("share their t with another gene").all()
@@ -294,8 +319,18 @@ def test_genes_that_have_no_effect_stay_out_of_camera(study):
     y, plan, t = study
     keep = np.arange(len(GENES)) >= 3
     ranking = rank_genes(GENES[keep], t[keep], "c")
-    whole = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
-    alone = enrich(ranking, y[keep], GENES[keep], plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    whole = enrich(
+        ranking, ModelOfSets(plan, GENES, y.__getitem__), 0, PARTS, FAMILIES, SETTINGS, 1
+    )
+    alone = enrich(
+        ranking,
+        ModelOfSets(plan, GENES[keep], y[keep].__getitem__),
+        0,
+        PARTS,
+        FAMILIES,
+        SETTINGS,
+        1,
+    )
     pd.testing.assert_frame_equal(whole, alone)
     assert whole.set_index(["set", "part"]).loc[("up_set", "up"), "size"] == 12
 

@@ -522,6 +522,12 @@ def average_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 def sum_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Add up rows of `values` (samples × features) that share a code."""
+    order = np.argsort(codes, kind="stable")
+    known, starts = np.unique(codes[order], return_index=True)
     total = np.zeros((codes.max() + 1, values.shape[1]))
-    np.add.at(total, codes, values)
+    alone = np.diff(np.append(starts, len(codes))) == 1
+    total[known[alone]] += values[order[starts[alone]]]
+    several = np.isin(codes, known[~alone])
+    if several.any():
+        np.add.at(total, codes[several], values[several])
     return total
