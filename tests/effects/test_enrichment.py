@@ -14,9 +14,9 @@ from scipy import stats
 from adnorm.base.errors import AdnormError
 from adnorm.effects.design import plan_fits
 from adnorm.effects.enrichment import (
-    ModelOfSets,
     ROWS,
     SMALLEST_P_VALUE,
+    ModelOfSets,
     arbitrary_order,
     enrich,
     flag_coverage,

@@ -19,6 +19,7 @@ from adnorm.expression.quality import (
     pca_deviation,
     peers_of,
     principal_components,
+    products_of,
     robust_deviation,
 )
 from adnorm.study.config import ExpressionSettings
@@ -235,7 +236,7 @@ def test_robust_deviation_is_the_median_and_mad():
 def test_correlations_are_pearson_and_missing_for_flat_samples():
     log2, _ = make_cohort()
     log2["S03"] = 7.0
-    matrix = correlations(log2)
+    matrix = correlations(products_of(log2))
     expected = np.corrcoef(log2.drop(columns="S03").T)
     kept = [i for i in range(24) if i != 3]
     np.testing.assert_allclose(matrix[np.ix_(kept, kept)], expected, atol=1e-12)

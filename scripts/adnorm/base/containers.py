@@ -49,4 +49,10 @@ def write_container(data: AnnData, path: Path | str) -> None:
         atomic(path) as temporary,
         anndata.settings.override(allow_write_nullable_strings=False),
     ):
-        data.write_h5ad(temporary, compression="gzip", convert_strings_to_categoricals=False)
+        # The default level takes twice the time for files that are a tenth smaller.
+        data.write_h5ad(
+            temporary,
+            compression="gzip",
+            compression_opts=1,
+            convert_strings_to_categoricals=False,
+        )
