@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 
+import gseapy
 import numpy as np
 import pandas as pd
+import pylimma
 import pytest
 from scipy import stats
 
@@ -15,13 +17,17 @@ from adnorm.base.errors import AdnormError
 from adnorm.effects.design import plan_fits
 from adnorm.effects.enrichment import (
     ROWS,
+    SAMPLE_SIZE,
     SMALLEST_P_VALUE,
     ModelOfSets,
     arbitrary_order,
+    competitive,
     enrich,
     flag_coverage,
+    preranked,
     rank_genes,
     split_sets,
+    variation_of,
 )
 from adnorm.effects.fit import adjust_by_family, benjamini_hochberg, fit_unweighted, moderate
 from adnorm.study.comparisons import combine_biopsies, derive_design
@@ -345,3 +351,66 @@ def test_one_gene_in_a_hundred_may_be_tied(tied, allowed):
     ranking = pd.Series(np.arange(1000.0, 0, -1))
     ranking[:tied] = 5000.0
     assert (arbitrary_order(ranking) == "") == allowed
+
+
+@pytest.mark.parametrize("correlation", [None, 0.05])
+def test_the_competitive_test_of_some_genes_at_a_time_is_limmas(study, correlation, monkeypatch):
+    y, plan, _ = study
+    tested = {key: [g for g in PARTS[key] if g in GENES] for key in sorted(PARTS)}
+    tested = {key: tuple(genes) for key, genes in tested.items() if genes}
+    monkeypatch.setattr("adnorm.effects.fit.WORKING_SET", 300)
+    ours = competitive(variation_of(y.__getitem__, GENES, plan, tested), 0, correlation)
+    row = {gene: i for i, gene in enumerate(GENES)}
+    limma = pylimma.camera(
+        y,
+        {str(i): np.array([row[g] for g in genes]) for i, genes in enumerate(tested.values())},
+        design=plan.model.design,
+        contrast=plan.design_weights[:, 0],
+        inter_gene_cor=correlation,
+        sort=False,
+    )
+    np.testing.assert_allclose(ours["camera_p_value"], limma["p_value"], rtol=1e-9)
+    assert list(ours["camera_direction"]) == list(limma["direction"].str.lower())
+    if correlation is None:
+        found = ours["inter_gene_correlation"]
+        np.testing.assert_allclose(found, limma["correlation"], rtol=1e-8, atol=1e-12)
+
+
+def test_a_set_of_one_gene_has_no_correlation(study):
+    y, plan, _ = study
+    tested = {("one", "up"): (GENES[3],), ("two", "up"): (GENES[3], GENES[4])}
+    found = competitive(variation_of(y.__getitem__, GENES, plan, tested), 0, None)
+    assert found["inter_gene_correlation"].isna().tolist() == [True, False]
+    assert found["camera_p_value"].notna().all()
+
+
+def test_preranked_is_that_of_gseapy(study):
+    _, _, t = study
+    ranking = rank_genes(GENES, t, "c")
+    tested = {key: tuple(g for g in genes if g in GENES) for key, genes in PARTS.items()}
+    tested = {key: genes for key, genes in tested.items() if genes}
+    ours = preranked(ranking, tested, 3)
+    names = {f"S{i:06d}": key for i, key in enumerate(sorted(tested))}
+    token = {gene: f"G{i:06d}" for i, gene in enumerate(ranking.index)}
+    theirs = gseapy.prerank(
+        pd.Series(ranking.to_numpy(), index=list(token.values())),
+        {name: [token[g] for g in tested[key]] for name, key in names.items()},
+        method="multilevel",
+        eps=SMALLEST_P_VALUE,
+        sample_size=SAMPLE_SIZE,
+        min_size=1,
+        max_size=len(ranking),
+        ascending=None,
+        threads=1,
+        seed=3,
+        no_plot=True,
+        outdir=None,
+    ).res2d.set_index("Term")
+    theirs = theirs.loc[[name for name in names if names[name] in ours.index]]
+    assert list(ours["es"]) == list(theirs["ES"].astype(float))
+    assert list(ours["nes"]) == list(theirs["NES"].astype(float))
+    p_values = theirs["NOM p-val"].astype(float).clip(lower=SMALLEST_P_VALUE)
+    assert list(ours["p_value"]) == list(p_values)
+    gene = {token: gene for gene, token in token.items()}
+    leading = [";".join(gene[t] for t in text.split(";")) for text in theirs["Lead_genes"]]
+    assert list(ours["leading_edge"]) == leading

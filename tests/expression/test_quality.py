@@ -456,3 +456,17 @@ def test_the_smallest_library_is_not_small(size, flag):
     assert set(table["flags"]) == {flag}
     settings = SETTINGS.model_copy(update={"exclude_small_libraries": 2000})
     assert len(below_library_limit(libraries, settings)) == (24 if flag else 0)
+
+
+def test_some_genes_at_a_time_change_no_product(monkeypatch):
+    log2, _ = make_cohort()
+    log2["S05"] = 3.0
+    whole = products_of(log2)
+    monkeypatch.setattr("adnorm.expression.quality._GENES_AT_ONCE", 37)
+    parts = products_of(log2)
+    np.testing.assert_allclose(parts.of_samples, whole.of_samples, rtol=1e-11, atol=1e-10)
+    np.testing.assert_allclose(correlations(parts), correlations(whole), rtol=1e-12)
+    centred = log2.to_numpy() - log2.to_numpy().mean(axis=1, keepdims=True)
+    vectors, size, _ = np.linalg.svd(centred.T, full_matrices=False)
+    expected = np.abs(vectors * size)[:, :10]
+    np.testing.assert_allclose(np.abs(principal_components(log2)), expected, rtol=1e-4, atol=1e-5)

@@ -250,8 +250,7 @@ def competitive(variation: Variation, position: int, correlation: float | None) 
     sizes = np.array([len(rows) for rows in variation.members.values()])
     change = np.array([score[rows].mean() for rows in variation.members.values()]) - score.mean()
     inflation = np.array(list(variation.inflation.values()))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        used = (inflation - 1) / (sizes - 1)
+    used = np.where(sizes > 1, (inflation - 1) / np.maximum(sizes - 1, 1), np.nan)
     if correlation is not None:
         inflation, used = 1 + (sizes - 1) * correlation, np.full(len(sizes), correlation)
     inflation = np.where(sizes > 1, np.maximum(inflation, 1.0), 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -446,6 +447,21 @@ class SampleProducts:
     lengths: np.ndarray
     genes: int
 
+    @cached_property
+    def components(self) -> tuple[np.ndarray, np.ndarray]:
+        """The largest eigenvalues, `COMPONENTS` at most, and their vectors, the largest first."""
+        from scipy.linalg import eigh
+        from threadpoolctl import threadpool_limits
+
+        last = len(self.of_samples) - 1
+        with threadpool_limits(limits=1):
+            size, vectors = eigh(
+                self.of_samples, subset_by_index=[max(0, last - COMPONENTS + 1), last]
+            )
+        # Below this an eigenvalue is rounding.
+        size[size < len(self.of_samples) * np.finfo(float).eps * size[-1]] = 0.0
+        return size[::-1], vectors[:, ::-1]
+
 
 def products_of(log2: pd.DataFrame) -> SampleProducts:
     """Multiply all pairs of samples; `log2` is genes × samples."""
@@ -475,9 +491,7 @@ def products_of(log2: pd.DataFrame) -> SampleProducts:
     )
 
 
-def principal_components(
-    log2: pd.DataFrame, components: int = COMPONENTS, products: SampleProducts | None = None
-) -> np.ndarray:
+def principal_components(log2: pd.DataFrame, products: SampleProducts | None = None) -> np.ndarray:
     """Compute principal components, the same on every machine and thread count.
 
     Genes are centred, not scaled. The components are the eigenvectors of the products of the
@@ -485,19 +499,12 @@ def principal_components(
     largest absolute score has a positive one. One column of zeros when there are fewer than three
     samples or two genes.
     """
-    from scipy.linalg import eigh
-    from threadpoolctl import threadpool_limits
-
     samples = log2.shape[1]
-    count = min(components, samples - 1, log2.shape[0] - 1)
+    count = min(COMPONENTS, samples - 1, log2.shape[0] - 1)
     if count < 1 or samples < 3:
         return np.zeros((samples, 1), dtype=np.float32)
-    found = products_of(log2) if products is None else products
-    with threadpool_limits(limits=1):
-        size, vectors = eigh(found.of_samples, subset_by_index=[samples - count, samples - 1])
-    # Below this an eigenvalue is rounding.
-    size[size < samples * np.finfo(float).eps * size[-1]] = 0.0
-    scores = (vectors * np.sqrt(size))[:, ::-1]
+    size, vectors = (products_of(log2) if products is None else products).components
+    scores = vectors[:, :count] * np.sqrt(size[:count])
     largest = np.abs(scores).argmax(axis=0)
     signs = np.sign(scores[largest, np.arange(count)])
     return (scores * np.where(signs == 0, 1, signs)).astype(np.float32)
