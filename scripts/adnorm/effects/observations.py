@@ -98,8 +98,10 @@ def effective_library_sizes(counts: np.ndarray, log2: np.ndarray) -> np.ndarray:
     return plain
 
 
-def observations_of(data: AnnData, path: str) -> Observations:
+def observations_of(data: AnnData, path: str, reads: bool = True) -> Observations:
     """Combine the biopsies of expression.h5ad; `path` is what messages call it.
+
+    Without `reads` the counts, which are as large as the expression, are left out.
 
     Raises
     ------
@@ -122,7 +124,7 @@ def observations_of(data: AnnData, path: str) -> Observations:
             f"biopsies of one patient, state and visit count as one (log2 averaged, counts summed)"
         )
     counts = sizes = None
-    if "counts" in data.layers:
+    if reads and "counts" in data.layers:
         raw = data.layers["counts"]
         raw = raw.toarray() if hasattr(raw, "toarray") else np.asarray(raw)
         empty = data.obs_names[raw.sum(axis=1, dtype=float) <= 0]

@@ -517,7 +517,9 @@ def spread_over_lesions(observations: pd.DataFrame) -> tuple[np.ndarray, pd.Data
 
 def average_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Average rows of `values` (samples × features) that share a code; missing stays missing."""
-    return sum_rows(values, codes) / np.bincount(codes)[:, None]
+    total = sum_rows(values, codes)
+    total /= np.bincount(codes)[:, None]
+    return total
 
 
 def sum_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
