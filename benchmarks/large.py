@@ -1,4 +1,4 @@
-"""Seconds and memory of every stage for large cohorts, from published files to figures; prints tables.
+"""Seconds and memory of every stage for large cohorts, from published files to figures.
 
 ``python benchmarks/large.py`` draws cohorts of 39,376 genes with 300, 1,000 and 3,000 samples
 (counts), and one of 54,675 probes and 200 samples (an array), runs the workflow on each, job by
@@ -37,34 +37,39 @@ STAGES = (
     *("fetch", "expression", "scores", "effects", "lesional_effects", "index"),
     *("figures", "index_figures", "atlas", "atlas_figures", "explorer", "cohorts", "provenance"),
 )
-#: What the goal asks for: MiB in any process, and minutes of all jobs on two cores.
+#: What is asked for: MiB in any process, and the exponent of the time of a stage over samples.
 MOST_MEMORY, MOST_EXPONENT = 6 * 1024, 1.1
 #: Beside the interpreter of every job: says what it took when it ends.
 _METER = """
 import atexit, os, re, resource, sys, time
 
-def _tell(began=time.time()):
-    own, other = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+began = time.time()
+stage = os.path.basename(sys.orig_argv[-1]).split(".")[-2:][0]
+
+
+def tell():
+    own, other = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu = sum(usage.ru_utime + usage.ru_stime for usage in (own, other))
     peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-    stage = os.path.basename(sys.argv[0]).split(".")[-2]
+    cells = (cpu, time.time() - began, peak / 1024, other.ru_maxrss / 1024)
     with open(os.environ["ADNORM_METER"], "a") as file:
-        # Children inherit the peak of who starts them, so that theirs counts only where it is larger.
-        file.write(f"{stage}\\t{cpu:.3f}\\t{time.time() - began:.3f}\\t{peak / 1024:.1f}\\t{other.ru_maxrss / 1024:.1f}\\n")
+        file.write("\\t".join([stage, *(f"{cell:.3f}" for cell in cells)]) + "\\n")
+
 
 if any(".snakemake/scripts/" in word for word in sys.orig_argv):
-    atexit.register(_tell)
+    atexit.register(tell)
     if os.environ.get("ADNORM_PROFILES"):
         import cProfile
+
         profile = cProfile.Profile()
-        atexit.register(lambda: (profile.disable(), profile.dump_stats(os.path.join(
-            os.environ["ADNORM_PROFILES"], os.path.basename(sys.argv[0]).split(".")[-2] + ".prof"))))
+        path = os.path.join(os.environ["ADNORM_PROFILES"], stage + ".prof")
+        atexit.register(lambda: (profile.disable(), profile.dump_stats(path)))
         profile.enable()
 """
 
 
 def sheet_of(samples: int) -> pl.DataFrame:
-    """Patients of all arms in turn, at all visits; ``lesion`` is how much of the disease is left."""
+    """Patients of all arms in turn, at all visits; ``lesion``: how much of the disease is left."""
     rows = []
     for number in range(samples):
         patient, (tissue, week) = number // len(VISITS), VISITS[number % len(VISITS)]
@@ -206,6 +211,7 @@ def measure(folder: Path, profile: bool, targets: list[str]) -> dict[str, tuple[
     costs = {}
     for line in found.read_text().splitlines():
         stage, cpu, wall, peak, child = line.split("\t")
+        # A child inherits the peak of who starts it, so that only those that work count.
         peaks = (float(peak), float(child) if stage == "scores" else 0.0)
         costs[stage] = (float(cpu), float(wall), max(peaks))
     return costs
@@ -259,13 +265,17 @@ def print_tables(found: dict[tuple[str, int, int], dict[str, tuple[float, ...]]]
     counts = [key for key in found if key[0] == "counts"]
     print(f"| stage: CPU s / wall s / peak MiB | {' | '.join(heads)} | exponent, CPU s |")
     print("| --- |" + " --- |" * (len(heads) + 1))
+    steep = []
     for stage in STAGES:
+        if not any(stage in costs for costs in found.values()):
+            continue
         cells = []
         for costs in found.values():
             cost = costs.get(stage)
             cells.append(f"{cost[0]:.1f} / {cost[1]:.1f} / {cost[2]:,.0f}" if cost else "")
         some = [key for key in counts if stage in found[key]]
         slope = exponent([key[2] for key in some], [found[key][stage][0] for key in some])
+        steep += [f"{stage} ({slope:.2f})"] if slope > MOST_EXPONENT else []
         cells.append("" if np.isnan(slope) else f"{slope:.2f}")
         print(f"| {stage} | {' | '.join(cells)} |")
     sums = [
@@ -274,6 +284,12 @@ def print_tables(found: dict[tuple[str, int, int], dict[str, tuple[float, ...]]]
         for costs in found.values()
     ]
     print(f"| all | {' | '.join(sums)} | |")
+    peak = max(cost[2] for costs in found.values() for cost in costs.values())
+    word = "holds" if peak < MOST_MEMORY else "missed"
+    print(f"\nLargest process {peak:,.0f} MiB, below {MOST_MEMORY:,}: {word}")
+    if len(counts) > 1:
+        word = f"missed by {', '.join(steep)}" if steep else "holds"
+        print(f"Exponents of at most {MOST_EXPONENT:g}: {word}")
 
 
 if __name__ == "__main__":

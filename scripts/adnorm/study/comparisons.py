@@ -526,6 +526,11 @@ def sum_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Add up rows of `values` (samples × features) that share a code."""
     order = np.argsort(codes, kind="stable")
     known, starts = np.unique(codes[order], return_index=True)
+    if len(known) == len(codes) == known[-1] + 1:
+        # Nothing to add up, as in most cohorts; 0 makes no zero a negative one.
+        total = values[order].astype(float, copy=False)
+        total += 0.0
+        return total
     total = np.zeros((codes.max() + 1, values.shape[1]))
     alone = np.diff(np.append(starts, len(codes))) == 1
     total[known[alone]] += values[order[starts[alone]]]
