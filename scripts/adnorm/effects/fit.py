@@ -108,7 +108,7 @@ def fit_voom(
     check_model(plan.model)
     if len(plan.model.rows) > MOST_DENSE:
         offset = np.log2(library_sizes + 1) - np.log2(1e6)
-        seen = counts.any(axis=1)
+        seen = counts.max(axis=1) > 0
 
         def log2_of(part: slice) -> np.ndarray:
             return log2_cpm(counts[part], library_sizes)

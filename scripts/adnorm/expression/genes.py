@@ -597,7 +597,7 @@ def _together(values: pd.DataFrame, order: pd.DataFrame, rule: str) -> pd.DataFr
     shared = order[order["symbol"].duplicated(keep=False)]
     alone = order.drop(shared.index)
     numbers = np.empty((len(symbols), values.shape[1]), order="F")
-    places, rows = symbols.get_indexer(alone["symbol"]), alone["row"].to_numpy()
+    places, rows = symbols.get_indexer(pd.Index(alone["symbol"])), alone["row"].to_numpy()
     known = values.to_numpy(dtype=float)
     for column in range(values.shape[1]):
         numbers[places, column] = known[rows, column]

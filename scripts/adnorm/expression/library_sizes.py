@@ -309,7 +309,7 @@ def tmm_factors(counts: pd.DataFrame) -> pd.Series:
     analysis of RNA-seq data. Genome Biology 11:R25.
     """
     names = sorted(counts.columns)
-    matrix, place = counts.to_numpy(), counts.columns.get_indexer(names)
+    matrix, place = counts.to_numpy(), counts.columns.get_indexer(pd.Index(names))
     seen = np.flatnonzero(matrix.any(axis=1))
 
     def reads(i: int) -> np.ndarray:

@@ -264,8 +264,8 @@ def other_patients(log2: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:
         others = np.arange(len(patients)) != sample
         scale = alike.max()
         fit = np.where(others, np.exp(alike - scale), 0.0)
-        mean = np.bincount(patients, fit, len(people))
-        mean /= np.maximum(counts - (np.arange(len(people)) == own), 1)
+        left = counts - (np.arange(len(people)) == own)
+        mean = np.bincount(patients, fit, len(people)) / np.maximum(left, 1)
         weights = np.append(mean, np.exp(np.where(seen, chance, 0.0).sum() - scale))
         weights *= np.where(np.arange(len(people) + 1) == own, 1 - PRIOR, PRIOR / len(people))
         probability = 1 - weights[own] / weights.sum()
