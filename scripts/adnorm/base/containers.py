@@ -50,7 +50,8 @@ def _read_some(path: Path, layers: Collection[str]) -> AnnData:
     import h5py
 
     with h5py.File(path) as file:
-        parts = {name: anndata.io.read_elem(file[name]) for name in ("X", "obs", "var", "uns")}
+        names = [name for name in ("X", "obs", "var", "obsm", "uns") if name in file]
+        parts = {name: anndata.io.read_elem(file[name]) for name in names}
         known = file.get("layers", {})
         kept = {name: anndata.io.read_elem(known[name]) for name in layers if name in known}
         return anndata.AnnData(**parts, layers=kept)
