@@ -41,3 +41,24 @@ def test_what_is_no_container_of_the_workflow_is_refused(container, tmp_path):
     write_container(container, path)
     with pytest.raises(AdnormError, match=r"not an h5ad file of this workflow \(lacks 'arm'\)"):
         read_container(path)
+
+
+def test_layers_that_nobody_needs_are_not_read(container, tmp_path):
+    container.layers["counts"] = np.arange(6).reshape(2, 3)
+    container.layers["other"] = np.ones((2, 3))
+    container.obsm["X_pca"] = np.arange(4.0).reshape(2, 2)
+    path = tmp_path / "x.h5ad"
+    write_container(container, path)
+    whole = read_container(path)
+    for layers in ((), ("counts",), ("absent",)):
+        found = read_container(path, layers)
+        assert sorted(found.layers) == sorted({"counts"} & set(layers))
+        np.testing.assert_array_equal(found.X, whole.X)
+        pd.testing.assert_frame_equal(found.obs, whole.obs)
+        assert list(found.var_names) == list(whole.var_names)
+        assert found.uns["adnorm"]["cohort"] == "own"
+        np.testing.assert_array_equal(found.obsm["X_pca"], whole.obsm["X_pca"])
+    np.testing.assert_array_equal(read_container(path, ("counts",)).layers["counts"][1], [3, 4, 5])
+    path.write_bytes(b"no HDF5")
+    with pytest.raises(AdnormError, match="cannot be read as h5ad"):
+        read_container(path, ())

@@ -36,3 +36,29 @@ def test_stacked_tables_keep_their_rows_or_at_least_a_header():
     empty, one = pd.DataFrame(columns=["a"]), pd.DataFrame({"a": [1]})
     assert stack(frame for frame in (empty, one, one))["a"].tolist() == [1, 1]
     assert (len(stack([empty, empty])), list(stack([empty]).columns)) == (0, ["a"])
+
+
+def test_the_bytes_are_those_of_pandas(tmp_path, monkeypatch):
+    monkeypatch.setattr("adnorm.base.tables._ROWS_AT_ONCE", 3)
+    texts = ["plain", "tab\t", 'quote"', None, "line\nline", "", "carriage\r", "µ"]
+    table = pd.DataFrame(
+        {
+            "number": [1.5, np.nan, np.inf, -0.0, 1e-300, 1234567.5, -np.inf, 1 / 3],
+            "single": np.arange(8, dtype=np.float32) / 3,
+            "whole": range(8),
+            "text": texts,
+            "truth": [True, False] * 4,
+            "mixed": [1, 2.123456789, "a", None, np.nan, pd.NA, True, ""],
+            "kind": pd.Categorical(["a", None, "b", "a"] * 2),
+            "gaps": pd.array([1, None, 3, 4] * 2, dtype="Int64"),
+            "parts": pd.array([1 / 3, None, 3, 4] * 2, dtype="Float64"),
+            'na"me': "x",
+        }
+    )
+    for name, part in [("all", table), ("text", table[["text"]]), ("none", table[:0])]:
+        write_table(part, tmp_path / name)
+        expected = tmp_path / f"{name}_of_pandas"
+        part.to_csv(
+            expected, sep="\t", index=False, na_rep="NA", float_format="%.6g", lineterminator="\n"
+        )
+        assert (tmp_path / name).read_bytes() == expected.read_bytes()

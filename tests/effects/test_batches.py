@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from adnorm.effects.design import plan_fits
-from adnorm.effects.fit import fit_effects, fit_trended, fit_voom, fit_weighted
+from adnorm.effects.fit import fit_effects, fit_trended, fit_unweighted, fit_voom, fit_weighted
 from adnorm.effects.observations import Observations
 from adnorm.effects.set_effects import fit_set_effects
 from adnorm.study.batches import batch_shares
@@ -183,6 +183,28 @@ def test_voom_and_trend_see_the_batches(shifted):
     ):
         assert fit(plans[0])["sigma"].mean() < 1.1 * fit(without[0])["sigma"].mean()
         assert fit(plans[0])["df_residual"][0] == fit(without[0])["df_residual"][0] - 1
+
+
+@pytest.mark.parametrize("rule", [BatchRule.COVARIATE, BatchRule.BLOCK])
+def test_models_of_many_samples_with_batches_have_the_numbers_of_limma(shifted, rule, monkeypatch):
+    samples, log2, _ = shifted
+    combined, codes, _, plans, _ = planned(samples, rule)
+    y = average_rows(log2.T, codes).T
+    for plan in plans:
+        own = y[:, plan.model.rows]
+        reads, sizes = np.round(2**own), np.full(len(plan.model.rows), 1e4)
+        for fit in (
+            lambda own=own, plan=plan: fit_unweighted(own, plan),
+            lambda own=own, plan=plan: fit_trended(own, plan),
+            lambda reads=reads, sizes=sizes, plan=plan: fit_voom(reads, sizes, plan),
+        ):
+            limma = fit()
+            with monkeypatch.context() as patched:
+                patched.setattr("adnorm.effects.fit.MOST_DENSE", 0)
+                patched.setattr("adnorm.effects.fit.WORKING_SET", 700)
+                ours = fit()
+            for name in ("coefficients", "stdev_unscaled", "sigma", "df_residual", "Amean"):
+                np.testing.assert_allclose(ours[name], limma[name], rtol=1e-8, atol=1e-10)
 
 
 def test_deseq2_has_no_random_batches():

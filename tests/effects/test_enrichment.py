@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 
+import gseapy
 import numpy as np
 import pandas as pd
+import pylimma
 import pytest
 from scipy import stats
 
@@ -15,12 +17,17 @@ from adnorm.base.errors import AdnormError
 from adnorm.effects.design import plan_fits
 from adnorm.effects.enrichment import (
     ROWS,
+    SAMPLE_SIZE,
     SMALLEST_P_VALUE,
+    ModelOfSets,
     arbitrary_order,
+    competitive,
     enrich,
     flag_coverage,
+    preranked,
     rank_genes,
     split_sets,
+    variation_of,
 )
 from adnorm.effects.fit import adjust_by_family, benjamini_hochberg, fit_unweighted, moderate
 from adnorm.study.comparisons import combine_biopsies, derive_design
@@ -61,14 +68,28 @@ def run(study, seed=1, **changed):
     y, plan, t = study
     ranking = rank_genes(GENES, t, "c")
     table = enrich(
-        ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS.model_copy(update=changed), seed
+        ranking,
+        ModelOfSets(plan, GENES, y.__getitem__),
+        0,
+        PARTS,
+        FAMILIES,
+        SETTINGS.model_copy(update=changed),
+        seed,
     )
     return table.set_index(["set", "part"])
 
 
 def test_columns_and_one_row_for_each_part(study):
     y, plan, t = study
-    table = enrich(rank_genes(GENES, t, "c"), y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    table = enrich(
+        rank_genes(GENES, t, "c"),
+        ModelOfSets(plan, GENES, y.__getitem__),
+        0,
+        PARTS,
+        FAMILIES,
+        SETTINGS,
+        1,
+    )
     assert list(table.columns) == ROWS
     assert list(zip(table["set"], table["part"], strict=True)) == sorted(PARTS)
     assert set(table["contrast"]) == {"lesional-nonlesional@0"}
@@ -126,7 +147,9 @@ def test_p_values_are_never_zero(study):
     extreme = t.copy()
     extreme[:15] = 40 + np.arange(15)
     ranking = rank_genes(GENES, extreme, "c")
-    table = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    table = enrich(
+        ranking, ModelOfSets(plan, GENES, y.__getitem__), 0, PARTS, FAMILIES, SETTINGS, 1
+    )
     assert table["p_value"].min() == SMALLEST_P_VALUE
     assert (table["fdr"].dropna() > 0).all()
 
@@ -136,9 +159,7 @@ def test_order_of_genes_does_not_matter(study):
     order = np.random.default_rng(0).permutation(len(GENES))
     shuffled = enrich(
         rank_genes(GENES[order], t[order], "c"),
-        y[order],
-        GENES[order],
-        plan,
+        ModelOfSets(plan, GENES[order], y[order].__getitem__),
         0,
         PARTS,
         FAMILIES,
@@ -269,7 +290,15 @@ def test_the_limits_of_the_size_of_a_set_are_within(study, changed, reasons):
 def test_families_are_adjusted_apart(study):
     y, plan, t = study
     families = FAMILIES | {"up_set": "primary", "null": "primary"}
-    table = enrich(rank_genes(GENES, t, "c"), y, GENES, plan, 0, PARTS, families, SETTINGS, 1)
+    table = enrich(
+        rank_genes(GENES, t, "c"),
+        ModelOfSets(plan, GENES, y.__getitem__),
+        0,
+        PARTS,
+        families,
+        SETTINGS,
+        1,
+    )
     tested = table[table["reason"] == ""]
     assert tested["family"].value_counts().to_dict() == {"primary": 2, "curated": 2}
     for _, rows in tested.groupby("family"):
@@ -281,7 +310,9 @@ def test_families_are_adjusted_apart(study):
 def test_a_ranking_full_of_ties_leaves_camera(study):
     y, plan, t = study
     ranking = rank_genes(GENES, np.round(t), "c")
-    table = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    table = enrich(
+        ranking, ModelOfSets(plan, GENES, y.__getitem__), 0, PARTS, FAMILIES, SETTINGS, 1
+    )
     tested = table[table["camera_p_value"].notna()]
     assert len(tested) == 4 and tested["p_value"].isna().all() and tested["nes"].isna().all()
     assert tested["reason"].str.contains("share their t with another gene").all()
@@ -294,8 +325,18 @@ def test_genes_that_have_no_effect_stay_out_of_camera(study):
     y, plan, t = study
     keep = np.arange(len(GENES)) >= 3
     ranking = rank_genes(GENES[keep], t[keep], "c")
-    whole = enrich(ranking, y, GENES, plan, 0, PARTS, FAMILIES, SETTINGS, 1)
-    alone = enrich(ranking, y[keep], GENES[keep], plan, 0, PARTS, FAMILIES, SETTINGS, 1)
+    whole = enrich(
+        ranking, ModelOfSets(plan, GENES, y.__getitem__), 0, PARTS, FAMILIES, SETTINGS, 1
+    )
+    alone = enrich(
+        ranking,
+        ModelOfSets(plan, GENES[keep], y[keep].__getitem__),
+        0,
+        PARTS,
+        FAMILIES,
+        SETTINGS,
+        1,
+    )
     pd.testing.assert_frame_equal(whole, alone)
     assert whole.set_index(["set", "part"]).loc[("up_set", "up"), "size"] == 12
 
@@ -310,3 +351,66 @@ def test_one_gene_in_a_hundred_may_be_tied(tied, allowed):
     ranking = pd.Series(np.arange(1000.0, 0, -1))
     ranking[:tied] = 5000.0
     assert (arbitrary_order(ranking) == "") == allowed
+
+
+@pytest.mark.parametrize("correlation", [None, 0.05])
+def test_the_competitive_test_of_some_genes_at_a_time_is_limmas(study, correlation, monkeypatch):
+    y, plan, _ = study
+    tested = {key: [g for g in PARTS[key] if g in GENES] for key in sorted(PARTS)}
+    tested = {key: tuple(genes) for key, genes in tested.items() if genes}
+    monkeypatch.setattr("adnorm.effects.fit.WORKING_SET", 300)
+    ours = competitive(variation_of(y.__getitem__, GENES, plan, tested), 0, correlation)
+    row = {gene: i for i, gene in enumerate(GENES)}
+    limma = pylimma.camera(
+        y,
+        {str(i): np.array([row[g] for g in genes]) for i, genes in enumerate(tested.values())},
+        design=plan.model.design,
+        contrast=plan.design_weights[:, 0],
+        inter_gene_cor=correlation,
+        sort=False,
+    )
+    np.testing.assert_allclose(ours["camera_p_value"], limma["p_value"], rtol=1e-9)
+    assert list(ours["camera_direction"]) == list(limma["direction"].str.lower())
+    if correlation is None:
+        found = ours["inter_gene_correlation"]
+        np.testing.assert_allclose(found, limma["correlation"], rtol=1e-8, atol=1e-12)
+
+
+def test_a_set_of_one_gene_has_no_correlation(study):
+    y, plan, _ = study
+    tested = {("one", "up"): (GENES[3],), ("two", "up"): (GENES[3], GENES[4])}
+    found = competitive(variation_of(y.__getitem__, GENES, plan, tested), 0, None)
+    assert found["inter_gene_correlation"].isna().tolist() == [True, False]
+    assert found["camera_p_value"].notna().all()
+
+
+def test_preranked_is_that_of_gseapy(study):
+    _, _, t = study
+    ranking = rank_genes(GENES, t, "c")
+    tested = {key: tuple(g for g in genes if g in GENES) for key, genes in PARTS.items()}
+    tested = {key: genes for key, genes in tested.items() if genes}
+    ours = preranked(ranking, tested, 3)
+    names = {f"S{i:06d}": key for i, key in enumerate(sorted(tested))}
+    token = {gene: f"G{i:06d}" for i, gene in enumerate(ranking.index)}
+    theirs = gseapy.prerank(
+        pd.Series(ranking.to_numpy(), index=list(token.values())),
+        {name: [token[g] for g in tested[key]] for name, key in names.items()},
+        method="multilevel",
+        eps=SMALLEST_P_VALUE,
+        sample_size=SAMPLE_SIZE,
+        min_size=1,
+        max_size=len(ranking),
+        ascending=None,
+        threads=1,
+        seed=3,
+        no_plot=True,
+        outdir=None,
+    ).res2d.set_index("Term")
+    theirs = theirs.loc[[name for name in names if names[name] in ours.index]]
+    assert list(ours["es"]) == list(theirs["ES"].astype(float))
+    assert list(ours["nes"]) == list(theirs["NES"].astype(float))
+    p_values = theirs["NOM p-val"].astype(float).clip(lower=SMALLEST_P_VALUE)
+    assert list(ours["p_value"]) == list(p_values)
+    gene = {token: gene for gene, token in token.items()}
+    leading = [";".join(gene[t] for t in text.split(";")) for text in theirs["Lead_genes"]]
+    assert list(ours["leading_edge"]) == leading

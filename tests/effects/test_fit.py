@@ -377,3 +377,45 @@ def test_a_weighted_fit_has_what_limmas_functions_expect_of_a_fit():
         for name in ("coefficients", "stdev_unscaled", "sigma", "df_residual", "Amean"):
             assert np.shape(ours[name]) == np.shape(limma[name]), name
             np.testing.assert_allclose(ours[name], limma[name], atol=1e-9, err_msg=name)
+
+
+# ---------------------------------------------------------------- models of many samples
+
+NUMBERS = ("coefficients", "stdev_unscaled", "sigma", "df_residual", "Amean")
+
+
+def of_many(monkeypatch):
+    """Let every model be one of many samples, of which a few genes are fitted at a time."""
+    monkeypatch.setattr("adnorm.effects.fit.MOST_DENSE", 0)
+    monkeypatch.setattr("adnorm.effects.fit.WORKING_SET", 700)
+
+
+@pytest.mark.parametrize("kind", ["unweighted", "trended", "voom"])
+def test_models_of_many_samples_have_the_numbers_of_limma(kind, monkeypatch):
+    samples = trial(dropouts=5, healthy=4)
+    counts = np.random.default_rng(4).poisson(2 ** (noise(samples, genes=150) - 2))
+    counts[7] = 0
+    data, plans = observe(samples, np.log2(counts + 1.0), counts)
+    for plan in plans:
+        reads = data.counts[:, plan.model.rows]
+        log2 = data.log2[:, plan.model.rows]
+        fit = {
+            "unweighted": lambda plan=plan, y=log2: fit_unweighted(y, plan),
+            "trended": lambda plan=plan, y=log2: fit_trended(y, plan),
+            "voom": lambda plan=plan, y=reads: fit_voom(y, y.sum(axis=0) * 1.1, plan),
+        }[kind]
+        limma = fit()
+        with monkeypatch.context() as patched:
+            of_many(patched)
+            ours = fit()
+        for name in NUMBERS:
+            np.testing.assert_allclose(ours[name], limma[name], rtol=1e-9, atol=1e-11)
+
+
+def test_effects_of_many_samples_are_the_same_table(monkeypatch):
+    samples = trial(dropouts=3)
+    counts = np.random.default_rng(4).poisson(2 ** (noise(samples, genes=150) - 2))
+    data, plans = observe(samples, np.log2(counts + 1.0), counts)
+    before = fit_effects(data, plans, SETTINGS)
+    of_many(monkeypatch)
+    pd.testing.assert_frame_equal(fit_effects(data, plans, SETTINGS), before, rtol=1e-8)

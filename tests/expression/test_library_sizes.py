@@ -13,6 +13,7 @@ from scipy import stats
 from adnorm.base.errors import AdnormError
 from adnorm.expression.library_sizes import (
     _trimmed_mean_ratio,
+    _untrimmed,
     composition_factors,
     is_sparse,
     low_count_filter,
@@ -391,3 +392,13 @@ def test_a_sample_needs_two_values_for_a_distribution():
     found = quantile_normalize(values)
     assert found["S0"].iloc[0] == 5.0
     np.testing.assert_allclose(found["S1"], [2.5, 4.0, 5.5])
+
+
+@pytest.mark.parametrize("trim", [0.05, 0.3, 0.45])
+def test_trimming_leaves_the_values_whose_ranks_are_within(trim):
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        values = rng.integers(0, rng.integers(1, 15), rng.integers(1, 40)).astype(float)
+        lowest, ranks = np.floor(len(values) * trim) + 1, stats.rankdata(values)
+        expected = (ranks >= lowest) & (ranks <= len(values) + 1 - lowest)
+        assert _untrimmed(values, trim).tolist() == expected.tolist()

@@ -19,6 +19,7 @@ from adnorm.expression.quality import (
     pca_deviation,
     peers_of,
     principal_components,
+    products_of,
     robust_deviation,
 )
 from adnorm.study.config import ExpressionSettings
@@ -235,7 +236,7 @@ def test_robust_deviation_is_the_median_and_mad():
 def test_correlations_are_pearson_and_missing_for_flat_samples():
     log2, _ = make_cohort()
     log2["S03"] = 7.0
-    matrix = correlations(log2)
+    matrix = correlations(products_of(log2))
     expected = np.corrcoef(log2.drop(columns="S03").T)
     kept = [i for i in range(24) if i != 3]
     np.testing.assert_allclose(matrix[np.ix_(kept, kept)], expected, atol=1e-12)
@@ -455,3 +456,17 @@ def test_the_smallest_library_is_not_small(size, flag):
     assert set(table["flags"]) == {flag}
     settings = SETTINGS.model_copy(update={"exclude_small_libraries": 2000})
     assert len(below_library_limit(libraries, settings)) == (24 if flag else 0)
+
+
+def test_some_genes_at_a_time_change_no_product(monkeypatch):
+    log2, _ = make_cohort()
+    log2["S05"] = 3.0
+    whole = products_of(log2)
+    monkeypatch.setattr("adnorm.expression.quality._GENES_AT_ONCE", 37)
+    parts = products_of(log2)
+    np.testing.assert_allclose(parts.of_samples, whole.of_samples, rtol=1e-11, atol=1e-10)
+    np.testing.assert_allclose(correlations(parts), correlations(whole), rtol=1e-12)
+    centred = log2.to_numpy() - log2.to_numpy().mean(axis=1, keepdims=True)
+    vectors, size, _ = np.linalg.svd(centred.T, full_matrices=False)
+    expected = np.abs(vectors * size)[:, :10]
+    np.testing.assert_allclose(np.abs(principal_components(log2)), expected, rtol=1e-4, atol=1e-5)

@@ -385,3 +385,10 @@ def test_places_are_given_or_explained(caplog):
     table = assess(log2.loc[:, lesional], sheet[lesional].reset_index(drop=True))
     assert table["lesional_place"].isna().all()
     assert table["not_computed"].str.contains("lesional_place: fewer than 6 patients").all()
+
+
+def test_some_genes_at_a_time_give_the_same_persons(monkeypatch):
+    log2, sheet = cohort(20)
+    whole = other_patients(log2, sheet)
+    monkeypatch.setattr("adnorm.expression.swaps._VALUES_AT_ONCE", 5 * log2.shape[1])
+    pd.testing.assert_frame_equal(other_patients(log2, sheet), whole)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from adnorm.effects.design import plan_fits
-from adnorm.effects.enrichment import competitive
+from adnorm.effects.enrichment import competitive, variation_of
 from adnorm.study.comparisons import average_rows, combine_biopsies, derive_design
 
 HERE = Path(__file__).parent
@@ -34,11 +34,12 @@ def test_camera_equals_limma(position):
     }
     j = [c.name for c in plan.comparisons].index(contrast)
     values = y[:, plan.model.rows]
-    estimated = competitive(values, genes, plan, j, tested, None)
+    variation = variation_of(values.__getitem__, genes, plan, tested)
+    estimated = competitive(variation, j, None)
     assert list(estimated["camera_direction"]) == list(golden["direction"])
     np.testing.assert_allclose(estimated["camera_p_value"], golden["p_value"], rtol=1e-8)
     np.testing.assert_allclose(
         estimated["inter_gene_correlation"], golden["correlation"], rtol=1e-8, atol=1e-12
     )
-    fixed = competitive(values, genes, plan, j, tested, 0.01)
+    fixed = competitive(variation, j, 0.01)
     np.testing.assert_allclose(fixed["camera_p_value"], golden["fixed_p_value"], rtol=1e-8)

@@ -106,3 +106,19 @@ def test_the_trials_of_an_atlas_can_be_run(repository, tmp_path):
     assert {cohort.route for cohort in study.cohorts.values()} == {"simulated"}
     drugs = {drug for cohort in study.cohorts.values() for drug in cohort.treatments}
     assert drugs == {"placebo", *(f"drug {letter}" for letter in "ABCDEF")}
+
+
+def test_large_cohorts_are_drawn_and_measured(repository, tmp_path):
+    script = repository / "benchmarks" / "large.py"
+    small = ["--genes", "1500", "--samples", "40", "--array", "40", "--probes", "1500"]
+    asked = ["--keep", str(tmp_path), "--until", "results/large/expression/expression.h5ad"]
+    done = subprocess.run(
+        [sys.executable, str(script), *small, *asked], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].count("1,500 × 40") == 2
+    (row,) = [line for line in lines if line.startswith("| expression |")]
+    cpu, _, peak = row.split(" | ")[1].split(" / ")
+    assert float(cpu) > 0.3 and 50 < float(peak.replace(",", "")) < 2000
+    assert "MiB, below 6,144: holds" in done.stdout

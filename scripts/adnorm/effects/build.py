@@ -10,7 +10,7 @@ from adnorm.base.containers import read_container
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import get_logger, progress
 from adnorm.base.stage import Files
-from adnorm.base.tables import read_table, write_table
+from adnorm.base.tables import cells, read_table, write_table
 from adnorm.effects.controls import control_changes
 from adnorm.effects.design import FitPlan, plan_fits
 from adnorm.effects.enrichment import enrich_comparisons
@@ -128,7 +128,7 @@ def _check_same_samples(expression: pd.Index, scores: pd.Index) -> None:
 def _write_effects(effects: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     """Write effects.tsv, and give it back with t as the table has it: rankings rest on that."""
     # Six digits would make ties among thousands of t, and a ranking must not have them.
-    digits = effects["t"].map("{:.12g}".format) if len(effects) else effects["t"]
+    digits = pd.Series(cells(effects["t"], "%.12g"), effects.index, dtype=object)
     if path:
         write_table(effects.assign(t=digits), path)
     return effects.assign(t=digits.astype(float))

@@ -216,6 +216,17 @@ def check_rank(design: np.ndarray, columns: list[str]) -> None:
     )
 
 
+def check_model(model: BlockModel) -> None:
+    """Stop if columns of the design of a model depend on one another, and name them.
+
+    The blocks are independent of one another, so that only what is left of the other columns within
+    them is looked at: the design itself, with a column for every patient, is made for the message.
+    """
+    beside = np.hstack([model.group_columns, model.batch_columns])
+    if np.linalg.matrix_rank(without_blocks(beside, model.blocks)) < beside.shape[1]:
+        check_rank(model.design, model.columns)
+
+
 @dataclass(frozen=True)
 class FitPlan:
     """One model and the comparisons that it answers.

@@ -9,15 +9,19 @@ matter for a mean over the genes of a set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csc_matrix
 
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import how_far, progress
 from adnorm.effects.design import FitPlan
-from adnorm.effects.fit import adjust_by_family
+from adnorm.effects.fit import Absorbed, adjust_by_family, parts_of
 from adnorm.effects.observations import Observations
 from adnorm.study.config import EnrichmentSettings
 from adnorm.study.gene_sets import GeneSet
@@ -39,6 +43,10 @@ SMALLEST_P_VALUE = 1e-6
 #: Gene sets that multilevel sampling keeps at each level (fgsea: 101). Half of it halves the time;
 #: NES does not change, and p near 1e-6 is known within a factor of two (one standard deviation).
 SAMPLE_SIZE = 51
+#: As in limma: a gene that does not vary around the model has no say in what its set does.
+_SMALLEST_VARIANCE = 1e-8
+#: Random sets of a size that NES is normalized by (the default of gseapy).
+_PERMUTATIONS = 1000
 #: More genes than this share with the same statistic make the order of a ranking arbitrary.
 LARGEST_TIED_FRACTION = 0.01
 
@@ -118,95 +126,185 @@ def preranked(ranking: pd.Series, tested: Parts, seed: int) -> pd.DataFrame:
     ----------
     Subramanian A et al. (2005). PNAS 102:15545. Korotkevich G et al. (2021). bioRxiv 060012.
     """
-    import gseapy
+    from gseapy.gse import fgsea_rs
 
-    # gseapy guesses whether names are upper case and changes them; numbered tokens it leaves alone.
-    members = {gene for symbols in tested.values() for gene in symbols}
-    names = [f"G{i:06d}" for i in range(len(ranking))]
-    symbols = {t: g for t, g in zip(names, ranking.index, strict=True) if g in members}
-    tokens = {gene: token for token, gene in symbols.items()}
-    keys = {f"S{i:06d}": key for i, key in enumerate(sorted(tested))}
-    result = gseapy.prerank(
-        pd.Series(ranking.to_numpy(), index=names),
-        {name: [tokens[g] for g in tested[key]] for name, key in keys.items()},
-        method="multilevel",
-        eps=SMALLEST_P_VALUE,
-        sample_size=SAMPLE_SIZE,
-        min_size=1,
-        max_size=len(ranking),
-        ascending=None,
-        threads=1,
-        seed=seed,
-        no_plot=True,
-        outdir=None,
-    ).res2d
-    dropped = [keys[name] for name in keys if name not in set(result["Term"])]
+    place = {gene: i for i, gene in enumerate(ranking.index)}
+    keys = sorted(tested)
+    # What gseapy.prerank calls in the end; around it are checks of 20,000 names for each
+    # comparison, and copies of running sums, which take as long as the sampling.
+    found = fgsea_rs(
+        [f"G{i:06d}" for i in range(len(ranking))],
+        ranking.to_list(),
+        {f"S{i:06d}": [f"G{place[g]:06d}" for g in tested[key]] for i, key in enumerate(keys)},
+        1.0,  # weight of the statistic
+        1,  # smallest and
+        len(ranking),  # largest set
+        SAMPLE_SIZE,
+        _PERMUTATIONS,
+        SMALLEST_P_VALUE,
+        1,  # thread
+        seed,
+    )
+    results = {keys[int(result.term[1:])]: result for result in found.summaries}
+    dropped = [f"{name} ({part})" for name, part in keys if (name, part) not in results]
     if dropped:
         raise AdnormError(
             f"gseapy returned no result for {listing(dropped)}; the run is not complete"
         )
-    rows = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "es": result["ES"].astype(float).to_numpy(),
-            "nes": result["NES"].astype(float).to_numpy(),
-            "p_value": result["NOM p-val"].astype(float).clip(lower=SMALLEST_P_VALUE).to_numpy(),
-            "size": [len(tested[keys[term]]) for term in result["Term"]],
-            "leading_edge": [
-                ";".join(symbols[token] for token in str(lead).split(";") if token in symbols)
-                for lead in result["Lead_genes"]
-            ],
+            "es": [float(results[key].es) for key in keys],
+            "nes": [float(results[key].nes) for key in keys],
+            "p_value": np.maximum([float(results[key].pval) for key in keys], SMALLEST_P_VALUE),
+            "size": [len(tested[key]) for key in keys],
+            "leading_edge": [";".join(ranking.index[_leading_edge(results[key])]) for key in keys],
         },
-        index=pd.MultiIndex.from_tuples([keys[t] for t in result["Term"]], names=["set", "part"]),
+        index=pd.MultiIndex.from_tuples(keys, names=["set", "part"]),
     )
-    return rows.sort_index()
 
 
-def competitive(
-    values: np.ndarray,
-    genes: np.ndarray,
-    plan: FitPlan,
-    position: int,
-    tested: Parts,
-    correlation: float | None,
-) -> pd.DataFrame:
+def _leading_edge(result: Any) -> list[int]:
+    """Places of the genes up to the extreme of the running sum, from the end of the ranking."""
+    running = np.array(result.run_es)
+    if float(result.es) >= 0:
+        last = running.argmax()
+        return [hit for hit in result.hits if hit <= last]
+    last = running.argmin()
+    return [hit for hit in result.hits if hit >= last][::-1]
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What the competitive test takes from the fit of one model, for all of its comparisons.
+
+    Attributes
+    ----------
+    effects
+        Estimates in units of the residual standard deviation × their own error, shape (genes,
+        comparisons).
+    variance
+        Of the residuals of each gene, shape (genes,).
+    freedom
+        Degrees of freedom of the residuals.
+    members
+        Rows of the genes of each tested set, by (set, part).
+    inflation
+        Of the variance of the mean of each set by the correlation of its genes.
+    """
+
+    effects: np.ndarray
+    variance: np.ndarray
+    freedom: int
+    members: dict[tuple[str, str], np.ndarray]
+    inflation: dict[tuple[str, str], float]
+
+
+def variation_of(
+    log2_of: Callable[[slice], np.ndarray], genes: np.ndarray, plan: FitPlan, tested: Parts
+) -> Variation:
+    """Fit a model by least squares, and see how the residuals of the genes of a set go together.
+
+    limma's camera makes an orthogonal matrix as large as the samples squared for each comparison.
+    The square of the mean standardized residual of a set is the same in any basis, and all
+    comparisons of a model have the same residuals; so one fit of some genes at a time gives all.
+
+    `log2_of` gives the log2 expression of some of the `genes` in the model's samples.
+    """
+    found, samples = Absorbed(plan.model, plan.group_weights), len(plan.model.rows)
+    row = {gene: i for i, gene in enumerate(genes)}
+    members = {key: np.array([row[g] for g in tested[key]]) for key in sorted(tested)}
+    sizes = [len(rows) for rows in members.values()]
+    place = (np.repeat(np.arange(len(sizes)), sizes), np.concatenate([*members.values()]))
+    belongs = csc_matrix((np.ones(sum(sizes)), place), shape=(len(sizes), len(genes)))
+    effects, variance = np.zeros((len(genes), len(found.error))), np.zeros(len(genes))
+    sums = np.zeros((len(sizes), samples))
+    for part in parts_of(len(genes), samples):
+        effects[part], residual = found.fit(log2_of(part))
+        variance[part] = np.einsum("gn,gn->g", residual, residual) / found.freedom
+        residual /= np.sqrt(np.maximum(variance[part], _SMALLEST_VARIANCE))[:, None]
+        sums += belongs[:, part] @ residual
+    inflation = (sums**2).sum(axis=1) / sizes / found.freedom
+    together = dict(zip(members, inflation.tolist(), strict=True))
+    return Variation(effects / found.error, variance, found.freedom, members, together)
+
+
+def competitive(variation: Variation, position: int, correlation: float | None) -> pd.DataFrame:
     """Test whether genes of a set move more than the others, given that they move together.
 
-    `values` is the log2 expression of the model's samples (genes × samples), `position` says which
-    of its comparisons is tested; a `correlation` of ``None`` is estimated for each set. The result
-    is indexed by (set, part): camera_direction (up|down), camera_p_value, inter_gene_correlation.
+    `position` says which comparison of the model is tested; a `correlation` of ``None`` is
+    estimated for each set. The result is indexed by (set, part): camera_direction (up|down),
+    camera_p_value, inter_gene_correlation. The numbers are those of limma's camera.
 
     References
     ----------
     Wu D, Smyth G K (2012). Nucleic Acids Research 40:e133.
     """
     import pylimma
+    from scipy import stats
 
-    row = {gene: i for i, gene in enumerate(genes)}
-    keys = sorted(tested)
-    result = pylimma.camera(
-        values,
-        {str(i): np.array([row[g] for g in tested[key]]) for i, key in enumerate(keys)},
-        design=plan.model.design,
-        contrast=plan.design_weights[:, position],
-        inter_gene_cor=correlation,
-        sort=False,
-    )
-    used = result["correlation"] if correlation is None else np.full(len(keys), correlation)
+    count, freedom = len(variation.variance), variation.freedom
+    prior = pylimma.squeeze_var(variation.variance, df=freedom)
+    t = variation.effects[:, position] / np.sqrt(prior["var_post"])
+    total = min(freedom + prior["df_prior"], count * freedom)
+    score = pylimma.zscore_t(t, df=total, approx=True, method="hill")
+    sizes = np.array([len(rows) for rows in variation.members.values()])
+    change = np.array([score[rows].mean() for rows in variation.members.values()]) - score.mean()
+    inflation = np.array(list(variation.inflation.values()))
+    used = np.where(sizes > 1, (inflation - 1) / np.maximum(sizes - 1, 1), np.nan)
+    if correlation is not None:
+        inflation, used = 1 + (sizes - 1) * correlation, np.full(len(sizes), correlation)
+    inflation = np.where(sizes > 1, np.maximum(inflation, 1.0), 1.0)
+    others = count - sizes
+    difference = count / others * change
+    within = (count - 1) * np.var(score, ddof=1) - difference**2 * sizes * others / count
+    error = np.sqrt(within / (count - 2) * (inflation / sizes + 1 / others))
+    df = count - 2 if correlation is not None else min(freedom, count - 2)
+    down, up = (side(difference / error, df) for side in (stats.t.cdf, stats.t.sf))
     return pd.DataFrame(
         {
-            "camera_direction": result["direction"].str.lower().to_numpy(),
-            "camera_p_value": result["p_value"].clip(lower=np.finfo(float).tiny).to_numpy(),
-            "inter_gene_correlation": np.asarray(used, dtype=float),
+            "camera_direction": np.where(down < up, "down", "up"),
+            "camera_p_value": np.maximum(2 * np.minimum(down, up), np.finfo(float).tiny),
+            "inter_gene_correlation": used,
         },
-        index=pd.MultiIndex.from_tuples(keys, names=["set", "part"]),
+        index=pd.MultiIndex.from_tuples(variation.members, names=["set", "part"]),
     )
+
+
+@dataclass
+class ModelOfSets:
+    """One model, and what its enrichment rests on; fitted when the first comparison asks for it.
+
+    Attributes
+    ----------
+    plan
+        The model and its comparisons.
+    genes
+        Symbols of all genes.
+    log2_of
+        Log2 expression of some of them (rows) in the samples of the model.
+    """
+
+    plan: FitPlan
+    genes: np.ndarray
+    log2_of: Callable[[np.ndarray], np.ndarray]
+    _known: tuple[frozenset[str], frozenset[tuple[str, str]]] | None = None
+    _found: Variation | None = None
+
+    def variation(self, ranked: pd.Index, tested: Parts) -> Variation:
+        """Give the fit of the ranked genes; comparisons of a model have the same ones."""
+        known = frozenset(map(str, ranked)), frozenset(tested)
+        if self._found is None or known != self._known:
+            rows = np.flatnonzero(np.isin(self.genes, ranked.to_numpy(dtype=str)))
+            self._found = variation_of(
+                lambda part: self.log2_of(rows[part]), self.genes[rows], self.plan, tested
+            )
+            self._known = known
+        return self._found
 
 
 def enrich(
     ranking: pd.Series,
-    values: np.ndarray,
-    genes: np.ndarray,
-    plan: FitPlan,
+    model: ModelOfSets,
     position: int,
     parts: Parts,
     families: Mapping[str, str],
@@ -215,8 +313,8 @@ def enrich(
 ) -> pd.DataFrame:
     """Test all parts of all sets in one comparison: `ROWS`, sorted by set and part.
 
-    `ranking` holds the moderated t by gene (`rank_genes`), `values` the log2 expression of the
-    model's samples with at least those genes, `position` says which of its comparisons this is.
+    `ranking` holds the moderated t by gene (`rank_genes`), `model` has at least those genes,
+    `position` says which of its comparisons this is.
     Both false discovery rates are over the tested parts of one family in this comparison.
     """
     known = set(ranking.index)
@@ -230,8 +328,7 @@ def enrich(
     if tested:
         chosen = settings.inter_gene_correlation
         correlation = None if chosen == "estimated" else float(chosen)
-        keep = np.isin(genes, ranking.index.to_numpy(dtype=str))
-        results = competitive(values[keep], genes[keep], plan, position, tested, correlation)
+        results = competitive(model.variation(ranking.index, tested), position, correlation)
         refused = arbitrary_order(ranking)
         if refused:
             results["p_value"] = np.nan
@@ -244,7 +341,7 @@ def enrich(
         failed = results.index[results["p_value"].isna()]
         unsampled = "GSEA's sampling found no score of this sign; see camera"
         table.loc[failed, "reason"] = refused or unsampled
-    table.insert(0, "contrast", plan.comparisons[position].name)
+    table.insert(0, "contrast", model.plan.comparisons[position].name)
     table[_NUMBERS] = table[_NUMBERS].astype(float)
     return table.reset_index()[ROWS]
 
@@ -282,21 +379,16 @@ def enrich_comparisons(
     """
     parts = split_sets(sets)
     families = {name: gene_set.family for name, gene_set in sets.items()}
-    values = data.voom_log2()
     by_contrast = dict(list(effects.groupby("contrast")))
     frames: list[pd.DataFrame] = []
     for plan in plans:
-        of_model = np.ascontiguousarray(values[:, plan.model.rows])
+        model = ModelOfSets(plan, data.genes, partial(data.voom_log2, plan.model.rows))
         for position, comparison in enumerate(plan.comparisons):
             rows = by_contrast[comparison.name]
             ranking = rank_genes(
                 rows["gene"].to_numpy(dtype=str), rows["t"].to_numpy(dtype=float), comparison.name
             )
-            frames.append(
-                enrich(
-                    ranking, of_model, data.genes, plan, position, parts, families, settings, seed
-                )
-            )
+            frames.append(enrich(ranking, model, position, parts, families, settings, seed))
             if len(frames) % 5 == 0 and len(frames) < len(by_contrast):
                 how_far(f"{len(frames)} of {len(by_contrast)} contrasts tested")
     if not frames:

@@ -6,6 +6,7 @@ values through limma; the variances are moderated over genes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -14,8 +15,9 @@ import pandas as pd
 from adnorm.base.errors import AdnormError, listing
 from adnorm.base.logs import how_far, progress
 from adnorm.base.text import counted
-from adnorm.effects.design import BlockModel, FitPlan, check_rank
-from adnorm.effects.observations import Observations
+from adnorm.effects.design import BlockModel, FitPlan, check_model
+from adnorm.effects.observations import Observations, log2_cpm
+from adnorm.study.batches import without_blocks
 from adnorm.study.config import EffectsSettings
 
 COLUMNS = ["contrast", "gene", "log2_fold_change", "standard_error", "t", "degrees_of_freedom"]
@@ -79,9 +81,11 @@ def fit_unweighted(y: np.ndarray, plan: FitPlan) -> Fit:
     """
     import pylimma
 
-    check_rank(plan.model.design, plan.model.columns)
+    check_model(plan.model)
     if plan.model.random:
         return _fit_precise(y, np.ones(y.shape), plan)
+    if len(plan.model.rows) > MOST_DENSE:
+        return _fit_absorbed(len(y), lambda part: y[part], plan)
     fit = pylimma.lm_fit(y, plan.model.design)
     return pylimma.contrasts_fit(fit, plan.design_weights)
 
@@ -101,7 +105,15 @@ def fit_voom(
     """
     import pylimma
 
-    check_rank(plan.model.design, plan.model.columns)
+    check_model(plan.model)
+    if len(plan.model.rows) > MOST_DENSE:
+        offset = np.log2(library_sizes + 1) - np.log2(1e6)
+        seen = counts.max(axis=1) > 0
+
+        def log2_of(part: slice) -> np.ndarray:
+            return log2_cpm(counts[part], library_sizes)
+
+        return _fit_by_trend(len(counts), log2_of, offset, plan, span, seen)
     chosen = {} if span is None else {"span": span, "adaptive_span": False}
     voomed = pylimma.voom(counts, plan.model.design, lib_size=library_sizes, **chosen)
     return _fit_precise(voomed["E"], voomed["weights"], plan)
@@ -120,7 +132,10 @@ def fit_trended(y: np.ndarray, plan: FitPlan) -> Fit:
     """
     import pylimma
 
-    check_rank(plan.model.design, plan.model.columns)
+    check_model(plan.model)
+    if len(plan.model.rows) > MOST_DENSE:
+        seen = np.ones(len(y), dtype=bool)
+        return _fit_by_trend(len(y), lambda part: y[part], np.zeros(y.shape[1]), plan, None, seen)
     weights = pylimma.vooma(y, plan.model.design)["weights"]
     return _fit_precise(y, np.asarray(weights), plan)
 
@@ -130,6 +145,10 @@ def _fit_precise(y: np.ndarray, weights: np.ndarray, plan: FitPlan) -> Fit:
     return fit_weighted(y, weights, plan.model, plan.group_weights, correlation)
 
 
+#: limma's own functions fit up to so many samples. Their design has a column for every patient, so
+#: that they take time with the square of the samples, and many copies of all values; the blocks of
+#: larger models are absorbed, for some genes at a time. Both give the same numbers.
+MOST_DENSE = 500
 #: More genes than this do not make the mean correlation within batches any surer.
 _ENOUGH_GENES = 2000
 
@@ -204,7 +223,7 @@ def fit_deseq2(counts: np.ndarray, plan: FitPlan) -> dict[str, np.ndarray]:
     import pydeseq2.ds
 
     model = plan.model
-    check_rank(model.design, model.columns)
+    check_model(model)
     samples = [f"sample{i}" for i in range(counts.shape[1])]
     design = pd.DataFrame(model.design, index=samples, columns=[f"x{j}" for j in range(model.rank)])
     data = pydeseq2.dds.DeseqDataSet(
@@ -413,7 +432,20 @@ def fit_weighted(
     58:993–1010. Henderson C R (1975). Biometrics 31:423–447. Law C W et al. (2014). Genome Biology
     15:R29 (voom).
     """
-    genes, n = y.shape
+    return _fit_weighted(
+        len(y), lambda part: (y[part], weights[part]), model, group_weights, correlation
+    )
+
+
+def _fit_weighted(
+    genes: int,
+    values_of: Callable[[slice], tuple[np.ndarray, np.ndarray]],
+    model: BlockModel,
+    group_weights: np.ndarray,
+    correlation: float,
+) -> Fit:
+    """Fit as `fit_weighted`; `values_of` gives the log2 values and the weights of some genes."""
+    n = len(model.rows)
     groups, batches = model.group_columns, model.batch_columns
     if model.random and model.batches is not None:
         # All of them: a random effect needs no reference, and none of no variance has a column.
@@ -426,14 +458,16 @@ def fit_weighted(
     contrasts[: groups.shape[1]] = group_weights[model.kept_groups]
     coefficients = np.zeros((genes, group_weights.shape[1]))
     variances = np.zeros_like(coefficients)
-    squares = np.zeros(genes)
+    squares, means = np.zeros(genes), np.zeros(genes)
     step = max(1, WORKING_SET // max(columns.size, 1))
     order = np.argsort(model.blocks, kind="stable")
     blocks, columns = model.blocks[order], columns[order]
     for start in range(0, genes, step):
         chunk = slice(start, start + step)
+        y, weights = values_of(chunk)
+        means[chunk] = y.mean(axis=1)
         coefficients[chunk], variances[chunk], squares[chunk] = _solve(
-            y[chunk][:, order], weights[chunk][:, order], columns, penalty, blocks, contrasts
+            y[:, order], weights[:, order], columns, penalty, blocks, contrasts
         )
     df = model.df_residual
     share = 1 - correlation if model.random else 1.0
@@ -442,5 +476,100 @@ def fit_weighted(
         "stdev_unscaled": np.sqrt(variances * share),
         "sigma": np.sqrt(squares / share / df),
         "df_residual": np.full(genes, float(df)),
-        "Amean": y.mean(axis=1),
+        "Amean": means,
     }
+
+
+# ---------------------------------------------------------------- models of many samples
+
+
+class Absorbed:
+    """Least squares of a block model without a column for each block.
+
+    The blocks are absorbed (Frisch and Waugh 1933): within blocks, an orthonormal basis of the
+    other columns is all that a fit needs, and its time grows with the number of samples.
+    """
+
+    def __init__(self, model: BlockModel, group_weights: np.ndarray) -> None:
+        columns = np.hstack([model.group_columns, model.batch_columns])
+        contrasts = np.zeros((columns.shape[1], group_weights.shape[1]))
+        contrasts[: model.group_columns.shape[1]] = group_weights[model.kept_groups]
+        basis, triangle = np.linalg.qr(without_blocks(columns, model.blocks))
+        self.basis, self.half = basis, np.linalg.solve(triangle.T, contrasts)
+        self._order = np.argsort(model.blocks, kind="stable")
+        self._back = np.argsort(self._order, kind="stable")
+        sizes = np.bincount(model.blocks)
+        self._sizes, self._starts = sizes, np.append(0, sizes.cumsum()[:-1])
+        self.freedom = len(model.blocks) - len(sizes) - columns.shape[1]
+        #: Of each contrast, in units of the residual standard deviation.
+        self.error = np.linalg.norm(self.half, axis=0)
+
+    def fit(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Estimate the contrasts (genes × contrasts), and give the residuals (genes × samples)."""
+        means = np.add.reduceat(y[:, self._order], self._starts, axis=1) / self._sizes
+        within = y - np.repeat(means, self._sizes, axis=1)[:, self._back]
+        effects = within @ self.basis
+        within -= effects @ self.basis.T
+        return effects @ self.half, within
+
+
+def parts_of(genes: int, samples: int) -> list[slice]:
+    """Divide genes into parts whose values fill one working array at most."""
+    step = max(1, WORKING_SET // samples)
+    return [slice(start, min(start + step, genes)) for start in range(0, genes, step)]
+
+
+def _fit_absorbed(genes: int, log2_of: Callable[[slice], np.ndarray], plan: FitPlan) -> Fit:
+    """Ordinary least squares for some genes at a time; `log2_of` gives their values."""
+    found = Absorbed(plan.model, plan.group_weights)
+    coefficients = np.zeros((genes, plan.group_weights.shape[1]))
+    squares, means = np.zeros(genes), np.zeros(genes)
+    for part in parts_of(genes, len(plan.model.rows)):
+        y = log2_of(part)
+        coefficients[part], residual = found.fit(y)
+        squares[part] = np.einsum("gn,gn->g", residual, residual)
+        means[part] = y.mean(axis=1)
+    return {
+        "coefficients": coefficients,
+        "stdev_unscaled": np.tile(found.error, (genes, 1)),
+        "sigma": np.sqrt(squares / found.freedom),
+        "df_residual": np.full(genes, float(found.freedom)),
+        "Amean": means,
+    }
+
+
+def _fit_by_trend(
+    genes: int,
+    log2_of: Callable[[slice], np.ndarray],
+    offset: np.ndarray,
+    plan: FitPlan,
+    span: float | None,
+    seen: np.ndarray,
+) -> Fit:
+    """Do what limma's voom and vooma do, and fit, for some genes at a time.
+
+    `offset` of each sample is what its log2 values lack to be those of counts; genes that are not
+    `seen` have no say in the trend of the variance.
+    """
+    from pylimma.utils import choose_lowess_span
+    from statsmodels.nonparametric.smoothers_lowess import lowess
+
+    model = plan.model
+    plain = _fit_absorbed(genes, log2_of, plan)
+    height, spread = (plain["Amean"] + offset.mean())[seen], np.sqrt(plain["sigma"])[seen]
+    span = (
+        choose_lowess_span(genes, small_n=50, min_span=0.3, power=1 / 3) if span is None else span
+    )
+    delta = 0.01 * np.ptp(height)
+    line = lowess(spread, height, frac=span, it=3, delta=delta, return_sorted=True)
+    found = Absorbed(model, plan.group_weights)
+
+    def weighed(part: slice) -> tuple[np.ndarray, np.ndarray]:
+        y = log2_of(part)
+        fitted = y - found.fit(y)[1]
+        return y, np.interp(fitted + offset, line[:, 0], line[:, 1]) ** -4.0
+
+    correlation = 0.0
+    if model.random:
+        correlation = batch_correlation(log2_of(slice(0, None, -(-genes // _ENOUGH_GENES))), model)
+    return _fit_weighted(genes, weighed, model, plan.group_weights, correlation)

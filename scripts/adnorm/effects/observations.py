@@ -51,11 +51,16 @@ class Observations:
     facts: dict[str, Any]
     batches: pd.DataFrame | None = None
 
-    def voom_log2(self) -> np.ndarray:
-        """Return log2 counts per million as voom defines them, or `log2` if there are no counts."""
+    def voom_log2(
+        self, columns: np.ndarray | slice = slice(None), genes: np.ndarray | slice = slice(None)
+    ) -> np.ndarray:
+        """Return log2 counts per million as voom defines them, or `log2` if there are no counts.
+
+        Of some observations, and some genes (rows).
+        """
         if self.counts is None or self.library_sizes is None:
-            return self.log2
-        return log2_cpm(self.counts, self.library_sizes)
+            return self.log2[genes][:, columns]
+        return log2_cpm(self.counts[genes][:, columns], self.library_sizes[columns])
 
 
 def log2_cpm(counts: np.ndarray, library_sizes: np.ndarray) -> np.ndarray:
@@ -76,27 +81,34 @@ def effective_library_sizes(counts: np.ndarray, log2: np.ndarray) -> np.ndarray:
     alone, TMM, median of ratios), counts and log2 values together say what they were, so voom uses
     the same. Where `log2` was not made in this way, they are the plain sizes, which is logged.
     """
-    plain = counts.sum(axis=1)
-    sizes = plain * 1e6 / np.expm1(log2 * np.log(2)).sum(axis=1)
+    plain = counts.sum(axis=1, dtype=float)
+    # Row by row: a copy of all values for each step would be many times the table.
+    per_million = [np.expm1(row.astype(float) * np.log(2)).sum() for row in log2]
+    sizes = plain * 1e6 / np.array(per_million)
     if np.allclose(sizes, plain, rtol=1e-4):
         return plain
     # Whatever corrects library sizes keeps the typical one; what does not is no library size.
     typical = abs(np.mean(np.log(sizes / plain))) < np.log(2)
-    if typical and np.allclose(np.log2(counts / sizes[:, None] * 1e6 + 1), log2, atol=1e-3):
+    if typical and all(
+        np.allclose(np.log2(reads / size * 1e6 + 1), row, atol=1e-3)
+        for reads, size, row in zip(counts, sizes, log2, strict=True)
+    ):
         return sizes
     progress("log2 values are not log2(counts per million + 1): plain library sizes are used")
     return plain
 
 
-def observations_of(data: AnnData, path: str) -> Observations:
+def observations_of(data: AnnData, path: str, reads: bool = True) -> Observations:
     """Combine the biopsies of expression.h5ad; `path` is what messages call it.
+
+    Without `reads` the counts, which are as large as the expression, are left out.
 
     Raises
     ------
     AdnormError
         A value is missing or infinite, or a sample has no reads.
     """
-    matrix = np.asarray(data.X, dtype=float)
+    matrix = np.asarray(data.X)
     bad = ~np.isfinite(matrix).all(axis=0)
     if bad.any():
         raise AdnormError(
@@ -112,11 +124,10 @@ def observations_of(data: AnnData, path: str) -> Observations:
             f"biopsies of one patient, state and visit count as one (log2 averaged, counts summed)"
         )
     counts = sizes = None
-    if "counts" in data.layers:
+    if reads and "counts" in data.layers:
         raw = data.layers["counts"]
         raw = raw.toarray() if hasattr(raw, "toarray") else np.asarray(raw)
-        raw = raw.astype(float)
-        empty = data.obs_names[raw.sum(axis=1) <= 0]
+        empty = data.obs_names[raw.sum(axis=1, dtype=float) <= 0]
         if len(empty):
             raise AdnormError(
                 f"{path}: samples {listing(empty)} have no reads in any gene that passed the "

@@ -33,14 +33,16 @@ from adnorm.expression.losses import (
     spelling_losses,
 )
 from adnorm.expression.quality import (
+    SampleProducts,
     assess_quality,
     below_library_limit,
     library_table,
     principal_components,
+    products_of,
 )
 from adnorm.expression.scale import Turned, turn
 from adnorm.expression.scale_check import verify_scale
-from adnorm.expression.sources import Measured, Sources, open_sources, reading
+from adnorm.expression.sources import Measured, Sources, columns_of, open_sources, reading
 from adnorm.readers.annotation import IdentifierTable, read_identifier_table
 from adnorm.study.batches import batch_table, judge_batches
 from adnorm.study.cohort import MeasuredCohort
@@ -111,7 +113,10 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
     rows, columns = measured.values.shape
     progress(f"values: {counted(rows, 'row')} × {counted(columns, 'sample')}")
     turned, overruled = _verified(measured, sources, samples)
-    values, scale = turned.values, turned.scale
+    values, scale, lanes = turned.values, turned.scale, measured.lanes
+    words, first_steps = turned.words, turned.steps
+    # The table of a large cohort is as large as what is made of it, so it is let go of early.
+    del measured, turned
     in_sets = SetSymbols.of(read_gene_sets(inputs["gene_sets"]))
     if settings.symbols not in (None, in_sets.digest):
         # The digest is all that a later call compares.
@@ -119,14 +124,16 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
     collapse = rule_for(scale, assay, rules.collapse)
     map_genes = _gene_mapping(sources, in_sets, table_path, collapse)
     genes = map_genes(normalize_probes(values, assay, rules))
+    if not wants_quantile(assay, rules):
+        values = values.iloc[:0]
     progress(f"identifiers: {counted(len(genes.values), 'gene')}")
-    quality, normalized = _normalize_and_assess(genes, samples, cohort, scale, rules)
+    quality, normalized, products = _normalize_and_assess(genes, samples, cohort, scale, rules)
     kept = _kept_samples(samples, quality)
     if len(kept) < len(samples) and wants_quantile(assay, rules):
         # The distribution that the arrays share is that of the samples that stay.
         genes = map_genes(normalize_probes(values[list(kept["sample"])], assay, rules))
-        normalized = normalize(genes.values, kept, scale, assay, rules)
-    normalized = replace(normalized, method=turned.words + normalized.method)
+        normalized, products = normalize(genes.values, kept, scale, assay, rules), None
+    normalized = replace(normalized, method=words + normalized.method)
     shape = f"{counted(len(normalized.log2), 'gene')} × {counted(len(kept), 'sample')}"
     progress(f"{normalized.method}: {shape}")
     if normalized.caution:
@@ -144,7 +151,8 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
     design, comparisons = design_tables(derived)
     judged = judge_batches(kept, derived.comparisons)
     _tell_batches(judged)
-    data = _container(normalized, genes, kept, quality.set_index("sample")["flags"], scale)
+    flags = quality.set_index("sample")["flags"]
+    data = _container(normalized, genes, kept, flags, scale, products)
     data.uns["adnorm"] = _facts(normalized, genes, cohort) | {
         "scale": str(scale),
         "collapse": collapse,
@@ -152,7 +160,7 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
         "scale_checked": sources.scale_checked if overruled else "",
         "scale_found": overruled,
     }
-    steps = _lane_steps(measured.lanes) + turned.steps + genes.steps + _last_steps(normalized)
+    steps = _lane_steps(lanes) + first_steps + genes.steps + _last_steps(normalized)
     write_table(kept, outputs["samples"])
     write_table(excluded, outputs["excluded"])
     write_table(losses_table(losses), outputs["losses"])
@@ -162,9 +170,9 @@ def _build(inputs: Files, outputs: Files, settings: StageSettings) -> None:
     comparisons = comparisons.join(judged[["batch", "batch_reason"]])
     write_table(comparisons, outputs["comparisons"])
     write_table(batch_table(kept), outputs["batches"])
-    if measured.lanes:
-        lanes = {sample: " + ".join(names) for sample, names in measured.lanes.items()}
-        quality = quality.assign(summed_columns=quality["sample"].map(lanes))
+    if lanes:
+        summed = {sample: " + ".join(names) for sample, names in lanes.items()}
+        quality = quality.assign(summed_columns=quality["sample"].map(summed))
     write_table(quality, outputs["qc"])
     write_container(data, outputs["expression"])
 
@@ -243,11 +251,14 @@ def _normalize_and_assess(
     cohort: MeasuredCohort,
     scale: Scale,
     rules: ExpressionSettings,
-) -> tuple[pd.DataFrame, Log2Expression]:
-    """Normalize, judge the samples, and normalize again without those that a rule excludes."""
+) -> tuple[pd.DataFrame, Log2Expression, SampleProducts | None]:
+    """Normalize, judge the samples, and normalize again without those that a rule excludes.
+
+    The products of the samples are those of the result; ``None`` where samples were excluded.
+    """
 
     def normalized_with(sheet: pd.DataFrame) -> Log2Expression:
-        values = genes.values[list(sheet["sample"])]
+        values = columns_of(genes.values, list(sheet["sample"]))
         return normalize(values, sheet, scale, cohort.assay, rules)
 
     libraries = library_table(genes.values, genes.totals, scale)
@@ -260,9 +271,14 @@ def _normalize_and_assess(
         )
     judged = _without(samples, small)
     normalized = normalized_with(judged)
-    quality = assess_quality(samples, genes.values, normalized.log2, libraries, scale, rules)
+    products = products_of(normalized.log2)
+    quality = assess_quality(
+        samples, genes.values, normalized.log2, libraries, scale, rules, products
+    )
     kept = _kept_samples(samples, quality)
-    return quality, normalized_with(kept) if len(kept) < len(judged) else normalized
+    if len(kept) < len(judged):
+        return quality, normalized_with(kept), None
+    return quality, normalized, products
 
 
 def _without(samples: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -301,6 +317,7 @@ def _container(
     samples: pd.DataFrame,
     flags: pd.Series,
     scale: Scale,
+    products: SampleProducts | None,
 ) -> anndata.AnnData:
     """Put expression, counts, sheet, genes and principal components into one AnnData."""
     import anndata
@@ -313,7 +330,7 @@ def _container(
     )
     if normalized.counts is not None:
         data.layers["counts"] = np.ascontiguousarray(normalized.counts.to_numpy(dtype=np.int32).T)
-    components = principal_components(log2)
+    components = principal_components(log2, products=products)
     data.obsm["X_pca"] = components
     data.uns["pca"] = {"variance_ratio": explained_variance(components, log2)}
     return data
@@ -321,7 +338,8 @@ def _container(
 
 def explained_variance(components: np.ndarray, log2: pd.DataFrame) -> np.ndarray:
     """Return the share of the variance of all genes that each principal component explains."""
-    total = log2.to_numpy(dtype=float).var(axis=1).sum()
+    matrix = log2.to_numpy(dtype=float)
+    total = sum(matrix[i : i + 1000].var(axis=1).sum() for i in range(0, len(matrix), 1000))
     explained = components.astype(float).var(axis=0)
     return explained / total if total > 0 else np.zeros(components.shape[1])
 
@@ -352,8 +370,9 @@ def _describe_genes(log2: pd.DataFrame, genes: GeneTable, scale: Scale) -> pd.Da
     detected = np.ones(len(log2))
     if scale in (Scale.COUNTS, Scale.LINEAR):
         # Log2 of the published zero is zero, whatever the library size.
-        raw = genes.values.loc[log2.index, log2.columns]
-        detected = (raw > 0).mean(axis=1).to_numpy(dtype=float)
+        raw = columns_of(genes.values, list(log2.columns)).to_numpy()
+        seen = (raw > 0).sum(axis=1) / raw.shape[1]
+        detected = seen[genes.values.index.get_indexer(log2.index)]
     return pd.DataFrame(
         {
             "mean_log2": log2.mean(axis=1).to_numpy(dtype=float),

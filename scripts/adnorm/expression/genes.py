@@ -394,7 +394,7 @@ def to_gene_symbols(
     labels = pd.Series(values.index.astype(str).str.strip(), dtype=object)
     fates.note("rows read", len(labels))
     labels = _drop_summary_rows(labels, fates)
-    totals = values.iloc[labels.index].sum()
+    totals = _rows(values, labels.index.to_numpy()).sum()
     if annotation is not None:
         labels = through_annotation(labels, annotation, where, fates)
     # A missing value elsewhere in the column makes programs write ids as 2312.0.
@@ -463,6 +463,11 @@ def _approve(labels: pd.Series, known: KnownSymbols, kind: str, fates: RowFates)
     return approved[approved != ""]
 
 
+def _rows(values: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    """Take some rows of a table; the table itself, not a copy, if that is all of them."""
+    return values if np.array_equal(rows, np.arange(len(values))) else values.iloc[rows]
+
+
 def _collapse(
     values: pd.DataFrame,
     labels: pd.Series,
@@ -473,9 +478,9 @@ def _collapse(
 ) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
     if approved.empty:
         raise AdnormError(f"{where}: no row of the table could be given a gene symbol")
-    rows = values.iloc[approved.index]
+    rows = _rows(values, approved.index.to_numpy())
     complete = _complete_rows(rows, where, fates)
-    rows, approved = rows[complete], approved[complete]
+    rows, approved = _rows(rows, np.flatnonzero(complete)), approved[complete]
     genes, sources, copies = collapse_rows(rows, approved, collapse)
     merged = approved.value_counts()
     merged = merged[merged > 1]
@@ -581,11 +586,28 @@ def collapse_rows(
         genes = values.iloc[first["row"].to_numpy()]
         genes.index = pd.Index(first["symbol"].to_numpy(dtype=object), dtype=object)
     else:
-        ordered = values.iloc[order["row"].to_numpy()]
-        groups = ordered.groupby(order["symbol"].to_numpy(dtype=object), sort=True)
-        genes = groups.sum() if rule == SUM else groups.mean()
+        genes = _together(values, order, rule)
     genes.index.name = "gene"
     return genes, sources, copies
+
+
+def _together(values: pd.DataFrame, order: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """Sum or average the rows of each gene; most have a single row, which is only put in place."""
+    symbols = pd.Index(sorted(set(order["symbol"])), dtype=object)
+    shared = order[order["symbol"].duplicated(keep=False)]
+    alone = order.drop(shared.index)
+    numbers = np.empty((len(symbols), values.shape[1]), order="F")
+    places, rows = symbols.get_indexer(pd.Index(alone["symbol"])), alone["row"].to_numpy()
+    known = values.to_numpy(dtype=float)
+    for column in range(values.shape[1]):
+        numbers[places, column] = known[rows, column]
+    if len(shared):
+        groups = values.iloc[shared["row"].to_numpy()].groupby(
+            shared["symbol"].to_numpy(dtype=object), sort=True
+        )
+        together = groups.sum() if rule == SUM else groups.mean()
+        numbers[symbols.get_indexer(together.index)] = together.to_numpy()
+    return pd.DataFrame(numbers, index=symbols, columns=values.columns, copy=False)
 
 
 def _held_twice(order: pd.DataFrame, numbers: np.ndarray) -> pd.Series:

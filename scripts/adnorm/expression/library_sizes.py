@@ -308,21 +308,26 @@ def tmm_factors(counts: pd.DataFrame) -> pd.Series:
     Robinson MD, Oshlack A (2010) A scaling normalization method for differential expression
     analysis of RNA-seq data. Genome Biology 11:R25.
     """
-    table = counts[sorted(counts.columns)]
-    matrix = table.to_numpy(dtype=float)
-    matrix = matrix[matrix.any(axis=1)]
-    libraries = matrix.sum(axis=0)
-    upper = np.quantile(matrix, 0.75, axis=0) / libraries
+    names = sorted(counts.columns)
+    matrix, place = counts.to_numpy(), counts.columns.get_indexer(pd.Index(names))
+    seen = np.flatnonzero(matrix.any(axis=1))
+
+    def reads(i: int) -> np.ndarray:
+        # Sample by sample: a sorted copy of all counts would be as large as the table.
+        return matrix[seen, place[i]].astype(float)
+
+    libraries = np.array([reads(i).sum() for i in range(len(names))])
+    upper = np.array([np.quantile(reads(i), 0.75) for i in range(len(names))]) / libraries
     if np.median(upper) < 1e-20:
-        reference = int(np.argmax(np.sqrt(matrix).sum(axis=0)))
+        reference = int(np.argmax([np.sqrt(reads(i)).sum() for i in range(len(names))]))
     else:
         reference = int(np.argmin(np.abs(upper - upper.mean())))
-    shares = matrix / libraries
+    like = reads(reference)
     log2_factors = [
-        _trimmed_mean_ratio(matrix[:, i], shares[:, i], matrix[:, reference], shares[:, reference])
-        for i in range(matrix.shape[1])
+        _trimmed_mean_ratio(own := reads(i), own / libraries[i], like, like / libraries[reference])
+        for i in range(len(names))
     ]
-    factors = pd.Series(np.exp2(log2_factors), index=table.columns)
+    factors = pd.Series(np.exp2(log2_factors), index=names)
     _check_factors(factors, TMM)
     return _of_mean_one(factors).reindex(counts.columns)
 
@@ -331,8 +336,6 @@ def _trimmed_mean_ratio(
     reads: np.ndarray, share: np.ndarray, reference_reads: np.ndarray, reference_share: np.ndarray
 ) -> float:
     """Weighted mean of the log2 ratios to the reference that are neither extreme nor abundant."""
-    from scipy.stats import rankdata
-
     both = (reads > 0) & (reference_reads > 0)
     if not both.any():
         return np.nan
@@ -346,12 +349,24 @@ def _trimmed_mean_ratio(
     abundance = (np.log2(share) + np.log2(reference_share)) / 2
     kept = np.ones(len(ratio), dtype=bool)
     for values, trim in ((ratio, RATIO_TRIM), (abundance, ABUNDANCE_TRIM)):
-        lowest = np.floor(len(values) * trim) + 1
-        ranks = rankdata(values)
-        kept &= (ranks >= lowest) & (ranks <= len(values) + 1 - lowest)
+        kept &= _untrimmed(values, trim)
     if not kept.any():
         return 0.0
     return float(np.sum(ratio[kept] / variance[kept]) / np.sum(1 / variance[kept]))
+
+
+def _untrimmed(values: np.ndarray, trim: float) -> np.ndarray:
+    """Find the values that a share at either end leaves, equal ones by their mean rank.
+
+    No value needs its rank: equal values share one, so that a limit at either end decides.
+    """
+    cut = int(np.floor(len(values) * trim))
+    low, high = np.partition(values, [cut, len(values) - 1 - cut])[[cut, len(values) - 1 - cut]]
+    below, upto = (values < low).sum(), (values <= low).sum()
+    kept = values >= low if below + 1 + upto >= 2 * (cut + 1) else values > low
+    below, upto = (values < high).sum(), (values <= high).sum()
+    most = 2 * (len(values) - cut)
+    return kept & (values <= high if below + 1 + upto <= most else values < high)
 
 
 def size_factors(counts: pd.DataFrame) -> pd.Series:

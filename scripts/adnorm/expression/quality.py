@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -119,6 +120,7 @@ def assess_quality(
     libraries: pd.DataFrame,
     scale: str,
     settings: ExpressionSettings,
+    products: SampleProducts | None = None,
 ) -> pd.DataFrame:
     """Make the table qc.tsv.
 
@@ -136,6 +138,8 @@ def assess_quality(
         counts, log2 or linear.
     settings
         The ``expression`` section of the configuration.
+    products
+        Of the samples of `log2` in their order, if they are made already (`products_of`).
 
     Returns
     -------
@@ -151,13 +155,15 @@ def assess_quality(
     flags = _Flags(settings)
     table = samples[["sample", "patient", "state", "arm", "week"]].reset_index(drop=True)
     table = table.join(libraries, on="sample")
-    within, distance = _flag_expression(table, log2, flags)
+    judged = table[table["sample"].isin(log2.columns)].reset_index(drop=True)
+    if list(log2.columns) != list(judged["sample"]):
+        log2, products = log2[list(judged["sample"])], None
+    within, distance = _flag_expression(judged, log2, flags, products)
     table["correlation_within_group"] = table["sample"].map(within)
     table["pca_distance"] = table["sample"].map(distance)
-    judged = table[table["sample"].isin(log2.columns)].reset_index(drop=True)
-    places = _flag_exchanged(log2[list(judged["sample"])], judged, flags)
+    places = _flag_exchanged(log2, judged, flags)
     table["lesional_place"] = table["sample"].map(places).astype(float)
-    _flag_other_patients(log2[list(judged["sample"])], judged, flags)
+    _flag_other_patients(log2, judged, flags)
     called, no_call = call_sex(values, scale)
     table["sex_called"] = table["sample"].map(called)
     _flag_sex(samples, called, flags)
@@ -180,17 +186,16 @@ def assess_quality(
 
 
 def _flag_expression(
-    table: pd.DataFrame, log2: pd.DataFrame, flags: _Flags
+    sheet: pd.DataFrame, log2: pd.DataFrame, flags: _Flags, products: SampleProducts | None
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Flag outliers and duplicates among the samples that were normalized."""
     limit = flags.settings.outlier_deviations
-    sheet = table[table["sample"].isin(log2.columns)].reset_index(drop=True)
     names = list(sheet["sample"])
-    log2 = log2[names]
-    matrix = correlations(log2)
+    products = products_of(log2) if products is None else products
+    matrix = correlations(products)
     within = correlation_within_group(matrix, sheet)
     deviations = correlation_deviation(within, sheet)
-    distance = pca_deviation(principal_components(log2), sheet["state"])
+    distance = pca_deviation(principal_components(log2, products=products), sheet["state"])
     for name, median, low, far in zip(names, within, deviations, distance, strict=True):
         if low < -limit:
             flags.add(
@@ -418,25 +423,88 @@ def robust_deviation(values: np.ndarray, smallest_spread: float = 0.0) -> np.nda
     return centred / spread if spread > 0 else np.zeros_like(values)
 
 
-def principal_components(log2: pd.DataFrame, components: int = COMPONENTS) -> np.ndarray:
-    """Compute principal components with scanpy, the same on every machine and thread count.
+#: Genes that are multiplied at a time.
+_GENES_AT_ONCE = 2048
 
-    Genes are centred, not scaled. The sign of each component is chosen so that the sample with the
+
+@dataclass(frozen=True)
+class SampleProducts:
+    """Products of all pairs of samples, which correlations and principal components both rest on.
+
+    Making them takes time with the square of the samples, so they are made once; genes are taken
+    some at a time, so that no second copy of the values is needed.
+    """
+
+    #: Of the values, less the mean of each gene; shape (samples, samples).
+    of_samples: np.ndarray
+    #: Of these with the means of the genes, less the mean of all; shape (samples,).
+    with_genes: np.ndarray
+    #: Of the latter with themselves.
+    of_genes: float
+    #: Mean of each sample, less the mean of all; shape (samples,).
+    means: np.ndarray
+    #: Length of each sample, less its mean; NaN where it does not vary; shape (samples,).
+    lengths: np.ndarray
+    genes: int
+
+    @cached_property
+    def components(self) -> tuple[np.ndarray, np.ndarray]:
+        """The largest eigenvalues, `COMPONENTS` at most, and their vectors, the largest first."""
+        from scipy.linalg import eigh
+        from threadpoolctl import threadpool_limits
+
+        last = len(self.of_samples) - 1
+        with threadpool_limits(limits=1):
+            size, vectors = eigh(
+                self.of_samples, subset_by_index=[max(0, last - COMPONENTS + 1), last]
+            )
+        # Below this an eigenvalue is rounding.
+        size[size < len(self.of_samples) * np.finfo(float).eps * size[-1]] = 0.0
+        return size[::-1], vectors[:, ::-1]
+
+
+def products_of(log2: pd.DataFrame) -> SampleProducts:
+    """Multiply all pairs of samples; `log2` is genes × samples."""
+    from threadpoolctl import threadpool_limits
+
+    matrix = log2.to_numpy(dtype=float)
+    genes, count = matrix.shape
+    of_samples, with_genes = np.zeros((count, count)), np.zeros(count)
+    of_genes, squares, largest = matrix.mean(axis=1), np.zeros(count), 0.0
+    sample_means = matrix.mean(axis=0)
+    overall = of_genes.mean() if genes else 0.0
+    # Linear algebra on several threads adds in another order, and the last digits differ.
+    with threadpool_limits(limits=1):
+        for start in range(0, genes, _GENES_AT_ONCE):
+            part = slice(start, start + _GENES_AT_ONCE)
+            values = matrix[part]
+            squares += ((values - sample_means) ** 2).sum(axis=0)
+            largest = max(largest, float(np.abs(values).max()))
+            centred = values - of_genes[part, None]
+            of_samples += centred.T @ centred
+            with_genes += (of_genes[part] - overall) @ centred
+    lengths = np.sqrt(squares)
+    lengths[lengths <= 1e-9 * max(1.0, largest)] = np.nan
+    rest = of_genes - overall
+    return SampleProducts(
+        of_samples, with_genes, float(rest @ rest), sample_means - overall, lengths, genes
+    )
+
+
+def principal_components(log2: pd.DataFrame, products: SampleProducts | None = None) -> np.ndarray:
+    """Compute principal components, the same on every machine and thread count.
+
+    Genes are centred, not scaled. The components are the eigenvectors of the products of the
+    samples, which are few against the genes. The sign of each is chosen so that the sample with the
     largest absolute score has a positive one. One column of zeros when there are fewer than three
     samples or two genes.
     """
-    import anndata
-    import scanpy as sc
-    from threadpoolctl import threadpool_limits
-
-    count = min(components, log2.shape[1] - 1, log2.shape[0] - 1)
-    if count < 1 or log2.shape[1] < 3:
-        return np.zeros((log2.shape[1], 1), dtype=np.float32)
-    data = anndata.AnnData(np.ascontiguousarray(log2.to_numpy(dtype=float).T))
-    # Linear algebra on several threads adds in another order, and the last digits differ.
-    with threadpool_limits(limits=1):
-        sc.pp.pca(data, n_comps=count, svd_solver="full", random_state=0, dtype="float64")
-    scores = data.obsm["X_pca"]
+    samples = log2.shape[1]
+    count = min(COMPONENTS, samples - 1, log2.shape[0] - 1)
+    if count < 1 or samples < 3:
+        return np.zeros((samples, 1), dtype=np.float32)
+    size, vectors = (products_of(log2) if products is None else products).components
+    scores = vectors[:, :count] * np.sqrt(size[:count])
     largest = np.abs(scores).argmax(axis=0)
     signs = np.sign(scores[largest, np.arange(count)])
     return (scores * np.where(signs == 0, 1, signs)).astype(np.float32)
@@ -460,19 +528,12 @@ def pca_deviation(scores: np.ndarray, states: pd.Series) -> np.ndarray:
     return robust_deviation(distance, SMALLEST_SHARE * float(np.median(distance)))
 
 
-def correlations(log2: pd.DataFrame) -> np.ndarray:
+def correlations(products: SampleProducts) -> np.ndarray:
     """Pearson correlation between samples; missing where a sample does not vary."""
-    from threadpoolctl import threadpool_limits
-
-    matrix = log2.to_numpy(dtype=float)
-    centred = matrix - matrix.mean(axis=0)
-    length = np.linalg.norm(centred, axis=0)
-    flat = length <= 1e-9 * max(1.0, np.abs(matrix).max())
-    unit = centred / np.where(flat, 1.0, length)
-    with threadpool_limits(limits=1):
-        result = unit.T @ unit
-    result[flat, :] = np.nan
-    result[:, flat] = np.nan
+    result = products.of_samples - products.genes * np.outer(products.means, products.means)
+    result += products.with_genes[:, None] + products.with_genes + products.of_genes
+    result /= products.lengths[:, None]
+    result /= products.lengths
     return result
 
 

@@ -410,11 +410,11 @@ def read_scale(matrix: np.ndarray, assay: str, hints: Hints) -> Reading:
     hints
         What the deposit says.
     """
-    finite = matrix[np.isfinite(matrix)]
+    finite = finite_of(matrix)
     lowest = finite.min()
     # A few negative cells are slips of the table, and named later.
     negative = 2 * (matrix < 0).any(axis=0).sum() > matrix.shape[1]
-    if not negative and np.all(finite == np.floor(finite)) and finite.max() <= HIGHEST_COUNT:
+    if not negative and all_whole(finite) and finite.max() <= HIGHEST_COUNT:
         return Reading(Scale.COUNTS)
     linear = _linear(matrix, finite)
     if linear is not None:
@@ -445,6 +445,27 @@ def read_scale(matrix: np.ndarray, assay: str, hints: Hints) -> Reading:
         why = f"uns['log1p'] of the file says that X holds {WORDS[hints.container_log]}"
         return Reading(hints.container_log, why)
     return _unequal_libraries(matrix, sums) or Reading(Scale.LOG2, certain=False, sums=sums)
+
+
+def finite_of(matrix: np.ndarray) -> np.ndarray:
+    """Give the finite values in any order, without a copy where all are finite."""
+    finite = np.isfinite(matrix)
+    return matrix.ravel(order="K") if finite.all() else matrix[finite]
+
+
+def all_whole(values: np.ndarray) -> bool:
+    """Whether all values are whole numbers; some are looked at at a time, so that none are copied.
+
+    Examples
+    --------
+    >>> all_whole(np.array([1.0, 2.0])), all_whole(np.array([1.0, 2.5]))
+    (True, False)
+    """
+    step = 1_000_000
+    return all(
+        np.array_equal(part, np.floor(part))
+        for part in (values[start : start + step] for start in range(0, len(values), step))
+    )
 
 
 def _unequal_libraries(matrix: np.ndarray, sums: dict[Scale, np.ndarray]) -> Reading | None:

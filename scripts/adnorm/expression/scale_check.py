@@ -17,8 +17,10 @@ from adnorm.expression.scale import (
     WORDS,
     Hints,
     Reading,
+    all_whole,
     centred_genes,
     counts_behind,
+    finite_of,
     log2_per_unit,
     nearly_highest,
     percent,
@@ -241,7 +243,7 @@ def _refuse_nothing(matrix: np.ndarray, where: str) -> None:
             f"{where}: the table has {matrix.shape[0]} rows and {matrix.shape[1]} samples; there "
             "are no values to work on"
         )
-    finite = matrix[np.isfinite(matrix)]
+    finite = finite_of(matrix)
     if np.isnan(matrix).all():
         raise AdnormError(f"{where}: every value is missing")
     if finite.size and finite.max() == finite.min() and not np.isinf(matrix).any():
@@ -299,8 +301,7 @@ def _refuse_impossible(
         _name_cells(values, counts < -0.5, "below zero reads", problems, note)
         problems.stop()
     elif scale == Scale.COUNTS:
-        finite = matrix[np.isfinite(matrix)]
-        whole = bool(np.all(finite == np.floor(finite)))
+        whole = all_whole(finite_of(matrix))
     else:
         return
     if (whole or rounded) and np.nanmax(counts) <= HIGHEST_COUNT:

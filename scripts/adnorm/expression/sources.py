@@ -152,7 +152,7 @@ class Sources:
         if self.route in (Route.GEO_SERIES_MATRIX, Route.H5AD):
             return _chosen(table, wanted)
         if self.route == Route.NCBI_COUNTS:
-            return Measured(table[wanted])
+            return Measured(columns_of(table, wanted))
         lanes: dict[str, list[str]] = {}
         if source.libraries:
             table, lanes = sum_lanes(table, source.libraries, self.values_name)
@@ -161,7 +161,7 @@ class Sources:
             table.columns, self.raw.index, self.raw, excluded, where=self.values_name
         )
         columns = {sample: column for column, sample in names.items()}
-        chosen = _chosen(table[list(names)], [columns[sample] for sample in wanted])
+        chosen = _chosen(columns_of(table, list(names)), [columns[sample] for sample in wanted])
         return Measured(
             chosen.values.set_axis(pd.Index(wanted, dtype=object), axis=1),
             {sample: lanes[columns[sample]] for sample in wanted} if lanes else {},
@@ -192,11 +192,16 @@ class Sources:
             yield self.files[role]
 
 
+def columns_of(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Take some columns in an order; the table itself, not a copy, if that is how it is."""
+    return table if list(table.columns) == columns else table[columns]
+
+
 def _chosen(table: pd.DataFrame, columns: list[str]) -> Measured:
     """Take some columns; scaling over all of them would be hard to see in a part."""
     some = len(columns) < table.shape[1]
     scaled = scaled_genes(table.to_numpy(dtype=float)) if some else ""
-    return Measured(table[columns], scaled=scaled)
+    return Measured(columns_of(table, columns), scaled=scaled)
 
 
 def open_sources(manifest: Path, cohort: MeasuredCohort) -> Sources:

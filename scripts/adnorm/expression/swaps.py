@@ -58,6 +58,8 @@ _FEWEST_MARKERS = 3
 _LEAST_ERROR = 0.08
 #: So many of the genes that differ are named.
 _NAMED = 5
+#: Values of genes that are looked at together: 16 MB.
+_VALUES_AT_ONCE = 2_000_000
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
@@ -237,8 +239,8 @@ def other_patients(log2: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:
         the cohort is more likely than any other patient.
     """
     patients, people = pd.factorize(sheet["patient"].astype(str), sort=True)
-    member = np.equal.outer(np.arange(len(people)), patients)
-    several = member.sum(axis=1) > 1
+    counts = np.bincount(patients, minlength=len(people))
+    several = counts > 1
     if several.sum() < FEWEST_PATIENTS:
         return pd.DataFrame(columns=PERSON_COLUMNS)
     levels, names = _two_levels(log2, patients)
@@ -259,22 +261,24 @@ def other_patients(log2: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:
         same = np.where(differ, np.log(errors)[:, None], np.log(1 - errors)[:, None])
         alike = np.where(both, same, np.where(seen, chance, 0.0)).sum(axis=0)
         # The person is that of any one of the patient's other samples: these may be swapped too.
-        others = member & (np.arange(len(patients)) != sample)
+        others = np.arange(len(patients)) != sample
         scale = alike.max()
-        mean = (others @ np.exp(alike - scale)) / np.maximum(others.sum(axis=1), 1)
+        fit = np.where(others, np.exp(alike - scale), 0.0)
+        left = counts - (np.arange(len(people)) == own)
+        mean = np.bincount(patients, fit, len(people)) / np.maximum(left, 1)
         weights = np.append(mean, np.exp(np.where(seen, chance, 0.0).sum() - scale))
         weights *= np.where(np.arange(len(people) + 1) == own, 1 - PRIOR, PRIOR / len(people))
         probability = 1 - weights[own] / weights.sum()
         weights[own] = -1.0
         best = int(weights.argmax())
-        unlike, reference = _fewest(differ, others[own])
+        unlike, reference = _fewest(differ, others & (patients == own))
         named = best < len(people)
         rows.append(
             (
                 *(sheet["sample"].iloc[sample], people[own], len(names), unlike),
                 ", ".join(names[i] for i in np.flatnonzero(differ[:, reference])[:_NAMED]),
                 people[best] if named else "",
-                _fewest(differ, others[best])[0] if named else np.nan,
+                _fewest(differ, patients == best)[0] if named else np.nan,
                 *(probability, probability >= PROBABLE and unlike >= _FEWEST_MARKERS),
             )
         )
@@ -299,6 +303,25 @@ def _two_levels(log2: pd.DataFrame, patients: np.ndarray) -> tuple[np.ndarray, l
     allowed = (left >= fewest) & (count - left >= fewest)
     if not allowed.any():
         return np.empty((0, count)), []
+    step = max(1, _VALUES_AT_ONCE // count)
+    parts = [
+        _divided(matrix[start : start + step], allowed, fewest)
+        for start in range(0, len(matrix), step)
+    ]
+    kept, low, high, clear = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    chosen = np.flatnonzero(kept)
+    clearest = np.argsort(-clear, kind="stable")
+    chosen, low, high = chosen[clearest], low[clearest], high[clearest]
+    way = (matrix[chosen] - low[:, None]) / (high - low)[:, None]
+    levels = np.where(way > 0.5, 1.0, 0.0)
+    levels[np.abs(way - 0.5) < _UNSURE / 2] = np.nan
+    return levels, [str(gene) for gene in log2.index[chosen]]
+
+
+def _divided(matrix: np.ndarray, allowed: np.ndarray, fewest: int) -> tuple[np.ndarray, ...]:
+    """Find which of some genes have two levels; of these the levels, and how clear they are."""
+    count = matrix.shape[1]
+    left = np.arange(1, count)
     # Levels that are far apart leave a standard deviation of at least this.
     share = fewest / count
     wide = np.flatnonzero(matrix.std(axis=1) >= _LEVELS * np.sqrt(share * (1 - share)))
@@ -311,12 +334,10 @@ def _two_levels(log2: pd.DataFrame, patients: np.ndarray) -> tuple[np.ndarray, l
     within = squares[:, -1] - divided * low**2 - (count - divided) * high**2
     deviation = np.sqrt(np.maximum(within, 0) / max(count - 2, 1))
     apart = (high - low >= _LEVELS) & (high - low >= _SEPARATION * deviation)
-    clearest = np.argsort(-((high - low) / np.maximum(deviation, 1e-3))[apart], kind="stable")
-    chosen = np.flatnonzero(apart)[clearest]
-    way = (matrix[wide[chosen]] - low[chosen, None]) / (high - low)[chosen, None]
-    levels = np.where(way > 0.5, 1.0, 0.0)
-    levels[np.abs(way - 0.5) < _UNSURE / 2] = np.nan
-    return levels, [str(gene) for gene in log2.index[wide[chosen]]]
+    clear = ((high - low) / np.maximum(deviation, 1e-3))[apart]
+    kept = np.zeros(len(matrix), dtype=bool)
+    kept[wide[apart]] = True
+    return kept, low[apart], high[apart], clear
 
 
 def _markers(

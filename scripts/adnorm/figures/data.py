@@ -488,7 +488,8 @@ def read_cohort(inputs: Mapping[str, Any], settings: DrawingSettings) -> CohortD
     """
     cohort = settings.cohort
     assert cohort is not None
-    expression, scores = (read_container(inputs[name]) for name in ("expression", "scores"))
+    expression = read_container(inputs["expression"], layers=())
+    scores = read_container(inputs["scores"])
     if sorted(expression.obs_names) != sorted(scores.obs_names):
         odd = sorted(set(expression.obs_names) ^ set(scores.obs_names))
         raise AdnormError(

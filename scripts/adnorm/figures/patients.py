@@ -43,7 +43,7 @@ from adnorm.figures.sheet import (
     week_ticks,
     zero_and_one,
 )
-from adnorm.figures.theme import FAINT, HIGHEST_PAGE, INK, MARGIN, STATES, Style
+from adnorm.figures.theme import FAINT, HIGHEST_PAGE, INK, MARGIN, STATES, Style, thinned
 from adnorm.study.comparisons import lesion_names, spread_over_lesions
 from adnorm.study.vocabulary import Arm, ComparisonKind, State
 
@@ -230,7 +230,9 @@ def _draw_weeks(axes: Axes, rows: pd.DataFrame, colour: str, normal: pd.Series) 
     lesional = rows[rows["state"] == State.LESIONAL]
     # One line per patient. seaborn's lineplot would draw the same lines, but its estimates, which
     # these do without, make it ten times as slow.
+    weight = thinned(lesional["patient"].nunique())
     style: Style = {"color": colour, "lw": 0.7, "alpha": 0.75, "marker": "o", "ms": 1.8, "mew": 1}
+    style |= {key: style[key] * weight for key in ("lw", "alpha", "mew")}
     for _, own in lesional.dropna(subset="score").sort_values("week").groupby("patient"):
         axes.plot(own["week"], own["score"], **style)
     visits = lesional.groupby("week")["score"]
@@ -249,8 +251,9 @@ def _draw_states(axes: Axes, rows: pd.DataFrame) -> None:
     baseline = rows[(rows["week"] == 0) & rows["state"].isin(order)]
     wide = baseline.pivot_table(index="patient", columns="state", values="score")
     wide = wide.reindex(columns=order)
+    alpha = 0.5 * thinned(len(wide))
     for _, own in wide.iterrows():
-        axes.plot([0, 1], own, color=FAINT, lw=0.6, alpha=0.5, zorder=1)
+        axes.plot([0, 1], own, color=FAINT, lw=0.6, alpha=alpha, zorder=1)
     for x, state in enumerate(order):
         axes.plot([x] * len(wide), wide[state], "o", ms=3, color=STATES[state], zorder=2)
     if wide.count().min() >= FEWEST:
@@ -417,9 +420,12 @@ def _unanswered(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 def _draw_responses(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
     patients = rows[rows["line"] == PATIENT]
     lines = [own[["week", "response"]].to_numpy() for _, own in patients.groupby("patient")]
-    axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=0.6, zorder=2))
+    weight = thinned(len(lines))
+    style: Style = {"linewidths": 0.8 * weight, "alpha": 0.6 * weight}
+    axes.add_collection(LineCollection(lines, colors=colour, zorder=2, **style))
     later = patients[patients["week"] > 0]
-    axes.plot(later["week"], later["response"], "o", ms=2, mfc=colour, mec="none", zorder=2)
+    dots: Style = {"ms": 2 * weight**0.5, "mfc": colour, "mec": "none"}
+    axes.plot(later["week"], later["response"], "o", zorder=2, **dots)
     median = rows[rows["line"] == MEDIAN]
     if len(median):
         draw_bold(axes, [0, *median["week"]], [0, *median["response"]])

@@ -38,6 +38,7 @@ from adnorm.figures.theme import (
     Style,
     short_names,
     shorten,
+    thinned,
     week_markers,
 )
 
@@ -78,6 +79,10 @@ PARTS = {
 }
 
 
+#: Samples from which points are smaller, so that they can be told apart.
+MANY = 600
+
+
 def _scatter(
     axes: Axes, places: pd.DataFrame, colours: pd.Series, shapes: pd.Series, **style: Any
 ) -> None:
@@ -88,6 +93,7 @@ def _scatter(
     together: an SVG then holds the shape once, not with every point.
     """
     known = places[["x", "y"]].notna().all(axis=1)
+    style["s"] *= thinned(len(places), MANY)
     for shape in shapes[known].unique():
         own = known & (shapes == shape)
         x, y = places["x"][own], places["y"][own]

@@ -218,6 +218,17 @@ def readable_ink(colour: Sequence[float]) -> str:
     return max(("black", "white"), key=lambda ink: contrast(ink, tuple(colour)))
 
 
+def thinned(count: int, most: int = 80) -> float:
+    """What lines and points keep of their weight where many lie on one another.
+
+    Examples
+    --------
+    >>> thinned(80), thinned(160), thinned(2000)
+    (1.0, 0.5, 0.25)
+    """
+    return max(0.25, min(1.0, most / max(count, 1)))
+
+
 def limit_of(
     values: np.ndarray, least: float, most: float = np.inf, percentile: float = 97.5
 ) -> float:

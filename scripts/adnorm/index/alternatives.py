@@ -102,20 +102,26 @@ def on_other_library_sizes(
     if "counts" not in biopsies.data.layers:
         return []
     counts = biopsies.data.layers["counts"]
-    counts = np.asarray(counts.toarray() if hasattr(counts, "toarray") else counts, dtype=float)
+    counts = counts.toarray() if hasattr(counts, "toarray") else np.asarray(counts)
     table = pd.DataFrame(counts.T, index=biopsies.genes, columns=biopsies.data.obs_names)
     primary = [name for name in index.values.columns if name in index.settings.primary]
     sets = {name: biopsies.sets[name] for name in primary if name in biopsies.sets}
+    codes = combine_biopsies(biopsies.data.obs)[1]
     frames = []
     for method in METHOD_WORDS:
         values, failed = index.values[primary].copy(), ""
         try:
             sizes = (table.sum() * composition_factors(table, method)).to_numpy()
-            log2 = np.log2(counts / sizes[:, None] * MILLION + 1.0)
+            # In place: of a large cohort each step would be a copy of all values.
+            log2 = counts / sizes[:, None]
+            log2 *= MILLION
+            log2 += 1.0
+            np.log2(log2, out=log2)
             scored = biopsies.z_scores(log2, sets)
             for name in sets:
                 values[name] = scored[name].to_numpy()
-            genes_by_observation = biopsies.combined(pd.DataFrame(log2)).to_numpy().T
+            genes_by_observation = average_rows(log2, codes).T
+            del log2
             for axis in axes:
                 if axis.name in values and axis.weights is not None:
                     values[axis.name] = axis_scores(

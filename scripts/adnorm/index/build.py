@@ -85,7 +85,7 @@ def build(inputs: Files, outputs: Files, settings: StageSettings, seed: int) -> 
         A file is missing or does not fit the others.
     """
     biopsies = read_container(inputs["expression"])
-    data = observations_of(biopsies, str(inputs["expression"]))
+    data = observations_of(biopsies, str(inputs["expression"]), reads=False)
     sets = read_gene_sets(inputs["gene_sets"])
     disease = str(data.facts["disease"])
     values, names = set_scores(inputs["scores"], biopsies, sets, settings)

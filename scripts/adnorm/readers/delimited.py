@@ -513,9 +513,10 @@ def _is_filler(frame: polars.DataFrame, position: int, name: str) -> bool:
     if position and not named_as_row_numbers(name) and column.len() < _MANY_ROWS:
         # The values of a sample in a table of a few rows may be 1, 2 and 3.
         return False
-    numbers = column.to_list()
-    if len(set(numbers[:_GLANCE])) < len(numbers[:_GLANCE]):
+    glance = column[:_GLANCE].to_list()
+    if len(set(glance)) < len(glance):
         return False
+    numbers = column.to_list()
     return count_rows([f"{number:g}" if number < 1e5 else str(number) for number in numbers])
 
 

@@ -517,11 +517,24 @@ def spread_over_lesions(observations: pd.DataFrame) -> tuple[np.ndarray, pd.Data
 
 def average_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Average rows of `values` (samples × features) that share a code; missing stays missing."""
-    return sum_rows(values, codes) / np.bincount(codes)[:, None]
+    total = sum_rows(values, codes)
+    total /= np.bincount(codes)[:, None]
+    return total
 
 
 def sum_rows(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Add up rows of `values` (samples × features) that share a code."""
+    order = np.argsort(codes, kind="stable")
+    known, starts = np.unique(codes[order], return_index=True)
+    if len(known) == len(codes) == known[-1] + 1:
+        # Nothing to add up, as in most cohorts; 0 makes no zero a negative one.
+        total = values[order].astype(float, copy=False)
+        total += 0.0
+        return total
     total = np.zeros((codes.max() + 1, values.shape[1]))
-    np.add.at(total, codes, values)
+    alone = np.diff(np.append(starts, len(codes))) == 1
+    total[known[alone]] += values[order[starts[alone]]]
+    several = np.isin(codes, known[~alone])
+    if several.any():
+        np.add.at(total, codes[several], values[several])
     return total

@@ -402,7 +402,7 @@ class CohortResults:
 
 def read_results(title: str, paths: Mapping[str, Path]) -> CohortResults:
     """Read `TABLES` and ``expression`` of one cohort."""
-    container = read_container(paths["expression"])
+    container = read_container(paths["expression"], layers=())
     genes = container.var_names.astype(str).to_numpy(dtype=object)
     order = np.argsort(genes, kind="stable")
     return CohortResults(
