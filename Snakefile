@@ -1,6 +1,5 @@
 # adnorm: how far does a drug bring atopic-dermatitis skin back to normal gene expression?
-# The river: fetch → expression → scores → effects → index → figures for each cohort, then the atlas
-# of all; one rule file a stage, one entry script a rule.
+# fetch → expression → scores → effects → index → figures for each cohort, then the atlas of all.
 from snakemake.utils import min_version
 
 min_version("9.26.1")
@@ -39,7 +38,7 @@ onstart:
     tell_what_is_missing()
 
 
-# A cohort that stops fails no job but the last one; what stopped stands last, whatever was asked for.
+# A cohort that stops fails no job but the last one; what stopped stands last.
 onsuccess:
     tell_what_stopped()
 

@@ -16,7 +16,7 @@ rule atlas:
             cohort=sorted(STUDY.cohorts),
         ),
         teaching="<results>/axis/teaching.h5",
-        published=str(locate("config/published.tsv", HOME)),
+        published=local(str(locate("config/published.tsv", HOME))),
     output:
         dose="<results>/atlas/dose.tsv",
         time="<results>/atlas/time.tsv",
@@ -50,7 +50,7 @@ rule atlas_figures:
             "<results>/{cohort}/expression/comparisons.tsv",
             cohort=sorted(STUDY.cohorts),
         ),
-        gene_sets=SETTINGS["gene_sets"],
+        gene_sets=GENE_SETS,
     output:
         **figure_outputs(
             names.ATLAS_FIGURES, folder="<results>/atlas/figures", cohort="all"

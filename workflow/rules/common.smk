@@ -43,12 +43,14 @@ SETTINGS = STUDY.config.model_dump()
 DECIDING = STUDY.config.model_dump(exclude=MANNER)
 WORKING = STUDY.config.model_dump(include=MANNER)
 
+# Files of this machine, as they are: no prefix of a module comes before them, and they are in no storage.
+GENE_SETS = [local(str(path)) for path in SETTINGS["gene_sets"]]
 _TABLE = SETTINGS["identifiers"]["table"]
 # A table named by URL is fetched once for all cohorts; one named by path is read where it lies.
 IDENTIFIERS = (
     [f"<results>/references/{_TABLE.rsplit('/', 1)[-1]}"]
     if _TABLE and "://" in _TABLE
-    else [path for path in [_TABLE] if path]
+    else [local(str(path)) for path in [_TABLE] if path]
 )
 
 
@@ -104,13 +106,13 @@ def uncompared(**values):
 
 def fetch_inputs(wildcards):
     """Files of the lab that a cohort reads, so that changing one runs the cohort again."""
-    return cohort_file(wildcards).local_files
+    return [local(str(path)) for path in cohort_file(wildcards).local_files]
 
 
 def simulation_gene_sets(wildcards):
     """The gene sets that a simulated cohort draws its genes from; nothing for real cohorts."""
     simulation = cohort_file(wildcards).simulation
-    return [str(locate(simulation.gene_sets, HOME))] if simulation else []
+    return [local(str(locate(simulation.gene_sets, HOME)))] if simulation else []
 
 
 def downloads(wildcards):

@@ -5,7 +5,7 @@ rule effects:
         expression="<results>/{cohort}/expression/expression.h5ad",
         scores="<results>/{cohort}/scores/scores.h5ad",
         coverage="<results>/{cohort}/scores/coverage.tsv",
-        gene_sets=SETTINGS["gene_sets"],
+        gene_sets=GENE_SETS,
     output:
         effects="<results>/{cohort}/effects/effects.tsv",
         set_effects="<results>/{cohort}/effects/set_effects.tsv",

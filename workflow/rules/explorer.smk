@@ -18,7 +18,7 @@ rule explorer:
             name: collect(f"<results>/{{cohort}}/{path}", cohort=sorted(STUDY.cohorts))
             for name, path in EXPLORED.items()
         },
-        gene_sets=SETTINGS["gene_sets"],
+        gene_sets=GENE_SETS,
     output:
         page="<results>/explorer.html",
     log:

@@ -1,38 +1,3 @@
-# What figures are drawn from, below a cohort's results.
-DRAWN = {
-    "manifest": "fetch/manifest.json",
-    "samples": "expression/samples.tsv",
-    "excluded": "expression/excluded.tsv",
-    "losses": "expression/losses.tsv",
-    "identifiers": "expression/identifiers.tsv",
-    "design": "expression/design.tsv",
-    "comparisons": "expression/comparisons.tsv",
-    "batches": "expression/batches.tsv",
-    "qc": "expression/qc.tsv",
-    "expression": "expression/expression.h5ad",
-    "scores": "scores/scores.h5ad",
-    "coverage": "scores/coverage.tsv",
-    "agreement": "scores/agreement.tsv",
-    "effects": "effects/effects.tsv",
-    "set_effects": "effects/set_effects.tsv",
-    "controls": "effects/controls.tsv",
-    "enrichment": "effects/enrichment.tsv",
-}
-# What figures of the index are drawn from: tables alone, so that their job is light.
-INDEX_DRAWN = {
-    **{name: DRAWN[name] for name in ("samples", "comparisons", "qc", "coverage")},
-    **{name: DRAWN[name] for name in ("set_effects", "controls")},
-    "index": "index/index.tsv",
-    "sensitivities": "index/sensitivities.tsv",
-    "denominators": "index/denominators.tsv",
-    "gene_index": "index/gene_index.tsv",
-    "patients": "index/patients.tsv",
-    "trajectories": "index/trajectories.tsv",
-    "concordance": "index/concordance.tsv",
-    "calibration": "index/calibration.tsv",
-}
-
-
 # Heatmaps and plots of each cohort; they draw tables and compute nothing.
 rule figures:
     input:

@@ -42,8 +42,10 @@ rule index:
         expression="<results>/{cohort}/expression/expression.h5ad",
         scores="<results>/{cohort}/scores/scores.h5ad",
         effects="<results>/{cohort}/effects/effects.tsv",
-        gene_sets=SETTINGS["gene_sets"],
-        axis_genes=SETTINGS["index"]["axis_genes"] or [],
+        gene_sets=GENE_SETS,
+        axis_genes=[
+            local(str(path)) for path in [SETTINGS["index"]["axis_genes"]] if path
+        ],
     output:
         axis="<results>/{cohort}/index/axis.tsv",
         index="<results>/{cohort}/index/index.tsv",

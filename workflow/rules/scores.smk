@@ -3,7 +3,7 @@ rule scores:
     input:
         left_by("{cohort}/logs/scores"),
         expression="<results>/{cohort}/expression/expression.h5ad",
-        gene_sets=SETTINGS["gene_sets"],
+        gene_sets=GENE_SETS,
     output:
         scores="<results>/{cohort}/scores/scores.h5ad",
         coverage="<results>/{cohort}/scores/coverage.tsv",
