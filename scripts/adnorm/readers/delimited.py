@@ -25,6 +25,7 @@ from adnorm.readers.identifiers import (
     may_hold_genes,
     named_as_row_numbers,
     refuse_row_numbers,
+    whole_number,
 )
 from adnorm.readers.text import decode, first_records, one_line, records, split_line
 from adnorm.study.decimals import says_missing, surely_decimal
@@ -514,10 +515,14 @@ def _is_filler(frame: polars.DataFrame, position: int, name: str) -> bool:
         # The values of a sample in a table of a few rows may be 1, 2 and 3.
         return False
     glance = column[:_GLANCE].to_list()
-    if len(set(glance)) < len(glance):
+    # Values of arrays differ in all rows; that the first are not whole spares a look at the rest.
+    if len(set(glance)) < len(glance) or None in map(whole_number, _as_text(glance)):
         return False
-    numbers = column.to_list()
-    return count_rows([f"{number:g}" if number < 1e5 else str(number) for number in numbers])
+    return count_rows(_as_text(column.to_list()))
+
+
+def _as_text(numbers: list[float]) -> list[str]:
+    return [f"{number:g}" if number < 1e5 else str(number) for number in numbers]
 
 
 def _without_blank_lines(
