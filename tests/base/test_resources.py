@@ -110,14 +110,34 @@ def test_a_manifest_whose_file_is_gone_is_a_usual_cohort(tmp_path):
 
 
 @pytest.mark.parametrize("stage", NEEDS)
-def test_more_values_and_more_attempts_never_ask_for_less(stage):
-    for ask in (mem_mb, runtime):
-        small, large = (ask(stage, values, 1) for values in (1e5, 3e9))
-        assert 0 < small < large or NEEDS[stage].each == 0
-        assert [ask(stage, 1e7, attempt) for attempt in (2, 3)] == [
-            2 * ask(stage, 1e7, 1),
-            4 * ask(stage, 1e7, 1),
-        ]
+def test_more_values_cohorts_and_attempts_never_ask_for_less(stage):
+    need = NEEDS[stage]
+    for ask, grows in (
+        (mem_mb, (need.each, need.cohort_mib)),
+        (runtime, (need.seconds, need.cohort_seconds)),
+    ):
+        usual, large, many = ask(stage, 1e7, 1, 1), ask(stage, 1e10, 1, 1), ask(stage, 1e7, 9999, 1)
+        assert usual > 0
+        assert (usual < large, usual < many) == tuple(map(bool, grows))
+        assert [ask(stage, 1e7, 1, attempt) for attempt in (2, 3)] == [2 * usual, 4 * usual]
+
+
+#: Stage, values, cohorts, and the MiB that were measured (benchmarks/README.md).
+MEASURED = [
+    ("expression", 118e6, 1, 4_078), ("expression", 11.8e6, 1, 708), ("scores", 118e6, 1, 2_645),
+    ("effects", 118e6, 1, 3_059), ("effects", 11.8e6, 1, 1_090), ("index", 118e6, 1, 4_717),
+    ("index", 11.8e6, 1, 929), ("figures", 118e6, 1, 979), ("index_figures", 118e6, 1, 756),
+    ("lesional_effects", 118e6, 1, 990), ("lesional_effects", 40e6, 200, 432),
+    ("atlas_figures", 10e6, 50, 1_096), ("explorer", 118e6, 1, 2_076), ("explorer", 40e6, 200, 564),
+    ("cohorts", 40e6, 200, 130),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "values", "cohorts", "mib"), MEASURED)
+def test_what_was_measured_fits_into_what_is_asked_for(stage, values, cohorts, mib):
+    asked = mem_mb(stage, values, cohorts, 1) / 1.048576
+    # Two processes of Snakemake stand beside a job on a cluster.
+    assert mib + 220 < asked < 5 * (mib + 220)
 
 
 def test_small_cohorts_are_scored_on_one_core():

@@ -2,23 +2,26 @@
 from adnorm.base import resources as needs
 
 
+def cohorts_of(wildcards):
+    """The cohort of a job; all cohorts of a job that joins them."""
+    return [wildcards.cohort] if "cohort" in wildcards.keys() else list(STUDY.cohorts)
+
+
 def values_of(wildcards):
-    """Values of a cohort; of all cohorts together for a job that joins them."""
-    names = [wildcards.cohort] if "cohort" in wildcards.keys() else STUDY.cohorts
-    folders = (Path(RESULTS) / name for name in names)
+    """Values of these cohorts together."""
+    folders = (Path(RESULTS) / name for name in cohorts_of(wildcards))
     return needs.values_of(folder / "fetch" / "manifest.json" for folder in folders)
 
 
 def asks(stage):
     """Memory and minutes of a job."""
-    return {
-        "mem_mb": lambda wildcards, attempt: needs.mem_mb(
-            stage, values_of(wildcards), attempt
-        ),
-        "runtime": lambda wildcards, attempt: needs.runtime(
-            stage, values_of(wildcards), attempt
-        ),
-    }
+
+    def by(ask):
+        return lambda wildcards, attempt: ask(
+            stage, values_of(wildcards), len(cohorts_of(wildcards)), attempt
+        )
+
+    return {"mem_mb": by(needs.mem_mb), "runtime": by(needs.runtime)}
 
 
 def scoring_threads(wildcards):

@@ -10,6 +10,7 @@ would take longer than some of the jobs.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,39 +25,42 @@ from adnorm.base.inflate import GZIP_MAGIC
 
 @dataclass(frozen=True)
 class Need:
-    """What one stage needs; measured with `benchmarks/large.py`, see `benchmarks/README.md`.
+    """What one stage needs, measured with `benchmarks/large.py` and `benchmarks/atlas.py`.
 
     Attributes
     ----------
-    base
-        MiB without any values: Python and what the stage imports.
-    each
-        Bytes per value.
-    start
-        Seconds without any values.
-    seconds
-        Seconds per million values.
+    base, start
+        MiB and seconds without any values: Python, what the stage imports, and, on a cluster, the
+        two processes of Snakemake beside it.
+    each, seconds
+        Bytes per value, and seconds per million values.
+    cohort_mib, cohort_seconds
+        MiB and seconds per cohort of a stage that joins them.
     """
 
     base: float
     each: float
     start: float
     seconds: float
+    cohort_mib: float = 0.0
+    cohort_seconds: float = 0.0
 
 
-#: Peak of the largest cohorts measured, and the time on one core of a slow machine.
+#: One core of a slow machine that has other work; 0.1 to 118 million values, 1 to 200 cohorts.
 NEEDS: Mapping[str, Need] = {
-    "expression": Need(base=400, each=40, start=10, seconds=1.5),
-    "scores": Need(base=400, each=32, start=10, seconds=2.0),
-    "effects": Need(base=400, each=40, start=20, seconds=2.0),
-    "index": Need(base=400, each=32, start=20, seconds=1.5),
-    "figures": Need(base=400, each=16, start=30, seconds=0.5),
-    "index_figures": Need(base=400, each=16, start=30, seconds=0.5),
-    "lesional_effects": Need(base=400, each=2, start=10, seconds=0.2),
-    "atlas": Need(base=400, each=2, start=15, seconds=0.2),
-    "atlas_figures": Need(base=400, each=0, start=30, seconds=0.02),
-    "explorer": Need(base=400, each=8, start=15, seconds=0.3),
-    "cohorts": Need(base=300, each=0, start=10, seconds=0.01),
+    "expression": Need(base=550, each=34, start=10, seconds=0.9),
+    "scores": Need(base=550, each=24, start=10, seconds=0.5),
+    "effects": Need(base=600, each=45, start=20, seconds=0.8),
+    "index": Need(base=600, each=40, start=15, seconds=0.8),
+    "figures": Need(base=900, each=4, start=30, seconds=0.5),
+    "index_figures": Need(base=600, each=4, start=30, seconds=0.2),
+    "lesional_effects": Need(
+        base=450, each=7, start=5, seconds=0.1, cohort_mib=1.5, cohort_seconds=1
+    ),
+    "atlas": Need(base=450, each=1, start=5, seconds=0.05, cohort_mib=1.5, cohort_seconds=1.2),
+    "atlas_figures": Need(base=550, each=0, start=15, seconds=0, cohort_mib=18, cohort_seconds=1),
+    "explorer": Need(base=450, each=17, start=10, seconds=0.2, cohort_mib=2, cohort_seconds=0.3),
+    "cohorts": Need(base=400, each=0, start=5, seconds=0, cohort_mib=0.1, cohort_seconds=0.1),
 }
 #: Asked for beyond what was measured: machines, libraries and cohorts differ.
 MARGIN_MEMORY, MARGIN_TIME = 1.5, 4.0
@@ -76,26 +80,26 @@ _VALUES_PER_BYTE = 0.5
 _MIB = 1 << 20
 
 
-def mem_mb(stage: str, values: float, attempt: int) -> int:
+def mem_mb(stage: str, values: float, cohorts: int, attempt: int) -> int:
     """Megabytes that a job asks for, in steps of 100; each further attempt asks for twice as many.
 
-    >>> mem_mb("expression", 12_000_000, 1), mem_mb("expression", 12_000_000, 2)
-    (1300, 2600)
+    >>> mem_mb("expression", 12_000_000, 1, 1), mem_mb("expression", 12_000_000, 1, 2)
+    (1500, 3000)
     """
     need = NEEDS[stage]
-    wanted = MARGIN_MEMORY * (need.base + need.each * values / _MIB)
-    return 2 ** (attempt - 1) * 100 * -int(-wanted // 100)
+    wanted = need.base + need.each * values / _MIB + need.cohort_mib * cohorts
+    return 2 ** (attempt - 1) * 100 * math.ceil(MARGIN_MEMORY * wanted / 100)
 
 
-def runtime(stage: str, values: float, attempt: int) -> int:
+def runtime(stage: str, values: float, cohorts: int, attempt: int) -> int:
     """Minutes that a job asks for; each further attempt asks for twice as many.
 
-    >>> runtime("expression", 12_000_000, 1), runtime("expression", 118_000_000, 2)
-    (10, 26)
+    >>> runtime("expression", 12_000_000, 1, 1), runtime("expression", 400_000_000, 1, 2)
+    (10, 50)
     """
     need = NEEDS[stage]
-    wanted = MARGIN_TIME * (need.start + need.seconds * values / 1e6) / 60
-    return 2 ** (attempt - 1) * max(FEWEST_MINUTES, -int(-wanted // 1))
+    seconds = need.start + need.seconds * values / 1e6 + need.cohort_seconds * cohorts
+    return 2 ** (attempt - 1) * max(FEWEST_MINUTES, math.ceil(MARGIN_TIME * seconds / 60))
 
 
 def cores(values: float, most: int) -> int:
