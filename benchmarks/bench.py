@@ -23,6 +23,7 @@ from table import Result, markdown, tsv
 from workflow import PREPARE
 
 HERE = Path(__file__).resolve().parent
+GENE_SETS = HERE.parent / "config" / "gene_sets" / "adnorm.tsv"
 #: A run longer than this many seconds is not repeated.
 LONG = 45.0
 #: What Python, R and the system say when a peer is not installed.
@@ -36,13 +37,16 @@ def execute(what: str, inputs: Path, work: Path, cohorts: int) -> tuple[Cost, Pa
     if kind == "task":
         cost = run([sys.executable, str(HERE / "tasks.py"), name, str(inputs), str(saved)])
     elif kind == "Rscript":
-        cost = run(["Rscript", str(HERE / name), str(inputs), str(saved)])
+        folder = work / Path(name).stem
+        folder.mkdir(exist_ok=True)
+        script = HERE / "peers" / name
+        cost = run(["Rscript", str(script), str(inputs), str(saved), str(GENE_SETS)], folder)
     elif kind == "import":
         cost = run([sys.executable, "-c", f"import {name}"])
     else:
         folder = work / name
         shutil.rmtree(folder, ignore_errors=True)
-        commands = PREPARE[name](folder, cohorts)
+        commands = PREPARE[name](folder, cohorts, inputs)
         cost = together([run(command, folder) for command in commands])
     return cost, saved if saved.exists() else None
 

@@ -7,7 +7,9 @@ import os
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -32,6 +34,9 @@ class Cost:
         The whole process with its children: wall clock, and user + system.
     peak
         Largest resident set of a process in MiB.
+    peak_together
+        Largest sum over all processes of the run that live at once, in MiB, looked at ten times a
+        second; pages that processes share count once (proportional set size).
     """
 
     stage_seconds: float
@@ -39,6 +44,26 @@ class Cost:
     seconds: float
     cpu: float
     peak: float
+    peak_together: float
+
+
+def _family(process: int) -> list[int]:
+    """List a process and all that descend from it."""
+    found = [process]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            with suppress(OSError):
+                found += map(int, task.read_text().split())
+    return found
+
+
+def _resident(process: int) -> float:
+    """Give the proportional set size in MiB; 0 of a process that has ended."""
+    with suppress(OSError, ValueError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def run(command: list[str], folder: Path | None = None, environment: dict | None = None) -> Cost:
@@ -52,9 +77,19 @@ def run(command: list[str], folder: Path | None = None, environment: dict | None
         process = subprocess.Popen(
             command, cwd=folder, env=variables, stdout=output, stderr=subprocess.STDOUT
         )
+        together, ended = [0.0], threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(0.1):
+                together.append(sum(map(_resident, _family(process.pid))))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
         # wait4 gives what this one child used; getrusage would add up all children so far.
         _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        ended.set()
+        watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     printed = log.read_text(errors="replace")
     log.unlink()
@@ -70,13 +105,15 @@ def run(command: list[str], folder: Path | None = None, environment: dict | None
         seconds=seconds,
         cpu=usage.ru_utime + usage.ru_stime,
         peak=usage.ru_maxrss / 1024,
+        peak_together=max(together),
     )
 
 
 def together(costs: list[Cost]) -> Cost:
     """Add up commands that were run one after another."""
     total = {f.name: sum(getattr(c, f.name) for c in costs) for f in fields(Cost)}
-    return Cost(**total | {"peak": max(c.peak for c in costs)})
+    most = {name: max(getattr(c, name) for c in costs) for name in ("peak", "peak_together")}
+    return Cost(**total | most)
 
 
 def median(costs: list[Cost]) -> Cost:

@@ -8,7 +8,7 @@ from math import isnan
 from measure import Cost
 from stages import Stage
 
-MEASURES = ("stage_seconds", "stage_cpu", "seconds", "cpu", "peak")
+MEASURES = ("stage_seconds", "stage_cpu", "seconds", "cpu", "peak", "peak_together")
 HEADER = (
     "stage",
     "peer",
@@ -17,9 +17,11 @@ HEADER = (
     "process s",
     "process CPU s",
     "peak MiB",
+    "all processes MiB",
     "n",
     "bar",
     "agreement",
+    "limit",
 )
 
 
@@ -72,7 +74,7 @@ def markdown(results: list[Result]) -> str:
         )
         cells = [_cell(result, measure) for measure in MEASURES]
         row = [result.stage.title, result.peer_name, *cells, str(result.runs)]
-        lines.append("| " + " | ".join([*row, bars, result.agreement]) + " |")
+        lines.append("| " + " | ".join([*row, bars, result.agreement, result.stage.limit]) + " |")
     return "\n".join(lines) + "\n"
 
 

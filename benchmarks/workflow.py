@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import yaml
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 _COHORT = "demo_reference_rnaseq"
@@ -12,7 +14,7 @@ _COHORT = "demo_reference_rnaseq"
 Commands = list[list[str]]
 
 
-def planning(folder: Path, cohorts: int) -> Commands:
+def planning(folder: Path, cohorts: int, inputs: Path) -> Commands:
     """Write cohort files and a configuration that names them all; the command plans the run."""
     text = (REPOSITORY / "config" / "cohorts" / f"{_COHORT}.yaml").read_text(encoding="utf-8")
     names = [f"cohort_{i:04d}" for i in range(cohorts)]
@@ -30,14 +32,14 @@ def planning(folder: Path, cohorts: int) -> Commands:
     return [[*SNAKEMAKE, *snakefile, "-n", "--configfile", "run.yaml"]]
 
 
-def planning_nothing(folder: Path, cohorts: int) -> Commands:
+def planning_nothing(folder: Path, cohorts: int, inputs: Path) -> Commands:
     """Plan an empty workflow: what Snakemake itself takes."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "empty.smk").write_text("\n")
     return [[*SNAKEMAKE, "--snakefile", "empty.smk", "-n"]]
 
 
-def planning_shape(folder: Path, cohorts: int) -> Commands:
+def planning_shape(folder: Path, cohorts: int, inputs: Path) -> Commands:
     """Plan as many jobs with as many files, but nothing of adnorm: what Snakemake takes for them.
 
     A cohort has 7 jobs of 15 results; each but the first asks for 12 files. Nothing joins cohorts,
@@ -62,7 +64,7 @@ def planning_shape(folder: Path, cohorts: int) -> Commands:
     return [[*SNAKEMAKE, "--snakefile", "shape.smk", "-n", "--quiet", "rules", "host"]]
 
 
-def demo(folder: Path, cohorts: int) -> Commands:
+def demo(folder: Path, cohorts: int, inputs: Path) -> Commands:
     """Do what `make demo` does after set-up: run, report, summary."""
     folder.mkdir(parents=True, exist_ok=True)
     shipped = (REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8")
@@ -76,10 +78,51 @@ def demo(folder: Path, cohorts: int) -> Commands:
     ]
 
 
+def array_cohort(folder: Path, cohorts: int, inputs: Path) -> Commands:
+    """Do everything with one array series: from its series matrix to the report's pages."""
+    series, platform = "GSE900001", "GPL900570"
+    matrix = folder / "geo/series/GSE900nnn" / series / "matrix" / f"{series}_series_matrix.txt.gz"
+    matrix.parent.mkdir(parents=True, exist_ok=True)
+    matrix.symlink_to(inputs / matrix.name)
+    cohort = {
+        **{"id": "array", "title": "A drawn trial on an array", "accession": series},
+        **{"disease": "atopic dermatitis", "tissue": "skin biopsy", "assay": "microarray"},
+        **{"platform": platform, "route": "geo_series_matrix", "scale": "log2"},
+        **{"reference": "nonlesional", "placebo_arm": "placebo", "randomised": True},
+        "source": {"annotation": str(inputs / f"{platform}.annot.tsv.gz")},
+        "treatments": {
+            "drug": {"drug_class": "JAK inhibitor"},
+            "placebo": {"drug_class": "placebo"},
+        },
+        "samples": {
+            "patient": {"from": "patient"},
+            "state": {"from": "tissue", "values": {"LS": "lesional", "NL": "nonlesional"}},
+            "treatment": {
+                "from": "treatment",
+                "values": {"low": "drug", "high": "drug", "placebo": "placebo"},
+            },
+            "dose_mg": {"from": "treatment", "values": {"low": 5, "high": 10, "placebo": None}},
+            "week": {"from": "week"},
+        },
+    }
+    run = {
+        "results": "results",
+        "cohorts": ["array.yaml"],
+        "gene_sets": [str(REPOSITORY / "config" / "gene_sets" / "adnorm.tsv")],
+        "geo": {"address": f"file:{folder / 'geo'}"},
+        "seed": 1,
+    }
+    for name, content in (("array.yaml", cohort), ("run.yaml", run)):
+        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    start = [*SNAKEMAKE, "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "2"]
+    return [[*start, "--configfile", "run.yaml"]]
+
+
 #: What `bench.py` calls by name.
 PREPARE = {
     "planning": planning,
     "planning_nothing": planning_nothing,
     "planning_shape": planning_shape,
+    "array_cohort": array_cohort,
     "demo": demo,
 }

@@ -12,7 +12,7 @@ import yaml
 
 from adnorm.study.reading import read_study
 
-MEASURES = {"stage_seconds", "stage_cpu", "seconds", "cpu", "peak"}
+MEASURES = {"stage_seconds", "stage_cpu", "seconds", "cpu", "peak", "peak_together"}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_readers_and_scores_agree_with_their_peers(bench, tmp_path):
     lines = [line for line in done.stdout.splitlines() if line.startswith("| ")][2:]
     # As pyarrow, a peer that is not part of the environment.
     lines = [line for line in lines if " | pygsva | " not in line]
-    *readers, ssgsea, gsva, effects = [line.split(" | ")[-1].removesuffix(" |") for line in lines]
+    *readers, ssgsea, gsva, effects = [line.split(" | ")[-2] for line in lines]
     # polars and pandas are always there, pyarrow only where somebody installed it.
     assert len(readers) >= 4 and set(readers) == {"same"}
     # gseapy breaks ties by row order, so scores are equal up to ties.
@@ -64,9 +64,7 @@ def test_counts_agree_with_limma(bench):
     if "left out" in done.stderr:
         pytest.skip("R has no limma")
     line = next(line for line in done.stdout.splitlines() if "R limma-voom" in line)
-    change, p_value = (
-        float(part.split()[-1]) for part in line.split(" | ")[-1].removesuffix(" |").split(",")
-    )
+    change, p_value = (float(part.split()[-1]) for part in line.split(" | ")[-2].split(","))
     assert change < 1e-6 and p_value < 1e-6
 
 
@@ -77,7 +75,45 @@ def test_planning_and_start_up_without_peers(bench, tmp_path):
     found = rows(table)
     assert {row["stage"] for row in found} == {"planning", "startup_scores"}
     assert all(row["peer"] == "" and row["ratio"] == "" for row in found)
-    assert {row["measure"] for row in found} == {"seconds", "cpu", "peak"}
+    assert {row["measure"] for row in found} == {"seconds", "cpu", "peak", "peak_together"}
+
+
+def test_an_array_cohort_is_set_up_from_published_files(repository, tmp_path):
+    (tmp_path / "inputs").mkdir()
+    for name in ("GSE900001_series_matrix.txt.gz", "GPL900570.annot.tsv.gz"):
+        (tmp_path / "inputs" / name).write_text("x")
+    code = (
+        "import sys; from pathlib import Path; from workflow import array_cohort;"
+        "print(array_cohort(Path(sys.argv[1]), 0, Path(sys.argv[2]))[0][-3:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "run", tmp_path / "inputs"],
+        cwd=repository / "benchmarks", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "['2', '--configfile', 'run.yaml']"
+    config = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())
+    config["cohorts"] = [str(tmp_path / "run" / "array.yaml")]
+    study = read_study(config, repository)
+    assert study.cohorts["array"].accession == "GSE900001"
+    matrix = tmp_path / "run/geo/series/GSE900nnn/GSE900001/matrix/GSE900001_series_matrix.txt.gz"
+    assert matrix.read_text() == "x"
+
+
+def test_processes_that_live_at_once_are_added_up(repository):
+    """Two of 150 MiB each, one after the other or together."""
+    code = (
+        "import sys; from measure import run;"
+        "one = [sys.executable, '-c', 'x = bytearray(150 << 20); x[::4096] = x[::4096];'"
+        "'import time; time.sleep(0.5)'];"
+        "both = ['sh', '-c', '\"$@\" & \"$@\"; wait', 'sh', *one];"
+        "print([round(run(call).peak_together) for call in (one, both)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=repository / "benchmarks", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    alone, both = yaml.safe_load(done.stdout)
+    assert 150 < alone < 200 and 1.7 * alone < both < 2.1 * alone
 
 
 def test_unknown_stage_is_refused(bench):
