@@ -13,6 +13,8 @@ from adnorm.base.stops import Stop, write_stop
 from adnorm.figures.page.answers import estimand
 from adnorm.index.teaching import writing
 from adnorm.provenance.methods import REFERENCES, Found, methods_text, plain
+from adnorm.scores.gsva import FEWEST_LINEAR
+from adnorm.scores.single_sample import MOST_WORK
 from adnorm.study.cohort import Cohort
 from adnorm.study.config import RunConfig
 from adnorm.study.validation import check
@@ -74,6 +76,15 @@ def test_a_setting_is_told_as_it_is(changed, words):
 def test_scores_that_were_not_made_are_not_told():
     told = text(config(scores={"methods": ["zscore"]}))
     assert "signed z score" in told and "ssGSEA" not in told and "GSVA" not in told
+    assert "gseapy does itself" not in told
+    assert "GSVA" not in text(config(scores={"methods": ["ssgsea"]})).replace("ssGSEA", "")
+
+
+def test_who_scores_large_cohorts_is_told_with_the_limits_of_the_code():
+    assert (MOST_WORK, FEWEST_LINEAR) == (2e8, 600)
+    told = text()
+    assert "more than 2 × 10⁸, adnorm computes" in told
+    assert f"GSVA of {FEWEST_LINEAR} samples or more takes" in told
 
 
 def test_arrays_and_counts_are_told_apart():

@@ -390,6 +390,16 @@ def _scores(config: RunConfig, cite: Citations, found: Found) -> list[str]:
             "GSVA scores are of the genes that go up minus those that go down"
             f"{cite('gsva', 'gseapy')}."
         )
+    # As scores/single_sample.py and scores/gsva.py decide.
+    if {Method.SSGSEA, Method.GSVA} & set(methods):
+        series = (
+            "; GSVA of 600 samples or more takes the exact distribution function in place of "
+            "gseapy's table"
+        )
+        said.append(
+            "Where genes × samples × (sets + samples) are more than 2 × 10⁸, adnorm computes what "
+            f"gseapy does itself{series if Method.GSVA in methods else ''}."
+        )
     said.append(
         f"Sets with fewer than {config.scores.minimum_genes} genes or "
         f"{per_cent(config.scores.minimum_fraction)} of their genes found were flagged."
