@@ -49,10 +49,10 @@ verify: $(VENV)/run ## the demo once more, into results/verify: does this machin
 	$(BIN)/python tests/golden/pin_results.py compare demo results/verify
 
 test: $(VENV)/development ## everything that tests need, then the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 coverage: $(VENV)/development ## the tests once more, with the lines of the package that none of them runs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term:skip-covered --cov-report=html:results/coverage
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-report=html:results/coverage
 
 lint: $(VENV)/development ## formatting, lint and types of Python and Snakemake files
 	$(BIN)/ruff format --check .

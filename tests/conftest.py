@@ -23,6 +23,12 @@ Run = Callable[..., subprocess.CompletedProcess]
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what takes minutes: at the end, one worker would do it while the other waits."""
+    slow = ("tests/slurm", "tests/workflow", "tests/faults", "tests/browser")
+    items.sort(key=lambda item: not item.nodeid.startswith(slow))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the repository."""

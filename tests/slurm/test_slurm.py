@@ -50,7 +50,7 @@ def test_the_demo_gives_the_same_bytes(slurm, demo_run, tmp_path, repository):
     submitted = re.findall(r"^\[(.+) · (.+)\] submitted as \d+: [\d,]+ MB, ", run.text, re.M)
     chains = Counter(rules for _, rules in submitted)
     assert chains == {
-        "expression, scores, effects": 4, "figures": 4, "index, index_figures": 4,
+        "expression, scores, effects, figures": 4, "index, index_figures": 4,
         "lesional_effects": 1, "atlas, atlas_figures, cohorts": 1, "explorer": 1,
     }  # fmt: skip
 
@@ -66,7 +66,7 @@ def test_a_job_that_lacks_memory_is_tried_again_with_more(slurm, place, reposito
     assert "because it took more memory than it had asked for, 60 MB. To ask for more" in lost
     assert "--set-resources expression:mem_mb=120 scores:mem_mb=120. What it did" in lost
     assert f"{lab} is tried again" in run.text
-    assert "submitted as 2: 1,200 MB, " in run.text
+    assert re.search(r"submitted as \d+: 1,200 MB, ", run.text)
 
 
 def test_time_cancelled_jobs_a_drained_node_and_a_restart_of_the_controller(
