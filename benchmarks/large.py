@@ -23,7 +23,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl
-import yaml
+
+from workflow import drawn_trial, write_run
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Of each patient: nonlesional and lesional skin before treatment, and at two visits.
@@ -154,38 +155,14 @@ def draw(folder: Path, kind: str, genes: int, samples: int, methods: list[str]) 
         probes = pl.DataFrame({"ID": ids, "Gene symbol": names})
         probes.write_csv(data / "probes.tsv", separator="\t")
         source["annotation"] = str(data / "probes.tsv")
-    cohort = {
+    cohort = drawn_trial("arm") | {
         **{"id": "large", "title": f"A drawn trial of {samples} biopsies", "citation": None},
-        **{"disease": "atopic dermatitis", "tissue": "skin biopsy", "route": "local"},
+        **{"route": "local", "source": source},
         "assay": "rna-seq" if kind == "counts" else "microarray",
         "scale": "counts" if kind == "counts" else "log2",
-        **{"reference": "nonlesional", "placebo_arm": "placebo", "randomised": True},
-        "source": source,
-        "treatments": {
-            "drug": {"drug_class": "JAK inhibitor"},
-            "placebo": {"drug_class": "placebo"},
-        },
-        "samples": {
-            "patient": {"from": "patient"},
-            "state": {"from": "tissue", "values": {"LS": "lesional", "NL": "nonlesional"}},
-            "treatment": {
-                "from": "arm",
-                "values": {"low": "drug", "high": "drug", "placebo": "placebo"},
-            },
-            "dose_mg": {"from": "arm", "values": {"low": 5, "high": 10, "placebo": None}},
-            "week": {"from": "week"},
-            "sex": {"from": "sex", "values": {"F": "female", "M": "male"}},
-        },
     }
-    run = {
-        "results": "results",
-        "cohorts": ["large.yaml"],
-        "gene_sets": [str(ROOT / "config" / "gene_sets" / "adnorm.tsv")],
-        "scores": {"methods": methods},
-        "seed": 1,
-    }
-    for name, content in (("large.yaml", cohort), ("run.yaml", run)):
-        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    cohort["samples"]["sex"] = {"from": "sex", "values": {"F": "female", "M": "male"}}
+    write_run(folder, cohort, scores={"methods": methods})
 
 
 def measure(folder: Path, profile: bool, targets: list[str]) -> dict[str, tuple[float, ...]]:

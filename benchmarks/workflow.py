@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,6 +13,42 @@ SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 _COHORT = "demo_reference_rnaseq"
 
 Commands = list[list[str]]
+
+
+def drawn_trial(arm: str) -> dict[str, Any]:
+    """Say what the columns of a drawn trial mean; `arm` names that of the treatment."""
+    return {
+        **{"disease": "atopic dermatitis", "tissue": "skin biopsy"},
+        **{"reference": "nonlesional", "placebo_arm": "placebo", "randomised": True},
+        "treatments": {
+            "drug": {"drug_class": "JAK inhibitor"},
+            "placebo": {"drug_class": "placebo"},
+        },
+        "samples": {
+            "patient": {"from": "patient"},
+            "state": {"from": "tissue", "values": {"LS": "lesional", "NL": "nonlesional"}},
+            "treatment": {
+                "from": arm,
+                "values": {"low": "drug", "high": "drug", "placebo": "placebo"},
+            },
+            "dose_mg": {"from": arm, "values": {"low": 5, "high": 10, "placebo": None}},
+            "week": {"from": "week"},
+        },
+    }
+
+
+def write_run(folder: Path, cohort: dict[str, Any], **sections: Any) -> None:
+    """Write ``run.yaml``, the run of one cohort with our gene sets, and the file of the cohort."""
+    run = {
+        "results": "results",
+        "cohorts": [f"{cohort['id']}.yaml"],
+        "gene_sets": [str(REPOSITORY / "config" / "gene_sets" / "adnorm.tsv")],
+        **sections,
+        "seed": 1,
+    }
+    for name, content in ((cohort["id"], cohort), ("run", run)):
+        text = yaml.safe_dump(content, sort_keys=False)
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
 def planning(folder: Path, cohorts: int, inputs: Path) -> Commands:
@@ -84,36 +121,12 @@ def array_cohort(folder: Path, cohorts: int, inputs: Path) -> Commands:
     matrix = folder / "geo/series/GSE900nnn" / series / "matrix" / f"{series}_series_matrix.txt.gz"
     matrix.parent.mkdir(parents=True, exist_ok=True)
     matrix.symlink_to(inputs / matrix.name)
-    cohort = {
+    cohort = drawn_trial("treatment") | {
         **{"id": "array", "title": "A drawn trial on an array", "accession": series},
-        **{"disease": "atopic dermatitis", "tissue": "skin biopsy", "assay": "microarray"},
-        **{"platform": platform, "route": "geo_series_matrix", "scale": "log2"},
-        **{"reference": "nonlesional", "placebo_arm": "placebo", "randomised": True},
-        "source": {"annotation": str(inputs / f"{platform}.annot.tsv.gz")},
-        "treatments": {
-            "drug": {"drug_class": "JAK inhibitor"},
-            "placebo": {"drug_class": "placebo"},
-        },
-        "samples": {
-            "patient": {"from": "patient"},
-            "state": {"from": "tissue", "values": {"LS": "lesional", "NL": "nonlesional"}},
-            "treatment": {
-                "from": "treatment",
-                "values": {"low": "drug", "high": "drug", "placebo": "placebo"},
-            },
-            "dose_mg": {"from": "treatment", "values": {"low": 5, "high": 10, "placebo": None}},
-            "week": {"from": "week"},
-        },
+        **{"assay": "microarray", "platform": platform, "route": "geo_series_matrix"},
+        **{"scale": "log2", "source": {"annotation": str(inputs / f"{platform}.annot.tsv.gz")}},
     }
-    run = {
-        "results": "results",
-        "cohorts": ["array.yaml"],
-        "gene_sets": [str(REPOSITORY / "config" / "gene_sets" / "adnorm.tsv")],
-        "geo": {"address": f"file:{folder / 'geo'}"},
-        "seed": 1,
-    }
-    for name, content in (("array.yaml", cohort), ("run.yaml", run)):
-        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    write_run(folder, cohort, geo={"address": f"file:{folder / 'geo'}"})
     start = [*SNAKEMAKE, "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "2"]
     return [[*start, "--configfile", "run.yaml"]]
 

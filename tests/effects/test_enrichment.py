@@ -64,32 +64,19 @@ def study():
     return y[:, plan.model.rows], plan, t
 
 
-def run(study, seed=1, **changed):
+def enriched(study, seed=1, families=FAMILIES, **changed):
     y, plan, t = study
-    ranking = rank_genes(GENES, t, "c")
-    table = enrich(
-        ranking,
-        ModelOfSets(plan, GENES, y.__getitem__),
-        0,
-        PARTS,
-        FAMILIES,
-        SETTINGS.model_copy(update=changed),
-        seed,
-    )
-    return table.set_index(["set", "part"])
+    model = ModelOfSets(plan, GENES, y.__getitem__)
+    settings = SETTINGS.model_copy(update=changed)
+    return enrich(rank_genes(GENES, t, "c"), model, 0, PARTS, families, settings, seed)
+
+
+def run(study, seed=1, **changed):
+    return enriched(study, seed, **changed).set_index(["set", "part"])
 
 
 def test_columns_and_one_row_for_each_part(study):
-    y, plan, t = study
-    table = enrich(
-        rank_genes(GENES, t, "c"),
-        ModelOfSets(plan, GENES, y.__getitem__),
-        0,
-        PARTS,
-        FAMILIES,
-        SETTINGS,
-        1,
-    )
+    table = enriched(study)
     assert list(table.columns) == ROWS
     assert list(zip(table["set"], table["part"], strict=True)) == sorted(PARTS)
     assert set(table["contrast"]) == {"lesional-nonlesional@0"}
@@ -288,17 +275,8 @@ def test_the_limits_of_the_size_of_a_set_are_within(study, changed, reasons):
 
 
 def test_families_are_adjusted_apart(study):
-    y, plan, t = study
     families = FAMILIES | {"up_set": "primary", "null": "primary"}
-    table = enrich(
-        rank_genes(GENES, t, "c"),
-        ModelOfSets(plan, GENES, y.__getitem__),
-        0,
-        PARTS,
-        families,
-        SETTINGS,
-        1,
-    )
+    table = enriched(study, families=families)
     tested = table[table["reason"] == ""]
     assert tested["family"].value_counts().to_dict() == {"primary": 2, "curated": 2}
     for _, rows in tested.groupby("family"):
