@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 
 import pytest
 
@@ -142,3 +143,14 @@ def test_what_was_measured_fits_into_what_is_asked_for(stage, values, cohorts, m
 
 def test_small_cohorts_are_scored_on_one_core():
     assert [cores(values, 3) for values in (999_999, 1_000_000)] == [1, 3]
+
+
+def test_every_rule_that_is_not_local_asks_for_its_own_stage(repository):
+    rules = "".join(path.read_text() for path in (repository / "workflow/rules").glob("*.smk"))
+    found = set()
+    for block in re.split(r"^rule ", rules, flags=re.MULTILINE)[1:]:
+        name = block.partition(":")[0]
+        if "    localrule: True" not in block:
+            assert f'**asks("{name}"),' in block
+            found.add(name)
+    assert found == set(NEEDS)

@@ -144,7 +144,7 @@ class RunLines(logging.Formatter):
         #: Jobs of each submission of several, by the name that Snakemake gives it.
         self.submissions: dict[str, list[int]] = {}
         #: Jobs of a submission that failed: it has told of them.
-        self.told: set[int] = set()
+        self.reported: set[int] = set()
 
     # ------------------------------------------------------------ which records are told
 
@@ -157,8 +157,8 @@ class RunLines(logging.Formatter):
             self._note_group(record)
         if event == "error" and self._process_ended(record):
             return False  # Its job tells of it.
-        if event == "job_error" and record.__dict__.get("jobid") in self.told:
-            self.told.discard(record.__dict__["jobid"])
+        if event == "job_error" and record.__dict__.get("jobid") in self.reported:
+            self.reported.discard(record.__dict__["jobid"])
             return False  # Its submission told of it.
         if record.levelno >= logging.WARNING:
             return True
@@ -317,11 +317,11 @@ class RunLines(logging.Formatter):
         numbers = [int(number)] if number.isdigit() else self.submissions[number]
         if found.re is _RESTARTED:
             return printable(f"{self._label(numbers)} is tried again")
-        asked = filter(None, (self._asked(numbers, resource) for resource in _UNITS))
+        requested = filter(None, (self._requested(numbers, resource) for resource in _UNITS))
         words = f"{self._label(numbers)} submitted as {found['id']}"
-        return printable(": ".join(filter(None, [words, ", ".join(asked)])))
+        return printable(": ".join(filter(None, [words, ", ".join(requested)])))
 
-    def _asked(self, numbers: Sequence[int], resource: str) -> str:
+    def _requested(self, numbers: Sequence[int], resource: str) -> str:
         """Say how much a submission asks for; its jobs share memory and follow each other."""
         jobs = (self.jobs[number] for number in numbers)
         amounts = [int(job.resources[resource]) for job in jobs if resource in job.resources]
@@ -331,7 +331,7 @@ class RunLines(logging.Formatter):
     def _group_failed(self, facts: dict[str, Any]) -> str:
         numbers = [info["jobid"] for info in facts["job_error_info"]]
         words = self._lost(numbers, facts.get("external_jobid"), facts["aux_logs"])
-        self.told.update(numbers)
+        self.reported.update(numbers)
         for number in numbers:
             self.jobs[number].running = False
         return words or printable(f"{self._label(numbers)} failed: {_where(facts['aux_logs'])}")
@@ -348,13 +348,13 @@ class RunLines(logging.Formatter):
             return ""
         why, resource = found[0]
         text = f"{self._label(numbers)} (submission {submitted}) was ended because {why}"
-        if resource and (asked := self._asked(numbers, resource)):
+        if resource and (requested := self._requested(numbers, resource)):
             more = " ".join(
                 f"{job.rule}:{resource}={2 * int(job.resources[resource])}"
                 for job in self._jobs_of(numbers)
                 if resource in job.resources
             )
-            text += f", {asked}. To ask for more at once, add: --set-resources {more}"
+            text += f", {requested}. To ask for more at once, add: --set-resources {more}"
         return printable(f"{text}. {_where(logs)}")
 
 
