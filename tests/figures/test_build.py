@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
+import weakref
 
 import anndata
 import numpy as np
@@ -15,7 +17,7 @@ from adnorm.base.shipped import PACKAGE
 from adnorm.base.tables import read_table, write_table
 from adnorm.figures import build
 from adnorm.figures.answer import read_answer
-from adnorm.figures.data import read_index
+from adnorm.figures.data import read_cohort, read_index
 from adnorm.figures.names import ATLAS_FIGURES, FIGURES, INDEX_FIGURES
 from builders.figure_cohorts import COHORTS, make_cohort, outputs_of
 from builders.figure_index import RUN, draw_atlas, words
@@ -56,6 +58,26 @@ def test_the_same_input_gives_the_same_bytes(cohorts_drawn, tmp_path):
     second = {p.name: p.read_bytes() for p in sorted(tmp_path.iterdir())}
     assert len(second) == 4 * len(FIGURES)
     assert [n for n in second if second[n] != (folder / n).read_bytes()] == []
+
+
+def test_no_figure_stays_in_memory_once_it_is_written(cohorts_drawn, tmp_path):
+    seen, alive = [], []
+
+    def drawer(data):
+        alive.append(sum(page() is not None for page in seen))
+        pages, table = build.COHORT["genes_barrier"](data)
+        seen.extend(map(weakref.ref, pages))
+        return pages, table
+
+    data = read_cohort(*cohorts_drawn["trial"][:2])
+    # Only what is collected on purpose goes.
+    gc.disable()
+    try:
+        build.draw({"one": drawer, "two": drawer}, data, tmp_path)
+    finally:
+        gc.enable()
+    assert seen and alive == [0, 0]
+    assert not any(page() for page in seen)
 
 
 def test_files_hold_no_date_and_no_program(cohorts_drawn):

@@ -6,6 +6,7 @@ import re
 import zlib
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 from fontTools import subset
 from fontTools.ttLib import TTFont
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -88,11 +91,19 @@ def test_the_page_holds_every_text_at_the_resolution_it_is_drawn_in(healthy, tmp
     with mpl.rc_context(theme.RC):
         (figure,), table = draw_pca(healthy)
         savefig(figure, tmp_path, "pca", table)
-        ends = [t.get_window_extent(figure.canvas.get_renderer()).x1 for t in figure.texts]
-        starts = [t.get_window_extent(figure.canvas.get_renderer()).x0 for t in figure.texts]
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        ends = [t.get_window_extent(renderer).x1 for t in figure.texts]
+        starts = [t.get_window_extent(renderer).x0 for t in figure.texts]
     with Image.open(tmp_path / "pca.png") as picture:
         assert figure.dpi == theme.DPI
         assert picture.width > max(ends) - min(starts)
+
+
+def test_a_font_is_read_once_and_found_by_its_file():
+    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    # Where matplotlib opens its fonts in another way, this says so.
+    assert isinstance(font.fname, BytesIO)
+    assert Path(str(font.fname)).read_bytes() == font.fname.getvalue()
 
 
 def test_limit_is_symmetric_and_never_noise():

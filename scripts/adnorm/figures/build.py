@@ -6,6 +6,7 @@ of their own, so that those of a cohort do not wait.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -75,10 +76,16 @@ ATLAS: Drawers[AtlasData] = {
 
 def draw(drawers: Drawers[_Data], data: _Data, folder: Path) -> None:
     """Draw figures and write each as SVG, PNG, PDF and table; one that cannot be drawn says why."""
+    # What is here stays; only what is drawn is looked through below.
+    gc.freeze()
     for name, drawer in drawers.items():
         with mpl.rc_context(RC):
             pages, table = drawer(data)
             savefig(pages, folder, name, table)
+        # The parts of a figure refer to each other, so that it and its pictures would stay.
+        del pages, table
+        gc.collect()
+    gc.unfreeze()
 
 
 def _folder(outputs: Mapping[str, Path]) -> Path:
