@@ -23,11 +23,15 @@ def scripts(tmp_path, monkeypatch):
             path = tmp_path.joinpath(*name.split("__")).with_suffix(".py")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(textwrap.dedent(text), encoding="utf-8")
-        digest._read.cache_clear()
+        forget()
         return digest.code_digest("stage")
 
+    def forget():
+        digest._read.cache_clear()
+        digest.code_digest.cache_clear()
+
     yield write
-    digest._read.cache_clear()
+    forget()
 
 
 def test_digest_ignores_comments_and_sees_code(scripts):

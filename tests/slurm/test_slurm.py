@@ -51,7 +51,7 @@ def test_the_demo_gives_the_same_bytes(slurm, demo_run, tmp_path, repository):
     chains = Counter(rules for _, rules in submitted)
     assert chains == {
         "expression, scores, effects, figures": 4, "index, index_figures": 4,
-        "lesional_effects": 1, "atlas, atlas_figures, cohorts": 1, "explorer": 1,
+        "atlas, atlas_figures, cohorts": 1, "explorer": 1,
     }  # fmt: skip
 
 

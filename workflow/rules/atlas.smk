@@ -30,7 +30,7 @@ rule atlas:
     params:
         settings=harmless(SETTINGS["index"]),
         seed=SETTINGS["seed"],
-        code=code_digest("atlas"),
+        code=code_of("atlas"),
     message:
         "dose, time course and drug classes over all cohorts"
     script:
@@ -79,7 +79,7 @@ rule atlas_figures:
                 }
             }
         ),
-        code=code_digest("atlas_figures"),
+        code=code_of("atlas_figures"),
     message:
         "figures over all cohorts"
     script:
@@ -112,7 +112,7 @@ rule finished:
         "../../envs/adnorm.yaml"
     params:
         cohorts=sorted(STUDY.cohorts),
-        code=code_digest("finished"),
+        code=code_of("finished"),
     message:
         "whether every cohort finished"
     script:

@@ -99,6 +99,12 @@ def expression_settings(wildcards):
     }
 
 
+def code_of(*stages):
+    """The digest of the code that a job runs; taken for jobs of the plan alone, of which there is
+    one where a cluster runs it."""
+    return lambda wildcards: [code_digest(stage) for stage in stages]
+
+
 def uncompared(**values):
     """What alone reruns nothing: Snakemake does not compare what asks for the input."""
     return lambda wildcards, input: harmless(values)

@@ -20,7 +20,7 @@ rule effects:
     params:
         settings=harmless(SETTINGS["effects"] | SETTINGS["enrichment"]),
         seed=SETTINGS["seed"],
-        code=code_digest("effects"),
+        code=code_of("effects"),
     message:
         "{wildcards.cohort}: effects of genes and gene sets, enrichment"
     script:

@@ -36,7 +36,7 @@ rule explorer:
                 }
             }
         ),
-        code=code_digest("explorer"),
+        code=code_of("explorer"),
     message:
         "explorer: every gene, score and index of all cohorts"
     script:

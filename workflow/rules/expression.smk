@@ -24,7 +24,7 @@ rule expression:
         settings=expression_settings,
         # What is taken from them stands in the settings as a digest.
         files=uncompared(gene_sets=SETTINGS["gene_sets"]),
-        code=code_digest("expression"),
+        code=code_of("expression"),
     message:
         "{wildcards.cohort}: expression"
     script:

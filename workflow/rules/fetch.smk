@@ -21,7 +21,7 @@ rule fetch:
     params:
         settings=fetch_settings,
         manner=uncompared(geo=WORKING["geo"]),
-        code=code_digest("fetch"),
+        code=code_of("fetch"),
     message:
         "{wildcards.cohort}: fetching the files"
     script:
@@ -49,7 +49,7 @@ rule fetch_identifiers:
             }
         ),
         manner=uncompared(geo=WORKING["geo"]),
-        code=code_digest("fetch_identifiers"),
+        code=code_of("fetch_identifiers"),
     message:
         "fetching the identifier table {wildcards.file}"
     script:

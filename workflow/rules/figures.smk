@@ -13,7 +13,7 @@ rule figures:
         **asks("figures"),
     params:
         settings=drawing_parameter(names.COHORT_SETTINGS, DrawnCohort),
-        code=code_digest("figures"),
+        code=code_of("figures"),
     message:
         "{wildcards.cohort}: figures"
     script:
@@ -57,7 +57,7 @@ rule index_figures:
         settings=drawing_parameter(
             names.COHORT_SETTINGS | names.INDEX_SETTINGS, DescribedCohort
         ),
-        code=code_digest("index_figures"),
+        code=code_of("index_figures"),
     message:
         "{wildcards.cohort}: what it answers, and figures of the normalization index"
     script:
@@ -111,7 +111,7 @@ rule cohorts:
                 for name, cohort in STUDY.cohorts.items()
             }
         ),
-        code=code_digest("cohorts"),
+        code=code_of("cohorts"),
     message:
         "page one, and the cohorts of this run"
     script:

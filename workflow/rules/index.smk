@@ -18,12 +18,14 @@ rule lesional_effects:
         teaching="<results>/axis/teaching.h5",
     log:
         "<results>/axis/logs/lesional_effects.log",
+    # All other cohorts wait for it.
+    localrule: len(STUDY.cohorts) <= needs.FEW_COHORTS
     conda:
         "../../envs/adnorm.yaml"
     resources:
         **asks("lesional_effects"),
     params:
-        code=code_digest("lesional_effects"),
+        code=code_of("lesional_effects"),
     message:
         "lesional against non-lesional skin in all cohorts"
     script:
@@ -68,7 +70,7 @@ rule index:
             SETTINGS["index"] | {key: SETTINGS["scores"][key] for key in SET_COVERAGE}
         ),
         seed=SETTINGS["seed"],
-        code=code_digest("index"),
+        code=code_of("index"),
     message:
         "{wildcards.cohort}: normalization index, patients and the clinic"
     script:

@@ -48,9 +48,7 @@ rule provenance:
     params:
         settings=provenance_settings,
         manner=uncompared(**provenance_manner()),
-        code=[
-            code_digest(path.stem) for path in sorted((HOME / "scripts").glob("*.py"))
-        ],
+        code=code_of(*sorted(path.stem for path in (HOME / "scripts").glob("*.py"))),
     message:
         "the record of the run: inputs, software, digests, methods"
     script:

@@ -18,7 +18,7 @@ rule scores:
     params:
         settings=harmless(DECIDING["scores"]),
         manner=uncompared(**WORKING["scores"]),
-        code=code_digest("scores"),
+        code=code_of("scores"),
     message:
         "{wildcards.cohort}: gene-set scores"
     script:

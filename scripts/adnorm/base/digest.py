@@ -5,7 +5,7 @@ Each rule therefore carries this digest among its parameters. It is taken over w
 the script and of every module of ours that it imports, directly or through another, so that no list
 of them has to be kept. Comments, docstrings and assertions cause no reruns, and line breaks seldom.
 
-Every call of Snakemake takes it for all rules. So modules are compiled, three times as fast as
+Calls of Snakemake take it for every rule of their plan. So modules are compiled, three times as fast as
 syntax trees are made of them, and their imports are found in the text.
 """
 
@@ -24,6 +24,7 @@ from adnorm.base.shipped import HOME, PACKAGE
 SCRIPTS = HOME / "scripts"
 
 
+@functools.cache
 def code_digest(script: str) -> str:
     """Digest what an entry script runs.
 

@@ -66,8 +66,11 @@ NEEDS: Mapping[str, Need] = {
 MARGIN_MEMORY, MARGIN_TIME = 1.5, 4.0
 #: No job asks for less: a scheduler's clock counts minutes, and file systems of clusters are slow.
 FEWEST_MINUTES = 10
-#: Values from which on scoring has work for several cores.
-FEWEST_PARALLEL = 1_000_000
+#: Values from which on scoring has work for several cores: below, it takes them for a second, and a
+#: submission of several stages keeps them from others for a minute.
+FEWEST_PARALLEL = 5_000_000
+#: So many cohorts are joined in seconds: a scheduler would take longer to start the job.
+FEW_COHORTS = 10
 #: Taken for a cohort whose files cannot be counted: an array series of 80 samples.
 UNKNOWN_VALUES = 4_000_000
 #: Roles of files in a manifest that hold values.
