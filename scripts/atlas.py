@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from adnorm.atlas.build import build
-from adnorm.base.stage import run
+from adnorm.base.entry import run
 from adnorm.study.config import IndexSettings
 
 if TYPE_CHECKING:

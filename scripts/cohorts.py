@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from adnorm.base.stage import run
+from adnorm.base.entry import run
 from adnorm.figures.page.cohorts import build
 
 if TYPE_CHECKING:

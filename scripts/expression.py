@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnorm.base.entry import run
 from adnorm.base.errors import RefusedFileError
-from adnorm.base.stage import Files, run
+from adnorm.base.stage import Files
 from adnorm.expression.build import StageSettings, build
 from adnorm.fetch.proof import fetch_again
 

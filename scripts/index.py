@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from adnorm.base.stage import run
+from adnorm.base.entry import run
 from adnorm.index.build import StageSettings, build
 
 if TYPE_CHECKING:

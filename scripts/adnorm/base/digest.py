@@ -5,8 +5,8 @@ Each rule therefore carries this digest among its parameters. It is taken over w
 the script and of every module of ours that it imports, directly or through another, so that no list
 of them has to be kept. Comments, docstrings and assertions cause no reruns, and line breaks seldom.
 
-Calls of Snakemake take it for every rule of their plan. So modules are compiled, three times as fast as
-syntax trees are made of them, and their imports are found in the text.
+Every call of Snakemake takes it for the rules of its plan. So modules are compiled, three times as
+fast as syntax trees are made of them, and their imports are found in the text.
 """
 
 from __future__ import annotations

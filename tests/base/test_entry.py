@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from adnorm.base.stage import run
+from adnorm.base.entry import run
 
 
 class Outputs(dict):
