@@ -125,7 +125,8 @@ def counts(inputs: Path, clock: Clock) -> pd.DataFrame:
     from adnorm.readers.delimited import read_value_table
 
     with clock:
-        values = read_value_table(inputs / COUNTS)
+        # GeneIDs of NCBI, whose annotation names the genes.
+        values = read_value_table(inputs / COUNTS, probes=True)
     return sums(values)
 
 
