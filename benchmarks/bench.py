@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import CommandFailed, Cost, median, run, together
+from measure import CommandFailed, Cost, TookTooLong, median, run, together
 from stages import STAGES, Stage
 from table import Result, markdown, tsv
 
@@ -26,6 +26,8 @@ HERE = Path(__file__).resolve().parent
 GENE_SETS = HERE.parent / "config" / "gene_sets" / "adnorm.tsv"
 #: A run longer than this many seconds is not repeated.
 LONG = 45.0
+#: A peer that takes so many seconds is ended and left out.
+MOST = 300.0
 #: What Python, R and the system say when a peer is not installed.
 ABSENT = ("ModuleNotFoundError", "there is no package called", "No such file or directory")
 
@@ -35,7 +37,8 @@ def execute(what: str, inputs: Path, work: Path, cohorts: int) -> tuple[Cost, Pa
     kind, name = what.split(":", 1)
     saved = work / f"{name}.tsv"
     if kind == "task":
-        cost = run([sys.executable, str(HERE / "tasks.py"), name, str(inputs), str(saved)])
+        command = [sys.executable, str(HERE / "tasks.py"), name, str(inputs), str(saved)]
+        cost = run(command, most=MOST)
     elif kind == "Rscript":
         folder = work / Path(name).stem
         folder.mkdir(exist_ok=True)
@@ -76,9 +79,11 @@ def measure_stage(name: str, arguments: argparse.Namespace, work: Path) -> list[
             try:
                 cost, tables[who] = execute(what, arguments.inputs, work, arguments.cohorts)
             except (FileNotFoundError, CommandFailed) as error:
-                if not who or not any(sign in str(error) for sign in ABSENT):
+                late = isinstance(error, TookTooLong)
+                if not who or not (late or any(sign in str(error) for sign in ABSENT)):
                     raise
-                print(f"{name}: the peer {who} is not installed and left out", file=sys.stderr)
+                why = str(error) if late else "it is not installed"
+                print(f"{name}: the peer {who} is left out: {why}", file=sys.stderr)
                 runs = {key: value for key, value in runs.items() if key != who}
                 continue
             costs[who].append(cost)

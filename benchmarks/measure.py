@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -19,6 +21,10 @@ _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_TH
 
 class CommandFailed(RuntimeError):
     """The command ended with an error; the message holds the end of what it printed."""
+
+
+class TookTooLong(CommandFailed):
+    """The command was ended."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,16 @@ def _resident(process: int) -> float:
     return 0.0
 
 
-def run(command: list[str], folder: Path | None = None, environment: dict | None = None) -> Cost:
-    """Run a command; it may report its inside in the file that ``BENCH_INSIDE`` names."""
+def run(
+    command: list[str],
+    folder: Path | None = None,
+    environment: dict | None = None,
+    most: float = math.inf,
+) -> Cost:
+    """Run a command for so many seconds at most (`TookTooLong`).
+
+    It may report its inside in the file that ``BENCH_INSIDE`` names.
+    """
     inside = Path(tempfile.gettempdir()) / f"inside-{os.getpid()}.json"
     log = inside.with_suffix(".log")
     inside.unlink(missing_ok=True)
@@ -81,7 +95,12 @@ def run(command: list[str], folder: Path | None = None, environment: dict | None
 
         def watch() -> None:
             while not ended.wait(0.1):
-                together.append(sum(map(_resident, _family(process.pid))))
+                family = _family(process.pid)
+                together.append(sum(map(_resident, family)))
+                if time.perf_counter() - start > most:
+                    for member in reversed(family):
+                        with suppress(ProcessLookupError):
+                            os.kill(member, signal.SIGKILL)
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -93,6 +112,8 @@ def run(command: list[str], folder: Path | None = None, environment: dict | None
     process.returncode = os.waitstatus_to_exitcode(status)
     printed = log.read_text(errors="replace")
     log.unlink()
+    if seconds > most:
+        raise TookTooLong(f"{' '.join(command)}: ended after {most:g} s")
     if process.returncode:
         raise CommandFailed(
             f"{' '.join(command)}: exit code {process.returncode}\n{printed[-3000:]}"

@@ -158,3 +158,19 @@ def test_large_cohorts_are_drawn_and_measured(repository, tmp_path):
     cpu, _, peak = row.split(" | ")[1].split(" / ")
     assert float(cpu) > 0.3 and 50 < float(peak.replace(",", "")) < 2000
     assert "MiB, below 6,144: holds" in done.stdout
+
+
+def test_a_command_that_takes_too_long_is_ended(repository, tmp_path):
+    program = f"""
+import sys
+sys.path.insert(0, {str(repository / "benchmarks")!r})
+import measure
+try:
+    measure.run(["sh", "-c", "sleep 60; true"], most=0.3)
+except measure.TookTooLong as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout == "sh -c sleep 60; true: ended after 0.3 s\n", done.stderr

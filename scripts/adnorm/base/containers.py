@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Columns of obs that every container of the workflow has.
 SHEET = frozenset({"patient", "state", "week", "arm"})
+#: What an .h5ad holds besides layers.
+_PARTS = ("X", "obs", "var", "obsm", "varm", "obsp", "varp", "uns")
 
 
 def read_container(path: Path | str, layers: Collection[str] | None = None) -> AnnData:
@@ -28,12 +30,18 @@ def read_container(path: Path | str, layers: Collection[str] | None = None) -> A
         The file is absent, or is not one of this workflow.
     """
     import anndata
+    import h5py
 
     path = Path(path)
     if not path.is_file():
         raise AdnormError(f"{path}: this file is missing; run the stage that writes it again")
     try:
-        data = anndata.read_h5ad(path) if layers is None else _read_some(path, layers)
+        with h5py.File(path) as file:
+            parts = {name: anndata.io.read_elem(file[name]) for name in _PARTS if name in file}
+            known = file.get("layers", {})
+            wanted = [name for name in known if layers is None or name in layers]
+            kept = {name: anndata.io.read_elem(known[name]) for name in wanted}
+        data = anndata.AnnData(**parts, layers=kept)
     except (OSError, ValueError, KeyError) as error:
         raise AdnormError(f"{path}: cannot be read as h5ad ({error}); write it again") from error
     lacking = SHEET - set(data.obs)
@@ -43,18 +51,6 @@ def read_container(path: Path | str, layers: Collection[str] | None = None) -> A
             f"(lacks {listing(sorted(lacking)) or 'uns[adnorm]'}); write it with the stage before"
         )
     return data
-
-
-def _read_some(path: Path, layers: Collection[str]) -> AnnData:
-    import anndata
-    import h5py
-
-    with h5py.File(path) as file:
-        names = [name for name in ("X", "obs", "var", "obsm", "uns") if name in file]
-        parts = {name: anndata.io.read_elem(file[name]) for name in names}
-        known = file.get("layers", {})
-        kept = {name: anndata.io.read_elem(known[name]) for name in layers if name in known}
-        return anndata.AnnData(**parts, layers=kept)
 
 
 def write_container(data: AnnData, path: Path | str) -> None:
