@@ -140,11 +140,12 @@ def main(arguments: list[str] | None = None) -> int:
             except CommandFailed as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 return 1
+            # What was measured is not lost with what comes after.
+            if options.table:
+                options.table.write_text(tsv(results), encoding="utf-8")
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(markdown(results))
     print(f"{os.cpu_count()} cores; load average at the end {load}; cells: adnorm / peer = ratio")
-    if options.table:
-        options.table.write_text(tsv(results), encoding="utf-8")
     return 0
 
 

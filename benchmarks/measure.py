@@ -126,7 +126,8 @@ def run(
         seconds=seconds,
         cpu=usage.ru_utime + usage.ru_stime,
         peak=usage.ru_maxrss / 1024,
-        peak_together=max(together),
+        # A process that ends at once was not looked at.
+        peak_together=max(together) or usage.ru_maxrss / 1024,
     )
 
 
