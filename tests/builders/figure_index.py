@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
@@ -233,7 +234,13 @@ def draw_atlas(inputs: dict, cohorts: dict) -> tuple[AtlasData, dict]:
     """Draw the figures over all cohorts."""
     data = read_atlas(inputs, settings(cohorts=cohorts))
     with mpl.rc_context(RC):
-        return data, {name: draw(data) for name, draw in ATLAS.items()}
+        drawn = {name: draw(data) for name, draw in ATLAS.items()}
+        return data, {name: (drawn_pages(pages), table) for name, (pages, table) in drawn.items()}
+
+
+def drawn_pages(pages):
+    """Draw the pages that are drawn as they are asked for; all others are there."""
+    return list(pages) if isinstance(pages, Iterator) else pages
 
 
 def pages_of(pages) -> list:

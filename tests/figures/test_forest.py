@@ -199,4 +199,4 @@ def test_pages_of_the_atlas_can_be_printed(atlas_drawn, repository, tmp_path, wi
         narrow = at_width(run, width)
         with mpl.rc_context(RC):
             for draw in build.ATLAS.values():
-                fits(draw(narrow)[0], width)
+                fits(trials.drawn_pages(draw(narrow)[0]), width)

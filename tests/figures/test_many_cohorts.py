@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
@@ -46,4 +50,31 @@ def test_a_png_holds_some_pages_and_the_pdf_all(tmp_path, monkeypatch):
     assert 2 * heights[0] < heights[1]
     for kind in ("svg", "pdf"):
         one, two = (tmp_path / f"{name}.{kind}" for name in ("all", "some"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_pages_that_are_drawn_when_asked_for_are_never_in_memory_together(tmp_path):
+    seen, alive = [], []
+
+    def page():
+        figure = Figure(figsize=(2, 1))
+        figure.subplots().plot([1, 2])
+        seen.append(weakref.ref(figure))
+        return figure
+
+    def pages():
+        for _ in range(4):
+            alive.append(sum(figure() is not None for figure in seen))
+            yield page()
+
+    gc.disable()
+    try:
+        with mpl.rc_context(theme.RC):
+            theme.savefig(pages(), tmp_path, "one_by_one", pd.DataFrame())
+            theme.savefig([page() for _ in range(4)], tmp_path, "together", pd.DataFrame())
+    finally:
+        gc.enable()
+    assert alive == [0, 0, 0, 0]
+    for kind in ("svg", "png", "pdf"):
+        one, two = (tmp_path / f"{name}.{kind}" for name in ("one_by_one", "together"))
         assert one.read_bytes() == two.read_bytes()

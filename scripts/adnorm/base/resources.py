@@ -58,7 +58,7 @@ NEEDS: Mapping[str, Need] = {
         base=450, each=7, start=5, seconds=0.1, cohort_mib=1.5, cohort_seconds=1
     ),
     "atlas": Need(base=450, each=1, start=5, seconds=0.05, cohort_mib=1.5, cohort_seconds=1.2),
-    "atlas_figures": Need(base=550, each=0, start=15, seconds=0, cohort_mib=18, cohort_seconds=1),
+    "atlas_figures": Need(base=550, each=0, start=15, seconds=0, cohort_mib=8, cohort_seconds=1),
     "explorer": Need(base=450, each=17, start=10, seconds=0.2, cohort_mib=2, cohort_seconds=0.3),
     "cohorts": Need(base=400, each=0, start=5, seconds=0, cohort_mib=0.1, cohort_seconds=0.1),
 }

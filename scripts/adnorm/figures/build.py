@@ -7,7 +7,7 @@ of their own, so that those of a cohort do not wait.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,7 +45,7 @@ from adnorm.figures.theme import RC, savefig
 
 _Data = TypeVar("_Data")
 #: Figure by name → its drawing, on one page or several, and the table behind it.
-Drawers = Mapping[str, Callable[[_Data], tuple[Figure | Sequence[Figure], pd.DataFrame]]]
+Drawers = Mapping[str, Callable[[_Data], tuple[Figure | Iterable[Figure], pd.DataFrame]]]
 
 COHORT: Drawers[CohortData] = {
     "genes_itch": partial(draw_genes, topic="itch"),

@@ -10,7 +10,7 @@ hand, and their jobs do without its import.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, takewhile
@@ -52,7 +52,7 @@ from adnorm.figures.sheet import (
     HEADING,
     Part,
     Sheet,
-    draw_pages,
+    each_page,
     fit_words,
     lines_of,
     nothing_to_draw,
@@ -577,7 +577,7 @@ def _short_form(data: FigureData, shown: IndexTable, rows: Mapping[Any, Row]) ->
         heads.append(Head([], [], feet, places, 7, frozenset([measure])))
     only = IndexTable(own)
     key = _keys_of(table, only, _cohort_samples(data, only))
-    return table.pages(bands, heads, key, _measure_notes(only, data))
+    return list(table.pages(bands, heads, key, _measure_notes(only, data)))
 
 
 def _cohort_head(data: FigureData, shown: IndexTable, columns: list[Key], places: Places) -> Head:
@@ -643,10 +643,13 @@ def _cohort_notes(shown: IndexTable, data: FigureData) -> list[str]:
 # ---------------------------------------------------------------- all cohorts
 
 
-def draw_normalization_atlas(data: AtlasData) -> tuple[Figure | list[Figure], pd.DataFrame]:
+def draw_normalization_atlas(
+    data: AtlasData,
+) -> tuple[Figure | Iterator[Figure], pd.DataFrame]:
     """Draw the index of every score in every arm and week of every cohort.
 
-    The table has one row for each tile.
+    The table has one row for each tile. Pages are drawn as they are asked for: of 200 cohorts there
+    are 68, some 50 MB each.
     """
     title = TITLES["normalization_atlas"]
     time = data.time.rename(columns={"name": "set"})
@@ -899,7 +902,7 @@ class Tiles:
         heads: list[Head],
         key: Part | Callable[[Sequence[Part]], Part],
         notes: list[str],
-    ) -> list[Figure]:
+    ) -> Iterator[Figure]:
         """Draw every band with its head and the names of the rows, on as many pages as it takes."""
         parts = []
         whole = page_room(self.make)
@@ -921,7 +924,7 @@ class Tiles:
                     self._draw(sheet, y + head.height, blocks, columns, places)
 
                 parts.append(Part(height, draw, head.measures))
-        return draw_pages(self.make, parts, key, notes)
+        return each_page(self.make, parts, key, notes)
 
     def _height(self, blocks: ScoreBlocks) -> float:
         return sum(self._heading(heading)[1] + self.look.row * len(names)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import textwrap
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -369,6 +369,16 @@ def draw_pages(
     key: Part | Callable[[Sequence[Part]], Part],
     notes: Sequence[str],
 ) -> list[Figure]:
+    """Draw all pages at once (`each_page`)."""
+    return list(each_page(make, parts, key, notes))
+
+
+def each_page(
+    make: Callable[[str], Sheet],
+    parts: Iterable[Part],
+    key: Part | Callable[[Sequence[Part]], Part],
+    notes: Sequence[str],
+) -> Iterator[Figure]:
     """Put parts one below the other, and on a new page where one has no room.
 
     Parameters
@@ -383,10 +393,10 @@ def draw_pages(
     notes
         What stands at the end.
 
-    Returns
-    -------
-    list of matplotlib.figure.Figure
-        No page is higher than a page may be.
+    Yields
+    ------
+    matplotlib.figure.Figure
+        A page, drawn when it is asked for. None is higher than a page may be.
     """
     probe, room = make(LONGEST_PART), page_room(make)
     parts = list(parts)
@@ -413,10 +423,9 @@ def draw_pages(
             used = 0.0
         remarks[-1].append(sentence)
         used += height
-    figures = []
-    for number, sentences in enumerate(remarks):
-        sheet = make(part_of(number + 1, len(remarks)))
-        y = 0.0
+
+    def drawn(number: int) -> Figure:
+        sheet, y = make(part_of(number + 1, len(remarks))), 0.0
         if number < len(pages):
             for part in pages[number]:
                 part.draw(sheet, y)
@@ -424,9 +433,11 @@ def draw_pages(
             own = below(pages[number])
             own.draw(sheet, y)
             y += own.height
-        sheet.notes(y, sentences)
-        figures.append(sheet.figure)
-    return figures
+        sheet.notes(y, remarks[number])
+        return sheet.figure
+
+    for number in range(len(remarks)):
+        yield drawn(number)
 
 
 def nothing_to_draw(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,9 @@ from adnorm.figures.svg import slim_svg
 from adnorm.study.vocabulary import Arm, DrugFamily, State, drug_family
 
 if TYPE_CHECKING:
+    from matplotlib.transforms import BboxBase
     from matplotlib.typing import RcKeyType
+    from PIL import Image
 
 #: Keywords of matplotlib, whose types differ from key to key.
 Style = dict[str, Any]
@@ -109,7 +112,7 @@ def _open_font(path: str | PathLike[str], *more: Any, **named: Any) -> ft2font.F
 
 # matplotlib looks every letter up in the font's file, a million times for the figures of a cohort.
 # That was a quarter of the time of drawing. What it measures and draws stays the same.
-font_manager.ft2font = SimpleNamespace(**vars(ft2font) | {"FT2Font": _open_font})
+vars(font_manager)["ft2font"] = SimpleNamespace(**vars(ft2font) | {"FT2Font": _open_font})
 
 _SIZE = re.compile(r'viewBox="0 0 (?P<width>[\d.]+) (?P<height>[\d.]+)"')
 _DOSE = re.compile(r"^(?P<treatment>.+?)\s+(?P<dose>\d+(?:\.\d+)?)\s*mg\b", re.IGNORECASE)
@@ -274,38 +277,54 @@ def limit_of(
 MOST_IN_PNG = 12
 
 
-def savefig(pages: Figure | Sequence[Figure], folder: Path, name: str, table: pd.DataFrame) -> None:
+def savefig(pages: Figure | Iterable[Figure], folder: Path, name: str, table: pd.DataFrame) -> None:
     """Write a figure for screens and for print, and its table; the same bytes always.
 
     Parameters
     ----------
     pages
-        The figure, or its pages in order.
+        The figure, or its pages in order. Each is written before the next is asked for, so that
+        pages that are drawn as they are asked for are never in memory together.
     folder, name
         Where to: NAME.svg (text stays text) and NAME.png hold the pages one below the other (the
         PNG `MOST_IN_PNG` of them), NAME.pdf (fonts embedded) a page for each, NAME.tsv the table.
     table
         What is drawn.
     """
-    pages = [pages] if isinstance(pages, Figure) else list(pages)
-    # Every pass would measure the pages again; one measurement serves all files.
-    boxes = [page.get_tightbbox().padded(MARGIN) for page in pages]
-    writers = {"svg": _write_svg, "png": _write_png, "pdf": _write_pdf}
-    for kind, write in writers.items():
-        with atomic(folder / f"{name}.{kind}") as temporary, mpl.rc_context(RC):
-            write(temporary, list(zip(pages, boxes, strict=True)))
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    texts: list[str] = []
+    pictures: list[Image.Image] = []
+    nothing = dict.fromkeys(("Creator", "Producer", "CreationDate"))
+    with (
+        atomic(folder / f"{name}.svg") as svg,
+        atomic(folder / f"{name}.png") as png,
+        atomic(folder / f"{name}.pdf") as pdf,
+        mpl.rc_context(RC),
+    ):
+        with _bare_fonts(), PdfPages(pdf, metadata=nothing) as file:
+            for page in [pages] if isinstance(pages, Figure) else pages:
+                # Every pass would measure the page again; one measurement serves all files.
+                box = page.get_tightbbox().padded(MARGIN)
+                texts.append(_svg(page, box))
+                if len(pictures) < MOST_IN_PNG:
+                    pictures.append(_picture(page, box))
+                page.savefig(file, format="pdf", dpi=DPI, bbox_inches=box)
+                if isinstance(pages, Iterator):
+                    # Its parts refer to each other: it would stay.
+                    del page
+                    gc.collect()
+        text = texts[0] if len(texts) == 1 else _stacked(texts)
+        svg.write_text(slim_svg(text), encoding="utf-8")
+        _write_png(png, pictures)
     write_table(table, folder / f"{name}.tsv")
 
 
-def _write_svg(path: Path, pages: list[tuple[Figure, Any]]) -> None:
-    texts = []
-    for page, box in pages:
-        drawn = StringIO()
-        page.savefig(drawn, format="svg", dpi=DPI, bbox_inches=box, metadata={"Date": None})
-        # One control character in a name, and no viewer shows the picture.
-        texts.append(printable(drawn.getvalue()))
-    text = texts[0] if len(texts) == 1 else _stacked(texts)
-    path.write_text(slim_svg(text), encoding="utf-8")
+def _svg(page: Figure, box: BboxBase) -> str:
+    drawn = StringIO()
+    page.savefig(drawn, format="svg", dpi=DPI, bbox_inches=box, metadata={"Date": None})
+    # One control character in a name, and no viewer shows the picture.
+    return printable(drawn.getvalue())
 
 
 def _stacked(texts: Sequence[str]) -> str:
@@ -327,37 +346,33 @@ def _stacked(texts: Sequence[str]) -> str:
     )
 
 
-def _write_png(path: Path, pages: list[tuple[Figure, Any]]) -> None:
+def _picture(page: Figure, box: BboxBase) -> Image.Image:
     from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    pages = pages[:MOST_IN_PNG]
-    sizes = [(int(box.width * DPI), int(box.height * DPI)) for _, box in pages]
+    drawn = BytesIO()
+    # Only the whole picture is packed.
+    canvas = FigureCanvasAgg(page)
+    page.savefig(drawn, format="rgba", dpi=DPI, bbox_inches=box)
+    size = int(canvas.renderer.width), int(canvas.renderer.height)
+    # The canvas of a page keeps 25 MB of dots as long as the page lives.
+    FigureCanvasBase(page)
+    return Image.frombuffer("RGBA", size, drawn.getvalue()).convert("RGB")
+
+
+def _write_png(path: Path, pictures: list[Image.Image]) -> None:
+    from PIL import Image
+
     gap, top = round(DPI * BETWEEN), 0
-    wide, high = max(wide for wide, _ in sizes), sum(high + gap for _, high in sizes) - gap
-    whole = Image.new("RGB", (wide, high), "white")
-    for (page, box), (_, below) in zip(pages, sizes, strict=True):
-        drawn = BytesIO()
-        # Only the whole picture is packed.
-        canvas = FigureCanvasAgg(page)
-        page.savefig(drawn, format="rgba", dpi=DPI, bbox_inches=box)
-        size = int(canvas.renderer.width), int(canvas.renderer.height)
-        # The canvas of a page keeps 25 MB of dots as long as the page lives.
-        FigureCanvasBase(page)
-        whole.paste(Image.frombuffer("RGBA", size, drawn.getbuffer()).convert("RGB"), (0, top))
-        top += below + gap
+    high = sum(picture.height + gap for picture in pictures) - gap
+    whole = Image.new("RGB", (max(picture.width for picture in pictures), high), "white")
+    while pictures:
+        picture = pictures.pop(0)
+        whole.paste(picture, (0, top))
+        top += picture.height + gap
     # Packing as tightly as possible takes as long as drawing.
     whole.save(path, format="png", dpi=(DPI, DPI), compress_level=4)
-
-
-def _write_pdf(path: Path, pages: list[tuple[Figure, Any]]) -> None:
-    from matplotlib.backends.backend_pdf import PdfPages
-
-    nothing = dict.fromkeys(("Creator", "Producer", "CreationDate"))
-    with _bare_fonts(), PdfPages(path, metadata=nothing) as file:
-        for page, box in pages:
-            page.savefig(file, format="pdf", dpi=DPI, bbox_inches=box)
 
 
 @contextmanager
