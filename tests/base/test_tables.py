@@ -24,6 +24,13 @@ def test_table_round_trip_keeps_names_and_missing(tmp_path):
     assert np.isnan(back["value"][1])
 
 
+def test_a_column_has_one_type_in_tables_of_any_length(tmp_path):
+    # Numbers alone for longer than what pandas reads at a time, then a text.
+    frame = pd.DataFrame({"dose": ["5"] * 300_000 + ["low"], "more": "x" * 20})
+    write_table(frame, tmp_path / "long.tsv")
+    assert set(map(type, read_table(tmp_path / "long.tsv")["dose"])) == {str}
+
+
 def test_missing_and_empty_tables_are_named(tmp_path):
     with pytest.raises(AdnormError, match=r"no.tsv: this table is missing"):
         read_table(tmp_path / "no.tsv")

@@ -102,6 +102,8 @@ def read_table(path: Path | str) -> pd.DataFrame:
             na_values=["NA"],
             keep_default_na=False,
             dtype=dict.fromkeys(NAME_COLUMNS, str),
+            # Read in pieces, a column of a large table would be numbers here and text there.
+            low_memory=False,
         )
     except pd.errors.EmptyDataError as error:
         raise AdnormError(f"{path}: the table is empty, it has not even a header row") from error

@@ -265,7 +265,7 @@ class _Panels(NamedTuple):
         beside: Style = {"textcoords": "offset points", **inside}
         if row.status == Status.EXPLORATORY:
             place = (np.clip(row.value, *self.limits), y)
-            axes.annotate(EXPLORATORY, place, (2.4, 2.2), **beside | {"size": 8, "color": INK},
+            axes.annotate(EXPLORATORY, place, (2.4, 0.6), **beside | {"size": 8, "color": INK},
                           **slanted(True))  # fmt: skip
         if pd.notna(row.weight):
             place = (1, y)
