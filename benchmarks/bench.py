@@ -43,7 +43,8 @@ def execute(what: str, inputs: Path, work: Path, cohorts: int) -> tuple[Cost, Pa
         folder = work / Path(name).stem
         folder.mkdir(exist_ok=True)
         script = HERE / "peers" / name
-        cost = run(["Rscript", str(script), str(inputs), str(saved), str(GENE_SETS)], folder)
+        command = ["Rscript", str(script), str(inputs), str(saved), str(GENE_SETS)]
+        cost = run(command, folder, most=MOST)
     elif kind == "import":
         cost = run([sys.executable, "-c", f"import {name}"])
     else:
