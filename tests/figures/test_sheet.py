@@ -70,7 +70,7 @@ def test_what_a_page_has_no_room_for_is_on_the_next(count):
 
     with mpl.rc_context(RC):
         key = Part(0.3, lambda sheet, y: sheet.text(0, y + 0.1, "the key"))
-        pages = draw_pages(make, [part(i) for i in range(count)], key, ["a note"] * 12)
+        pages = list(draw_pages(make, [part(i) for i in range(count)], key, ["a note"] * 12))
         heights = [page.get_tightbbox().padded(MARGIN).height for page in pages]
     assert len(drawn) == count and max(heights) <= HIGHEST_PAGE
     texts = [[t.get_text().replace("\xa0", " ") for t in page.texts] for page in pages]

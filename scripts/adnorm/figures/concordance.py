@@ -113,7 +113,7 @@ def draw_concordance(data: IndexData) -> tuple[Figure | list[Figure], pd.DataFra
         return sheet.keys(y, samples) + 0.07
 
     notes = _notes(data, panels, shares, why)
-    pages = draw_pages(make, parts, Part(key(probe, 0.0), key), notes)
+    pages = list(draw_pages(make, parts, Part(key(probe, 0.0), key), notes))
     tables = [panel.table() for panel in panels]
     both = pd.concat([*tables, shares] if len(shares) else tables, ignore_index=True)
     return pages, both.reindex(columns=COLUMNS)

@@ -138,7 +138,8 @@ def draw_time_courses(data: IndexData) -> tuple[Figure | list[Figure], pd.DataFr
     rows = [shown[start : start + across] for start in range(0, len(shown), across)]
     parts = [row(some, some is rows[-1]) for some in rows]
     key = _time_key(probe, data, known, table, arms)
-    return draw_pages(make, parts, key, _time_notes(data, table, shown, reference)), table
+    notes = _time_notes(data, table, shown, reference)
+    return list(draw_pages(make, parts, key, notes)), table
 
 
 def columns_of(sheet: Sheet, count: int, narrowest: float) -> tuple[int, float]:
@@ -300,7 +301,7 @@ def draw_dose_response(data: AtlasData) -> tuple[Figure | list[Figure], pd.DataF
     doubts = [reason for table in several for reason in table.loc[table["doubtful"], "reason"]]
     key = _dose_key(probe, looks, bool(doubts))
     notes = [*DOSE_NOTES, *exploratory_note(doubts), *model, *(f"{text}." for text in single)]
-    pages = draw_pages(make, parts, key, [*notes, *data.absent_note])
+    pages = list(draw_pages(make, parts, key, [*notes, *data.absent_note]))
     return pages, pd.concat(tables, ignore_index=True)[DOSE_COLUMNS]
 
 

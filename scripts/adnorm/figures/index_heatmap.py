@@ -52,7 +52,7 @@ from adnorm.figures.sheet import (
     HEADING,
     Part,
     Sheet,
-    each_page,
+    draw_pages,
     fit_words,
     lines_of,
     nothing_to_draw,
@@ -924,7 +924,7 @@ class Tiles:
                     self._draw(sheet, y + head.height, blocks, columns, places)
 
                 parts.append(Part(height, draw, head.measures))
-        return each_page(self.make, parts, key, notes)
+        return draw_pages(self.make, parts, key, notes)
 
     def _height(self, blocks: ScoreBlocks) -> float:
         return sum(self._heading(heading)[1] + self.look.row * len(names)

@@ -347,7 +347,7 @@ def draw_trajectories(data: IndexData) -> tuple[Figure | list[Figure], pd.DataFr
         *_response_notes(table, known, lacking, reference),
         *exploratory_note(doubts[key] for key in doubts),
     ]
-    pages = draw_pages(make, parts, key, notes)
+    pages = list(draw_pages(make, parts, key, notes))
     frames = [table, lacking] if len(lacking) else [table]
     return pages, pd.concat(frames, ignore_index=True)[RESPONSE_COLUMNS]
 

@@ -72,7 +72,7 @@ def draw_published(data: AtlasData) -> list[Figure]:
         "enter no estimate. Identical names are numbered. Sources in full: in the table.",
         *([f"Published without a number: {silent}."] if silent else []),
     ]
-    return draw_pages(make, parts, Part(0.08, lambda sheet, y: None), notes)
+    return list(draw_pages(make, parts, Part(0.08, lambda sheet, y: None), notes))
 
 
 def _cells(row: pd.Series, label: str, width: float, wide: bool) -> list[str]:

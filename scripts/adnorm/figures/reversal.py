@@ -103,10 +103,8 @@ def draw_reversal(data: IndexData) -> tuple[Figure | list[Figure], pd.DataFrame]
         return Part(draw(make(""), 0.0), draw)
 
     parts = [row(tables[a : a + across]) for a in range(0, len(tables), across)]
-    pages = draw_pages(
-        make, parts, Part(0.04, lambda sheet, y: None), _notes(data, tables, reference)
-    )
-    return pages, both
+    key, notes = Part(0.04, lambda sheet, y: None), _notes(data, tables, reference)
+    return list(draw_pages(make, parts, key, notes)), both
 
 
 def _why_not(data: IndexData) -> str:

@@ -368,16 +368,6 @@ def draw_pages(
     parts: Iterable[Part],
     key: Part | Callable[[Sequence[Part]], Part],
     notes: Sequence[str],
-) -> list[Figure]:
-    """Draw all pages at once (`each_page`)."""
-    return list(each_page(make, parts, key, notes))
-
-
-def each_page(
-    make: Callable[[str], Sheet],
-    parts: Iterable[Part],
-    key: Part | Callable[[Sequence[Part]], Part],
-    notes: Sequence[str],
 ) -> Iterator[Figure]:
     """Put parts one below the other, and on a new page where one has no room.
 
