@@ -41,7 +41,7 @@ def drawn() -> str:
 def seen(page, svg: str) -> np.ndarray:
     packed = base64.b64encode(svg.encode()).decode()
     page.set_content(f'<img style="zoom: 2" src="data:image/svg+xml;base64,{packed}">')
-    page.wait_for_function("document.querySelector('img').complete")
+    page.locator("img").evaluate("image => image.decode()")
     shown = page.locator("img").screenshot()
     return np.asarray(Image.open(io.BytesIO(shown)).convert("RGB")).astype(int)
 
