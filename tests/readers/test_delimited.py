@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from adnorm.base.errors import AdnormError
+from adnorm.base.inflate import _Counted
 from adnorm.expression.columns import match_samples
 from adnorm.readers.delimited import read_sheet, read_value_table
 
@@ -38,6 +39,27 @@ def test_cells(written, text, values):
     table = read_value_table(written(text))
     assert table.index.tolist() == ["X", "Y"]
     np.testing.assert_array_equal(table.to_numpy(), np.array(values, dtype=float))
+
+
+@pytest.mark.parametrize("last", ["1", "0.5", "NA", '"5'], ids=str)
+def test_a_packed_table_is_inflated_once_whatever_is_looked_for_in_it(written, last, monkeypatch):
+    rows = "".join(f'"G{i}",{i * 37 % 101},{i}\n' for i in range(30_000)) + f"X,{last},\n"
+    path = written("gene,a,b\n" + rows, "t.csv.gz")
+    inflate, given = _Counted._inflate, []
+
+    def counted(self, most: int) -> bytes:
+        text = inflate(self, most)
+        given.append(len(text))
+        return text
+
+    monkeypatch.setattr(_Counted, "_inflate", counted)
+    if last == '"5':
+        with pytest.raises(AdnormError, match="2 fields instead of 3"):
+            read_value_table(path)
+    else:
+        assert len(read_value_table(path)) == 30_001
+    # Its beginning is looked at before; the end is reached once.
+    assert given.count(0) == 1 and sum(given) > len(rows)
 
 
 def test_whole_numbers_first_and_fractions_later(written):

@@ -120,7 +120,10 @@ class _Counted(io.RawIOBase):
         return len(text)
 
     def readall(self) -> bytes:
-        return b"".join(iter(lambda: self._next(_BUFFER), b""))
+        # Grown in place: joined, the parts and the whole would be in memory together.
+        whole = io.BytesIO()
+        whole.writelines(iter(lambda: self._next(_BUFFER), b""))
+        return whole.getvalue()
 
     def _next(self, most: int) -> bytes:
         text = self._inflate(most) if self._packed else self._file.read(most)

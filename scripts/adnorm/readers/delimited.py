@@ -6,12 +6,14 @@ without naming it; what is added here finds short rows and names all that is wro
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -218,9 +220,10 @@ def read_columns(layout: Layout, kinds: list[str]) -> polars.DataFrame:
         WHOLE: polars.Int32,
         NUMBER: polars.Float64,
     }
+    content = _inflated(layout.path)
     # polars would take a point for a decimal mark too, where it may stand for thousands.
     if layout.decimal_comma:
-        return _read_slowly(layout, kinds)
+        return _read_slowly(layout, kinds, content)
     numbers = [NUMBER if kind == WHOLE else kind for kind in kinds]
     attempts: list[tuple[list[str], tuple[str, ...]]] = [(numbers, ()), (numbers, MISSING)]
     if WHOLE in kinds:
@@ -228,13 +231,29 @@ def read_columns(layout: Layout, kinds: list[str]) -> polars.DataFrame:
     for tried, missing in attempts:
         schema = {str(i): types[kind] for i, kind in enumerate(tried)}
         try:
-            frame = _read_csv(layout, schema, missing)
+            frame = _read_csv(layout, schema, missing, content)
         except polars.exceptions.PolarsError:
             continue
-        _check_short_rows(layout, frame)
-        _check_stray_marks(layout, frame.height)
+        _check_short_rows(layout, frame, content)
+        _check_stray_marks(layout, frame.height, content)
         return frame
-    return _read_slowly(layout, kinds)
+    return _read_slowly(layout, kinds, content)
+
+
+def _inflated(path: Path) -> bytes | None:
+    """Inflate a packed file, which is then read from memory, however often: polars has no limit."""
+    try:
+        if not is_gzip(path):
+            return None
+        with open_bytes(path) as file:
+            return file.read()
+    except OSError as error:
+        raise AdnormError(f"{path}: cannot be read: {error}") from error
+
+
+def _text_of(path: Path, content: bytes | None) -> AbstractContextManager[BinaryIO]:
+    """Open the text of a table, which is `content` if it was packed."""
+    return open_bytes(path) if content is None else io.BytesIO(content)
 
 
 def numbers_of(frame: polars.DataFrame, positions: Iterable[int]) -> np.ndarray:
@@ -250,17 +269,13 @@ def numbers_of(frame: polars.DataFrame, positions: Iterable[int]) -> np.ndarray:
 def _read_csv(
     layout: Layout,
     schema: dict[str, type[polars.DataType]],
-    null_values: Iterable[str] = (),
-    content: bytes | None = None,
+    null_values: Iterable[str],
+    content: bytes | None,
 ) -> polars.DataFrame:
     """Parse the file, or its text if that is at hand."""
     import polars
 
     try:
-        if content is None and is_gzip(layout.path):
-            # polars would inflate without a limit.
-            with open_bytes(layout.path) as file:
-                content = file.read()
         return polars.read_csv(
             layout.path if content is None else content,
             separator=layout.separator,
@@ -275,27 +290,27 @@ def _read_csv(
         raise AdnormError(f"{layout.path}: cannot be read: {error}") from error
 
 
-def _check_short_rows(layout: Layout, frame: polars.DataFrame) -> None:
+def _check_short_rows(layout: Layout, frame: polars.DataFrame, content: bytes | None) -> None:
     """Find rows with too few fields, which polars fills with missing values."""
     suspects = frame[:, -1].is_null()
     if layout.last_row:
         suspects &= frame[:, 0] != layout.last_row
     if suspects.any():
-        _check_field_counts(layout)
+        _check_field_counts(layout, content)
 
 
-def _odd_lines(path: Path) -> list[int]:
+def _odd_lines(path: Path, content: bytes | None) -> list[int]:
     """Number the lines in which a quotation mark has no counterpart."""
-    with open_bytes(path) as file:
+    with _text_of(path, content) as file:
         return [number for number, line in enumerate(file, 1) if line.count(b'"') % 2]
 
 
-def _check_stray_marks(layout: Layout, rows: int) -> None:
+def _check_stray_marks(layout: Layout, rows: int, content: bytes | None) -> None:
     """Stop if a quotation mark that quotes nothing made one row of several."""
-    odd = _odd_lines(layout.path)
+    odd = _odd_lines(layout.path, content)
     if not odd:
         return
-    with open_bytes(layout.path) as file:
+    with _text_of(layout.path, content) as file:
         stood, found = 0, 0
         for lines, record in records(file):
             stood += lines
@@ -308,11 +323,11 @@ def _check_stray_marks(layout: Layout, rows: int) -> None:
         )
 
 
-def _check_field_counts(layout: Layout) -> None:
+def _check_field_counts(layout: Layout, content: bytes | None) -> None:
     """Count the fields of every row and stop if any row has too many or too few."""
     problems, wrong, count = Problems(str(layout.path)), 0, len(layout.names)
     mark = layout.separator.encode()
-    with open_bytes(layout.path) as file:
+    with _text_of(layout.path, content) as file:
         number = 1
         for lines, line in records(file):
             first, number = number, number + lines
@@ -341,19 +356,18 @@ def _check_field_counts(layout: Layout) -> None:
     problems.stop()
 
 
-def _read_slowly(layout: Layout, kinds: list[str]) -> polars.DataFrame:
+def _read_slowly(layout: Layout, kinds: list[str], content: bytes | None) -> polars.DataFrame:
     """Read everything as text, convert what can be converted, name what cannot."""
     import polars
 
     schema: dict[str, type[polars.DataType]]
     schema = {str(i): polars.String for i in range(len(kinds))}
-    _check_field_counts(layout)
+    _check_field_counts(layout, content)
     try:
-        with open_bytes(layout.path) as file:
-            content = decode(file.read()).encode()
-        frame = _read_csv(layout, schema, content=content)
+        with _text_of(layout.path, content) as file:
+            frame = _read_csv(layout, schema, (), decode(file.read()).encode())
     except polars.exceptions.PolarsError as error:
-        odd = _odd_lines(layout.path)
+        odd = _odd_lines(layout.path, content)
         if odd:
             raise AdnormError(
                 f"{layout.path}: cannot be read as a table: a quotation mark without its "
