@@ -196,12 +196,19 @@ def test_what_is_seen_through_stays_alone():
     assert [e.get("class") for e in root.iter(f"{SVG}path")] == ["a"] * 4
 
 
-def test_pages_one_below_the_other_are_slimmed_alike():
+def test_pages_stand_one_below_the_other_and_share_no_name():
     first, second = plain(marks), plain(cells)
-    slim = slim_svg(_stacked([first, second]))
-    assert texts(slim) == [*texts(first), *texts(second)]
-    assert len(slim) < 0.6 * (len(first) + len(second))
-    pages = ElementTree.fromstring(slim).findall(f"{SVG}svg")
+    whole = _stacked([slim_svg(text, page) for page, text in enumerate([first, second])])
+    assert texts(whole) == [*texts(first), *texts(second)]
+    assert len(whole) < 0.6 * (len(first) + len(second))
+    pages = ElementTree.fromstring(whole).findall(f"{SVG}svg")
     assert [float(page.get("y")) for page in pages] == [0, 216 + 72 * BETWEEN]
-    # A page that is one row of cells and one of marks has its groups, too.
+    # A style sheet holds for all pages of the file: what one calls "a" the other may not.
+    for page in pages:
+        inside = ElementTree.tostring(page, encoding="unicode")
+        classes = set(re.findall(r"\.(\w+){", inside))
+        used = {name for e in page.iter() for name in e.get("class", "").split()}
+        assert used == classes
+    for names in (re.findall(r' id="(\w+)"', whole), re.findall(r"\.([a-z]\w*){", whole)):
+        assert len(names) == len(set(names)) > 5
     assert pages[0].findall(f"{SVG}g")

@@ -35,8 +35,10 @@ PIXELS_OF_CELL = 4
 _LEAST_SAVED = 200
 
 
-def slim_svg(text: str) -> str:
+def slim_svg(text: str, page: int = 0) -> str:
     """Write an SVG of matplotlib with fewer bytes.
+
+    `page` is the number of the page where several stand in one SVG: its names are no other's.
 
     Coordinates are rounded to a hundredth of a point, styles become classes, marks in a row that
     share one are grouped, a shape that returns is defined once, heatmaps have few pixels a cell out
@@ -53,13 +55,11 @@ def slim_svg(text: str) -> str:
     for element in root.iter():
         _round(element)
     _share_shapes(root)
-    _name_shortly(root)
-    classes = _styles_to_classes(root)
+    _name_shortly(root, page)
+    classes = _styles_to_classes(root, page)
     _flatten(root)
-    # The pages of a figure are one SVG within another.
-    for page in list(root.iter(f"{{{_SVG}}}svg")):
-        _gather(page, "clip-path", lambda value, members: len(members) > 1)
-    for group in [*root.iter(f"{{{_SVG}}}g"), *root.iter(f"{{{_SVG}}}svg")]:
+    _gather(root, "clip-path", lambda value, members: len(members) > 1)
+    for group in [*root.iter(f"{{{_SVG}}}g"), root]:
         _gather(group, "class", lambda value, members: _shared(classes[value], members))
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)
@@ -322,15 +322,16 @@ def _share_shapes(root: Element) -> None:
 # ---------------------------------------------------------------- names, styles and groups
 
 
-def _short_names() -> Iterator[str]:
+def _short_names(page: int) -> Iterator[str]:
     for number in count():
         high, low = divmod(number, 26)
-        yield (ascii_lowercase[high - 1] if high else "") + ascii_lowercase[low]
+        name = (ascii_lowercase[high - 1] if high else "") + ascii_lowercase[low]
+        yield f"{name}{page or ''}"
 
 
-def _name_shortly(root: Element) -> None:
+def _name_shortly(root: Element, page: int) -> None:
     """Give what is referred to a short name; what is defined twice is defined once."""
-    names = _short_names()
+    names = _short_names(page)
     found: dict[str, str] = {}
     short: dict[str, str] = {}
     for parent, element in list(_children(root)):
@@ -371,13 +372,13 @@ def _flatten(root: Element) -> None:
     root[:] = kept
 
 
-def _styles_to_classes(root: Element) -> dict[str, str]:
+def _styles_to_classes(root: Element, page: int) -> dict[str, str]:
     """Write styles that return as classes; give the style of every class."""
     styles = Counter(
         element.attrib["style"] for element in root.iter() if "style" in element.attrib
     )
     often = [style for style, times in styles.most_common() if times > 1]
-    names = dict(zip(often, _short_names(), strict=False))
+    names = dict(zip(often, _short_names(page), strict=False))
     for element in root.iter():
         if (style := element.get("style")) in names:
             del element.attrib["style"]

@@ -303,10 +303,10 @@ def savefig(pages: Figure | Iterable[Figure], folder: Path, name: str, table: pd
         mpl.rc_context(RC),
     ):
         with _bare_fonts(), PdfPages(pdf, metadata=nothing) as file:
-            for page in [pages] if isinstance(pages, Figure) else pages:
+            for number, page in enumerate([pages] if isinstance(pages, Figure) else pages):
                 # Every pass would measure the page again; one measurement serves all files.
                 box = page.get_tightbbox().padded(MARGIN)
-                texts.append(_svg(page, box))
+                texts.append(slim_svg(_svg(page, box), number))
                 if len(pictures) < MOST_IN_PNG:
                     pictures.append(_picture(page, box))
                 page.savefig(file, format="pdf", dpi=DPI, bbox_inches=box)
@@ -315,7 +315,7 @@ def savefig(pages: Figure | Iterable[Figure], folder: Path, name: str, table: pd
                     del page
                     gc.collect()
         text = texts[0] if len(texts) == 1 else _stacked(texts)
-        svg.write_text(slim_svg(text), encoding="utf-8")
+        svg.write_text(text, encoding="utf-8")
         _write_png(png, pictures)
     write_table(table, folder / f"{name}.tsv")
 
@@ -329,21 +329,18 @@ def _svg(page: Figure, box: BboxBase) -> str:
 
 def _stacked(texts: Sequence[str]) -> str:
     """Put SVG pages one below the other."""
-    head = texts[0][: texts[0].index("<svg")]
     inner, wide, high = [], 0.0, -72 * BETWEEN
     for text in texts:
         high += 72 * BETWEEN
         found = _SIZE.search(text)
         assert found is not None
-        start, width, height = text.index("<svg"), float(found["width"]), float(found["height"])
+        width, height = float(found["width"]), float(found["height"])
         # Points would be points of the screen, four thirds of the units of the box around.
-        page = re.sub(r' (width|height)="([\d.]+)pt"', r' \1="\2"', text[start:], count=2)
-        inner.append(f'<svg y="{high:g}"{page[len("<svg") :]}')
+        page = re.sub(r' (width|height)="([\d.]+)pt"', r' \1="\2"', text, count=2)
+        inner.append(f'<svg y="{high:g}"{page.removeprefix("<svg")}')
         wide, high = max(wide, width), high + height
     size = f'width="{wide:g}pt" height="{high:g}pt" viewBox="0 0 {wide:g} {high:g}"'
-    return f'{head}<svg {size} xmlns="http://www.w3.org/2000/svg" version="1.1">\n' + (
-        "".join(inner) + "</svg>\n"
-    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n{"".join(inner)}</svg>\n'
 
 
 def _picture(page: Figure, box: BboxBase) -> Image.Image:

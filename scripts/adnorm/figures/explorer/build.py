@@ -5,9 +5,11 @@ Nothing from outside stands in its HTML: every text travels packed, and the scri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from adnorm.base.files import atomic
 from adnorm.base.logs import get_logger
@@ -54,7 +56,9 @@ USUAL_NAMES = {
 }
 #: Files of each cohort that the page is made of.
 FILES = (*TABLES, "axis", "expression")
-#: Characters from which on a page is told to be large.
+#: What is said of a cohort with genes by number.
+GENES = ("genes", "undetected")
+#: Bytes from which on a page is told to be large.
 LARGE = 60_000_000
 TEMPLATES = Path(__file__).parent / "templates"
 #: Parts of the script, in this order in one function.
@@ -101,11 +105,14 @@ def build(
     # One at a time: the tables of a large cohort take a hundred times what is left of them.
     cohorts = (read_results(settings.cohorts[name], own) for name, own in files.items())
     axis = axis_members(read_table(own["axis"]) for own in files.values())
-    text = page_of(cohorts, read_gene_sets(inputs["gene_sets"]), axis, settings, stops)
     with atomic(outputs["page"]) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    if len(text) > LARGE:
-        get_logger().warning("%s", _too_large(len(text), len(files), settings))
+        with temporary.open("w", encoding="utf-8") as page:
+            gene_sets = read_gene_sets(inputs["gene_sets"])
+            for part in page_of(cohorts, gene_sets, axis, settings, stops):
+                page.write(part)
+        size = temporary.stat().st_size
+    if size > LARGE:
+        get_logger().warning("%s", _too_large(size, len(files), settings))
 
 
 def _too_large(size: int, cohorts: int, settings: PageSettings) -> str:
@@ -128,46 +135,54 @@ def page_of(
     axis: Mapping[str, int],
     settings: PageSettings,
     stops: Sequence[tuple[str, Stop]] = (),
-) -> str:
-    """Write the page of some cohorts; `axis` is that of `axis_members`."""
-    explorer = settings.figures.explorer
+) -> Iterator[str]:
+    """Write the page of some cohorts, part by part; `axis` is that of `axis_members`.
+
+    The tables of a cohort are written before the next cohort is read; what all share comes last.
+    """
+    before, after = _frame()
+    yield before
+    explorer, level = settings.figures.explorer, settings.effects.confidence
     sets = dict(gene_sets)
     for derived in DERIVED_SETS:
         made = derived.genes_of(gene_sets)
         sets |= {derived.name: made} if made else {}
-    symbols = {gene.symbol for s in sets.values() for gene in s.genes} | set(axis)
-    members, renamed = set(symbols), [*previous_symbols(gene_sets).items()]
-    contents = []
-    for cohort in cohorts:
-        level = settings.effects.confidence
-        contents.append(cohort.content(members, explorer, level))
-        symbols |= {*contents[-1][0]["genes"], *contents[-1][0]["undetected"]}
-        renamed += cohort.renamed.items()
-    genes = sorted(symbols)
+    members = {gene.symbol for s in sets.values() for gene in s.genes} | set(axis)
+    numbers = {gene: i for i, gene in enumerate(sorted(members))}
+    renamed, abouts = dict.fromkeys(previous_symbols(gene_sets).items()), []
+
+    def content(cohort: CohortResults) -> tuple[tuple[dict[str, Any], str, str], dict[str, str]]:
+        return cohort.content(members, explorer, level), cohort.renamed
+
+    # No name for the cohort here: it would stay until the next one is read.
+    for i, ((about, effects, samples), older) in enumerate(map(content, cohorts)):
+        yield _block(f"effects-{i}", effects)
+        yield _block(f"samples-{i}", samples)
+        renamed |= dict.fromkeys(older.items())
+        for key in GENES:
+            # Twenty thousand texts of each cohort would take more memory than all else.
+            own = [numbers.setdefault(gene, len(numbers)) for gene in about[key]]
+            about[key] = np.array(own, dtype=np.int32)
+        abouts.append(about)
+    genes = sorted(numbers)
     place = {gene: i for i, gene in enumerate(genes)}
-    for about, _, _ in contents:
-        about |= {key: [place[gene] for gene in about[key]] for key in ("genes", "undetected")}
+    moved = np.array([place[gene] for gene in numbers], dtype=np.int32)
     core = {
         "genes": genes,
         "aliases": _aliases(renamed, place),
         "names": [[name, place[gene]] for name, gene in USUAL_NAMES.items() if gene in place],
         "examples": [gene for gene in EXAMPLES if gene in place],
         "scores": _scores(sets, axis, settings.index, place),
-        "confidence": {
-            "effects": settings.effects.confidence,
-            "index": settings.index.confidence,
-        },
+        "confidence": {"effects": level, "index": settings.index.confidence},
         "fdr": settings.effects.fdr,
         "multiplicity": settings.index.multiplicity.replace("_", " "),
         "patients": explorer.patients,
         "exploratory": EXPLORATORY,
         "stopped": [[name, stop.stage, stop.message] for name, stop in stops],
-        "cohorts": [about for about, _, _ in contents],
     }
-    blocks = [("core", packed_json(_printable(core)))]
-    for i, (_, effects, samples) in enumerate(contents):
-        blocks += [(f"effects-{i}", effects), (f"samples-{i}", samples)]
-    return _fill(blocks)
+    told = (about | {key: moved[about[key]].tolist() for key in GENES} for about in abouts)
+    yield _block("core", packed_json(_printable(core), "cohorts", map(_printable, told)))
+    yield after
 
 
 def _aliases(renamed: Iterable[tuple[str, str]], place: Mapping[str, int]) -> list[list[Any]]:
@@ -235,15 +250,18 @@ def _printable(value: Any) -> Any:
     return value
 
 
-def _fill(blocks: Sequence[tuple[str, str]]) -> str:
-    """Put style, script and data into the page; all of them are ours or letters of base64."""
-    data = "\n".join(
-        f'<script type="text/plain" id="{name}">{content}</script>' for name, content in blocks
-    )
+def _block(name: str, content: str) -> str:
+    """Put packed data into the page: letters of base64, which say nothing to HTML."""
+    return f'<script type="text/plain" id="{name}">{content}</script>\n'
+
+
+def _frame() -> tuple[str, str]:
+    """Give the page before and after its data, with style and script; all of it is ours."""
     script = "\n".join(_template(f"{name}.js") for name in SCRIPTS)
     page = _template("explorer.html").replace("/*style*/", _template("explorer.css"))
     page = page.replace("/*script*/", f'"use strict";\n(() => {{\n{script}}})();')
-    return page.replace("<!--data-->", data)
+    before, after = page.split("<!--data-->\n")
+    return before, after
 
 
 def _template(name: str) -> str:
