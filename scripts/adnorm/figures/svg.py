@@ -228,8 +228,9 @@ def _fewer_pixels(element: Element) -> None:
     image: Image.Image = Image.open(io.BytesIO(base64.b64decode(packed)))
     if image.mode not in ("RGB", "RGBA"):
         return
-    pixels = np.asarray(image.convert("RGBA"))
-    down, across = (_runs(lines) for lines in (pixels, pixels.swapaxes(0, 1)))
+    # A number for each dot: one comparison instead of four, and the order of its four bytes.
+    pixels = np.asarray(image.convert("RGBA")).view(">u4")[..., 0].astype("=u4")
+    down, across = (_runs(lines) for lines in (pixels, pixels.T))
     as_cells = [_cells(*runs) for runs in (down, across)]
     if as_cells[0] and as_cells[1]:
         down, across = as_cells[0], as_cells[1]
@@ -237,8 +238,9 @@ def _fewer_pixels(element: Element) -> None:
         # The cells have another shape than their pixels.
         element.set("preserveAspectRatio", "none")
     cells = pixels[down[0]][:, across[0]]
-    colours, places = np.unique(cells.reshape(-1, 4), axis=0, return_inverse=True)
-    places = places.reshape(cells.shape[:2])
+    found, places = np.unique(cells, return_inverse=True)
+    colours = found.astype(">u4").view(np.uint8).reshape(-1, 4)
+    places = places.reshape(cells.shape)
     opaque = bool((colours[:, 3] == 255).all())
     if opaque and len(colours) <= 256:
         places = places.astype(np.uint8)
@@ -258,7 +260,7 @@ _Runs = tuple[np.ndarray, np.ndarray]
 
 def _runs(lines: np.ndarray) -> _Runs:
     """Find lines of pixels that stand in a row, so that cells of a heatmap are seen once."""
-    new = (lines[1:] != lines[:-1]).any(axis=(1, 2))
+    new = (lines[1:] != lines[:-1]).any(axis=1)
     starts = np.flatnonzero(np.concatenate([[True], new]))
     return starts, np.diff([*starts, len(lines)])
 

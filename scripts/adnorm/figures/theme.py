@@ -314,9 +314,10 @@ def savefig(pages: Figure | Iterable[Figure], folder: Path, name: str, table: pd
                     # Its parts refer to each other: it would stay.
                     del page
                     gc.collect()
-        text = texts[0] if len(texts) == 1 else _stacked(texts)
-        svg.write_text(text, encoding="utf-8")
-        _write_png(png, pictures)
+            text = texts[0] if len(texts) == 1 else _stacked(texts)
+            svg.write_text(text, encoding="utf-8")
+            # Before the PDF ends, which takes apart its fonts in 80 MB.
+            _write_png(png, pictures)
     write_table(table, folder / f"{name}.tsv")
 
 
@@ -368,8 +369,8 @@ def _write_png(path: Path, pictures: list[Image.Image]) -> None:
         picture = pictures.pop(0)
         whole.paste(picture, (0, top))
         top += picture.height + gap
-    # Packing as tightly as possible takes as long as drawing.
-    whole.save(path, format="png", dpi=(DPI, DPI), compress_level=4)
+    # One level more takes a third longer for as many bytes.
+    whole.save(path, format="png", dpi=(DPI, DPI), compress_level=3)
 
 
 @contextmanager
