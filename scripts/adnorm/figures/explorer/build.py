@@ -180,8 +180,8 @@ def page_of(
         "exploratory": EXPLORATORY,
         "stopped": [[name, stop.stage, stop.message] for name, stop in stops],
     }
-    told = (about | {key: moved[about[key]].tolist() for key in GENES} for about in abouts)
-    yield _block("core", packed_json(_printable(core), "cohorts", map(_printable, told)))
+    listed = (about | {key: moved[about[key]].tolist() for key in GENES} for about in abouts)
+    yield _block("core", packed_json(_printable(core), "cohorts", map(_printable, listed)))
     yield after
 
 
