@@ -27,3 +27,15 @@ def asks(stage):
 def scoring_threads(wildcards):
     """Cores of a scoring job; `--cores` and `--set-threads` bound them."""
     return needs.cores(values_of(wildcards), SETTINGS["scores"]["threads"])
+
+
+def look_when_a_job_ends():
+    """Let Snakemake look for jobs to start when one has ended, and no more often.
+
+    It starts a hundred jobs a second at most, which no run of ours reaches; to know when it may go on, it
+    looks through all ready jobs once more a second for every job that has ended so far (9.27), which takes
+    a core after a thousand jobs of 200 cohorts. Another limit than this default stays.
+    """
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduling_settings.max_jobs_per_timespan = None

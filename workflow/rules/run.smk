@@ -100,6 +100,7 @@ def take_results():
             file=sys.stderr,
         )
         unlock(workflow.persistence.path / "locks")
+    look_when_a_job_ends()
     clear_up()
     # Jobs that outlived their run have ended by then; before the folder is given back.
     atexit.register(clear_up)
