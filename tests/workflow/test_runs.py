@@ -226,6 +226,21 @@ def test_snakemakes_own_words_can_be_had(lab, snakemake, option, heard, silent):
     assert silent not in run.stdout + run.stderr
 
 
+def test_snakemake_looks_for_jobs_to_start_when_one_has_ended(tmp_path, snakemake, repository):
+    demo = ["--configfile", str(repository / "config/config.yaml"), "--verbose", "--cores", "1"]
+    config = yaml.safe_load((repository / "config/config.yaml").read_text())
+    cohorts = config["cohorts"]
+    assert len(cohorts) > 2
+    manifests = [f"{config['results']}/{name}/fetch/manifest.json" for name in cohorts]
+    told = snakemake(tmp_path, *manifests, *demo).stderr
+    # Not once more a second for each job that has ended.
+    assert told.count("Ready jobs: ") == len(cohorts)
+    assert "Submitting maximum" not in told
+    limit = ["--max-jobs-per-timespan", "7/1s", "--forceall"]
+    told = snakemake(tmp_path, manifests[0], *demo, *limit).stderr
+    assert "Submitting maximum 7 job(s) over 1.0 second(s)" in told
+
+
 def test_a_job_that_is_killed_is_told_with_what_to_do(lab, geo, snakemake, repository):
     geo.held = ANNOTATION
     running = start(repository, lab, *FETCH)
