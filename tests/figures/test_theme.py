@@ -11,12 +11,14 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
 from adnorm.figures import theme
@@ -147,6 +149,32 @@ def test_pages_stand_below_one_another_and_are_pages_of_the_pdf(healthy, tmp_pat
         re.findall(rb"/Type /Page\b", (tmp_path / f"{n}.pdf").read_bytes()) for n in ("one", "two")
     ]
     assert list(map(len, pages)) == [1, 2]
+
+
+def test_a_pdf_does_not_hold_the_dots_of_all_its_pages(tmp_path, monkeypatch):
+    def pages():
+        for number in range(3):
+            figure = Figure(figsize=(4, 3))
+            cells = np.random.default_rng(number).random((6, 6))
+            figure.add_subplot().pcolormesh(cells, rasterized=True)
+            yield figure
+
+    held, cut_out = [], theme._cut_out_pictures
+
+    def counted(file) -> None:
+        cut_out(file)
+        pictures = [picture for picture, *_ in file._ensure_file()._images.values()]
+        assert all(picture.base is None for picture in pictures)
+        held.append(len(pictures))
+
+    table = pd.DataFrame({"a": [1]})
+    with mpl.rc_context(theme.RC):
+        monkeypatch.setattr(theme, "_cut_out_pictures", counted)
+        savefig(pages(), tmp_path, "cut", table)
+        monkeypatch.setattr(theme, "_cut_out_pictures", lambda file: None)
+        savefig(list(pages()), tmp_path, "held", table)
+    assert held == [1, 2, 3]
+    assert (tmp_path / "cut.pdf").read_bytes() == (tmp_path / "held.pdf").read_bytes()
 
 
 def test_a_pdf_holds_its_fonts_as_truetype_and_no_date(healthy, tmp_path):

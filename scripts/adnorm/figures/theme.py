@@ -27,6 +27,7 @@ from adnorm.figures.svg import slim_svg
 from adnorm.study.vocabulary import Arm, DrugFamily, State, drug_family
 
 if TYPE_CHECKING:
+    from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.transforms import BboxBase
     from matplotlib.typing import RcKeyType
     from PIL import Image
@@ -310,6 +311,7 @@ def savefig(pages: Figure | Iterable[Figure], folder: Path, name: str, table: pd
                 if len(pictures) < MOST_IN_PNG:
                     pictures.append(_picture(page, box))
                 page.savefig(file, format="pdf", dpi=DPI, bbox_inches=box)
+                _cut_out_pictures(file)
                 if isinstance(pages, Iterator):
                     # Its parts refer to each other: it would stay.
                     del page
@@ -319,6 +321,21 @@ def savefig(pages: Figure | Iterable[Figure], folder: Path, name: str, table: pd
             # Before the PDF ends, which takes apart its fonts in 80 MB.
             _write_png(png, pictures)
     write_table(table, folder / f"{name}.tsv")
+
+
+def _cut_out_pictures(file: PdfPages) -> None:
+    """Let go of the pages of a PDF that its pictures were cut out of.
+
+    matplotlib keeps the pictures until the file ends; what was rasterized, such as a bar of
+    colours, is a view of all 19 MB of dots of its page.
+    """
+    images: dict[int, Any] = file._ensure_file()._images
+    for key, (picture, *names) in list(images.items()):
+        if picture.base is not None:
+            own = picture.copy()
+            # Known by their place in memory: another picture may come to lie where this one did.
+            del images[key]
+            images[id(own)] = (own, *names)
 
 
 def _svg(page: Figure, box: BboxBase) -> str:
