@@ -137,7 +137,7 @@ def make(options: argparse.Namespace) -> tuple[str, float]:
 
     explorer = {"sample_genes": options.sample_genes}
     settings = PageSettings.model_validate({"figures": {"explorer": explorer}})
-    page = page_of(cohorts(), sets, dict.fromkeys(members[:60], 1), settings)
+    page = "".join(page_of(cohorts(), sets, dict.fromkeys(members[:60], 1), settings))
     return page, time.perf_counter() - spent - drawn[0]
 
 

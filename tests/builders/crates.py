@@ -176,7 +176,7 @@ def record_run(study: Any, results: Path) -> Path:
     outputs: dict[str, Any] = {key: crate / name for key, name in keys.items()}
     outputs["cohorts"] = [crate / name for name in run.cohorts.values()]
     outputs["copied"] = [crate / name for name in run.files]
-    outputs["tables"] = [crate / names.TABLES / name for name in names.copied_tables(study.cohorts)]
+    outputs["tables"] = crate / names.TABLES
     crate_names = {"cohorts": run.cohorts, "renamed": run.renamed, "results": sorted(PATTERNS)}
     settings = json.loads(json.dumps(run.config | {"crate": crate_names}))
     build(inputs, outputs, ProvenanceSettings.model_validate(settings), 0)
