@@ -156,7 +156,6 @@ def record_run(study: Any, results: Path) -> Path:
     run = names.portable(study, HOME)
     crate = results / names.FOLDER
     inputs: dict[str, Any] = {
-        "manifests": [results / name / "fetch/manifest.json" for name in study.cohorts],
         "identifiers": [Path(run.table)] if run.table else [],
         "cohorts": [study.files[name] for name in run.cohorts],
         "copied": [Path(path) for path in run.files.values()],
@@ -176,7 +175,7 @@ def record_run(study: Any, results: Path) -> Path:
     outputs: dict[str, Any] = {key: crate / name for key, name in keys.items()}
     outputs["cohorts"] = [crate / name for name in run.cohorts.values()]
     outputs["copied"] = [crate / name for name in run.files]
-    outputs["tables"] = crate / names.TABLES
+    outputs["tables"] = [crate / names.TABLES / name for name in names.copied_tables(study.cohorts)]
     crate_names = {"cohorts": run.cohorts, "renamed": run.renamed, "results": sorted(PATTERNS)}
     settings = json.loads(json.dumps(run.config | {"crate": crate_names}))
     build(inputs, outputs, ProvenanceSettings.model_validate(settings), 0)

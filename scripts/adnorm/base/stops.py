@@ -178,8 +178,6 @@ def write_finished(paths: Iterable[str], cohorts: Iterable[str], output: Path | 
 
 #: Between the name of a stage and the number of its note.
 _NOTE = ".stop-"
-#: What stands for a result that is a folder, inside of it, where its stage stopped.
-FOLDER_NOTE = "stopped"
 #: How far ahead of its time a note is dated, in seconds: a year.
 _FUTURE = 365 * 86400
 
@@ -332,7 +330,7 @@ def _run_stage(
             run_again(log, own)
         if stop:
             for path in results:
-                write_stop(path / FOLDER_NOTE if path.is_dir() else path, stop)
+                write_stop(path, stop)
         if not own:
             _settle(log)
     except OSError as error:

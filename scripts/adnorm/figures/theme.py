@@ -304,10 +304,10 @@ def savefig(pages: Figure | Iterable[Figure], folder: Path, name: str, table: pd
         mpl.rc_context(RC),
     ):
         with _bare_fonts(), PdfPages(pdf, metadata=nothing) as file:
-            for number, page in enumerate([pages] if isinstance(pages, Figure) else pages):
+            for page in [pages] if isinstance(pages, Figure) else pages:
                 # Every pass would measure the page again; one measurement serves all files.
                 box = page.get_tightbbox().padded(MARGIN)
-                texts.append(slim_svg(_svg(page, box), number))
+                texts.append(slim_svg(_svg(page, box), len(texts)))
                 if len(pictures) < MOST_IN_PNG:
                     pictures.append(_picture(page, box))
                 page.savefig(file, format="pdf", dpi=DPI, bbox_inches=box)

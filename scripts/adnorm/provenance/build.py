@@ -95,7 +95,6 @@ def build(inputs: Files, outputs: Files, settings: ProvenanceSettings, seed: int
     """Write the crate of a run beside its results."""
     folder = outputs["metadata"].parent
     results = folder.parent
-    outputs["tables"].mkdir(parents=True, exist_ok=True)
     config = _with_digest(
         RunConfig.model_validate(settings.model_dump(exclude={"crate"})),
         [path for path in inputs.get("identifiers", []) if read_stop(path) is None],
@@ -105,9 +104,8 @@ def build(inputs: Files, outputs: Files, settings: ProvenanceSettings, seed: int
     cohorts = _copy_cohorts(inputs, outputs, settings.crate, private)
     for source, target in zip(inputs["copied"], outputs["copied"], strict=True):
         _copy(source, target)
-    tables = [outputs["tables"] / name for name in names.copied_tables(settings.crate.cohorts)]
-    for target in tables:
-        _copy(results / target.relative_to(outputs["tables"]), target)
+    for target in outputs["tables"]:
+        _copy(results / target.relative_to(folder / names.TABLES), target)
     _copy(HOME / "Snakefile", outputs["snakefile"])
 
     made, stopped, times = _results(results, settings.crate)
@@ -138,8 +136,7 @@ def build(inputs: Files, outputs: Files, settings: ProvenanceSettings, seed: int
     )
     words = README.format(about=run.description, version=__version__, local=local)
     write_text(outputs["readme"], "\n".join(line.rstrip() for line in words.splitlines()) + "\n")
-    written = [*_flat(value for key, value in outputs.items() if key != "tables"), *tables]
-    files = [path.relative_to(folder).as_posix() for path in written]
+    files = [path.relative_to(folder).as_posix() for path in _flat(outputs.values())]
     write_metadata(folder, [name for name in files if name != names.METADATA], run)
 
 
@@ -225,7 +222,7 @@ def _inputs(
     """List every file that the run read, with its digest."""
     results = outputs["metadata"].parents[1]
     read = []
-    for manifest in inputs["manifests"]:
+    for manifest in (results / name / "fetch/manifest.json" for name in crate.cohorts):
         if read_stop(manifest) is None:
             read += _fetched(read_json(manifest), manifest, results, cohorts)
     for path in inputs.get("identifiers", []):
