@@ -44,6 +44,8 @@ WAYS = {
 #: Differ between any two runs: Snakemake's log and what it remembers of times.
 TIMES = (".snakemake/log/", ".snakemake/metadata/", ".snakemake/iocache/")
 LEFT = "left behind"
+#: What a run does while none of its jobs runs.
+PLANNING = "planning"
 _NOTE = re.compile(r"\w+\.stop-\d+")
 _JOB = re.compile(r"scripts/tmp\w{8}\.(\w+)\.py")
 _PLANNED = re.compile(r"^(\d+) jobs?: ", re.MULTILINE)
@@ -117,6 +119,15 @@ class Place:
         passing = tuple(f"working/{folder}" for folder in TIMES)
         return {name for name in inside if not name.startswith(passing)}
 
+    def unmarked(self) -> list[Path]:
+        """List what Snakemake leaves that is killed before it has read a line of the workflow.
+
+        Two empty folders, which the next run cannot tell from those of a run that lives.
+        """
+        runtime = self.cache / "snakemake/snakemake/source-cache/snakemake-runtime-cache"
+        folders = [*self.temporary.glob("snakemake????????"), *runtime.glob("tmp????????")]
+        return [f for f in folders if not f.with_name(f".{f.name}.adnorm").exists()]
+
     def results(self) -> dict[str, str]:
         """Digest every file but logs and what Snakemake keeps for itself."""
         return {
@@ -159,7 +170,7 @@ def kill(run: subprocess.Popen[bytes], whom: str, how: signal.Signals, rng: rand
         os.killpg(run.pid, how)
     else:
         os.kill(run.pid, how)
-    return ", ".join(sorted(stage for _, stage in jobs)) or "planning"
+    return ", ".join(sorted(stage for _, stage in jobs)) or PLANNING
 
 
 def disturbed(place: Place, longest: float, seed: int, kills: list[Kill], wanted: int) -> int:
@@ -193,6 +204,9 @@ def disturbed(place: Place, longest: float, seed: int, kills: list[Kill], wanted
     if len(kills) == known:
         return code
     kills[-1].left = sum(map(is_temporary, place.files() - before))
+    if kills[-1].running == PLANNING:
+        for folder in place.unmarked():
+            shutil.rmtree(folder)
     return -1
 
 

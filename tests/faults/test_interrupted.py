@@ -89,6 +89,19 @@ def test_the_kill_test_sees_what_differs_and_what_stays(repository, tmp_path):
     assert all(map(kills.is_temporary, left))
 
 
+def test_the_kill_test_knows_what_was_killed_before_the_workflow_was_read(repository, tmp_path):
+    kills = kills_script(repository)
+    place = kills.Place(tmp_path / "a", tmp_path / "cache", [])
+    place.begin([])
+    runtime = "snakemake/snakemake/source-cache/snakemake-runtime-cache"
+    for folder in (place.temporary / "snakemake", tmp_path / "cache" / runtime / "tmp"):
+        for name in ("unmarked", "marked00"):
+            made = folder.with_name(folder.name + name)
+            made.mkdir(parents=True)
+        made.with_name(f".{made.name}.adnorm").touch()
+    assert [path.name for path in place.unmarked()] == ["snakemakeunmarked", "tmpunmarked"]
+
+
 WAITS = """
 import sys, time
 from pathlib import Path
