@@ -32,6 +32,8 @@ from pathlib import Path
 
 import psutil
 
+from adnorm.base.leftovers import mark_of
+
 ROOT = Path(__file__).resolve().parent.parent
 #: Ways to end a run, and how often each is drawn: whom it hits, and by which signal.
 WAYS = {
@@ -44,6 +46,8 @@ WAYS = {
 #: Differ between any two runs: Snakemake's log and what it remembers of times.
 TIMES = (".snakemake/log/", ".snakemake/metadata/", ".snakemake/iocache/")
 LEFT = "left behind"
+#: Where each run has a folder in the cache.
+RUNTIME_CACHE = "snakemake/snakemake/source-cache/snakemake-runtime-cache"
 #: What a run does while none of its jobs runs.
 PLANNING = "planning"
 _NOTE = re.compile(r"\w+\.stop-\d+")
@@ -124,9 +128,9 @@ class Place:
 
         Two empty folders, which the next run cannot tell from those of a run that lives.
         """
-        runtime = self.cache / "snakemake/snakemake/source-cache/snakemake-runtime-cache"
+        runtime = self.cache / RUNTIME_CACHE
         folders = [*self.temporary.glob("snakemake????????"), *runtime.glob("tmp????????")]
-        return [f for f in folders if not f.with_name(f".{f.name}.adnorm").exists()]
+        return [folder for folder in folders if not mark_of(folder).exists()]
 
     def results(self) -> dict[str, str]:
         """Digest every file but logs and what Snakemake keeps for itself."""
@@ -214,7 +218,7 @@ def is_temporary(name: str) -> bool:
     """Whether a file is of the kind that only a run that goes on may have."""
     return bool(
         re.search(r"\.part(\.|$)|/\.running$|\.snakemake/(scripts|incomplete|locks)/|^tmp/", name)
-    ) or name.startswith("cache/snakemake/snakemake/source-cache/snakemake-runtime-cache/")
+    ) or name.startswith(f"cache/{RUNTIME_CACHE}/")
 
 
 def show(made: Kill, number: int) -> None:

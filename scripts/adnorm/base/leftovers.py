@@ -34,7 +34,8 @@ _PREAMBLE_END = b"snakemake preamble end"
 _HALF_WRITTEN = 60
 
 
-def _mark_of(folder: Path) -> Path:
+def mark_of(folder: Path) -> Path:
+    """Name the file that marks a temporary folder as in use."""
     return folder.with_name(f".{folder.name}.adnorm")
 
 
@@ -45,7 +46,7 @@ def mark(folders: Iterable[Path | str]) -> None:
     for folder in map(Path, folders):
         # Where files cannot be locked or written nothing is marked, and so nothing removed.
         with suppress(OSError):
-            marked = _mark_of(folder)
+            marked = mark_of(folder)
             new = marked.with_name(f"{marked.name}-{os.getpid()}")
             file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try:
@@ -83,7 +84,7 @@ def remove_folders(beside: Iterable[Path | str]) -> list[Path]:
     for known in map(Path, beside):
         # The end of the name is random.
         alike = known.with_name(f"{known.name[:-8]}????????")
-        for marked in sorted(known.parent.glob(_mark_of(alike).name)):
+        for marked in sorted(known.parent.glob(mark_of(alike).name)):
             folder = marked.with_name(marked.name[1 : -len(".adnorm")])
             if folder != known and _left_alone(marked):
                 # Somebody else may have put it there: of links nothing is removed.
